@@ -1,0 +1,1 @@
+"""`rebalancer`, the operator's command: what people and scripts type and read."""

@@ -1,0 +1,149 @@
+"""Reads book files: JSON or YAML, whole or, where they are large, an account at a time.
+
+Numbers stay exactly as written: nothing becomes a float on the way. Keys given twice are refused.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from domain.book import BookRefused, Problem
+
+LARGE = 32 * 1024 * 1024  # bytes from which a JSON book is read an account at a time
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BookFile:
+    """A book as raw values. `accounts` may be gone through once; `size` and `position` tell how far that is."""
+
+    market: Json
+    accounts: Iterator[Any]
+    size: int
+    position: Callable[[], int]
+
+
+def open_book(path: Path) -> BookFile:
+    """Opens a book. Raises BookRefused where the file can't be read as JSON or YAML."""
+    try:
+        size = path.stat().st_size
+        if path.suffix.lower() == ".json" and size > LARGE:
+            return _streamed(path, size)
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as flaw:
+        raise _refused(f"can't be opened: {flaw.strerror or flaw}") from flaw
+    except UnicodeDecodeError as flaw:
+        raise _refused(f"is not UTF-8 text (byte {flaw.start})") from flaw
+    try:
+        raw = _yaml(text) if path.suffix.lower() in {".yaml", ".yml"} else _json(text)
+    except RecursionError as flaw:
+        raise _refused("is nested too deeply") from flaw
+    if not isinstance(raw, dict):
+        raise _refused("an object with as_of, securities, models, targets and accounts is needed")
+    accounts = raw.pop("accounts", [])
+    if not isinstance(accounts, list):
+        raise BookRefused([Problem("accounts", "a list is needed")])
+    return BookFile(raw, iter(accounts), size, lambda: size)
+
+
+def _refused(message: str) -> BookRefused:
+    return BookRefused([Problem("", f"the file {message}")])
+
+
+def _json(text: str) -> Any:
+    def constant(name: str) -> Any:
+        raise _refused(f"has {name}, which is not a number")
+
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=constant, object_pairs_hook=_once)
+    except json.JSONDecodeError as flaw:
+        raise _refused(f"is not JSON: {flaw.msg} in line {flaw.lineno}, column {flaw.colno}") from flaw
+    except ValueError as flaw:
+        raise _refused(f"is not JSON: {flaw}") from flaw
+
+
+def _once(pairs: list[tuple[str, Any]]) -> Json:
+    found: Json = {}
+    for key, value in pairs:
+        if key in found:
+            raise _refused(f'has the key "{key}" twice in one object')
+        found[key] = value
+    return found
+
+
+def _yaml(text: str) -> Any:
+    import re
+
+    import yaml
+
+    class Loader(yaml.CSafeLoader):
+        """Takes true, false, null and whole numbers as such, and everything else as the text written.
+
+        YAML would make a float of 0.20, a date of 2026-11-20 and a boolean of the ticker ON.
+        """
+
+        yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
+
+    for tag, pattern, first in (
+        ("bool", r"^(?:true|false)$", "tf"),
+        ("null", r"^(?:null|~|)$", ["n", "~", ""]),
+        ("int", r"^-?(?:0|[1-9][0-9]{0,15})$", "-0123456789"),
+    ):
+        Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(pattern), list(first))
+
+    def mapping(loader: Any, node: Any) -> Json:
+        loader.flatten_mapping(node)
+        return _once([(str(loader.construct_object(key)), loader.construct_object(each, deep=True)) for key, each in node.value])
+
+    Loader.add_constructor("tag:yaml.org,2002:map", mapping)
+    try:
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=Loader)):
+            raise _refused("uses YAML aliases (*name): write each value out")
+        return yaml.load(text, Loader)  # noqa: S506
+    except yaml.YAMLError as flaw:
+        mark = getattr(flaw, "problem_mark", None)
+        where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise _refused(f"is not YAML: {getattr(flaw, 'problem', None) or flaw}{where}") from flaw
+
+
+def _streamed(path: Path, size: int) -> BookFile:
+    """Two passes over a large file: everything but the accounts, then the accounts, one at a time in memory."""
+    import ijson
+
+    try:
+        with path.open("rb") as source:
+            market = _without_accounts(ijson, source)
+    except (ijson.JSONError, UnicodeDecodeError) as flaw:
+        raise _refused(f"is not JSON: {flaw}") from flaw
+    source = path.open("rb")
+
+    def accounts() -> Iterator[Any]:
+        with source:
+            try:
+                yield from ijson.items(source, "accounts.item")
+            except (ijson.JSONError, UnicodeDecodeError) as flaw:
+                raise _refused(f"is not JSON: {flaw}") from flaw
+
+    return BookFile(market, accounts(), size, lambda: size if source.closed else source.tell())
+
+
+def _without_accounts(ijson: Any, source: BinaryIO) -> Json:
+    market: Json = {}
+    key, builder = "", None
+    for prefix, event, value in ijson.parse(source):
+        if prefix == "" and event == "map_key":
+            if value in market:
+                raise _refused(f'has the key "{value}" twice in one object')
+            key, builder = value, ijson.ObjectBuilder()
+        elif prefix == "" and event not in {"start_map", "end_map"}:
+            raise _refused("an object with as_of, securities, models, targets and accounts is needed")
+        elif builder is not None and key != "accounts" and prefix:
+            builder.event(event, value)
+            if prefix == key and event not in {"start_map", "start_array"}:
+                market[key] = builder.value
+        elif key == "accounts" and prefix == "accounts" and event not in {"start_array", "end_array"}:
+            raise BookRefused([Problem("accounts", "a list is needed")])
+    return market

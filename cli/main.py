@@ -1,0 +1,78 @@
+"""The command `rebalancer` and its list of subcommands, each loaded only when it is called."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from cli.say import Refused
+
+# name -> module:attribute, line of help. The modules are imported when their command is called, not before.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "plan": ("cli.plan:plan", "What-if: plans accounts from a book file."),
+    "load": ("cli.load:load", "Load a book into the database; all or nothing."),
+    "status": ("cli.status:status", "Is the rebalancer working?"),
+    "diagnose": ("cli.diagnose:diagnose", "Walk the troubleshooting tree for one account."),
+    "account": ("cli.account:account", "Show an account; switch its rebalancing on or off."),
+    "target": ("cli.target:target", "Assign, remove and show targets."),
+    "queue": ("cli.queue:queue", "The accounts that need a rebalance, and why."),
+    "evaluate": ("cli.evaluate:evaluate", "Run the daily evaluation now."),
+    "submit": ("cli.submit:submit", "Submit accounts for a rebalance; trades wait for an approval."),
+    "approve": ("cli.decide:approve", "Approve what is pending in a rebalance or a request."),
+    "cancel": ("cli.decide:cancel", "Cancel what is pending in a rebalance or a request."),
+    "history": ("cli.history:history", "Rebalances, newest first."),
+    "show": ("cli.history:show", "One rebalance or request, whole."),
+    "rules": ("cli.rules:rules", "The rule catalogue, from the code itself."),
+    "policy": ("cli.policy:policy", "The numbers in force."),
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, says) for name, (_, says) in COMMANDS.items()])
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="rebalancer", prog_name="rebalancer")
+def rebalancer() -> None:
+    """Rebalances the accounts of a unified-managed-account platform.
+
+    Exit status: 0 done; 1 refused or ended in an error, with one line saying what and what to do; 2 wrong usage.
+    """
+
+
+def main() -> None:
+    """Entry point: one line for what a person did wrong, never a traceback for it."""
+    try:
+        outcome: Any = rebalancer.main(standalone_mode=False)
+        sys.exit(outcome if isinstance(outcome, int) else 0)
+    except click.exceptions.Exit as asked:
+        sys.exit(asked.exit_code)
+    except click.ClickException as flaw:
+        flaw.show()
+        sys.exit(flaw.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except Refused as refused:
+        click.echo(f"rebalancer: {refused}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""Cash needs: what pending withdrawals reserve, and rebalances that trade one way only.
+
+CASH-1 is decided here and used by the valuation. CASH-2 rebalances are not made yet: they are refused, by code.
+"""
+
+from decimal import Decimal
+
+from domain.money import ZERO
+from domain.rules import Rule
+from domain.snapshot import Snapshot
+
+CASH_1 = Rule("CASH-1", "A pending withdrawal reserves its cash: it is out of managed value, and the plan raises it.")
+CASH_2 = Rule("CASH-2", "`raise_cash` and `invest_cash` trade one way only.")
+
+
+def reserved(snapshot: Snapshot) -> Decimal:
+    """The cash that pending withdrawals reserve; a withdrawal is pending until the books no longer name it."""
+    return sum((withdrawal.amount for withdrawal in snapshot.account.withdrawals), ZERO)

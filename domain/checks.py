@@ -1,0 +1,120 @@
+"""Check target: may this account be planned at all?
+
+Asked first, of every snapshot. What fails here fails the account, with a reason that says what to do.
+"""
+
+from domain import cash_needs, gain_budget, restrictions
+from domain.money import ZERO, money
+from domain.rules import Finding, Rule, error, warning
+from domain.snapshot import CASH, MANAGED, Snapshot
+from domain.valuation import Valuation, held_symbols
+
+CHECK_1 = Rule("CHECK-1", "An account is planned only if it is known, open, priced, and without an open break.")
+CHECK_2 = Rule("CHECK-2", "An account with a managed value of zero or less is refused.")
+CHECK_3 = Rule("CHECK-3", "An account without a target is liquidated to cash, and always waits for an approval.")
+
+OPEN_BREAK = "open_break"
+
+
+def needed_symbols(snapshot: Snapshot) -> set[str]:
+    """The symbols whose prices a plan needs: all that is held, and all that the target could buy."""
+    symbols = held_symbols(snapshot.account.sleeves)
+    if snapshot.target is None:
+        return symbols
+    stack = [snapshot.target]
+    seen = {snapshot.target.id}
+    while stack:
+        for component in stack.pop().components:
+            ref = str(component.ref)
+            if component.kind == "security":
+                symbols.add(ref)
+            elif component.kind == "model":
+                symbols |= {holding.symbol for holding in snapshot.models[ref].holdings}
+            elif component.kind == "target" and ref not in seen:
+                seen.add(ref)
+                stack.append(snapshot.targets[ref])
+    return symbols
+
+
+def price_trouble(snapshot: Snapshot) -> dict[str, str]:
+    """The needed symbols whose price is missing or older than allowed, each with what is wrong with it (QUEUE-3)."""
+    trouble = {}
+    for symbol in sorted(needed_symbols(snapshot)):
+        security = snapshot.securities.get(symbol)
+        if security is None or security.price is None:
+            trouble[symbol] = "no price"
+        elif security.price_as_of < snapshot.fresh_from:
+            trouble[symbol] = f"price of {security.price_as_of}"
+    return trouble
+
+
+def check(snapshot: Snapshot, overrides: frozenset[str] = frozenset()) -> list[Finding]:
+    """What forbids planning this account, before anything is valued. Empty where nothing does."""
+    account = snapshot.account
+    found = []
+    if account.status != "open":
+        found.append(
+            error(
+                CHECK_1,
+                f"account {account.id} is {account.status}: it can't be rebalanced until it is open again",
+                status=account.status,
+            )
+        )
+    if trouble := price_trouble(snapshot):
+        listed = ", ".join(f"{symbol} ({what})" for symbol, what in trouble.items())
+        found.append(
+            error(
+                CHECK_1,
+                f"account {account.id} can't be valued on {snapshot.as_of}: {listed}. Load newer prices; the oldest "
+                f"allowed is of {snapshot.fresh_from}",
+                symbols=list(trouble),
+                prices=trouble,
+                fresh_from=snapshot.fresh_from,
+            )
+        )
+    if snapshot.open_breaks and OPEN_BREAK not in overrides:
+        found.append(
+            error(
+                CHECK_1,
+                f"account {account.id} has an open reconciliation break ({', '.join(snapshot.open_breaks)}): resolve "
+                f"it, or override {OPEN_BREAK} by name",
+                breaks=list(snapshot.open_breaks),
+            )
+        )
+    return found + restrictions.unmet(snapshot) + gain_budget.unmet(snapshot)
+
+
+def unknown(account_id: str) -> Finding:
+    """What is said of an account that is in no book."""
+    return error(
+        CHECK_1, f"account {account_id} is unknown: check the id, or load a book that has it", account_id=account_id
+    )
+
+
+def check_value(snapshot: Snapshot, valuation: Valuation) -> list[Finding]:
+    """CHECK-2: there must be something to allot."""
+    if valuation.managed_value > ZERO:
+        return []
+    reserved = f", with {money(valuation.reserved)} reserved by {cash_needs.CASH_1.code}" if valuation.reserved else ""
+    return [
+        error(
+            CHECK_2,
+            f"account {snapshot.account.id} has a managed value of {money(valuation.managed_value)}{reserved}: there "
+            "is nothing to allot",
+            managed_value=valuation.managed_value,
+        )
+    ]
+
+
+def liquidation(snapshot: Snapshot) -> list[Finding]:
+    """Says that an account without a target is sold to cash (CHECK-3)."""
+    if snapshot.account.target_id is not None:
+        return []
+    return [
+        warning(
+            CHECK_3,
+            f"account {snapshot.account.id} has no target: everything is sold to {CASH}, and this waits for an "
+            "approval whatever the approval policy. Assign a target if that is not wanted",
+            sleeves=[MANAGED, *(sleeve.key for sleeve in snapshot.account.model_sleeves)],
+        )
+    ]

@@ -1,0 +1,219 @@
+"""Filling: which holdings make up a model sleeve's new value, and how many shares that is.
+
+Asked for every component that a plan changes. A sleeve comes closer to its model by the cash that flows anyway; it
+never trades both ways for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from domain.money import ONE, ZERO, down_to_increment, tidy, up_to_increment
+from domain.rules import Rule
+from domain.snapshot import Model, Security, Sleeve
+
+SLEEVE_1 = Rule("SLEEVE-1", "A sleeve receives or pays the change of its value in cash; remainders stay in it as cash.")
+SLEEVE_2 = Rule("SLEEVE-2", "A growing sleeve only buys and a shrinking one only sells, towards its model.")
+SLEEVE_3 = Rule("SLEEVE-3", "A sleeve whose value does not change is not traded by a rebalance.")
+SLEEVE_4 = Rule("SLEEVE-4", "A change too small to spread is made in fewer holdings, until every order is large enough.")
+ORDER_1 = Rule("ORDER-1", "Buys round down and what is left buys single increments; sells that must raise cash round up.")
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """What one sleeve trades: quantities by symbol, bought above 0 and sold below; `wanted` before rounding.
+
+    `given_up` are the amounts that went to other holdings because they were too small to trade (SLEEVE-4).
+    """
+
+    quantities: Mapping[str, Decimal]
+    wanted: Mapping[str, Decimal]
+    given_up: Mapping[str, Decimal]
+
+
+def level(values: Mapping[str, Decimal], weights: Mapping[str, Decimal], total: Decimal) -> Decimal | None:
+    """The λ at which the holdings sum to `total` when each goes to max(value, λ·weight) where they grow, or to
+    min(value, λ·weight) where they shrink (SLEEVE-2); None where they sum to it already.
+    """
+    rest = sum((values[symbol] for symbol in weights), ZERO)
+    if total == rest:
+        return None
+    growing = total > rest
+    order = sorted(weights, key=lambda symbol: (values[symbol] / weights[symbol], symbol), reverse=not growing)
+    moved = ZERO
+    for at, symbol in enumerate(order):
+        moved += weights[symbol]
+        rest -= values[symbol]
+        reached = (total - rest) / moved
+        following = order[at + 1] if at + 1 < len(order) else None
+        if following is None:
+            return reached
+        edge = values[following] / weights[following]
+        if (reached <= edge) if growing else (reached >= edge):
+            return reached
+    return None
+
+
+def fill_sleeve(
+    sleeve: Sleeve, model: Model | None, value: Decimal, change: Decimal, market: Mapping[str, Security], minimum: Decimal
+) -> Fill:
+    """The trades of a sleeve whose value goes from `value` to `value + change`.
+
+    `model` None sells everything. `minimum` is the smallest order worth making (ORDER-3); 0 for a sleeve that opens.
+    """
+    held = {holding.symbol: holding.quantity for holding in sleeve.holdings}
+    if model is None:
+        wanted = {symbol: -quantity * _price(market, symbol) for symbol, quantity in held.items()}
+        return Fill({symbol: -quantity for symbol, quantity in held.items()}, wanted, {})
+    weights = {holding.symbol: holding.weight for holding in model.holdings if holding.weight > 0}
+    values = {symbol: held.get(symbol, ZERO) * _price(market, symbol) for symbol in weights}
+    invested = tidy((value + change) * (ONE - model.cash_weight))
+    dropped = {symbol: -quantity for symbol, quantity in held.items() if symbol not in weights}
+    wanted = {symbol: quantity * _price(market, symbol) for symbol, quantity in dropped.items()}
+    growing = change > 0
+    reached = level(values, weights, invested)
+    if reached is None or (invested > sum(values.values(), ZERO)) is not growing:
+        return Fill(dropped, wanted, {})  # the sleeve's cash alone makes the change, or what it drops does
+    sign = 1 if growing else -1
+    goals = {
+        symbol: amount
+        for symbol, weight in weights.items()
+        if (amount := sign * (tidy(reached * weight) - values[symbol])) > 0
+    }
+    # How far a holding is from its model weight, in the direction of the change.
+    distances = {symbol: sign * (weights[symbol] * (value + change) - values[symbol]) for symbol in goals}
+    quantities, kept, given_up = _concentrated(goals, distances, held, market, minimum, growing)
+    return Fill(
+        dropped | {symbol: sign * quantity for symbol, quantity in quantities.items() if quantity},
+        wanted | {symbol: sign * amount for symbol, amount in kept.items()},
+        given_up,
+    )
+
+
+def _concentrated(
+    goals: dict[str, Decimal],
+    distances: Mapping[str, Decimal],
+    held: Mapping[str, Decimal],
+    market: Mapping[str, Security],
+    minimum: Decimal,
+    growing: bool,
+) -> tuple[dict[str, Decimal], dict[str, Decimal], dict[str, Decimal]]:
+    """Rounded quantities, the amounts they stand for, and what was given up for them (SLEEVE-4)."""
+    kept, given_up = dict(goals), dict[str, Decimal]()
+    while True:
+        quantities = buy_quantities(kept, market) if growing else sell_quantities(kept, held, market)
+        small = [symbol for symbol in kept if _too_small(symbol, kept, quantities, held, market, minimum, growing)]
+        if not small or len(kept) == 1:
+            return quantities, kept, given_up
+        smallest = min(small, key=lambda symbol: (kept[symbol], symbol))
+        moved = _moved(kept, smallest, distances, held, market, growing)
+        if moved is None:
+            return quantities, kept, given_up
+        given_up[smallest] = kept[smallest]
+        kept = moved
+
+
+def _too_small(
+    symbol: str,
+    kept: Mapping[str, Decimal],
+    quantities: Mapping[str, Decimal],
+    held: Mapping[str, Decimal],
+    market: Mapping[str, Security],
+    minimum: Decimal,
+    growing: bool,
+) -> bool:
+    quantity = quantities[symbol]
+    if not growing and quantity == held[symbol]:
+        return False  # it completes the sale of the holding (ORDER-3)
+    return kept[symbol] < minimum or ZERO < quantity * _price(market, symbol) < minimum
+
+
+def _moved(
+    kept: Mapping[str, Decimal],
+    symbol: str,
+    distances: Mapping[str, Decimal],
+    held: Mapping[str, Decimal],
+    market: Mapping[str, Security],
+    growing: bool,
+) -> dict[str, Decimal] | None:
+    """The amounts with one given up for the holdings furthest from their model weights; None where none can take it."""
+    others = {other: amount for other, amount in kept.items() if other != symbol}
+    left = kept[symbol]
+    for other in sorted(others, key=lambda each: (-distances[each], each)):
+        room = left if growing else held[other] * _price(market, other) - others[other]
+        taken = min(left, room)
+        others[other] += taken
+        left -= taken
+        if left == 0:
+            return others
+    return None
+
+
+def buy_quantities(goals: Mapping[str, Decimal], market: Mapping[str, Security], spare: Decimal = ZERO) -> dict[str, Decimal]:
+    """Whole increments for amounts to buy: rounded down, then what is left over, and `spare` cash besides, buys single
+    increments, the largest shortfall first, as long as each brings its holding closer (ORDER-1).
+    """
+    quantities, shortfalls = {}, {}
+    for symbol, amount in goals.items():
+        security = market[symbol]
+        quantities[symbol] = down_to_increment(amount / _price(market, symbol), security.quantity_increment)
+        shortfalls[symbol] = amount - quantities[symbol] * _price(market, symbol)
+    left = sum(shortfalls.values(), spare)
+    for symbol in sorted(shortfalls, key=lambda each: (-shortfalls[each], each)):
+        step = market[symbol].quantity_increment
+        cost = step * _price(market, symbol)
+        if cost <= left and shortfalls[symbol] * 2 > cost:
+            quantities[symbol] += step
+            left -= cost
+    return quantities
+
+
+def sell_quantities(
+    goals: Mapping[str, Decimal], held: Mapping[str, Decimal], market: Mapping[str, Security]
+) -> dict[str, Decimal]:
+    """Whole increments for amounts to sell that together raise their sum: to the nearest increment, then single
+    increments more, where that leaves the holdings closest, until the cash is raised (ORDER-1). Never more than is
+    held; selling all of a holding sells its odd fraction too.
+    """
+    quantities: dict[str, Decimal] = {}
+    needed = ZERO
+    further: list[tuple[Decimal, str, Decimal]] = []
+    for symbol, amount in goals.items():
+        price, step = _price(market, symbol), market[symbol].quantity_increment
+        exact = amount / price
+        if exact >= held[symbol]:
+            quantities[symbol] = held[symbol]
+            continue
+        quantity = down_to_increment(exact, step)
+        missing = amount - quantity * price
+        one_more = min(quantity + step, held[symbol])
+        cost = (one_more - quantity) * price
+        if missing * 2 > cost:
+            quantities[symbol], missing = one_more, missing - cost
+        else:
+            quantities[symbol] = quantity
+            if missing:
+                further.append((cost - missing * 2, symbol, one_more))
+        needed += missing
+    for _, symbol, one_more in sorted(further):
+        if needed <= 0:
+            break
+        needed -= (one_more - quantities[symbol]) * _price(market, symbol)
+        quantities[symbol] = one_more
+    return quantities
+
+
+def shares_to_sell(amount: Decimal, held: Decimal, security: Security) -> Decimal:
+    """Shares of one holding that raise at least `amount`, rounded up to the increment and never more than is held;
+    0 for an amount of 0 or less (ORDER-1).
+    """
+    if amount <= 0:
+        return ZERO
+    return min(held, up_to_increment(amount / _price({security.symbol: security}, security.symbol), security.quantity_increment))
+
+
+def _price(market: Mapping[str, Security], symbol: str) -> Decimal:
+    price = market[symbol].price
+    if price is None:
+        raise LookupError(f"{symbol} has no price: check the snapshot before planning it (CHECK-1)")
+    return price

@@ -1,0 +1,140 @@
+"""Tax lots: which shares a sale gives up, and the gain it realises.
+
+Asked for every sell of a plan, and again when its fill is booked. One function a relief method, behind a table.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from domain.money import ZERO, to_cent
+from domain.policy import Policy
+from domain.rules import Finding, Rule, warning
+from domain.snapshot import Account, Lot
+
+LOT_1 = Rule("LOT-1", "Lots are relieved by fifo, lifo, hifo or min_tax; held more than one year is long-term.")
+
+Term = Literal["short", "long"]
+
+
+@dataclass(frozen=True, slots=True)
+class RelievedLot:
+    """Shares of one lot given up in a sale. Gain and term are None where the basis is unknown."""
+
+    lot: Lot
+    gain: Decimal | None
+    term: Term | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """Net gain in the account's currency, by holding period."""
+
+    short_term: Decimal = ZERO
+    long_term: Decimal = ZERO
+
+    def __add__(self, other: "Gain") -> "Gain":
+        return Gain(self.short_term + other.short_term, self.long_term + other.long_term)
+
+
+def term(acquired: date, sold: date) -> Term:
+    """Long where held more than one year by the calendar: bought 2025-11-20, long from 2026-11-21."""
+    try:
+        anniversary = acquired.replace(year=acquired.year + 1)
+    except ValueError:  # 29 February: its anniversary is 28 February, so 1 March is the first long day
+        anniversary = acquired.replace(year=acquired.year + 1, day=28)
+    return "long" if sold > anniversary else "short"
+
+
+def method_of(account: Account) -> str:
+    """The account's relief method: its own, else `min_tax` where gains are taxed and `fifo` where they aren't."""
+    return account.lot_relief or ("min_tax" if account.tax_status == "taxable" else "fifo")
+
+
+_Key = tuple[Decimal | int | date, ...]
+
+
+def _fifo(lot: Lot, price: Decimal, day: date, policy: Policy) -> _Key:
+    return (lot.acquired or date.min,)
+
+
+def _lifo(lot: Lot, price: Decimal, day: date, policy: Policy) -> _Key:
+    return (-(lot.acquired or date.min).toordinal(),)
+
+
+def _hifo(lot: Lot, price: Decimal, day: date, policy: Policy) -> _Key:
+    return (-(lot.cost_per_share or ZERO),)
+
+
+def _min_tax(lot: Lot, price: Decimal, day: date, policy: Policy) -> _Key:
+    """Least tax a share: a loss counts as tax saved, so losses come first; at equal tax long before short."""
+    if lot.cost_per_share is None or lot.acquired is None:
+        return (price * max(policy.tax_rate_long, policy.tax_rate_short), 1)  # unknown: as if all were gain
+    held = term(lot.acquired, day)
+    rate = policy.tax_rate_long if held == "long" else policy.tax_rate_short
+    return ((price - lot.cost_per_share) * rate, 0 if held == "long" else 1)
+
+
+RELIEF: dict[str, Callable[[Lot, Decimal, date, Policy], _Key]] = {
+    "fifo": _fifo,
+    "lifo": _lifo,
+    "hifo": _hifo,
+    "min_tax": _min_tax,
+}
+
+
+def relieve(
+    lots: Sequence[Lot], quantity: Decimal, price: Decimal, day: date, method: str, policy: Policy
+) -> tuple[tuple[RelievedLot, ...], tuple[Lot, ...]]:
+    """The lots that a sale of `quantity` shares gives up, and those that remain, in their old order (LOT-1).
+
+    Raises ValueError where the lots hold less than is sold.
+    """
+    key = RELIEF[method]
+    order = sorted(range(len(lots)), key=lambda at: (key(lots[at], price, day, policy), lots[at].acquired or date.min, at))
+    remaining = dict(enumerate(lots))
+    relieved: list[RelievedLot] = []
+    left = quantity
+    for at in order:
+        if left <= 0:
+            break
+        lot = lots[at]
+        taken = min(lot.quantity, left)
+        left -= taken
+        relieved.append(_relieved(replace(lot, quantity=taken), price, day))
+        if taken == lot.quantity:
+            del remaining[at]
+        else:
+            remaining[at] = replace(lot, quantity=lot.quantity - taken)
+    if left > 0:
+        raise ValueError(f"the lots hold {quantity - left}, less than the {quantity} sold")
+    return tuple(relieved), tuple(remaining.values())
+
+
+def _relieved(lot: Lot, price: Decimal, day: date) -> RelievedLot:
+    if lot.cost_per_share is None or lot.acquired is None:
+        return RelievedLot(lot, None, None)
+    return RelievedLot(lot, to_cent((price - lot.cost_per_share) * lot.quantity), term(lot.acquired, day))
+
+
+def gain(relieved: Sequence[RelievedLot]) -> Gain:
+    """The sum of the gains that are known, by holding period."""
+    return Gain(
+        sum((each.gain for each in relieved if each.gain is not None and each.term == "short"), ZERO),
+        sum((each.gain for each in relieved if each.gain is not None and each.term == "long"), ZERO),
+    )
+
+
+def basis_unknown(symbols: Sequence[str]) -> list[Finding]:
+    """Says for which sales no gain can be estimated."""
+    if not symbols:
+        return []
+    return [
+        warning(
+            LOT_1,
+            f"no gain is estimated for what is sold of {', '.join(symbols)}: the books don't know what it cost",
+            symbols=list(symbols),
+        )
+    ]

@@ -1,0 +1,138 @@
+"""Orders: what crosses inside the account, what goes to the market, and what is too small to.
+
+Asked once the sleeves' trades are known. At most one order a security leaves the account, with its allocation.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from domain.money import ZERO, down_to_increment, to_cent
+from domain.policy import Policy
+from domain.rules import Rule
+from domain.snapshot import Security
+
+ORDER_2 = Rule("ORDER-2", "What one sleeve sells and another buys of a security moves between them; only the net is ordered.")
+ORDER_3 = Rule("ORDER-3", "An order below the minimum trade is skipped and reported; what it would have raised is not spent.")
+ORDER_4 = Rule("ORDER-4", "Sells go first; buys are sized again on the cash that the fills really brought.")
+ORDER_5 = Rule("ORDER-5", "Every order says why it exists: the component, the rule, the weight before and after.")
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """What one sleeve buys (quantity above 0) or sells of one security, and for which component.
+
+    `opens`: it buys into a sleeve that opens. `completes`: it sells all that the sleeve holds of the security.
+    """
+
+    sleeve: str
+    symbol: str
+    quantity: Decimal
+    component: str
+    opens: bool = False
+    completes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """Shares moved from one sleeve to another, for which the buyer pays the seller the amount."""
+
+    seller: str
+    buyer: str
+    symbol: str
+    quantity: Decimal
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class MarketOrder:
+    """The net of one security: its side is the sign of the allocations' quantities."""
+
+    symbol: str
+    allocations: tuple[Trade, ...]
+
+    @property
+    def quantity(self) -> Decimal:
+        """Shares, always above 0."""
+        return abs(sum((trade.quantity for trade in self.allocations), ZERO))
+
+    @property
+    def is_sell(self) -> bool:
+        """True where the order sells."""
+        return self.allocations[0].quantity < 0
+
+
+@dataclass(frozen=True, slots=True)
+class Netted:
+    """All trades of an account after crossing."""
+
+    orders: tuple[MarketOrder, ...]
+    crossings: tuple[Crossing, ...]
+    skipped: tuple[MarketOrder, ...]
+
+
+def minimum_trade(managed_value: Decimal, policy: Policy) -> Decimal:
+    """The smallest amount that an order may have (ORDER-3)."""
+    return max(policy.minimum_trade_amount, policy.minimum_trade_weight * managed_value)
+
+
+def net(
+    trades: Iterable[Trade], market: Mapping[str, Security], minimum: Decimal, unsellable: frozenset[str]
+) -> Netted:
+    """Crosses the trades of each security and orders the rest; sells first, then by symbol (ORDER-2, ORDER-3).
+
+    What is `unsellable` was found too small to sell: it crosses, and nothing of it is ordered or reported again.
+    """
+    by_symbol: dict[str, list[Trade]] = {}
+    for trade in sorted(trades, key=lambda each: (each.symbol, each.sleeve)):
+        by_symbol.setdefault(trade.symbol, []).append(trade)
+    orders, crossings, skipped = [], [], []
+    for symbol, here in by_symbol.items():
+        crossed, rest = _cross(here, market[symbol])
+        crossings += crossed
+        order = MarketOrder(symbol, tuple(_whole(rest, market[symbol])))
+        if not order.allocations or (order.is_sell and symbol in unsellable):
+            continue
+        exempt = any(trade.completes or trade.opens for trade in order.allocations)
+        if not exempt and order.quantity * _price(market[symbol]) < minimum:
+            skipped.append(order)
+        else:
+            orders.append(order)
+    orders.sort(key=lambda order: (not order.is_sell, order.symbol))
+    return Netted(tuple(orders), tuple(crossings), tuple(skipped))
+
+
+def _cross(trades: list[Trade], security: Security) -> tuple[list[Crossing], list[Trade]]:
+    """Moves between sellers and buyers, in the order of their sleeves, and what is left of each trade."""
+    sells = [trade for trade in trades if trade.quantity < 0]
+    buys = [trade for trade in trades if trade.quantity > 0]
+    crossings = []
+    while sells and buys:
+        sell, buy = sells[0], buys[0]
+        quantity = min(-sell.quantity, buy.quantity)
+        amount = to_cent(quantity * _price(security))
+        crossings.append(Crossing(sell.sleeve, buy.sleeve, security.symbol, quantity, amount))
+        sells[0] = replace(sell, quantity=sell.quantity + quantity)
+        buys[0] = replace(buy, quantity=buy.quantity - quantity)
+        sells = sells[1:] if sells[0].quantity == 0 else sells
+        buys = buys[1:] if buys[0].quantity == 0 else buys
+    return crossings, sells or buys
+
+
+def _whole(trades: list[Trade], security: Security) -> list[Trade]:
+    """A net buy after a crossing of odd fractions, rounded down to the increment at the last sleeves' expense."""
+    total = sum((trade.quantity for trade in trades), ZERO)
+    if total <= 0:
+        return trades
+    excess = total - down_to_increment(total, security.quantity_increment)
+    kept = list(trades)
+    while excess > 0:
+        last = kept.pop()
+        if last.quantity > excess:
+            kept.append(replace(last, quantity=last.quantity - excess))
+        excess = max(ZERO, excess - last.quantity)
+    return kept
+
+
+def _price(security: Security) -> Decimal:
+    return security.price or ZERO

@@ -1,0 +1,123 @@
+"""The plan as a value: what is shown, kept, executed and recomputed. `plan_json` gives it its public form."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from domain.components import Breach
+from domain.lots import Gain, RelievedLot
+from domain.money import ZERO
+from domain.outcome import Status
+from domain.policy import Mode, Policy
+from domain.queue import Evidence, ReasonCode
+from domain.rules import Finding
+from domain.sleeves import SleeveState
+from domain.snapshot import Lot
+from domain.targets import Band
+
+Side = Literal["sell", "buy"]
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentOutcome:
+    """One component before and after: values in the account's currency, weights as shares of managed value."""
+
+    component: str
+    weight: Decimal
+    threshold: Band
+    precision: Band
+    current_value: Decimal
+    current_weight: Decimal
+    breach: Breach | None
+    sleeve: SleeveState | None
+    outcome: Literal["accepted", "rejected"]
+    planned_value: Decimal
+    planned_weight: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """A sleeve's share of an order."""
+
+    sleeve: str
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What goes to the market for one security, and why (ORDER-5). Quantity and amount are above 0."""
+
+    side: Side
+    symbol: str
+    quantity: Decimal
+    price: Decimal
+    amount: Decimal
+    allocations: tuple[Allocation, ...]
+    lots: tuple[RelievedLot, ...]
+    gain: Gain
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What moves inside the account: cash where `symbol` is None, else shares with their lots, paid by the buyer."""
+
+    source: str
+    destination: str
+    symbol: str | None
+    quantity: Decimal | None
+    amount: Decimal
+    rule: str
+    reason: str
+    lots: tuple[Lot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedTrade:
+    """A trade that the plan wanted and does not make, and why."""
+
+    side: Side
+    symbol: str
+    quantity: Decimal
+    amount: Decimal
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RebalancePlan:
+    """What a rebalance would do to one account. One that can't be planned has findings and nothing else."""
+
+    account_id: str
+    as_of: date
+    mode: Mode
+    policy: Policy
+    liquidation: bool
+    expected_status: Status
+    findings: tuple[Finding, ...]
+    managed_value: Decimal | None = None
+    queue_reasons: Mapping[ReasonCode, Evidence] = field(default_factory=dict)
+    components: tuple[ComponentOutcome, ...] = ()
+    orders: tuple[Order, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
+    skipped: tuple[SkippedTrade, ...] = ()
+    cash_before: Decimal = ZERO
+    cash_after: Decimal = ZERO
+
+    @property
+    def can_be_planned(self) -> bool:
+        """False where a check refused the account: there is no value, no component, no order."""
+        return self.managed_value is not None
+
+    @property
+    def trades(self) -> bool:
+        """True where there is anything to execute."""
+        return bool(self.orders or self.transfers)
+
+    @property
+    def gain(self) -> Gain:
+        """The estimated gain of all sells."""
+        return sum((order.gain for order in self.orders), Gain())

@@ -1,0 +1,120 @@
+"""The numbers of the rules as dated data, and the policy in force on a day.
+
+The defaults are `defaults.yaml` beside this file. A firm's own file, of the same form, is named by the environment
+variable REBALANCER_POLICY; its keys replace the defaults' whole. What a book, a target or an account overrides comes
+on top, where the plan is made.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+from domain.policy import POLICY_KEYS, Policy
+
+FIRM_FILE = "REBALANCER_POLICY"
+DEFAULTS = Path(__file__).parent / "defaults.yaml"
+WHOLE_NUMBERS = frozenset({"price_max_age_days", "wash_sale_days"})
+FLAGS = frozenset({"four_eyes"})
+
+
+class PolicyRefused(ValueError):
+    """A policy file that can't be used: what is wrong, and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatedValue:
+    """A number, since when it holds, and why."""
+
+    since: date
+    value: Decimal | int | bool
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyNumber:
+    """One policy key: what it means, the rule that uses it, its unit, and its values with the newest last."""
+
+    key: str
+    says: str
+    rule: str
+    unit: str
+    values: tuple[DatedValue, ...]
+    source: str
+
+    def on(self, day: date) -> DatedValue:
+        """The value in force on a day. Raises PolicyRefused where none is yet."""
+        held = [each for each in self.values if each.since <= day]
+        if not held:
+            raise PolicyRefused(f"{self.source}: {self.key} has no value for {day}; the first is of {self.values[0].since}")
+        return held[-1]
+
+
+def in_force(day: date) -> Policy:
+    """The firm's policy on a day."""
+    return Policy(**{key: number.on(day).value for key, number in numbers().items()})  # type: ignore[arg-type]
+
+
+def numbers() -> Mapping[str, PolicyNumber]:
+    """Every policy number, the firm's file over the defaults. Raises PolicyRefused."""
+    firm = os.environ.get(FIRM_FILE)
+    return _numbers(firm)
+
+
+@lru_cache(maxsize=4)
+def _numbers(firm: str | None) -> Mapping[str, PolicyNumber]:
+    found = _read(DEFAULTS)
+    if firm:
+        found |= _read(Path(firm))
+    return found
+
+
+def _read(path: Path) -> dict[str, PolicyNumber]:
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)  # noqa: S506
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as flaw:
+        raise PolicyRefused(f"policy file {path} can't be read: {str(flaw).splitlines()[0]}") from flaw
+    if not isinstance(raw, dict):
+        raise PolicyRefused(f"policy file {path}: an object of policy keys is needed")
+    unknown = sorted(str(key) for key in raw.keys() - set(POLICY_KEYS))
+    if unknown:
+        raise PolicyRefused(f"policy file {path}: unknown key {', '.join(unknown)}; known are {', '.join(POLICY_KEYS)}")
+    return {key: _number(key, entry, path.name) for key, entry in raw.items()}
+
+
+def _number(key: str, entry: object, source: str) -> PolicyNumber:
+    try:
+        if not isinstance(entry, dict):
+            raise TypeError("an object is needed")
+        values = [DatedValue(_day(each["from"]), _value(key, each["value"]), str(each["because"])) for each in entry["values"]]
+        if not values:
+            raise ValueError("it has no values")
+        ordered = tuple(sorted(values, key=lambda each: each.since))
+        return PolicyNumber(key, str(entry["says"]), str(entry.get("rule", "")), str(entry["unit"]), ordered, source)
+    except KeyError as missing:
+        raise PolicyRefused(f"{source}: {key}: {missing} is missing") from missing
+    except (TypeError, ValueError, InvalidOperation) as flaw:
+        raise PolicyRefused(f"{source}: {key}: {flaw}") from flaw
+
+
+def _day(raw: object) -> date:
+    return raw if isinstance(raw, date) else date.fromisoformat(str(raw))
+
+
+def _value(key: str, raw: object) -> Decimal | int | bool:
+    text = str(raw).lower()
+    if key in FLAGS:
+        if text not in {"true", "false"}:
+            raise ValueError(f"true or false is needed, not {raw}")
+        return text == "true"
+    if isinstance(raw, float):
+        raise ValueError(f'write the number as a string, "{raw}"')
+    number = Decimal(text)
+    if not number.is_finite() or number < 0:
+        raise ValueError(f"a number of 0 or more is needed, not {raw}")
+    return int(number) if key in WHOLE_NUMBERS else number
