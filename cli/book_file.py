@@ -96,13 +96,15 @@ def _yaml(text: str) -> Any:
 
     def mapping(loader: Any, node: Any) -> Json:
         loader.flatten_mapping(node)
-        return _once([(str(loader.construct_object(key)), loader.construct_object(each, deep=True)) for key, each in node.value])
+        return _once(
+            [(str(loader.construct_object(key)), loader.construct_object(each, deep=True)) for key, each in node.value]
+        )
 
     Loader.add_constructor("tag:yaml.org,2002:map", mapping)
     try:
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=Loader)):
             raise _refused("uses YAML aliases (*name): write each value out")
-        return yaml.load(text, Loader)  # noqa: S506
+        return yaml.load(text, Loader)
     except yaml.YAMLError as flaw:
         mark = getattr(flaw, "problem_mark", None)
         where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""

@@ -15,6 +15,7 @@ from domain import book_schema as schema
 from domain.money import ONE, ZERO, plain
 from domain.policy import Policy
 from domain.snapshot import (
+    MANAGED,
     Account,
     BandGiven,
     Holding,
@@ -28,7 +29,6 @@ from domain.snapshot import (
     Target,
     TargetComponent,
     Withdrawal,
-    MANAGED,
     model_key,
 )
 from domain.targets import TargetRefused, flatten
@@ -322,9 +322,7 @@ def _restrictions(
     return tuple(found)
 
 
-def _sales(
-    form: schema.AccountForm, path: str, market: Market, problems: list[Problem]
-) -> tuple[RecentSale, ...]:
+def _sales(form: schema.AccountForm, path: str, market: Market, problems: list[Problem]) -> tuple[RecentSale, ...]:
     for at, sale in enumerate(form.recent_sales):
         if sale.symbol not in market.securities:
             problems.append(Problem(f"{path}[{at}].symbol", f'unknown symbol "{sale.symbol}"'))
@@ -340,5 +338,3 @@ def unknown_members(market: Market, accounts: Iterable[str]) -> list[Problem]:
         for member in members
         if member not in known
     ]
-
-

@@ -48,8 +48,8 @@ def price_trouble(snapshot: Snapshot) -> dict[str, str]:
     return trouble
 
 
-def check(snapshot: Snapshot, overrides: frozenset[str] = frozenset()) -> list[Finding]:
-    """What forbids planning this account, before anything is valued. Empty where nothing does."""
+def readable(snapshot: Snapshot) -> list[Finding]:
+    """What keeps an account from being valued against its target: its status, and its prices (CHECK-1, QUEUE-3)."""
     account = snapshot.account
     found = []
     if account.status != "open":
@@ -72,12 +72,18 @@ def check(snapshot: Snapshot, overrides: frozenset[str] = frozenset()) -> list[F
                 fresh_from=snapshot.fresh_from,
             )
         )
+    return found
+
+
+def check(snapshot: Snapshot, overrides: frozenset[str] = frozenset()) -> list[Finding]:
+    """What forbids planning this account, before anything is valued. Empty where nothing does."""
+    found = readable(snapshot)
     if snapshot.open_breaks and OPEN_BREAK not in overrides:
         found.append(
             error(
                 CHECK_1,
-                f"account {account.id} has an open reconciliation break ({', '.join(snapshot.open_breaks)}): resolve "
-                f"it, or override {OPEN_BREAK} by name",
+                f"account {snapshot.account.id} has an open reconciliation break ({', '.join(snapshot.open_breaks)}): "
+                f"resolve it, or override {OPEN_BREAK} by name",
                 breaks=list(snapshot.open_breaks),
             )
         )

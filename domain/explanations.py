@@ -30,9 +30,7 @@ def explained(
     """
     method = lots.method_of(snapshot.account)
     held = {
-        (sleeve.key, holding.symbol): holding.lots
-        for sleeve in snapshot.account.sleeves
-        for holding in sleeve.holdings
+        (sleeve.key, holding.symbol): holding.lots for sleeve in snapshot.account.sleeves for holding in sleeve.holdings
     }
     destinations = {each.component.key: each for each in proposal.destined.destinations}
     by_key = {each.component: each for each in outcomes}
@@ -147,9 +145,7 @@ def _funded(proposal: Proposal) -> list[Transfer]:
     return transfers
 
 
-def skipped(
-    snapshot: Snapshot, proposal: Proposal, policy: Policy, valuation: Valuation
-) -> tuple[SkippedTrade, ...]:
+def skipped(snapshot: Snapshot, proposal: Proposal, policy: Policy, valuation: Valuation) -> tuple[SkippedTrade, ...]:
     """What was too small to trade (ORDER-3)."""
     minimum = minimum_trade(valuation.managed_value, policy)
     found = []

@@ -15,8 +15,12 @@ from domain.snapshot import Model, Security, Sleeve
 SLEEVE_1 = Rule("SLEEVE-1", "A sleeve receives or pays the change of its value in cash; remainders stay in it as cash.")
 SLEEVE_2 = Rule("SLEEVE-2", "A growing sleeve only buys and a shrinking one only sells, towards its model.")
 SLEEVE_3 = Rule("SLEEVE-3", "A sleeve whose value does not change is not traded by a rebalance.")
-SLEEVE_4 = Rule("SLEEVE-4", "A change too small to spread is made in fewer holdings, until every order is large enough.")
-ORDER_1 = Rule("ORDER-1", "Buys round down and what is left buys single increments; sells that must raise cash round up.")
+SLEEVE_4 = Rule(
+    "SLEEVE-4", "A change too small to spread is made in fewer holdings, until every order is large enough."
+)
+ORDER_1 = Rule(
+    "ORDER-1", "Buys round down and what is left buys single increments; sells that must raise cash round up."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,12 @@ def level(values: Mapping[str, Decimal], weights: Mapping[str, Decimal], total: 
 
 
 def fill_sleeve(
-    sleeve: Sleeve, model: Model | None, value: Decimal, change: Decimal, market: Mapping[str, Security], minimum: Decimal
+    sleeve: Sleeve,
+    model: Model | None,
+    value: Decimal,
+    change: Decimal,
+    market: Mapping[str, Security],
+    minimum: Decimal,
 ) -> Fill:
     """The trades of a sleeve whose value goes from `value` to `value + change`.
 
@@ -149,7 +158,9 @@ def _moved(
     return None
 
 
-def buy_quantities(goals: Mapping[str, Decimal], market: Mapping[str, Security], spare: Decimal = ZERO) -> dict[str, Decimal]:
+def buy_quantities(
+    goals: Mapping[str, Decimal], market: Mapping[str, Security], spare: Decimal = ZERO
+) -> dict[str, Decimal]:
     """Whole increments for amounts to buy: rounded down, then what is left over, and `spare` cash besides, buys single
     increments, the largest shortfall first, as long as each brings its holding closer (ORDER-1).
     """
@@ -209,7 +220,10 @@ def shares_to_sell(amount: Decimal, held: Decimal, security: Security) -> Decima
     """
     if amount <= 0:
         return ZERO
-    return min(held, up_to_increment(amount / _price({security.symbol: security}, security.symbol), security.quantity_increment))
+    return min(
+        held,
+        up_to_increment(amount / _price({security.symbol: security}, security.symbol), security.quantity_increment),
+    )
 
 
 def _price(market: Mapping[str, Security], symbol: str) -> Decimal:

@@ -7,7 +7,9 @@ liquidation ignores its budget (LOT-2) and is planned.
 from domain.rules import Finding, Rule, error
 from domain.snapshot import Snapshot
 
-LOT_2 = Rule("LOT-2", "A gain budget caps the net gain that a plan may realise; a liquidation ignores it with a warning.")
+LOT_2 = Rule(
+    "LOT-2", "A gain budget caps the net gain that a plan may realise; a liquidation ignores it with a warning."
+)
 
 
 def unmet(snapshot: Snapshot) -> list[Finding]:

@@ -93,7 +93,9 @@ def relieve(
     Raises ValueError where the lots hold less than is sold.
     """
     key = RELIEF[method]
-    order = sorted(range(len(lots)), key=lambda at: (key(lots[at], price, day, policy), lots[at].acquired or date.min, at))
+    order = sorted(
+        range(len(lots)), key=lambda at: (key(lots[at], price, day, policy), lots[at].acquired or date.min, at)
+    )
     remaining = dict(enumerate(lots))
     relieved: list[RelievedLot] = []
     left = quantity

@@ -12,8 +12,12 @@ from domain.policy import Policy
 from domain.rules import Rule
 from domain.snapshot import Security
 
-ORDER_2 = Rule("ORDER-2", "What one sleeve sells and another buys of a security moves between them; only the net is ordered.")
-ORDER_3 = Rule("ORDER-3", "An order below the minimum trade is skipped and reported; what it would have raised is not spent.")
+ORDER_2 = Rule(
+    "ORDER-2", "What one sleeve sells and another buys of a security moves between them; only the net is ordered."
+)
+ORDER_3 = Rule(
+    "ORDER-3", "An order below the minimum trade is skipped and reported; what it would have raised is not spent."
+)
 ORDER_4 = Rule("ORDER-4", "Sells go first; buys are sized again on the cash that the fills really brought.")
 ORDER_5 = Rule("ORDER-5", "Every order says why it exists: the component, the rule, the weight before and after.")
 

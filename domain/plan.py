@@ -109,9 +109,7 @@ def _told(
     )
 
 
-def _outcome(
-    component: Component, snapshot: Snapshot, valuation: Valuation, proposal: Proposal
-) -> ComponentOutcome:
+def _outcome(component: Component, snapshot: Snapshot, valuation: Valuation, proposal: Proposal) -> ComponentOutcome:
     """Where a component was and where the plan leaves it, at the snapshot's prices."""
     after = proposal.after
     if component.key == CASH:

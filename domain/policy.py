@@ -43,5 +43,10 @@ class Policy:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: str(value) if isinstance(value, Decimal) else value for name, value in values.items()}
 
+    @classmethod
+    def from_json(cls, raw: Mapping[str, object]) -> "Policy":
+        """The numbers that a plan recorded."""
+        return cls(**{name: Decimal(each) if isinstance(each, str) else each for name, each in raw.items()})  # type: ignore[arg-type]
+
 
 POLICY_KEYS: tuple[str, ...] = tuple(field.name for field in fields(Policy))

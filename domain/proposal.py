@@ -97,7 +97,9 @@ def _trade(
     sells = _managed_sells(snapshot, destined)
 
     def netted(bought: Mapping[str, Decimal], smallest: Decimal) -> Netted:
-        buys = [Trade(MANAGED, symbol, quantity, security_key(symbol)) for symbol, quantity in bought.items() if quantity]
+        buys = [
+            Trade(MANAGED, symbol, quantity, security_key(symbol)) for symbol, quantity in bought.items() if quantity
+        ]
         return net([*sleeve_trades, *sells, *buys], market, smallest, unsellable)
 
     floor = buy_quantities(goals, market, -NO_LIMIT)
@@ -145,7 +147,9 @@ def _managed_sells(snapshot: Snapshot, destined: Destined) -> list[Trade]:
         if component.kind not in {"security", "unassigned"} or component.ref not in held:
             continue
         security = snapshot.securities[component.ref]
-        quantity = held[component.ref] if each.value == 0 else shares_to_sell(-each.change, held[component.ref], security)
+        quantity = (
+            held[component.ref] if each.value == 0 else shares_to_sell(-each.change, held[component.ref], security)
+        )
         if quantity:
             completes = quantity == held[component.ref]
             trades.append(Trade(MANAGED, component.ref, -quantity, component.key, completes=completes))

@@ -16,7 +16,9 @@ QUEUE_1 = Rule("QUEUE-1", "Assigning, replacing or removing a target queues the 
 QUEUE_2 = Rule("QUEUE-2", "With rebalancing off an account is neither evaluated nor queued, except by a person.")
 QUEUE_3 = Rule("QUEUE-3", "Every account with rebalancing on is valued daily; what can't be checked is reported.")
 QUEUE_4 = Rule("QUEUE-4", "An account flagged only for cash or tolerance is queued only if its plan has an order.")
-QUEUE_5 = Rule("QUEUE-5", "An entry leaves the queue when its rebalance ends Complete; otherwise it stays, with the issue.")
+QUEUE_5 = Rule(
+    "QUEUE-5", "An entry leaves the queue when its rebalance ends Complete; otherwise it stays, with the issue."
+)
 QUEUE_6 = Rule("QUEUE-6", "Being assigned or queued trades nothing: trades need a submission and an approval.")
 TARGET_6 = Rule("TARGET-6", "Editing an enterprise target is a new version, which queues every account it serves.")
 
@@ -38,17 +40,17 @@ Evidence = Mapping[str, object]
 
 def in_order(codes: Iterable[str]) -> list[str]:
     """Reason codes, the primary one first."""
-    return sorted(codes, key=lambda code: REASONS.index(code))  # type: ignore[arg-type]
+    return sorted(codes, key=REASONS.index)
 
 
 def standing_reasons(
     snapshot: Snapshot, valuation: Valuation, components: Sequence[Component]
-) -> dict[ReasonCode, Evidence]:
+) -> dict[str, Evidence]:
     """The reasons that the account's state gives by itself, each with its evidence, the primary one first.
 
     Knows nothing of the toggle, nor of whether anything can be traded: that is for `worth_queueing`.
     """
-    reasons: dict[ReasonCode, Evidence] = target_reasons(snapshot)
+    reasons: dict[str, Evidence] = target_reasons(snapshot)
     if snapshot.target is None:
         return reasons
     cash = components[-1]
@@ -62,12 +64,12 @@ def standing_reasons(
     return reasons
 
 
-def target_reasons(snapshot: Snapshot) -> dict[ReasonCode, Evidence]:
+def target_reasons(snapshot: Snapshot) -> dict[str, Evidence]:
     """The reasons that come from the assignment alone, which need no prices."""
     account = snapshot.account
     if snapshot.target is None:
         return {"NO_TARGET": {"symbols": _held(snapshot)}} if account.holds_securities else {}
-    reasons: dict[ReasonCode, Evidence] = {}
+    reasons: dict[str, Evidence] = {}
     if account.first_rebalanced is None:
         reasons["FIRST_REBALANCE"] = {"target": snapshot.target.id, "version": snapshot.target.version}
     last = snapshot.rebalanced_to
@@ -84,8 +86,8 @@ def target_reasons(snapshot: Snapshot) -> dict[ReasonCode, Evidence]:
 
 
 def worth_queueing(
-    snapshot: Snapshot, reasons: Mapping[ReasonCode, Evidence], has_order: bool
-) -> tuple[dict[ReasonCode, Evidence], list[Finding]]:
+    snapshot: Snapshot, reasons: Mapping[str, Evidence], has_order: bool
+) -> tuple[dict[str, Evidence], list[Finding]]:
     """The reasons that put the account in the queue, after the toggle (QUEUE-2) and QUEUE-4, and why others don't."""
     account = snapshot.account.id
     if not reasons:

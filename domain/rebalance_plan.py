@@ -11,7 +11,7 @@ from domain.lots import Gain, RelievedLot
 from domain.money import ZERO
 from domain.outcome import Status
 from domain.policy import Mode, Policy
-from domain.queue import Evidence, ReasonCode
+from domain.queue import Evidence
 from domain.rules import Finding
 from domain.sleeves import SleeveState
 from domain.snapshot import Lot
@@ -99,7 +99,7 @@ class RebalancePlan:
     expected_status: Status
     findings: tuple[Finding, ...]
     managed_value: Decimal | None = None
-    queue_reasons: Mapping[ReasonCode, Evidence] = field(default_factory=dict)
+    queue_reasons: Mapping[str, Evidence] = field(default_factory=dict)
     components: tuple[ComponentOutcome, ...] = ()
     orders: tuple[Order, ...] = ()
     transfers: tuple[Transfer, ...] = ()

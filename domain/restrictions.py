@@ -25,8 +25,8 @@ def unmet(snapshot: Snapshot) -> list[Finding]:
     return [
         error(
             RULE_OF[restriction.type],
-            f"account {snapshot.account.id} has the restriction {restriction.type} {restriction.symbol} in force, which "
-            "this release can't obey: rebalance it by hand",
+            f"account {snapshot.account.id} has the restriction {restriction.type} {restriction.symbol} in force, "
+            "which this release can't obey: rebalance it by hand",
             symbol=restriction.symbol,
             type=restriction.type,
         )

@@ -1,0 +1,58 @@
+"""What every activity shares: the books, the venues, who acts, and how faults are told from refusals."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, TypeVar, cast
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from storage.connection import Actor, Books
+from storage.snapshots import UnknownAccount
+from venues.port import UnknownVenue
+from venues.registry import Venues
+
+UNKNOWN_ACCOUNT = "UnknownAccount"
+UNKNOWN_VENUE = "UnknownVenue"
+
+CallableT = TypeVar("CallableT", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The worker's connections. `today` and `now` are the only clock that activities read."""
+
+    books: Books
+    venues: Venues
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def today(self) -> date:
+        """The day in UTC."""
+        return self.now().date()
+
+
+def actor(who: str = "rebalancer") -> Actor:
+    """Who acts, for the audit record: the person where there is one, and the workflow, run and activity."""
+    info = activity.info()
+    return Actor(who, info.workflow_id, info.workflow_run_id, info.activity_type)
+
+
+def step(function: CallableT) -> CallableT:
+    """Makes an activity of a method whose name is its public type.
+
+    Refusals that no retry could change are failures that are not retried; every other exception is, by the
+    workflow's options.
+    """
+
+    @functools.wraps(function)
+    def run(self: Any, message: Any) -> Any:
+        try:
+            return function(self, message)
+        except UnknownAccount as flaw:
+            raise ApplicationError(str(flaw), type=UNKNOWN_ACCOUNT, non_retryable=True) from flaw
+        except UnknownVenue as flaw:
+            raise ApplicationError(str(flaw), type=UNKNOWN_VENUE, non_retryable=True) from flaw
+
+    return cast(CallableT, activity.defn(name=function.__name__)(run))

@@ -1,0 +1,174 @@
+"""What workflows and activities say to each other: ids, outcomes and numbers, small enough to read in a history.
+
+Snapshots and plans stay in PostgreSQL under the rebalance's id.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from domain.outcome import Status
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class CheckTarget(_Message):
+    """Starts a rebalance, or another round of it where the account changed before approval (EXEC-3)."""
+
+    account_id: str
+    requested_by: str
+    mode: str
+    approval: str
+    kind: str
+    request_id: str | None
+    override: tuple[str, ...]
+    start_key: str
+    round: int
+
+
+class Step(_Message):
+    """Which rebalance a step is about, and which round of it."""
+
+    rebalance_id: str
+    account_id: str
+    round: int = 1
+
+
+class TargetChecked(_Message):
+    """What the rebalance decides from. `issue` says why the account was refused; the rest is then of no use."""
+
+    rebalance_id: str
+    account_id: str
+    round: int
+    as_of: str
+    target: str | None
+    target_version: int | None
+    liquidation: bool
+    managed_value: str | None
+    four_eyes: bool
+    queue_reasons: list[str]
+    issue: str | None = None
+    findings: list[dict[str, Any]] = []
+
+
+class SleevesVerified(_Message):
+    """Each model sleeve: open, opening or closing."""
+
+    sleeves: dict[str, str]
+
+
+class MinimumsChecked(_Message):
+    """Which openings meet their minimum, and what the others lack."""
+
+    accepted: list[str]
+    rejected: list[dict[str, Any]]
+
+
+class TradesGenerated(_Message):
+    """The plan in short; the whole of it is kept under the rebalance's id."""
+
+    sells: int
+    buys: int
+    transfers: int
+    skipped: int
+    sold: str
+    bought: str
+    expected_status: str
+    expires_at: datetime
+
+    @property
+    def has_trades(self) -> bool:
+        """True where there is anything to execute."""
+        return bool(self.sells or self.buys or self.transfers)
+
+
+class BeginExecution(_Message):
+    """An approval, by a person or by the request's own policy."""
+
+    rebalance_id: str
+    account_id: str
+    round: int
+    approved_by: str
+    approved_at: datetime
+
+
+class ExecutionBegun(_Message):
+    """`changed` names what is different from what was planned: then nothing was begun (EXEC-3)."""
+
+    changed: list[str]
+
+
+class OrdersSubmitted(_Message):
+    """How the orders ended, by status, and what buys gave up because sells brought less (ORDER-4)."""
+
+    statuses: dict[str, int]
+    resized: list[str]
+
+
+class CloseRebalance(_Message):
+    """Ends a rebalance that executes nothing."""
+
+    rebalance_id: str
+    account_id: str
+    status: str | None  # None: as the plan expects
+    by: str | None = None
+    issue: str | None = None
+
+
+class EvaluatePage(_Message):
+    """One page of the daily evaluation: the accounts behind `after`."""
+
+    evaluation_id: str
+    as_of: str | None
+    after: str
+    size: int
+
+
+class PageEvaluated(_Message):
+    """A page's counts. `last` is None where there was no account left."""
+
+    last: str | None
+    evaluated: int
+    queued: dict[str, int]
+    unable_to_check: int
+    within: int
+
+
+class BeginEvaluation(_Message):
+    """Starts an evaluation; its id is the workflow's start."""
+
+    evaluation_id: str
+    as_of: str | None
+
+
+class EvaluationBegun(_Message):
+    """The day that is evaluated."""
+
+    as_of: str
+
+
+class RebalanceResult(_Message):
+    """How one rebalance ended."""
+
+    rebalance_id: str
+    account_id: str
+    status: Status
+    issue: str | None = None
+    components: list[dict[str, Any]] = []
+    orders: list[dict[str, Any]] = []
+    breaks: list[dict[str, Any]] = []
+    findings: list[dict[str, Any]] = []
+
+
+class EvaluationResult(_Message):
+    """What an evaluation found: accounts looked at, queued by primary reason, unable to check."""
+
+    evaluation_id: str
+    as_of: str
+    evaluated: int
+    queued: dict[str, int]
+    unable_to_check: int
+    within: int

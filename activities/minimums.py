@@ -1,0 +1,53 @@
+"""Check minimums: which models may open."""
+
+from decimal import localcontext
+
+from activities.context import Desk, actor, step
+from activities.messages import MinimumsChecked, Step
+from domain import minimums
+from domain.components import components
+from domain.money import EXACT, cents
+from domain.policy import Policy
+from domain.valuation import value
+from storage.snapshots import restored
+
+
+class MinimumSteps:
+    """`check_minimums`."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    @step
+    def check_minimums(self, message: Step) -> MinimumsChecked:
+        """Every opening model against its investment minimum (MINIMUM-1), by the kept snapshot."""
+        with self.desk.books.transaction(actor()) as books, localcontext(EXACT):
+            row = books.rebalances.get(message.rebalance_id)
+            snapshot = restored(row.snapshot)
+            target = snapshot.target
+            numbers = Policy.from_json(row.policy).overridden(target.policy if target else {}, snapshot.account.policy)
+            valuation = value(snapshot)
+            decisions = minimums.check(
+                components(snapshot, valuation, numbers), snapshot.models, valuation.managed_value
+            )
+            answer = MinimumsChecked(
+                accepted=[each.component for each in decisions if each.accepted],
+                rejected=[
+                    {
+                        "component": each.component,
+                        "proposed": cents(each.shortfall.proposed),
+                        "minimum": cents(each.shortfall.minimum),
+                        "account_needed": cents(each.shortfall.account_needed),
+                    }
+                    for each in decisions
+                    if each.shortfall
+                ],
+            )
+            books.audit.record(
+                "minimums checked",
+                account_id=message.account_id,
+                rebalance_id=message.rebalance_id,
+                rule=minimums.MINIMUM_1.code,
+                after=answer.model_dump(mode="json"),
+            )
+            return answer

@@ -1,0 +1,144 @@
+"""Check target: the first step. Takes the snapshot that every later step reads, and says whether it can be planned."""
+
+from decimal import localcontext
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.context import Desk, actor, step
+from activities.messages import CheckTarget, TargetChecked
+from activities.reconciliation import finish_orphan
+from domain import cash_needs, checks, plan_json
+from domain.components import components
+from domain.execution import EXEC_3
+from domain.money import EXACT, cents
+from domain.outcome import issue
+from domain.policy import Policy
+from domain.rules import Finding, error
+from domain.snapshot import Snapshot
+from domain.targets import TargetRefused
+from domain.valuation import value
+from storage.connection import Transaction
+from storage.rebalances import NewRebalance
+from storage.snapshots import kept, restored
+
+
+class TargetSteps:
+    """`check_target`."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    @step
+    def check_target(self, message: CheckTarget) -> TargetChecked:
+        """Finds or starts the rebalance, keeps its snapshot, and checks it (CHECK-1, CHECK-2, CHECK-3)."""
+        with self.desk.books.transaction(actor(message.requested_by)) as books:
+            books.accounts.locked(message.account_id)
+            row = books.rebalances.by_start(message.start_key)
+            if row is None:
+                self._end_orphan(books, message)
+                rebalance_id = books.rebalances.create(_new(message))
+                if books.queue.entry(message.account_id) is None:
+                    books.queue.add(message.account_id, {"MANUAL": {"requested_by": message.requested_by}})
+            else:
+                rebalance_id = row.id
+            if row is None or (row.round < message.round and row.stage != "ENDED"):
+                snapshot, policy = books.snapshots.take(message.account_id, None, self.desk.today())
+                books.rebalances.keep_snapshot(rebalance_id, message.round, kept(snapshot), policy.as_json())
+            else:
+                snapshot, policy = restored(row.snapshot), Policy.from_json(row.policy)
+            findings = self._check(snapshot, policy, message)
+            entry = books.queue.entry(message.account_id)
+            answer = TargetChecked(
+                rebalance_id=rebalance_id,
+                account_id=message.account_id,
+                round=message.round,
+                as_of=str(snapshot.as_of),
+                target=snapshot.account.target_id,
+                target_version=snapshot.target.version if snapshot.target else None,
+                liquidation=snapshot.target is None,
+                managed_value=_worth(snapshot) if not findings else None,
+                four_eyes=policy.overridden(snapshot.account.policy).four_eyes,
+                queue_reasons=entry.reasons if entry else [],
+                issue=issue(findings),
+                findings=[plan_json.finding(finding) for finding in findings],
+            )
+            books.audit.record(
+                "target checked",
+                account_id=message.account_id,
+                rebalance_id=rebalance_id,
+                rule=findings[0].rule if findings else checks.CHECK_1.code,
+                after=answer.model_dump(mode="json", exclude={"rebalance_id", "account_id"}),
+            )
+            return answer
+
+    def _check(self, snapshot: Snapshot, policy: Policy, message: CheckTarget) -> list[Finding]:
+        """What forbids this rebalance; the plan's own checks, asked early so that the reason is seen first."""
+        if message.kind != "full":
+            return [
+                error(
+                    cash_needs.CASH_2,
+                    f"{message.kind} rebalances are not made by this release: submit a full rebalance",
+                    kind=message.kind,
+                )
+            ]
+        custodian = snapshot.account.custodian
+        if custodian not in self.desk.venues.names:
+            return [
+                error(
+                    checks.CHECK_1,
+                    f"account {snapshot.account.id} is at custodian {custodian}, which has no venue here: there is "
+                    f"{', '.join(self.desk.venues.names)}",
+                    custodian=custodian,
+                )
+            ]
+        with localcontext(EXACT):
+            found = checks.check(snapshot, frozenset(message.override))
+            if found:
+                return found
+            valuation = value(snapshot)
+            found = checks.check_value(snapshot, valuation)
+            if found:
+                return found
+            numbers = policy.overridden(snapshot.target.policy if snapshot.target else {}, snapshot.account.policy)
+            try:
+                components(snapshot, valuation, numbers)
+            except TargetRefused as flaw:
+                return [Finding(flaw.rule.code, "error", str(flaw))]
+            return []
+
+    def _end_orphan(self, books: Transaction, message: CheckTarget) -> None:
+        """Ends a rebalance whose workflow is gone (terminated, or its server lost), so that a new one can start.
+
+        Raises what is not retried where the rebalance belongs to a workflow of another name, which may still run.
+        """
+        orphan = books.rebalances.under_way(message.account_id)
+        if orphan is None:
+            return
+        if orphan.workflow_id != activity.info().workflow_id:
+            raise ApplicationError(
+                f"rebalance refused: {orphan.id} is under way on account {message.account_id} in workflow "
+                f"{orphan.workflow_id} ({EXEC_3.code}). Wait for it, or cancel it: rebalancer cancel {orphan.id}",
+                type="RebalanceUnderWay",
+                non_retryable=True,
+            )
+        finish_orphan(self.desk, books, orphan)
+
+
+def _new(message: CheckTarget) -> NewRebalance:
+    return NewRebalance(
+        account_id=message.account_id,
+        start_key=message.start_key,
+        workflow_id=activity.info().workflow_id or "",
+        request_id=message.request_id,
+        kind=message.kind,
+        mode=message.mode,
+        approval=message.approval,
+        requested_by=message.requested_by,
+        overrides=message.override,
+    )
+
+
+def _worth(snapshot: Snapshot) -> str:
+    with localcontext(EXACT):
+        return cents(value(snapshot).managed_value)

@@ -1,0 +1,53 @@
+"""Generate trades: the plan, kept whole, and until when it may be approved."""
+
+import json
+
+from activities.context import Desk, actor, step
+from activities.messages import Step, TradesGenerated
+from domain import plan_json
+from domain.money import ZERO, cents
+from domain.orders import ORDER_5
+from domain.plan import plan
+from domain.policy import Policy
+from policy.trading_days import next_close
+from storage.snapshots import restored
+
+
+class TradeSteps:
+    """`generate_trades`."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    @step
+    def generate_trades(self, message: Step) -> TradesGenerated:
+        """Plans the account from its kept snapshot. Made once a round: asked again, the kept plan answers."""
+        with self.desk.books.transaction(actor()) as books:
+            row = books.rebalances.get(message.rebalance_id, lock=True)
+            snapshot, policy = restored(row.snapshot), Policy.from_json(row.policy)
+            proposed = plan(snapshot, policy, row.mode, frozenset(row.overrides))
+            sells = [order for order in proposed.orders if order.side == "sell"]
+            buys = [order for order in proposed.orders if order.side == "buy"]
+            expires_at = row.expires_at or next_close(self.desk.now())
+            answer = TradesGenerated(
+                sells=len(sells),
+                buys=len(buys),
+                transfers=len(proposed.transfers),
+                skipped=len(proposed.skipped),
+                sold=cents(sum((order.amount for order in sells), ZERO)),
+                bought=cents(sum((order.amount for order in buys), ZERO)),
+                expected_status=proposed.expected_status,
+                expires_at=expires_at,
+            )
+            if row.plan is None:
+                kept = json.loads(plan_json.dumps(proposed))
+                stage = "PENDING_APPROVAL" if proposed.trades else "CHECKING"
+                books.rebalances.keep_plan(message.rebalance_id, kept, stage, expires_at)
+                books.audit.record(
+                    "trades generated",
+                    account_id=message.account_id,
+                    rebalance_id=message.rebalance_id,
+                    rule=ORDER_5.code,
+                    after=answer.model_dump(mode="json"),
+                )
+            return answer

@@ -1,0 +1,91 @@
+"""How commands reach the database and Temporal: by the environment, else by the running embedded stack."""
+
+import asyncio
+import os
+from collections.abc import Coroutine
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cli.say import Refused
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from devstack.connection import StackConnection
+    from storage.connection import Books
+
+T = TypeVar("T")
+NO_STACK = (
+    "no database is named and no embedded stack is running: start one with `make up`, or set REBALANCER_DATABASE_URL "
+    "(and TEMPORAL_ADDRESS)"
+)
+
+
+def today() -> date:
+    """The day, in UTC."""
+    return datetime.now(UTC).date()
+
+
+def stack() -> "StackConnection | None":
+    """The embedded stack, where one runs."""
+    from devstack.connection import connection
+    from devstack.errors import StackError
+
+    try:
+        found = connection()
+    except StackError as flaw:
+        raise Refused(str(flaw)) from flaw
+    return found if found and found.alive else None
+
+
+def database_url() -> str:
+    """The database that the environment names, else the embedded stack's."""
+    named = os.environ.get("REBALANCER_DATABASE_URL")
+    if named:
+        return named
+    running = stack()
+    if running is None:
+        raise Refused(NO_STACK)
+    return running.database_url
+
+
+def books() -> "Books":
+    """The database. Refused where it does not answer, or has not been migrated."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from storage.connection import Books, connect
+
+    try:
+        engine = connect(database_url(), pool_size=1)
+        with engine.connect():
+            pass
+    except SQLAlchemyError as flaw:
+        first = str(getattr(flaw, "orig", None) or flaw).splitlines()[0]
+        raise Refused(f"the database does not answer: {first}. Is it running? See `rebalancer status`") from flaw
+    return Books(engine)
+
+
+def temporal_address() -> str | None:
+    """The embedded stack's Temporal, where neither the environment nor a profile names another; else None."""
+    if os.environ.get("TEMPORAL_ADDRESS") or os.environ.get("TEMPORAL_PROFILE"):
+        return None
+    running = stack()
+    return running.temporal_address if running else None
+
+
+async def temporal() -> "Client":
+    """A client of Temporal. Refused where it does not answer."""
+    from workflows.connection import connect
+
+    try:
+        return await asyncio.wait_for(connect(temporal_address()), timeout=10)
+    except (RuntimeError, OSError, TimeoutError) as flaw:
+        where = temporal_address() or os.environ.get("TEMPORAL_ADDRESS", "localhost:7233")
+        raise Refused(
+            f"Temporal does not answer at {where}. Start the stack with `make up`, or set TEMPORAL_ADDRESS"
+        ) from flaw
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine to its end."""
+    return asyncio.run(work)

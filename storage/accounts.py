@@ -1,0 +1,167 @@
+"""Accounts: assigning targets, the toggle, and the positions that a rebalance books.
+
+Whatever changes an account locks its row first. Assigning, replacing or removing a target and the queue entry that
+follows are one transaction: there is no moment at which one is visible and the other is not (QUEUE-1).
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import localcontext
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from domain import queue as rules
+from domain.checks import price_trouble
+from domain.components import components
+from domain.money import EXACT
+from domain.policy import Policy
+from domain.snapshot import Account, Snapshot
+from domain.targets import TargetRefused
+from domain.valuation import value
+from storage.audit import Audit
+from storage.positions import store_positions
+from storage.queue import STANDING, Queue
+from storage.snapshots import Snapshots, UnknownAccount
+from storage.tables import accounts, targets
+from storage.values import by_key
+
+__all__ = ["Accounts", "TargetUnknown", "UnknownAccount"]
+
+
+class TargetUnknown(LookupError):
+    """No target has that id."""
+
+    def __init__(self, target_id: str) -> None:
+        super().__init__(f'unknown target "{target_id}"')
+        self.target_id = target_id
+
+
+class Accounts:
+    """The accounts as one transaction sees and changes them."""
+
+    def __init__(self, connection: Connection, audit: Audit, queue: Queue, snapshots: Snapshots) -> None:
+        self.connection = connection
+        self.audit = audit
+        self.queue = queue
+        self.snapshots = snapshots
+
+    def locked(self, account_id: str) -> Row[Any]:
+        """The account's row, which nobody else changes until the transaction ends. Raises UnknownAccount."""
+        row = self.connection.execute(
+            select(accounts).where(accounts.c.id == account_id).with_for_update()
+        ).one_or_none()
+        if row is None:
+            raise UnknownAccount(account_id)
+        return row
+
+    def listing(self, target_id: str | None = None) -> list[Row[Any]]:
+        """The accounts by id, or those that a target is assigned to."""
+        query = select(accounts).order_by(by_key(accounts.c.id))
+        return list(
+            self.connection.execute(query if target_id is None else query.where(accounts.c.target_id == target_id))
+        )
+
+    def assign_target(self, account_id: str, target_id: str, today: date) -> str:
+        """Assigns a target, and says what followed. Raises UnknownAccount, TargetUnknown."""
+        row = self.locked(account_id)
+        if self.connection.scalar(select(targets.c.id).where(targets.c.id == target_id)) is None:
+            raise TargetUnknown(target_id)
+        if row.target_id == target_id:
+            return f"account {account_id} already has target {target_id}: nothing changes"
+        self._set_target(row, target_id)
+        return f"target {target_id} assigned to account {account_id}: {self._queued_for_target(row, target_id, today)}"
+
+    def remove_target(self, account_id: str, today: date) -> str:
+        """Removes the account's target, and says what followed. Raises UnknownAccount."""
+        row = self.locked(account_id)
+        if row.target_id is None:
+            return f"account {account_id} has no target: nothing changes"
+        self._set_target(row, None)
+        return f"target {row.target_id} removed from account {account_id}: {self._queued_for_target(row, None, today)}"
+
+    def switch_rebalancing(self, account_id: str, on: bool, today: date) -> str:
+        """The toggle (QUEUE-2): says what followed. Raises UnknownAccount."""
+        row = self.locked(account_id)
+        state = "on" if on else "off"
+        if row.rebalancing is on:
+            return f"rebalancing of account {account_id} is {state} already: nothing changes"
+        self._update(account_id, rebalancing=on)
+        self.audit.record(
+            f"rebalancing switched {state}",
+            account_id=account_id,
+            rule=rules.QUEUE_2.code,
+            before={"rebalancing": not on},
+            after={"rebalancing": on},
+        )
+        told = f"rebalancing of account {account_id} is {state}"
+        if not on:
+            left = self.queue.leave(account_id, "rebalancing was switched off")
+            return f"{told}: its queue entry is withdrawn" if left else f"{told}: it was not in the queue"
+        snapshot, policy = self.snapshots.take(account_id, None, today)
+        if snapshot.target is None and not snapshot.account.holds_securities:
+            return f"{told}: it has no target and no holdings, so it is not queued"
+        reasons = {"TOGGLED_ON": {"switched_by": self.audit.actor.who}, **reasons_now(snapshot, policy)}
+        self.queue.add(account_id, reasons, instead_of=STANDING)
+        return f"{told}: queued for {', '.join(rules.in_order(reasons))}"
+
+    def mark_rebalanced(self, account_id: str, target_id: str | None, version: int | None, day: date) -> None:
+        """Notes what the account was rebalanced to (None: it was liquidated), and since when it has been on it."""
+        row = self.locked(account_id)
+        again = row.rebalanced_target_id is not None and row.rebalanced_target_id == target_id
+        first = None if target_id is None else row.first_rebalanced if again else day
+        values = {
+            "rebalanced_target_id": target_id,
+            "rebalanced_target_version": None if target_id is None else version,
+            "first_rebalanced": first,
+        }
+        before = {key: getattr(row, key) for key in values}
+        if before != values:
+            self._update(account_id, **values)
+            self.audit.record("rebalanced to its target", account_id=account_id, before=before, after=values)
+
+    def store_positions(self, account_id: str, before: Account, after: Account) -> None:
+        """Writes what differs between two states of the account: cash, holdings and lots, sleeves opened and closed."""
+        self.locked(account_id)
+        changed = store_positions(self.connection, account_id, before, after)
+        if changed:
+            self.audit.record("positions booked", account_id=account_id, before=changed.before, after=changed.after)
+
+    def _set_target(self, row: Row[Any], target_id: str | None) -> None:
+        self._update(row.id, target_id=target_id)
+        action = "target removed" if target_id is None else "target replaced" if row.target_id else "target assigned"
+        self.audit.record(
+            action,
+            account_id=row.id,
+            rule=rules.QUEUE_1.code,
+            before={"target": row.target_id},
+            after={"target": target_id},
+        )
+
+    def _queued_for_target(self, row: Row[Any], target_id: str | None, today: date) -> str:
+        """Queues the account for its new assignment, and says so; with rebalancing off, says why not (QUEUE-2)."""
+        if not row.rebalancing:
+            return f"not queued, because its rebalancing is off. Next: rebalancer account rebalancing {row.id} on"
+        snapshot, _ = self.snapshots.take(row.id, None, today)
+        reasons: dict[str, Mapping[str, object]] = dict(rules.target_reasons(snapshot))
+        if row.target_id is not None or not reasons:
+            reasons["TARGET_CHANGED"] = {**reasons.get("TARGET_CHANGED", {}), "from": row.target_id, "to": target_id}
+        self.queue.add(row.id, reasons, instead_of=STANDING)
+        return f"queued for {', '.join(rules.in_order(reasons))}; nothing trades until it is submitted and approved"
+
+    def _update(self, account_id: str, **values: object) -> None:
+        self.connection.execute(update(accounts).where(accounts.c.id == account_id).values(**values))
+
+
+def reasons_now(snapshot: Snapshot, policy: Policy) -> dict[str, Mapping[str, object]]:
+    """The reasons that hold by themselves: those of the assignment, and where it can be valued, of cash and tolerance."""
+    with localcontext(EXACT):
+        own = policy.overridden(snapshot.target.policy if snapshot.target else {}, snapshot.account.policy)
+        if not price_trouble(snapshot):
+            valuation = value(snapshot)
+            if valuation.managed_value > 0:
+                try:
+                    return dict(rules.standing_reasons(snapshot, valuation, components(snapshot, valuation, own)))
+                except TargetRefused:
+                    pass  # its plan says what is wrong with the target
+        return dict(rules.target_reasons(snapshot))

@@ -1,0 +1,84 @@
+"""The way in: an engine by URL, and one transaction over all repositories."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine
+
+DATABASE_URL = "REBALANCER_DATABASE_URL"
+
+
+def connect(url: str, pool_size: int = 5) -> Engine:
+    """An engine for a PostgreSQL URL; `postgresql://` is taken as `postgresql+psycopg://`."""
+    if url.startswith(("postgresql://", "postgres://")):
+        url = "postgresql+psycopg://" + url.partition("://")[2]
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,  # a database that was restarted must not fail the first step after it
+        connect_args={"connect_timeout": 10, "application_name": f"rebalancer-{os.getpid()}"},
+        json_serializer=_json,
+    )
+
+
+def _json(value: object) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something, and from where: written into every audit record of a transaction."""
+
+    who: str
+    workflow_id: str | None = None
+    run_id: str | None = None
+    activity: str | None = None
+
+
+class Books:
+    """The database as the rest of the program sees it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def transaction(self, actor: Actor | None = None) -> Iterator["Transaction"]:
+        """One transaction: committed where the block ends, rolled back where it raises."""
+        with self.engine.begin() as connection:
+            yield Transaction(connection, actor or Actor("unknown"))
+
+
+class Transaction:
+    """All repositories over one database transaction."""
+
+    def __init__(self, connection: Connection, actor: Actor) -> None:
+        from storage.accounts import Accounts
+        from storage.audit import Audit
+        from storage.breaks import Breaks
+        from storage.evaluations import Evaluations
+        from storage.market import MarketRecords
+        from storage.orders import Orders
+        from storage.queue import Queue
+        from storage.rebalances import Rebalances
+        from storage.snapshots import Snapshots
+
+        self.connection = connection
+        self.audit = Audit(connection, actor)
+        self.market = MarketRecords(connection, self.audit)
+        self.queue = Queue(connection, self.audit)
+        self.snapshots = Snapshots(connection)
+        self.accounts = Accounts(connection, self.audit, self.queue, self.snapshots)
+        self.rebalances = Rebalances(connection, self.audit)
+        self.orders = Orders(connection, self.audit)
+        self.breaks = Breaks(connection, self.audit)
+        self.evaluations = Evaluations(connection)
+
+    def execute(self, statement: Any, *arguments: Any) -> Any:
+        """A statement of a caller with its own tables (the paper venue)."""
+        return self.connection.execute(statement, *arguments)

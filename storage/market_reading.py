@@ -1,0 +1,131 @@
+"""Reads the market as domain values: all of it, or what a page of accounts needs.
+
+A price is the latest of or before a day; models and targets are their current versions.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, func, select, true
+
+import policy as policy_numbers
+from domain.policy import Policy
+from domain.snapshot import Model, ModelHolding, Security, Target, TargetComponent
+from policy import trading_days
+from storage.tables import book_days, model_holdings, models, prices, securities, target_components, targets
+from storage.values import among, band_from_json, by_key, exact, overrides_from_json
+
+
+@dataclass(frozen=True, slots=True)
+class BookDay:
+    """The business day of the last book. `pinned`: it was a historical one, whose prices are judged from its own day."""
+
+    as_of: date
+    pinned: bool
+    policy: Mapping[str, object]
+
+    def fresh_from(self, as_of: date, today: date, explicit: bool, max_age: int, oldest_price: date) -> date:
+        """The oldest date that a price may have (QUEUE-3)."""
+        judged_from = as_of if self.pinned or explicit else today
+        return trading_days.oldest_allowed(judged_from, max_age, oldest_price)
+
+    def numbers(self, day: date) -> Policy:
+        """The policy in force on a day, with the numbers that the book overrides."""
+        return policy_numbers.in_force(day).overridden(self.policy)
+
+
+def book_day(connection: Connection) -> BookDay | None:
+    """The business day; None where no book was ever loaded."""
+    row = connection.execute(select(book_days.c.as_of, book_days.c.pinned, book_days.c.policy)).one_or_none()
+    return None if row is None else BookDay(row.as_of, row.pinned, overrides_from_json(row.policy))
+
+
+def read_securities(connection: Connection, as_of: date, symbols: Collection[str] | None = None) -> dict[str, Security]:
+    """Securities by symbol with their latest prices; None for `symbols` is all of them."""
+    latest = (
+        select(exact(prices.c.price).label("price"), prices.c.as_of)
+        .where(prices.c.symbol == securities.c.symbol, prices.c.as_of <= as_of)
+        .order_by(prices.c.as_of.desc())
+        .limit(1)
+        .lateral("latest")
+    )
+    query = select(
+        securities.c.symbol, securities.c.name, exact(securities.c.quantity_increment), latest.c.price, latest.c.as_of
+    ).select_from(securities.outerjoin(latest, true()))
+    rows = connection.execute(_narrowed(query, securities.c.symbol, symbols))
+    return {
+        symbol: Security(symbol, name, price, price_as_of or as_of, increment)
+        for symbol, name, increment, price, price_as_of in rows
+    }
+
+
+def read_models(connection: Connection, ids: Collection[str] | None = None) -> dict[str, Model]:
+    """Models by id; None for `ids` is all of them."""
+    current = and_(model_holdings.c.model_id == models.c.id, model_holdings.c.version == models.c.version)
+    query = select(
+        models.c.id,
+        models.c.name,
+        models.c.manager,
+        exact(models.c.investment_minimum),
+        models.c.version,
+        model_holdings.c.symbol,
+        exact(model_holdings.c.weight),
+    ).select_from(models.outerjoin(model_holdings, current))
+    held: dict[str, list[tuple[str | None, Any]]] = {}
+    heads: dict[str, Any] = {}
+    for row in connection.execute(_narrowed(query, models.c.id, ids, model_holdings.c.position)):
+        heads[row[0]] = row
+        held.setdefault(row[0], []).append((row[5], row[6]))
+    return {
+        key: Model(
+            *head[:5],
+            holdings=tuple(ModelHolding(symbol, weight) for symbol, weight in held[key] if symbol is not None),
+            **{"cash_weight": weight for symbol, weight in held[key] if symbol is None and weight is not None},
+        )
+        for key, head in heads.items()
+    }
+
+
+def read_targets(connection: Connection, ids: Collection[str] | None = None) -> dict[str, Target]:
+    """Targets by id, and the sub-targets that they reach; None for `ids` is all of them."""
+    current = and_(target_components.c.target_id == targets.c.id, target_components.c.version == targets.c.version)
+    wanted: Collection[str] | None = ids
+    if ids is not None:
+        reached = select(targets.c.id).where(among(targets.c.id, ids)).cte("reached", recursive=True)
+        below = (
+            select(target_components.c.sub_target_id)
+            .select_from(reached.join(targets, targets.c.id == reached.c.id).join(target_components, current))
+            .where(target_components.c.sub_target_id.is_not(None))
+        )
+        wanted = list(connection.scalars(select(reached.union(below).c.id)))
+    query = select(
+        targets.c.id,
+        targets.c.name,
+        targets.c.version,
+        targets.c.policy,
+        target_components.c.kind,
+        func.coalesce(target_components.c.model_id, target_components.c.symbol, target_components.c.sub_target_id),
+        exact(target_components.c.weight),
+        target_components.c.threshold,
+        target_components.c.precision,
+    ).select_from(targets.outerjoin(target_components, current))
+    lines: dict[str, list[TargetComponent]] = {}
+    heads: dict[str, Any] = {}
+    for row in connection.execute(_narrowed(query, targets.c.id, wanted, target_components.c.position)):
+        heads[row[0]] = row
+        below_it = lines.setdefault(row[0], [])
+        if row[4] is not None:
+            below_it.append(TargetComponent(*row[4:7], band_from_json(row[7]), band_from_json(row[8])))
+    return {
+        key: Target(key, head[1], tuple(lines[key]), head[2], overrides_from_json(head[3]))
+        for key, head in heads.items()
+    }
+
+
+def _narrowed(query: Select[Any], key: Any, wanted: Collection[str] | None, *then: Any) -> Select[Any]:
+    """The query for the wanted keys, in the order of keys."""
+    if wanted is not None:
+        query = query.where(among(key, wanted))
+    return query.order_by(by_key(key), *then)

@@ -1,0 +1,56 @@
+"""Migrations: brings a database to the tables that this release needs, and says which it has.
+
+Run by `make up` and `make demo`, and explicitly by `python -m storage.migrations`. Every migration of a run is in
+one transaction: a database is at one release or at the next, never in between.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, func, select
+
+from storage.connection import connect
+
+HERE = Path(__file__).parent
+PROVIDED = "connection"  # where env.py finds the connection
+ONE_AT_A_TIME = 0x7265_6261_6C  # the advisory lock of whoever migrates; any number that nobody else uses
+
+
+def upgrade(database_url: str) -> list[str]:
+    """Brings the database to `head()` and returns the revisions that were applied, oldest first.
+
+    Safe to repeat, and to run from several processes at once: the second waits, then finds nothing to do.
+    """
+    engine = connect(database_url)
+    try:
+        with engine.begin() as connection:
+            connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
+            before = current(connection)
+            config = Config(attributes={PROVIDED: connection})
+            config.set_main_option("script_location", str(HERE).replace("%", "%%"))
+            command.upgrade(config, "head")
+            return [each.revision for each in reversed(list(_scripts().iterate_revisions("head", before or "base")))]
+    finally:
+        engine.dispose()
+
+
+def current(connection: Connection) -> str | None:
+    """The revision that a database is at; None where it was never migrated."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str:
+    """The revision that this release needs."""
+    newest = _scripts().get_current_head()
+    if newest is None:
+        raise LookupError(f"there are no migrations in {HERE / 'versions'}")
+    return newest
+
+
+@lru_cache(maxsize=1)
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(HERE))

@@ -1,0 +1,14 @@
+"""Alembic's way in: migrations run on the connection, and in the transaction, that `storage.migrations` hands over."""
+
+from alembic import context
+
+from storage.migrations import PROVIDED
+from storage.tables_execution import metadata
+
+connection = context.config.attributes.get(PROVIDED)
+if connection is None:
+    raise RuntimeError("run migrations with: python -m storage.migrations")
+
+context.configure(connection=connection, target_metadata=metadata, include_schemas=True)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,80 @@
+"""Orders: what a rebalance sends to the venue, leg by leg, and the venue's last word on each."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from domain.execution import Leg, client_order_id
+from storage.audit import Audit
+from storage.tables_execution import orders
+
+
+class Orders:
+    """The orders of one transaction."""
+
+    def __init__(self, connection: Connection, audit: Audit) -> None:
+        self.connection = connection
+        self.audit = audit
+
+    def create(self, rebalance_id: str, legs: Iterable[Leg]) -> None:
+        """Writes down every order before any is sent, each with its client order ID (EXEC-1)."""
+        rows = [
+            {
+                "rebalance_id": rebalance_id,
+                "leg": leg.number,
+                "client_order_id": client_order_id(rebalance_id, leg.number),
+                "side": leg.side,
+                "symbol": leg.symbol,
+                "planned_quantity": leg.quantity,
+                "quantity": leg.quantity,
+                "price": leg.price,
+                "allocations": [{"sleeve": key, "quantity": str(part)} for key, part in leg.allocations],
+                "rule": leg.rule,
+                "reason": leg.reason,
+                "status": "NEW",
+            }
+            for leg in legs
+        ]
+        if rows:
+            self.connection.execute(insert(orders).on_conflict_do_nothing(), rows)
+
+    def of(self, rebalance_id: str) -> Sequence[Row[Any]]:
+        """A rebalance's orders in the order in which they are sent."""
+        return self.connection.execute(
+            select(orders).where(orders.c.rebalance_id == rebalance_id).order_by(orders.c.leg)
+        ).all()
+
+    def resize(self, rebalance_id: str, leg: Leg) -> None:
+        """A buy made smaller before it is sent (ORDER-4)."""
+        self._set(
+            rebalance_id,
+            leg.number,
+            quantity=leg.quantity,
+            allocations=[{"sleeve": key, "quantity": str(part)} for key, part in leg.allocations],
+        )
+
+    def sending(self, rebalance_id: str, number: int) -> None:
+        """Noted before the venue is asked, so that a crash in between is known of afterwards."""
+        self._set(rebalance_id, number, status="SENT", sent_at=func.coalesce(orders.c.sent_at, func.now()))
+
+    def answered(
+        self, rebalance_id: str, number: int, status: str, quantity: Decimal, amount: Decimal, reason: str | None
+    ) -> None:
+        """The venue's last word on an order (EXEC-2)."""
+        self._set(
+            rebalance_id, number, status=status, filled_quantity=quantity, filled_amount=amount, venue_reason=reason
+        )
+
+    def booked(self, rebalance_id: str) -> None:
+        """All fills of a rebalance are in the books."""
+        self.connection.execute(
+            update(orders).where(orders.c.rebalance_id == rebalance_id).values(booked_at=func.now())
+        )
+
+    def _set(self, rebalance_id: str, number: int, **values: Any) -> None:
+        self.connection.execute(
+            update(orders).where(orders.c.rebalance_id == rebalance_id, orders.c.leg == number).values(**values)
+        )

@@ -1,0 +1,175 @@
+"""Rebalances: one row an execution, with the snapshot it saw, the plan it made and the result it had."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, desc, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from domain.outcome import Status
+from storage.audit import Audit
+from storage.tables_execution import rebalance_numbers, rebalances
+
+Json = dict[str, Any]
+UNDER_WAY = rebalances.c.stage != "ENDED"
+
+
+class UnknownRebalance(LookupError):
+    """There is no rebalance, and no request, of that id."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRebalance:
+    """What a rebalance starts with. `start_key` names the start of a workflow: a reset run finds its own row by it."""
+
+    account_id: str
+    start_key: str
+    workflow_id: str
+    request_id: str | None
+    kind: str
+    mode: str
+    approval: str
+    requested_by: str
+    overrides: tuple[str, ...]
+
+
+class Rebalances:
+    """The rebalances of one transaction."""
+
+    def __init__(self, connection: Connection, audit: Audit) -> None:
+        self.connection = connection
+        self.audit = audit
+
+    def create(self, new: NewRebalance) -> str:
+        """A new rebalance under way; its id is `R-` and a number that no other has."""
+        number = self.connection.execute(select(rebalance_numbers.next_value())).scalar_one()
+        made = f"R-{number:06d}"
+        self.connection.execute(
+            insert(rebalances).values(
+                id=made,
+                account_id=new.account_id,
+                start_key=new.start_key,
+                workflow_id=new.workflow_id,
+                request_id=new.request_id,
+                kind=new.kind,
+                mode=new.mode,
+                approval=new.approval,
+                requested_by=new.requested_by,
+                overrides=list(new.overrides),
+                stage="CHECKING",
+            )
+        )
+        self.audit.record(
+            "rebalance started",
+            account_id=new.account_id,
+            rebalance_id=made,
+            after={"mode": new.mode, "kind": new.kind, "requested_by": new.requested_by, "request_id": new.request_id},
+        )
+        return made
+
+    def by_start(self, start_key: str) -> Row[Any] | None:
+        """The rebalance of a workflow's start, locked."""
+        return self.connection.execute(
+            select(rebalances).where(rebalances.c.start_key == start_key).with_for_update()
+        ).one_or_none()
+
+    def under_way(self, account_id: str) -> Row[Any] | None:
+        """The rebalance that has not ended on an account, locked, or None."""
+        return self.connection.execute(
+            select(rebalances).where(rebalances.c.account_id == account_id, UNDER_WAY).with_for_update()
+        ).one_or_none()
+
+    def get(self, rebalance_id: str, lock: bool = False) -> Row[Any]:
+        """A rebalance. Raises UnknownRebalance."""
+        query = select(rebalances).where(rebalances.c.id == rebalance_id)
+        found = self.connection.execute(query.with_for_update() if lock else query).one_or_none()
+        if found is None:
+            raise UnknownRebalance(rebalance_id)
+        return found
+
+    def keep_snapshot(self, rebalance_id: str, round_number: int, snapshot: Json, policy: Json) -> None:
+        """Keeps what the rebalance decides from; a new round (EXEC-3) replaces it and forgets the old plan."""
+        self._set(
+            rebalance_id,
+            round=round_number,
+            snapshot=snapshot,
+            policy=policy,
+            plan=None,
+            expires_at=None,
+            approved_by=None,
+            approved_at=None,
+            stage="CHECKING",
+        )
+
+    def keep_plan(self, rebalance_id: str, plan: Json, stage: str, expires_at: datetime | None) -> None:
+        """Keeps the plan, and where it waits for an approval, until when."""
+        self._set(rebalance_id, plan=plan, stage=stage, expires_at=expires_at)
+
+    def approve(self, rebalance_id: str, by: str, at: datetime) -> None:
+        """Notes who approved, and that execution starts."""
+        self._set(rebalance_id, approved_by=by, approved_at=at, stage="EXECUTING")
+
+    def set_stage(self, rebalance_id: str, stage: str) -> None:
+        """How far the rebalance has come."""
+        self._set(rebalance_id, stage=stage)
+
+    def end(self, rebalance_id: str, status: Status, issue: str | None, result: Json) -> None:
+        """The end of a rebalance, in one of the five statuses."""
+        self._set(rebalance_id, stage="ENDED", status=status, issue=issue, result=result, ended_at=func.now())
+
+    def _set(self, rebalance_id: str, **values: Any) -> None:
+        self.connection.execute(update(rebalances).where(rebalances.c.id == rebalance_id).values(**values))
+
+    def listing(
+        self, account_id: str | None = None, status: str | None = None, since: date | None = None, limit: int = 200
+    ) -> Sequence[Row[Any]]:
+        """Rebalances, newest first, without their snapshots and plans."""
+        where = []
+        if account_id:
+            where.append(rebalances.c.account_id == account_id)
+        if status:
+            where.append(rebalances.c.status == status)
+        if since:
+            where.append(rebalances.c.started_at >= datetime.combine(since, time(), UTC))
+        heavy = {"snapshot", "policy", "plan", "result"}
+        columns = [column for column in rebalances.c if column.name not in heavy]
+        newest = (desc(rebalances.c.started_at), desc(rebalances.c.id))
+        return self.connection.execute(select(*columns).where(and_(True, *where)).order_by(*newest).limit(limit)).all()
+
+    def of_request(self, request_id: str) -> Sequence[Row[Any]]:
+        """The rebalances of a request, by account."""
+        return self.connection.execute(
+            select(rebalances).where(rebalances.c.request_id == request_id).order_by(rebalances.c.account_id)
+        ).all()
+
+    def latest(self, account_id: str) -> Row[Any] | None:
+        """The account's newest rebalance."""
+        return self.connection.execute(
+            select(rebalances)
+            .where(rebalances.c.account_id == account_id)
+            .order_by(desc(rebalances.c.started_at), desc(rebalances.c.id))
+            .limit(1)
+        ).one_or_none()
+
+
+def as_history(row: Row[Any]) -> Mapping[str, object]:
+    """A rebalance as `history` lists it."""
+    return {
+        "rebalance_id": row.id,
+        "account_id": row.account_id,
+        "status": row.status or row.stage,
+        "mode": row.mode,
+        "requested_by": row.requested_by,
+        "approved_by": row.approved_by,
+        "started_at": utc(row.started_at),
+        "ended_at": utc(row.ended_at),
+        "issue": row.issue,
+        "request_id": row.request_id,
+    }
+
+
+def utc(at: datetime | None) -> str | None:
+    """A moment as listings have it: ISO 8601 with a Z."""
+    return None if at is None else at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

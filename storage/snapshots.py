@@ -1,0 +1,216 @@
+"""Snapshots: what decisions are made from, taken from the books at one moment, for one account or a page of them.
+
+A snapshot holds what its account needs and no more, in the order of keys, so that it is small to keep and the same
+books give the same bytes.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, select
+
+from domain.policy import Policy
+from domain.snapshot import Account, Model, RecentSale, Security, Snapshot, Target
+from storage.account_reading import StoredAccount, read_accounts, read_sales
+from storage.market_reading import BookDay, book_day, read_models, read_securities, read_targets
+from storage.tables import accounts
+from storage.tables_execution import breaks
+from storage.values import among, by_key, overrides_as_json, overrides_from_json
+
+_FORM = TypeAdapter(Snapshot)
+
+
+class UnknownAccount(LookupError):
+    """No account has that id."""
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__(f'unknown account "{account_id}"')
+        self.account_id = account_id
+
+
+class Snapshots:
+    """The snapshots of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def take(self, account_id: str, as_of: date | None, today: date) -> tuple[Snapshot, Policy]:
+        """One account as it is now, at the prices of a day (None: the book's), and the policy of that day.
+
+        `today` tells how old prices are where neither the day was asked for nor the book is a historical one.
+        Target and account may override the policy; the plan applies that. Raises UnknownAccount.
+        """
+        taken = self._taken([account_id], as_of, today)
+        if not taken:
+            raise UnknownAccount(account_id)
+        return taken[0]
+
+    def page(self, after: str, limit: int, as_of: date | None, today: date) -> list[tuple[Snapshot, Policy]]:
+        """The next accounts behind `after` with rebalancing on, by id, each as `take` gives it."""
+        ids = self.connection.scalars(
+            select(accounts.c.id)
+            .where(accounts.c.rebalancing, by_key(accounts.c.id) > after)
+            .order_by(by_key(accounts.c.id))
+            .limit(limit)
+        ).all()
+        return self._taken(ids, as_of, today)
+
+    def _taken(self, ids: Collection[str], as_of: date | None, today: date) -> list[tuple[Snapshot, Policy]]:
+        found = read_accounts(self.connection, ids)
+        day = book_day(self.connection)
+        if not found or day is None:
+            return []
+        at = as_of or day.as_of
+        market = _NeededMarket(self.connection, found.values(), at)
+        breaks_of = self._open_breaks(ids)
+        sales_of = self._household_sales(found.values())
+        numbers = day.numbers(at)
+        taken = []
+        for stored in found.values():
+            account = stored.account
+            targets, models, securities = market.of(account)
+            snapshot = Snapshot(
+                as_of=at,
+                account=account,
+                targets=targets,
+                models=models,
+                securities=securities,
+                fresh_from=_fresh_from(day, at, today, as_of is not None, account, targets, securities, numbers),
+                open_breaks=breaks_of.get(account.id, ()),
+                rebalanced_to=stored.rebalanced_to,
+                household_sales=sales_of.get(account.id, ()),
+            )
+            taken.append((snapshot, numbers))
+        return taken
+
+    def _open_breaks(self, ids: Collection[str]) -> dict[str, tuple[str, ...]]:
+        rows = self.connection.execute(
+            select(breaks.c.account_id, breaks.c.id)
+            .where(among(breaks.c.account_id, ids), breaks.c.resolved_at.is_(None))
+            .order_by(breaks.c.id)
+        )
+        found: dict[str, tuple[str, ...]] = {}
+        for account_id, number in rows:
+            found[account_id] = (*found.get(account_id, ()), str(number))
+        return found
+
+    def _household_sales(self, found: Iterable[StoredAccount]) -> dict[str, tuple[RecentSale, ...]]:
+        """For each account, the recent sales of the others of its tax household."""
+        home = {stored.account.id: stored.household_id for stored in found if stored.household_id is not None}
+        if not home:
+            return {}
+        members: dict[str, list[str]] = {}
+        for member, household in self.connection.execute(
+            select(accounts.c.id, accounts.c.household_id)
+            .where(among(accounts.c.household_id, set(home.values())))
+            .order_by(by_key(accounts.c.id))
+        ):
+            members.setdefault(household, []).append(member)
+        sales = read_sales(self.connection, [member for together in members.values() for member in together])
+        return {
+            account_id: tuple(
+                sale for other in members[household] if other != account_id for sale in sales.get(other, ())
+            )
+            for account_id, household in home.items()
+        }
+
+
+class _NeededMarket:
+    """The part of the market that a page of accounts needs, read once, and each account's share of it."""
+
+    def __init__(self, connection: Connection, found: Iterable[StoredAccount], as_of: date) -> None:
+        held = [stored.account for stored in found]
+        self.targets = read_targets(connection, {each.target_id for each in held if each.target_id is not None})
+        models = {model for target in self.targets.values() for model in _refs(target, "model")}
+        self.models = read_models(connection, models.union(*map(_sleeve_models, held)))
+        symbols = {symbol for target in self.targets.values() for symbol in _refs(target, "security")}
+        symbols |= {holding.symbol for model in self.models.values() for holding in model.holdings}
+        self.securities = read_securities(connection, as_of, symbols.union(*map(_held, held)))
+        self._of_target: dict[str | None, tuple[Mapping[str, Target], set[str], set[str]]] = {None: ({}, set(), set())}
+
+    def of(self, account: Account) -> tuple[Mapping[str, Target], Mapping[str, Model], Mapping[str, Security]]:
+        """Targets, models and securities of one account, each by key."""
+        targets, models, symbols = self._named(account.target_id)
+        sleeve_models = _sleeve_models(account)
+        symbols = symbols.union(
+            _held(account), (holding.symbol for each in sleeve_models for holding in self.models[each].holdings)
+        )
+        return (
+            targets,
+            {key: self.models[key] for key in sorted(models | sleeve_models)},
+            {key: self.securities[key] for key in sorted(symbols)},
+        )
+
+    def _named(self, target_id: str | None) -> tuple[Mapping[str, Target], set[str], set[str]]:
+        """What a target names, itself and its sub-targets included: targets, models, symbols."""
+        if target_id not in self._of_target:
+            reached: set[str] = set()
+            waiting = {str(target_id)}
+            while waiting:
+                reached |= waiting
+                waiting = {ref for each in waiting for ref in _refs(self.targets[each], "target")} - reached
+            named = {key: self.targets[key] for key in sorted(reached)}
+            models = {ref for target in named.values() for ref in _refs(target, "model")}
+            symbols = {ref for target in named.values() for ref in _refs(target, "security")}
+            symbols |= {holding.symbol for key in models for holding in self.models[key].holdings}
+            self._of_target[target_id] = (named, models, symbols)
+        return self._of_target[target_id]
+
+
+def _refs(target: Target, kind: str) -> set[str]:
+    return {component.ref for component in target.components if component.kind == kind and component.ref is not None}
+
+
+def _sleeve_models(account: Account) -> set[str]:
+    return {sleeve.key.partition(":")[2] for sleeve in account.model_sleeves}
+
+
+def _held(account: Account) -> set[str]:
+    held = {holding.symbol for sleeve in account.sleeves for holding in sleeve.holdings}
+    named = {each.symbol for each in account.restrictions} | {each.by for each in account.restrictions if each.by}
+    return held | named | {holding.symbol for holding in account.protected}
+
+
+def _fresh_from(
+    day: BookDay,
+    as_of: date,
+    today: date,
+    explicit: bool,
+    account: Account,
+    targets: Mapping[str, Target],
+    securities: Mapping[str, Security],
+    numbers: Policy,
+) -> date:
+    target = targets[account.target_id] if account.target_id is not None else None
+    own = numbers.overridden(target.policy if target else {}, account.policy)
+    oldest = min((each.price_as_of for each in securities.values()), default=as_of)
+    return day.fresh_from(as_of, today, explicit, own.price_max_age_days, oldest)
+
+
+def kept(snapshot: Snapshot) -> dict[str, Any]:
+    """A snapshot as JSON, exactly, with everything in the order of keys: the same snapshot gives the same bytes."""
+    raw: dict[str, Any] = _FORM.dump_python(snapshot, mode="json", warnings="error")
+    raw["account"]["policy"] = overrides_as_json(snapshot.account.policy)
+    for key in ("targets", "models", "securities"):
+        raw[key] = dict(sorted(raw[key].items()))
+    for key, target in raw["targets"].items():
+        target["policy"] = overrides_as_json(snapshot.targets[key].policy)
+    return raw
+
+
+def restored(raw: Mapping[str, Any]) -> Snapshot:
+    """The snapshot that `kept` made this of, as it was."""
+    return _FORM.validate_python(
+        {
+            **raw,
+            "account": {**raw["account"], "policy": overrides_from_json(raw["account"]["policy"])},
+            "targets": {
+                key: {**target, "policy": overrides_from_json(target["policy"])}
+                for key, target in sorted(raw["targets"].items())
+            },
+            "models": dict(sorted(raw["models"].items())),
+            "securities": dict(sorted(raw["securities"].items())),
+        }
+    )

@@ -1,0 +1,213 @@
+"""The tables of what happens: rebalances, their orders and fills, breaks, evaluations, and the audit record."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Sequence,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from storage.tables import MONEY, NOW, metadata
+
+rebalance_numbers = Sequence("rebalance_numbers", metadata=metadata)
+
+rebalances = Table(
+    "rebalances",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("start_key", Text, nullable=False, unique=True),  # one start of a workflow, resets included
+    Column("workflow_id", Text, nullable=False),
+    Column("request_id", Text, nullable=True),
+    Column("kind", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("approval", Text, nullable=False),
+    Column("requested_by", Text, nullable=False),
+    Column("overrides", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("stage", Text, nullable=False),
+    Column("status", Text, nullable=True),  # null until it ends
+    Column("approved_by", Text, nullable=True),
+    Column("approved_at", DateTime(timezone=True), nullable=True),
+    Column("expires_at", DateTime(timezone=True), nullable=True),
+    Column("started_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    Column("ended_at", DateTime(timezone=True), nullable=True),
+    Column("issue", Text, nullable=True),
+    Column("round", Integer, nullable=False, server_default="1"),  # rises when the plan is made again (EXEC-3)
+    Column("snapshot", JSONB(none_as_null=True), nullable=True),
+    Column("policy", JSONB(none_as_null=True), nullable=True),
+    Column("plan", JSONB(none_as_null=True), nullable=True),
+    Column("result", JSONB(none_as_null=True), nullable=True),
+    CheckConstraint(
+        "stage IN ('CHECKING', 'PENDING_APPROVAL', 'APPROVED', 'EXECUTING', 'RECONCILING', 'ENDED')", name="stage_known"
+    ),
+    CheckConstraint(
+        "status IN ('COMPLETE', 'COMPLETE_WITH_ERRORS', 'FAILED', 'EXPIRED', 'CANCELED')", name="status_known"
+    ),
+    CheckConstraint("(stage = 'ENDED') = (status IS NOT NULL)", name="ended_has_status"),
+    CheckConstraint("(stage = 'ENDED') = (ended_at IS NOT NULL)", name="ended_when"),
+    # EXEC-3: while one rebalance is under way on an account, no other is.
+    Index("uq_rebalances_under_way", "account_id", unique=True, postgresql_where=text("stage <> 'ENDED'")),
+    Index("ix_rebalances_account_id_started_at", "account_id", "started_at"),
+    Index("ix_rebalances_started_at", "started_at"),
+    Index("ix_rebalances_request_id", "request_id", postgresql_where=text("request_id IS NOT NULL")),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("rebalance_id", ForeignKey("rebalances.id"), primary_key=True),
+    Column("leg", Integer, primary_key=True),  # the order's place in its rebalance
+    Column("client_order_id", Text, nullable=False, unique=True),
+    Column("side", Text, nullable=False),
+    Column("symbol", ForeignKey("securities.symbol"), nullable=False),
+    Column("planned_quantity", MONEY, nullable=False),
+    Column("quantity", MONEY, nullable=False),  # as sent; buys may be smaller than planned (ORDER-4)
+    Column("price", MONEY, nullable=False),  # of the snapshot
+    Column("allocations", JSONB, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("status", Text, nullable=False),  # NEW until the venue's last word
+    Column("filled_quantity", MONEY, nullable=False, server_default="0"),
+    Column("filled_amount", MONEY, nullable=False, server_default="0"),
+    Column("venue_reason", Text, nullable=True),
+    Column("sent_at", DateTime(timezone=True), nullable=True),
+    Column("booked_at", DateTime(timezone=True), nullable=True),
+    CheckConstraint("side IN ('sell', 'buy')", name="side_known"),
+    CheckConstraint("quantity >= 0 AND planned_quantity > 0 AND quantity <= planned_quantity", name="quantity_sane"),
+    CheckConstraint("filled_quantity >= 0 AND filled_quantity <= quantity", name="never_overfilled"),
+    CheckConstraint(
+        "status IN ('NEW', 'SENT', 'FILLED', 'PARTIALLY_FILLED', 'REJECTED', 'CANCELED', 'EXPIRED')",
+        name="status_known",
+    ),
+)
+
+breaks = Table(
+    "breaks",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("rebalance_id", ForeignKey("rebalances.id"), nullable=True),
+    Column("kind", Text, nullable=False),
+    Column("symbol", Text, nullable=True),  # null: cash
+    Column("expected", MONEY, nullable=False),
+    Column("actual", MONEY, nullable=False),
+    Column("opened_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    Column("resolved_at", DateTime(timezone=True), nullable=True),
+    Column("resolved_by", Text, nullable=True),
+    Column("note", Text, nullable=True),
+    CheckConstraint("kind IN ('quantity', 'cash')", name="kind_known"),
+    CheckConstraint(
+        "(resolved_at IS NULL) = (resolved_by IS NULL) AND (resolved_at IS NULL) = (note IS NULL)",
+        name="resolved_whole",
+    ),
+    Index(
+        "uq_breaks_open",
+        "account_id",
+        "kind",
+        "symbol",
+        unique=True,
+        postgresql_where=text("resolved_at IS NULL"),
+        postgresql_nulls_not_distinct=True,
+    ),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("as_of", Date, nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    Column("ended_at", DateTime(timezone=True), nullable=True),
+    Column("evaluated", Integer, nullable=False, server_default="0"),
+    Column("queued", JSONB, nullable=False, server_default=text("'{}'")),  # reason code -> accounts
+    Column("unable_to_check", Integer, nullable=False, server_default="0"),
+    Column("within", Integer, nullable=False, server_default="0"),  # flagged, but nothing can be traded (QUEUE-4)
+)
+
+evaluation_pages = Table(
+    "evaluation_pages",
+    metadata,
+    Column("evaluation_id", ForeignKey("evaluations.id"), primary_key=True),
+    Column("after", Text, primary_key=True),  # the account id that the page starts behind
+    Column("last", Text, nullable=False),
+    Column("result", JSONB, nullable=False),
+)
+
+evaluation_notes = Table(
+    "evaluation_notes",
+    metadata,
+    Column("evaluation_id", ForeignKey("evaluations.id"), primary_key=True),
+    Column("account_id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("evidence", JSONB, nullable=False),
+    CheckConstraint("kind IN ('unable_to_check', 'within')", name="kind_known"),
+)
+
+audit_records = Table(
+    "audit_records",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("account_id", Text, nullable=True),
+    Column("rebalance_id", Text, nullable=True),
+    Column("rule", Text, nullable=True),
+    Column("workflow_id", Text, nullable=True),
+    Column("run_id", Text, nullable=True),
+    Column("activity", Text, nullable=True),
+    Column("before", JSONB(none_as_null=True), nullable=True),
+    Column("after", JSONB(none_as_null=True), nullable=True),
+    Index("ix_audit_records_account_id_id", "account_id", "id"),
+    Index("ix_audit_records_rebalance_id", "rebalance_id", postgresql_where=text("rebalance_id IS NOT NULL")),
+)
+
+# --- the paper custodian: a ledger of its own, which the books are compared with -----------------------------------
+
+PAPER = "paper"
+
+paper_accounts = Table(
+    "accounts",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("cash", MONEY, nullable=False),
+    schema=PAPER,
+)
+
+paper_positions = Table(
+    "positions",
+    metadata,
+    Column("account_id", ForeignKey(f"{PAPER}.accounts.account_id", ondelete="CASCADE"), primary_key=True),
+    Column("symbol", Text, primary_key=True),
+    Column("quantity", MONEY, nullable=False),
+    CheckConstraint("quantity > 0", name="quantity_above_zero"),
+    schema=PAPER,
+)
+
+paper_orders = Table(
+    "orders",
+    metadata,
+    Column("client_order_id", Text, primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("quantity", MONEY, nullable=False),
+    Column("price", MONEY, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("filled_quantity", MONEY, nullable=False),
+    Column("filled_amount", MONEY, nullable=False),
+    Column("reason", Text, nullable=True),
+    Column("received_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    schema=PAPER,
+)

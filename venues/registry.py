@@ -1,0 +1,34 @@
+"""Which venues and custodians this installation has."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Engine
+
+from venues.paper import PAPER, PaperVenue
+from venues.port import Custodian, UnknownVenue, Venue
+
+
+class Venues:
+    """The venues and custodians that this installation has, by the custodian's name."""
+
+    def __init__(self, engine: Engine) -> None:
+        paper = PaperVenue(engine)
+        self._venues: Mapping[str, Venue] = {PAPER: paper}
+        self._custodians: Mapping[str, Custodian] = {PAPER: paper}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The custodians that can be traded with."""
+        return tuple(self._venues)
+
+    def venue(self, custodian: str) -> Venue:
+        """Where the accounts of a custodian trade. Raises UnknownVenue."""
+        if custodian not in self._venues:
+            raise UnknownVenue(f"no venue is set up for custodian {custodian}: there is {', '.join(self._venues)}")
+        return self._venues[custodian]
+
+    def custodian(self, custodian: str) -> Custodian:
+        """Whose figures the books are compared with. Raises UnknownVenue."""
+        if custodian not in self._custodians:
+            raise UnknownVenue(f"custodian {custodian} can't be asked: there is {', '.join(self._custodians)}")
+        return self._custodians[custodian]

@@ -1,0 +1,85 @@
+"""The worker: settings, client, worker. Nothing else.
+
+REBALANCER_DATABASE_URL names the database; Temporal's own profile variables name the server. Run as many of these
+processes as the load asks for: the task queue balances them.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.context import Desk
+from activities.evaluation import EvaluationSteps
+from activities.execution import ExecutionSteps
+from activities.minimums import MinimumSteps
+from activities.reconciliation import ReconciliationSteps
+from activities.sleeves import SleeveSteps
+from activities.target import TargetSteps
+from activities.trades import TradeSteps
+from storage.connection import DATABASE_URL, Books, connect
+from venues.registry import Venues
+from workflows.connection import connect as connect_temporal
+from workflows.contract import TASK_QUEUE
+from workflows.daily_target_evaluation import DailyTargetEvaluation
+from workflows.rebalance_account import RebalanceAccount
+
+THREADS = 10
+
+
+def make_worker(client: Client, desk: Desk, threads: int = THREADS) -> Worker:
+    """A worker with every workflow and activity; tests make theirs with it too."""
+    target, sleeves, minimums, trades = TargetSteps(desk), SleeveSteps(desk), MinimumSteps(desk), TradeSteps(desk)
+    execution, reconciliation, evaluation = ExecutionSteps(desk), ReconciliationSteps(desk), EvaluationSteps(desk)
+    return Worker(
+        client,
+        task_queue=TASK_QUEUE,
+        workflows=[RebalanceAccount, DailyTargetEvaluation],
+        activities=[
+            target.check_target,
+            sleeves.verify_sleeves,
+            minimums.check_minimums,
+            trades.generate_trades,
+            execution.begin_execution,
+            execution.submit_trades,
+            reconciliation.reconcile,
+            reconciliation.close_rebalance,
+            evaluation.begin_evaluation,
+            evaluation.evaluate_page,
+            evaluation.end_evaluation,
+        ],
+        activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="step"),
+        max_concurrent_activities=threads,
+        graceful_shutdown_timeout=timedelta(seconds=30),
+    )
+
+
+async def main() -> None:
+    """Works until it is told to stop, then finishes what it has in hand."""
+    url = os.environ.get(DATABASE_URL)
+    if not url:
+        sys.exit(
+            f"worker: {DATABASE_URL} is not set: name the database, like postgresql://user:password@host/rebalancer"
+        )
+    engine = connect(url, pool_size=THREADS)
+    client = await connect_temporal()
+    stop = asyncio.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    async with make_worker(client, Desk(Books(engine), Venues(engine))):
+        logging.getLogger("worker").info("polling task queue %s", TASK_QUEUE)
+        await stop.wait()
+    engine.dispose()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(
+        level=os.environ.get("LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    asyncio.run(main())

@@ -1,0 +1,31 @@
+"""Timeouts and retries by step, each with its reason."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+# A database or network that comes back within minutes: try soon, then less often, and don't give up for a day.
+TRANSIENT = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=30)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StepOptions:
+    """How long a step may take, once and in all, and how often it shows that it lives."""
+
+    once: timedelta
+    in_all: timedelta
+    heartbeat: timedelta | None = None
+    retries: RetryPolicy = TRANSIENT
+
+
+# Reads and plans one account: milliseconds. After an hour the rebalance fails and says so; nothing was traded.
+DECIDE = StepOptions(once=timedelta(seconds=30), in_all=timedelta(hours=1))
+# Sends up to a few hundred orders, each with its own answer. Must not give up: what is sent has to be booked.
+EXECUTE = StepOptions(once=timedelta(minutes=30), in_all=timedelta(days=7), heartbeat=timedelta(seconds=30))
+# Books what was filled. Must not give up either.
+BOOK = StepOptions(once=timedelta(minutes=1), in_all=timedelta(days=7))
+# A page of accounts: seconds. A worker that dies is noticed by its heartbeat and the page done again by another.
+PAGE = StepOptions(once=timedelta(minutes=10), in_all=timedelta(hours=6), heartbeat=timedelta(seconds=30))

@@ -1,0 +1,305 @@
+"""One account's rebalance: check target, sleeves, minimums, trades; wait for an approval; execute; reconcile."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import BaseModel
+
+    from activities.messages import (
+        BeginExecution,
+        CheckTarget,
+        CloseRebalance,
+        ExecutionBegun,
+        MinimumsChecked,
+        OrdersSubmitted,
+        RebalanceResult,
+        SleevesVerified,
+        Step,
+        TargetChecked,
+        TradesGenerated,
+    )
+    from workflows import search_attributes
+    from workflows.contract import Approval, Cancellation, RebalanceInput, read, unreadable
+    from workflows.options import BOOK, DECIDE, EXECUTE, StepOptions
+
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
+AUTOMATIC = "policy: automatic approval"
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What the four deciding steps found: the account to rebalance, and the trades that wait for an approval."""
+
+    checked: TargetChecked
+    trades: TradesGenerated | None  # None where a check refused the account
+
+    @property
+    def step(self) -> Step:
+        """The rebalance and round that later steps are about."""
+        return Step(
+            rebalance_id=self.checked.rebalance_id, account_id=self.checked.account_id, round=self.checked.round
+        )
+
+
+@workflow.defn(name="RebalanceAccount", failure_exception_types=[ValidationError])
+class RebalanceAccount:
+    """One account, from target to reconciled books. Every step is durable; the history tells who decided what."""
+
+    def __init__(self) -> None:
+        self.stage = "STARTING"
+        self.note = ""
+        self.request: RebalanceInput | None = None
+        self.rebalance: Proposal | None = None  # the newest round's
+        self.proposal: Proposal | None = None  # the same, while it waits for an approval
+        self.approval: Approval | None = None
+        self.cancellation: Cancellation | None = None
+        self.result: RebalanceResult | None = None
+
+    @workflow.run
+    async def run(self, given: Any = None) -> RebalanceResult:
+        """Runs the rebalance to one of its five statuses. Bad input fails the workflow at once."""
+        self.request = request = read(RebalanceInput, given)
+        try:
+            return await self._rebalance(request)
+        except ActivityError as fault:
+            await self._record_fault(fault)
+            raise
+
+    async def _rebalance(self, request: RebalanceInput) -> RebalanceResult:
+        round_number = 1
+        while True:
+            proposal = await self._propose(request, round_number)
+            if proposal.trades is None:
+                return await self._close(proposal, "FAILED", issue=proposal.checked.issue)
+            if not proposal.trades.has_trades:
+                return await self._close(proposal, None)
+            approval = await self._approved(request, proposal)
+            if approval is None:
+                return await self._not_approved(proposal)
+            begun = await self._begin(proposal, approval)
+            if not begun.changed:
+                # From here on the rebalance goes to its end, whatever is cancelled: orders are out.
+                return await _to_the_end(self._execute(proposal))
+            round_number += 1
+            self._tell("PLANNING AGAIN", f"changed since the plan: {', '.join(begun.changed)}")
+
+    async def _propose(self, request: RebalanceInput, round_number: int) -> Proposal:
+        """Check target, verify sleeves, check minimums, generate trades."""
+        self._tell("CHECKING", "checking the target, sleeves and minimums")
+        checked = await self._step(
+            "check_target",
+            CheckTarget(
+                **request.model_dump(include={"account_id", "requested_by", "mode", "approval", "kind", "request_id"}),
+                override=request.override,
+                # Stays the same when the workflow is reset, so that a reset run finds its own rebalance again.
+                start_key=f"{workflow.info().workflow_id}#{workflow.info().first_execution_run_id}",
+                round=round_number,
+            ),
+            TargetChecked,
+            DECIDE,
+            request.account_id,
+        )
+        self._attributes(checked)
+        self.rebalance = proposal = Proposal(checked, None)
+        if checked.issue:
+            return proposal
+        await self._step("verify_sleeves", proposal.step, SleevesVerified, DECIDE, f"round {round_number}")
+        await self._step("check_minimums", proposal.step, MinimumsChecked, DECIDE, f"round {round_number}")
+        trades = await self._step("generate_trades", proposal.step, TradesGenerated, DECIDE, f"round {round_number}")
+        return Proposal(checked, trades)
+
+    async def _approved(self, request: RebalanceInput, proposal: Proposal) -> Approval | None:
+        """The approval, or None where it was cancelled or the business day ended. A liquidation is never automatic."""
+        assert proposal.trades is not None
+        if request.approval == "automatic" and not proposal.checked.liquidation:
+            return Approval(by=AUTOMATIC)
+        self.approval = self.cancellation = None
+        self.proposal = proposal
+        self._tell("PENDING APPROVAL", _pending(proposal), status="PENDING_APPROVAL")
+        try:
+            await workflow.wait_condition(
+                lambda: self.approval is not None or self.cancellation is not None,
+                timeout=proposal.trades.expires_at - workflow.now(),
+                timeout_summary="expires at the exchange's close",
+            )
+        except TimeoutError:
+            return None
+        except asyncio.CancelledError:
+            self.cancellation = Cancellation(by="temporal", reason="the workflow was cancelled")
+            self.proposal = None
+            await asyncio.shield(self._not_approved(proposal))
+            raise
+        finally:
+            self.proposal = None
+        return self.approval
+
+    async def _not_approved(self, proposal: Proposal) -> RebalanceResult:
+        """EXPIRED, or CANCELED with who and why."""
+        said = self.cancellation
+        if said is None:
+            return await self._close(proposal, "EXPIRED", issue="not approved before the exchange's close")
+        why = f": {said.reason}" if said.reason else ""
+        return await self._close(proposal, "CANCELED", by=said.by, issue=f"cancelled by {said.by}{why}")
+
+    async def _begin(self, proposal: Proposal, approval: Approval) -> ExecutionBegun:
+        return await self._step(
+            "begin_execution",
+            BeginExecution(**proposal.step.model_dump(), approved_by=approval.by, approved_at=workflow.now()),
+            ExecutionBegun,
+            DECIDE,
+            f"approved by {approval.by}",
+        )
+
+    async def _execute(self, proposal: Proposal) -> RebalanceResult:
+        """Submit trades, reconcile."""
+        self._tell("EXECUTING", "orders are being sent, sells first")
+        submitted = await self._step("submit_trades", proposal.step, OrdersSubmitted, EXECUTE, "sells, then buys")
+        self._tell("RECONCILING", f"orders ended {submitted.statuses}; comparing with the custodian")
+        return self._ended(await self._step("reconcile", proposal.step, RebalanceResult, BOOK, "books and custodian"))
+
+    async def _close(
+        self, proposal: Proposal, status: str | None, by: str | None = None, issue: str | None = None
+    ) -> RebalanceResult:
+        message = CloseRebalance(
+            rebalance_id=proposal.checked.rebalance_id,
+            account_id=proposal.checked.account_id,
+            status=status,
+            by=by,
+            issue=issue,
+        )
+        return self._ended(await self._step("close_rebalance", message, RebalanceResult, BOOK, status or "no trades"))
+
+    async def _record_fault(self, fault: ActivityError) -> None:
+        """A step gave up: the record says so, as the history will not be kept for ever. Nothing was begun."""
+        if self.stage not in {"CHECKING", "PENDING APPROVAL", "PLANNING AGAIN"} or self.rebalance is None:
+            return
+        status = "CANCELED" if is_cancelled_exception(fault) else "FAILED"
+        cause = fault.cause or fault
+        await asyncio.shield(self._close(self.rebalance, status, issue=f"{fault.activity_type} gave up: {cause}"))
+
+    async def _step(
+        self, name: str, message: BaseModel, answer: type[AnswerT], options: StepOptions, summary: str
+    ) -> AnswerT:
+        done: AnswerT = await workflow.execute_activity(
+            name,
+            message,
+            result_type=answer,
+            start_to_close_timeout=options.once,
+            schedule_to_close_timeout=options.in_all,
+            heartbeat_timeout=options.heartbeat,
+            retry_policy=options.retries,
+            summary=summary,
+        )
+        return done
+
+    def _ended(self, result: RebalanceResult) -> RebalanceResult:
+        self.result = result
+        self._tell(result.status, result.issue or "every step done", status=result.status)
+        return result
+
+    def _tell(self, stage: str, note: str, status: str | None = None) -> None:
+        """Where the rebalance stands, for the query, the UI's details and its search attribute."""
+        self.stage, self.note = stage, note
+        workflow.set_current_details(f"**{stage}** {note}")
+        if status:
+            workflow.upsert_search_attributes([search_attributes.REBALANCE_STATUS.value_set(status)])
+
+    def _attributes(self, checked: TargetChecked) -> None:
+        updates: list[Any] = [
+            search_attributes.ACCOUNT_ID.value_set(checked.account_id),
+            search_attributes.REBALANCE_STATUS.value_set("CHECKING"),
+        ]
+        if checked.target:
+            updates.append(search_attributes.TARGET_ID.value_set(checked.target))
+        if checked.queue_reasons:
+            updates.append(search_attributes.QUEUE_REASON.value_set(checked.queue_reasons[0]))
+        if self.request and self.request.request_id:
+            updates.append(search_attributes.REQUEST_ID.value_set(self.request.request_id))
+        workflow.upsert_search_attributes(updates)
+
+    # --- what operators ask and say ---------------------------------------------------------------------------
+
+    @workflow.query
+    def progress(self) -> dict[str, Any]:
+        """Where the rebalance stands, and for whose approval it waits."""
+        checked = self.rebalance.checked if self.rebalance else None
+        return {
+            "account_id": self.request.account_id if self.request else None,
+            "stage": self.stage,
+            "note": self.note,
+            "rebalance_id": checked.rebalance_id if checked else None,
+            "round": checked.round if checked else None,
+            "requested_by": self.request.requested_by if self.request else None,
+            "pending": self.proposal is not None,
+            "four_eyes": checked.four_eyes if checked else None,
+            "expires_at": (
+                self.proposal.trades.expires_at.isoformat() if self.proposal and self.proposal.trades else None
+            ),
+            "status": self.result.status if self.result else None,
+            "issue": self.result.issue if self.result else None,
+        }
+
+    @workflow.update
+    async def approve(self, given: Any = None) -> dict[str, Any]:
+        """Approves the pending trades."""
+        self.approval = Approval.model_validate(given)
+        return {"approved_by": self.approval.by}
+
+    @approve.validator
+    def _may_approve(self, given: Any = None) -> None:
+        wrong = unreadable(Approval, given)
+        if wrong:
+            raise ValueError(wrong)
+        pending = self._pending_or_refuse("approval")
+        by = str(given["by"])
+        if pending.checked.four_eyes and self.request and by == self.request.requested_by:
+            raise ValueError(
+                f"approval refused: {by} asked for this rebalance and may not approve it too (four eyes). Somebody "
+                "else has to"
+            )
+
+    @workflow.update
+    async def cancel(self, given: Any = None) -> dict[str, Any]:
+        """Cancels the pending trades."""
+        self.cancellation = Cancellation.model_validate(given)
+        return {"cancelled_by": self.cancellation.by}
+
+    @cancel.validator
+    def _may_cancel(self, given: Any = None) -> None:
+        wrong = unreadable(Cancellation, given)
+        if wrong:
+            raise ValueError(wrong)
+        self._pending_or_refuse("cancellation")
+
+    def _pending_or_refuse(self, what: str) -> Proposal:
+        if self.proposal is None or self.approval is not None or self.cancellation is not None:
+            raise ValueError(f"{what} refused: nothing is pending, the rebalance is at {self.stage}. {self.note}")
+        return self.proposal
+
+
+def _pending(proposal: Proposal) -> str:
+    trades = proposal.trades
+    assert trades is not None
+    kind = "liquidation" if proposal.checked.liquidation else "rebalance"
+    return (
+        f"{kind} {proposal.checked.rebalance_id} of account {proposal.checked.account_id}: {trades.sells} sells for "
+        f"{trades.sold}, {trades.buys} buys for {trades.bought}, {trades.transfers} transfers, {trades.skipped} "
+        f"skipped; expected {trades.expected_status}. Approve before {trades.expires_at.isoformat()}: "
+        f"`rebalancer approve {proposal.checked.rebalance_id} --by WHO`"
+    )
+
+
+async def _to_the_end(work: Awaitable[RebalanceResult]) -> RebalanceResult:
+    """Waits for work that has to be finished, even where the workflow is asked to cancel."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        return await task

@@ -1,0 +1,19 @@
+"""The search attributes that operators filter by in the Temporal UI and CLI. All are keywords."""
+
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+
+ACCOUNT_ID = SearchAttributeKey.for_keyword("AccountId")
+REBALANCE_STATUS = SearchAttributeKey.for_keyword("RebalanceStatus")
+TARGET_ID = SearchAttributeKey.for_keyword("TargetId")
+QUEUE_REASON = SearchAttributeKey.for_keyword("QueueReason")
+REQUEST_ID = SearchAttributeKey.for_keyword("RequestId")
+
+NAMES = ("AccountId", "RebalanceStatus", "TargetId", "QueueReason", "RequestId")
+
+
+def of_start(account_id: str, request_id: str | None) -> TypedSearchAttributes:
+    """What is known of a rebalance when it is started."""
+    pairs = [SearchAttributePair(ACCOUNT_ID, account_id)]
+    if request_id:
+        pairs.append(SearchAttributePair(REQUEST_ID, request_id))
+    return TypedSearchAttributes(pairs)
