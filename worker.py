@@ -28,6 +28,7 @@ from venues.registry import Venues
 from workflows.connection import connect as connect_temporal
 from workflows.contract import TASK_QUEUE
 from workflows.daily_target_evaluation import DailyTargetEvaluation
+from workflows.inputs import OneInput
 from workflows.rebalance_account import RebalanceAccount
 
 THREADS = 10
@@ -54,8 +55,10 @@ def make_worker(client: Client, desk: Desk, threads: int = THREADS) -> Worker:
             evaluation.evaluate_page,
             evaluation.end_evaluation,
         ],
+        interceptors=[OneInput()],
         activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="step"),
         max_concurrent_activities=threads,
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),  # how long a dead worker holds up its workflows
         graceful_shutdown_timeout=timedelta(seconds=30),
     )
 

@@ -1,14 +1,12 @@
 """`rebalancer plan`: what-if, from a book file. Needs no database and no Temporal."""
 
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from cli import say
-from cli.say import Refused
 from domain.policy import MODES
 
 if TYPE_CHECKING:
@@ -58,35 +56,12 @@ def _ending(plan: "RebalancePlan | None", everything: bool) -> int:
 
 
 def _plans(path: Path, account_id: str | None, mode: str) -> "Iterator[RebalancePlan]":
-    from cli.book_file import open_book
-    from domain.book import BookRefused, read_account, read_market, unknown_members
+    from cli.books import read_whole
     from domain.plan import plan as planned
     from domain.plan import unknown_account
-    from policy import PolicyRefused, in_force
+    from policy import in_force
 
-    try:
-        book = open_book(path)
-        market = read_market(book.market, in_force(_day(book.market)))
-        accounts, problems, seen = [], [], set()
-        for at, raw in enumerate(book.accounts):
-            try:
-                account = read_account(raw, at, market)
-            except BookRefused as flaw:
-                problems += flaw.problems
-                continue
-            if account.id in seen:
-                from domain.book import Problem
-
-                problems.append(Problem(f"accounts[{at}].id", f'"{account.id}" is there twice'))
-            seen.add(account.id)
-            accounts.append(account)
-        problems += unknown_members(market, seen) if not problems else []
-        if problems:
-            raise BookRefused(problems)
-    except BookRefused as flaw:
-        raise Refused(_listed(path, flaw)) from flaw
-    except PolicyRefused as flaw:
-        raise Refused(str(flaw)) from flaw
+    market, accounts = read_whole(path)
     asked = [account for account in accounts if account_id in {None, account.id}]
     if not asked and account_id is not None:
         yield unknown_account(account_id, market.as_of, in_force(market.as_of), mode)  # type: ignore[arg-type]
@@ -113,20 +88,3 @@ def _snapshot(account: "Account", market: "Market", sales: dict) -> tuple:  # ty
         household_sales=tuple(sale for other in market.household(account.id) for sale in sales.get(other, ())),
     )
     return snapshot, numbers
-
-
-def _day(market: dict[str, object]) -> date:
-    """The book's day, where it has a readable one; what is wrong with it is said with the other problems."""
-    given = market.get("as_of")
-    try:
-        return given if isinstance(given, date) else date.fromisoformat(str(given))
-    except ValueError:
-        return date(2000, 1, 1)
-
-
-def _listed(path: Path, flaw: Exception) -> str:
-    lines = str(flaw).splitlines()
-    shown = "\n".join(f"  {line}" for line in lines[:200])
-    more = f"\n  … and {len(lines) - 200} more" if len(lines) > 200 else ""
-    noun = "problem" if len(lines) == 1 else "problems"
-    return f"{path} refused, {len(lines)} {noun}; nothing was changed. Mend the file and try again:\n{shown}{more}"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from rich.table import Table
 
 
@@ -33,6 +35,21 @@ def who(by: str | None) -> str:
     return by.strip() if by else getpass.getuser()
 
 
+def day(option: str, given: str | None) -> "date | None":
+    """The day that an option names; wrong usage where it is no date."""
+    from datetime import date
+
+    try:
+        return None if given is None else date.fromisoformat(given)
+    except ValueError as flaw:
+        raise click.UsageError(f"{option} needs a date like 2026-11-20, not {given}") from flaw
+
+
+def moment(at: str | None) -> str:
+    """A moment of a listing, like 2026-11-20T11:00:00Z, as tables show it."""
+    return "" if at is None else at.replace("T", " ")
+
+
 def message(text: str) -> None:
     """A line for a person, on standard error."""
     click.echo(text, err=True)
@@ -48,20 +65,26 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], rig
     from rich import box
     from rich.table import Table
 
-    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     for at, column in enumerate(columns):
-        made.add_column(column, justify="right" if at in right else "left", overflow="fold")
+        numbers = at in right  # never broken in two: where it is narrow, the words give way
+        made.add_column(column, justify="right" if numbers else "left", overflow="fold", no_wrap=numbers)
     for row in rows:
         made.add_row(*row)
     return made
 
 
 def show(*parts: object) -> None:
-    """Prints tables and lines for people. Piped, it is as wide as its content asks, up to 160 columns."""
+    """Prints tables and lines for people, taking nothing in them for markup.
+
+    Piped, it is as wide as its content asks, up to 160 columns, or COLUMNS where that is set.
+    """
+    import os
     import sys
 
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, soft_wrap=False)
+    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 160
+    console = Console(width=width, highlight=False, soft_wrap=False, markup=False, emoji=False)
     for part in parts:
-        console.print(part, markup=False) if isinstance(part, str) else console.print(part)
+        console.print(part)

@@ -31,10 +31,17 @@ def _day(value: Any) -> Any:
     raise ValueError("a date is needed, like 2026-11-20")
 
 
-Number = Annotated[Decimal, BeforeValidator(_exact), Field(allow_inf_nan=False, max_digits=28, decimal_places=12)]
-NonNegative = Annotated[Number, Field(ge=0)]
-Positive = Annotated[Number, Field(gt=0)]
-Weight = Annotated[Number, Field(ge=0, le=1)]
+# The limits stand before the check of the spelling, on the number itself: there pydantic's fast core applies them.
+Number = Annotated[Decimal, Field(allow_inf_nan=False, max_digits=28, decimal_places=12), BeforeValidator(_exact)]
+NonNegative = Annotated[
+    Decimal, Field(allow_inf_nan=False, max_digits=28, decimal_places=12, ge=0), BeforeValidator(_exact)
+]
+Positive = Annotated[
+    Decimal, Field(allow_inf_nan=False, max_digits=28, decimal_places=12, gt=0), BeforeValidator(_exact)
+]
+Weight = Annotated[
+    Decimal, Field(allow_inf_nan=False, max_digits=28, decimal_places=12, ge=0, le=1), BeforeValidator(_exact)
+]
 Day = Annotated[date, BeforeValidator(_day)]
 Days = Annotated[int, Field(ge=0, le=3660, strict=True)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\s/\x00-\x1f][^/\x00-\x1f]*$")]

@@ -28,6 +28,7 @@ class Settled:
 
     cash: dict[str, Decimal]
     shares: dict[str, dict[str, Decimal]]
+    overdrafts: Mapping[str, Decimal] = field(default_factory=dict)  # cash below zero before anything happened
     fundings: list[Funding] = field(default_factory=list)
     unpaid: Decimal = ZERO
 
@@ -45,6 +46,7 @@ def opening_balance(account: Account) -> Settled:
     return Settled(
         {sleeve.key: sleeve.cash for sleeve in account.sleeves},
         {sleeve.key: {each.symbol: each.quantity for each in sleeve.holdings} for sleeve in account.sleeves},
+        {sleeve.key: sleeve.cash for sleeve in account.sleeves if sleeve.cash < 0},
     )
 
 
@@ -91,7 +93,8 @@ def fund(books: Settled, destinations: Iterable[Destination]) -> None:
             amount = max(each.change, -max(ZERO, down_to_cent(has)))
             books.unpaid += amount - each.change
         else:
-            amount = max(each.change, up_to_cent(-has))  # a cent more where rounding a price took it below zero
+            # A cent more where rounding a price took it below zero, or below the overdraft that it had.
+            amount = max(each.change, up_to_cent(books.overdrafts.get(key, ZERO) - has))
         if amount == 0:
             continue
         books.cash[key] = has + amount

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, and_, select
@@ -27,10 +28,14 @@ Rows = dict[Any, list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class StoredAccount:
-    """An account with what only the database knows of it. `sleeve_ids` are the open sleeves' by key."""
+    """An account with what only the database knows of it. `sleeve_ids` are the open sleeves' by key.
+
+    `rebalanced_since` is when it was first rebalanced to the target of `rebalanced_to`, which need not be the present.
+    """
 
     account: Account
     rebalanced_to: RebalancedTo | None
+    rebalanced_since: date | None
     household_id: str | None
     sleeve_ids: Mapping[str, int]
 
@@ -75,13 +80,16 @@ def read_sales(connection: Connection, ids: Collection[str]) -> dict[str, list[R
             recent_sales.c.account_id,
             recent_sales.c.symbol,
             recent_sales.c.sold,
-            exact(recent_sales.c.quantity),
-            exact(recent_sales.c.gain),
+            exact(recent_sales.c.quantity).label("quantity"),
+            exact(recent_sales.c.gain).label("gain"),
         )
         .where(among(recent_sales.c.account_id, ids))
         .order_by(recent_sales.c.id)
     )
-    return {key: [RecentSale(*row[1:], key) for row in rows] for key, rows in _grouped(connection, query).items()}
+    return {
+        key: [RecentSale(row.symbol, row.sold, row.quantity, row.gain, key) for row in rows]
+        for key, rows in _grouped(connection, query).items()
+    }
 
 
 def _stored(
@@ -118,7 +126,8 @@ def _stored(
         recent_sales=sold,
         policy=overrides_from_json(row.policy),
     )
-    return StoredAccount(account, rebalanced, row.household_id, {key: each[0] for key, each in known.items()})
+    ids = {key: each[0] for key, each in known.items()}
+    return StoredAccount(account, rebalanced, row.first_rebalanced, row.household_id, ids)
 
 
 def _open_sleeves(connection: Connection, ids: Collection[str]) -> Rows:

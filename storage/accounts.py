@@ -9,7 +9,7 @@ from datetime import date
 from decimal import localcontext
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from domain import queue as rules
 from domain.checks import price_trouble
@@ -61,6 +61,10 @@ class Accounts:
         return list(
             self.connection.execute(query if target_id is None else query.where(accounts.c.target_id == target_id))
         )
+
+    def assigned(self, target_id: str) -> int:
+        """How many accounts have the target."""
+        return self.connection.scalar(select(func.count()).where(accounts.c.target_id == target_id)) or 0
 
     def assign_target(self, account_id: str, target_id: str, today: date) -> str:
         """Assigns a target, and says what followed. Raises UnknownAccount, TargetUnknown."""
@@ -143,7 +147,7 @@ class Accounts:
         if not row.rebalancing:
             return f"not queued, because its rebalancing is off. Next: rebalancer account rebalancing {row.id} on"
         snapshot, _ = self.snapshots.take(row.id, None, today)
-        reasons: dict[str, Mapping[str, object]] = dict(rules.target_reasons(snapshot))
+        reasons: dict[str, Mapping[str, object]] = {**rules.target_reasons(snapshot)}
         if row.target_id is not None or not reasons:
             reasons["TARGET_CHANGED"] = {**reasons.get("TARGET_CHANGED", {}), "from": row.target_id, "to": target_id}
         self.queue.add(row.id, reasons, instead_of=STANDING)
@@ -154,14 +158,14 @@ class Accounts:
 
 
 def reasons_now(snapshot: Snapshot, policy: Policy) -> dict[str, Mapping[str, object]]:
-    """The reasons that hold by themselves: those of the assignment, and where it can be valued, of cash and tolerance."""
+    """The reasons that hold by themselves: of the assignment and, where it can be valued, of cash and tolerance."""
     with localcontext(EXACT):
         own = policy.overridden(snapshot.target.policy if snapshot.target else {}, snapshot.account.policy)
         if not price_trouble(snapshot):
             valuation = value(snapshot)
             if valuation.managed_value > 0:
                 try:
-                    return dict(rules.standing_reasons(snapshot, valuation, components(snapshot, valuation, own)))
+                    return {**rules.standing_reasons(snapshot, valuation, components(snapshot, valuation, own))}
                 except TargetRefused:
                     pass  # its plan says what is wrong with the target
-        return dict(rules.target_reasons(snapshot))
+        return {**rules.target_reasons(snapshot)}

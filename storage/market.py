@@ -10,8 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from domain.book import Market, Problem
 from domain.policy import Policy
-from domain.snapshot import Model, Security, Target
 from domain.queue import TARGET_6
+from domain.snapshot import Model, Security, Target
 from domain.targets import TargetRefused, flatten
 from policy import in_force, trading_days
 from storage.audit import Audit
@@ -98,7 +98,7 @@ class MarketRecords:
             return False
         values = {"as_of": as_of, "pinned": pinned, "policy": overrides_as_json(overrides)}
         self.connection.execute(
-            insert(book_days).values(**values).on_conflict_do_update(index_elements=["only"], set_=values)
+            insert(book_days).values(**values).on_conflict_do_update(index_elements=["single"], set_=values)
         )
         self.audit.record(
             "business day set",

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, select, true
 
 import policy as policy_numbers
+from domain.money import ZERO
 from domain.policy import Policy
 from domain.snapshot import Model, ModelHolding, Security, Target, TargetComponent
 from policy import trading_days
@@ -20,7 +21,7 @@ from storage.values import among, band_from_json, by_key, exact, overrides_from_
 
 @dataclass(frozen=True, slots=True)
 class BookDay:
-    """The business day of the last book. `pinned`: it was a historical one, whose prices are judged from its own day."""
+    """The business day of the last book. `pinned`: a historical one, whose prices are judged from its own day."""
 
     as_of: date
     pinned: bool
@@ -68,21 +69,25 @@ def read_models(connection: Connection, ids: Collection[str] | None = None) -> d
         models.c.id,
         models.c.name,
         models.c.manager,
-        exact(models.c.investment_minimum),
+        exact(models.c.investment_minimum).label("minimum"),
         models.c.version,
         model_holdings.c.symbol,
-        exact(model_holdings.c.weight),
+        exact(model_holdings.c.weight).label("weight"),
     ).select_from(models.outerjoin(model_holdings, current))
     held: dict[str, list[tuple[str | None, Any]]] = {}
     heads: dict[str, Any] = {}
     for row in connection.execute(_narrowed(query, models.c.id, ids, model_holdings.c.position)):
-        heads[row[0]] = row
-        held.setdefault(row[0], []).append((row[5], row[6]))
+        heads[row.id] = row
+        held.setdefault(row.id, []).append((row.symbol, row.weight))
     return {
         key: Model(
-            *head[:5],
+            id=key,
+            name=head.name,
+            manager=head.manager,
+            investment_minimum=head.minimum,
+            version=head.version,
             holdings=tuple(ModelHolding(symbol, weight) for symbol, weight in held[key] if symbol is not None),
-            **{"cash_weight": weight for symbol, weight in held[key] if symbol is None and weight is not None},
+            cash_weight=next((weight for symbol, weight in held[key] if symbol is None and weight is not None), ZERO),
         )
         for key, head in heads.items()
     }
@@ -106,20 +111,23 @@ def read_targets(connection: Connection, ids: Collection[str] | None = None) -> 
         targets.c.version,
         targets.c.policy,
         target_components.c.kind,
-        func.coalesce(target_components.c.model_id, target_components.c.symbol, target_components.c.sub_target_id),
-        exact(target_components.c.weight),
+        func.coalesce(
+            target_components.c.model_id, target_components.c.symbol, target_components.c.sub_target_id
+        ).label("ref"),
+        exact(target_components.c.weight).label("weight"),
         target_components.c.threshold,
         target_components.c.precision,
     ).select_from(targets.outerjoin(target_components, current))
     lines: dict[str, list[TargetComponent]] = {}
     heads: dict[str, Any] = {}
     for row in connection.execute(_narrowed(query, targets.c.id, wanted, target_components.c.position)):
-        heads[row[0]] = row
-        below_it = lines.setdefault(row[0], [])
-        if row[4] is not None:
-            below_it.append(TargetComponent(*row[4:7], band_from_json(row[7]), band_from_json(row[8])))
+        heads[row.id] = row
+        component = TargetComponent(
+            row.kind, row.ref, row.weight, band_from_json(row.threshold), band_from_json(row.precision)
+        )
+        lines.setdefault(row.id, []).extend([component] if row.kind is not None else [])
     return {
-        key: Target(key, head[1], tuple(lines[key]), head[2], overrides_from_json(head[3]))
+        key: Target(key, head.name, tuple(lines[key]), head.version, overrides_from_json(head.policy))
         for key, head in heads.items()
     }
 

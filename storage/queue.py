@@ -66,10 +66,10 @@ class Queue:
 
         `instead_of`: reasons of the open entry that no longer hold; they go, unless named again.
         """
-        return self.add_all([Queued(account_id, reasons, instead_of)]) == 1
+        return bool(self.add_all([Queued(account_id, reasons, instead_of)]))
 
-    def add_all(self, wanted: Iterable[Queued]) -> int:
-        """As `add`, for many accounts at once; the number of entries that were opened or changed."""
+    def add_all(self, wanted: Iterable[Queued]) -> dict[str, str]:
+        """As `add`, for many accounts at once; the entries opened or changed, as account -> primary reason."""
         each_of = {each.account_id: each for each in wanted if each.reasons}
         self._lock(each_of)
         open_now = {
@@ -81,13 +81,14 @@ class Queue:
             )
         }
         opened, joined, records = [], [], []
+        changed: dict[str, str] = {}
         for account_id, each in sorted(each_of.items()):
             there = open_now.get(account_id)
             before = {} if there is None else there.reasons
             merged = _merged(before, each)
             if merged == before:
                 continue
-            primary = next(iter(merged))
+            primary = changed[account_id] = next(iter(merged))
             record = {"account_id": account_id, "rule": _rule(each.reasons)}
             if there is None:
                 opened.append({"account_id": account_id, "reasons": merged, "primary_reason": primary})
@@ -100,7 +101,7 @@ class Queue:
         if joined:
             self._join(joined)
         self.audit.record_all(records)
-        return len(records)
+        return changed
 
     def _lock(self, account_ids: Collection[str]) -> None:
         """Two transactions that would open an entry for the same account wait for each other."""
@@ -174,14 +175,10 @@ class Queue:
 
     def depth(self) -> dict[str, int]:
         """How many accounts are in the queue, by primary reason, in the order of reasons."""
-        counts: dict[str, int] = {
-            reason: number
-            for reason, number in self.connection.execute(
-                select(queue_entries.c.primary_reason, func.count())
-                .where(OPEN)
-                .group_by(queue_entries.c.primary_reason)
-            )
-        }
+        rows = self.connection.execute(
+            select(queue_entries.c.primary_reason, func.count()).where(OPEN).group_by(queue_entries.c.primary_reason)
+        )
+        counts = {row[0]: row[1] for row in rows}
         return {reason: counts[reason] for reason in rules.in_order(counts)}
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from domain.policy import Policy
 from domain.snapshot import Account, Model, RecentSale, Security, Snapshot, Target
 from storage.account_reading import StoredAccount, read_accounts, read_sales
-from storage.market_reading import BookDay, book_day, read_models, read_securities, read_targets
+from storage.market_reading import book_day, read_models, read_securities, read_targets
 from storage.tables import accounts
 from storage.tables_execution import breaks
 from storage.values import among, by_key, overrides_as_json, overrides_from_json
@@ -71,13 +71,15 @@ class Snapshots:
         for stored in found.values():
             account = stored.account
             targets, models, securities = market.of(account)
+            max_age = _max_age(account, targets, numbers)
+            oldest = min((each.price_as_of for each in securities.values()), default=at)
             snapshot = Snapshot(
                 as_of=at,
                 account=account,
                 targets=targets,
                 models=models,
                 securities=securities,
-                fresh_from=_fresh_from(day, at, today, as_of is not None, account, targets, securities, numbers),
+                fresh_from=day.fresh_from(at, today, as_of is not None, max_age, oldest),
                 open_breaks=breaks_of.get(account.id, ()),
                 rebalanced_to=stored.rebalanced_to,
                 household_sales=sales_of.get(account.id, ()),
@@ -173,20 +175,9 @@ def _held(account: Account) -> set[str]:
     return held | named | {holding.symbol for holding in account.protected}
 
 
-def _fresh_from(
-    day: BookDay,
-    as_of: date,
-    today: date,
-    explicit: bool,
-    account: Account,
-    targets: Mapping[str, Target],
-    securities: Mapping[str, Security],
-    numbers: Policy,
-) -> date:
+def _max_age(account: Account, targets: Mapping[str, Target], numbers: Policy) -> int:
     target = targets[account.target_id] if account.target_id is not None else None
-    own = numbers.overridden(target.policy if target else {}, account.policy)
-    oldest = min((each.price_as_of for each in securities.values()), default=as_of)
-    return day.fresh_from(as_of, today, explicit, own.price_max_age_days, oldest)
+    return numbers.overridden(target.policy if target else {}, account.policy).price_max_age_days
 
 
 def kept(snapshot: Snapshot) -> dict[str, Any]:

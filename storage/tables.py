@@ -266,11 +266,11 @@ queue_entries = Table(
 book_days = Table(
     "book_days",
     metadata,
-    Column("only", Boolean, primary_key=True, server_default="true"),  # one row: the last book's
+    Column("single", Boolean, primary_key=True, server_default="true"),  # one row: the last book's
     Column("as_of", Date, nullable=False),
     # True where the book was already older than the allowed price age when it was loaded (a historical book): prices
     # are then judged from its day. Otherwise they are judged from today's date, and grow stale.
     Column("pinned", Boolean, nullable=False),
     Column("policy", JSONB, nullable=False),  # the numbers that the book overrides
-    CheckConstraint("only", name="one_row"),
+    CheckConstraint("single", name="one_row"),
 )

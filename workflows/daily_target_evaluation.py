@@ -8,7 +8,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.messages import BeginEvaluation, EvaluatePage, EvaluationBegun, EvaluationResult, PageEvaluated
     from workflows.contract import EvaluationInput, read
-    from workflows.options import DECIDE, PAGE
+    from workflows.options import DECIDE, PAGE, TRANSIENT
 
 PAGES_A_RUN = 200  # far below the server's history limit; then the run continues as new with its cursor
 
@@ -52,7 +52,7 @@ class DailyTargetEvaluation:
             result_type=EvaluationBegun,
             start_to_close_timeout=DECIDE.once,
             schedule_to_close_timeout=DECIDE.in_all,
-            retry_policy=DECIDE.retries,
+            retry_policy=TRANSIENT,
         )
         return begun.as_of
 
@@ -64,7 +64,7 @@ class DailyTargetEvaluation:
             start_to_close_timeout=PAGE.once,
             schedule_to_close_timeout=PAGE.in_all,
             heartbeat_timeout=PAGE.heartbeat,
-            retry_policy=PAGE.retries,
+            retry_policy=TRANSIENT,
             summary=f"behind {self.cursor}" if self.cursor else "the first page",
         )
         return page
@@ -76,7 +76,7 @@ class DailyTargetEvaluation:
             result_type=EvaluationResult,
             start_to_close_timeout=DECIDE.once,
             schedule_to_close_timeout=DECIDE.in_all,
-            retry_policy=DECIDE.retries,
+            retry_policy=TRANSIENT,
         )
         return ended
 

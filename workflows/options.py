@@ -18,14 +18,13 @@ class StepOptions:
     once: timedelta
     in_all: timedelta
     heartbeat: timedelta | None = None
-    retries: RetryPolicy = TRANSIENT
 
 
 # Reads and plans one account: milliseconds. After an hour the rebalance fails and says so; nothing was traded.
-DECIDE = StepOptions(once=timedelta(seconds=30), in_all=timedelta(hours=1))
+DECIDE = StepOptions(once=timedelta(seconds=10), in_all=timedelta(hours=1))
 # Sends up to a few hundred orders, each with its own answer. Must not give up: what is sent has to be booked.
-EXECUTE = StepOptions(once=timedelta(minutes=30), in_all=timedelta(days=7), heartbeat=timedelta(seconds=30))
+EXECUTE = StepOptions(once=timedelta(minutes=30), in_all=timedelta(days=7), heartbeat=timedelta(seconds=10))
 # Books what was filled. Must not give up either.
-BOOK = StepOptions(once=timedelta(minutes=1), in_all=timedelta(days=7))
+BOOK = StepOptions(once=timedelta(seconds=20), in_all=timedelta(days=7))
 # A page of accounts: seconds. A worker that dies is noticed by its heartbeat and the page done again by another.
 PAGE = StepOptions(once=timedelta(minutes=10), in_all=timedelta(hours=6), heartbeat=timedelta(seconds=30))

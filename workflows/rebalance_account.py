@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows import search_attributes
     from workflows.contract import Approval, Cancellation, RebalanceInput, read, unreadable
-    from workflows.options import BOOK, DECIDE, EXECUTE, StepOptions
+    from workflows.options import BOOK, DECIDE, EXECUTE, TRANSIENT, StepOptions
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 AUTOMATIC = "policy: automatic approval"
@@ -194,7 +194,7 @@ class RebalanceAccount:
             start_to_close_timeout=options.once,
             schedule_to_close_timeout=options.in_all,
             heartbeat_timeout=options.heartbeat,
-            retry_policy=options.retries,
+            retry_policy=TRANSIENT,
             summary=summary,
         )
         return done

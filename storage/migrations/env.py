@@ -2,8 +2,9 @@
 
 from alembic import context
 
+import storage.tables_execution  # noqa: F401  (adds its tables)
 from storage.migrations import PROVIDED
-from storage.tables_execution import metadata
+from storage.tables import metadata
 
 connection = context.config.attributes.get(PROVIDED)
 if connection is None:

@@ -21,7 +21,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Not offered: the record is kept."""
-    raise NotImplementedError("the foundation is not taken back: drop the database instead")
+    raise NotImplementedError("migrations are not taken back: drop the database instead")
 
 
 def _market() -> None:
@@ -280,12 +280,12 @@ def _queue() -> None:
     )
     op.create_table(
         "book_days",
-        sa.Column("only", sa.Boolean(), server_default="true", nullable=False),
+        sa.Column("single", sa.Boolean(), server_default="true", nullable=False),
         sa.Column("as_of", sa.Date(), nullable=False),
         sa.Column("pinned", sa.Boolean(), nullable=False),
         sa.Column("policy", JSONB(), nullable=False),
-        sa.CheckConstraint("only", name=op.f("ck_book_days_one_row")),
-        sa.PrimaryKeyConstraint("only", name=op.f("pk_book_days")),
+        sa.CheckConstraint("single", name=op.f("ck_book_days_one_row")),
+        sa.PrimaryKeyConstraint("single", name=op.f("pk_book_days")),
     )
 
 

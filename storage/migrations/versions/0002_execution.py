@@ -23,7 +23,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Not offered: the record is kept."""
-    raise NotImplementedError("the foundation is not taken back: drop the database instead")
+    raise NotImplementedError("migrations are not taken back: drop the database instead")
 
 
 def _rebalances() -> None:

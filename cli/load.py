@@ -1,0 +1,90 @@
+"""`rebalancer load`: a book file into the database, all of it or nothing."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli import say
+
+if TYPE_CHECKING:
+    from cli.book_file import BookFile
+    from storage.loading import LoadReport
+
+KINDS = ("securities", "prices", "models", "targets")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@say.by_option
+def load(file: Path, by: str | None) -> int:
+    """Loads the book FILE, JSON or YAML, into the database; all or nothing.
+
+    Creates what is new and replaces, by id, what the book names; what it does not name stays. Accounts that need a
+    rebalance for it are in the queue when it is done. Loading the same book again changes nothing.
+    """
+    from cli.books import opened
+    from cli.connections import books, today
+    from storage.connection import Actor
+    from storage.loading import load as load_book
+
+    actor = Actor(say.who(by))
+    with opened(file) as (book, policy), _progress(book) as progress:
+        report = load_book(books(), book.market, book.accounts, policy, today(), actor, progress)
+    for line in told(file, report):
+        click.echo(line)
+    return 0
+
+
+def told(file: Path, report: "LoadReport") -> Iterator[str]:
+    """What a load did, for a person."""
+    if not report.changed_anything:
+        yield f"{file} was loaded already: nothing changes ({_counted(report.unchanged, 'account')} as in the book)"
+        return
+    yield f"{file} loaded, business day {report.as_of}"
+    yield f"  accounts    {report.created:,} created, {report.replaced:,} replaced, {report.unchanged:,} unchanged"
+    for kind in KINDS:
+        created, replaced = (len(each.get(kind, ())) for each in (report.market.created, report.market.replaced))
+        if created or replaced:
+            yield f"  {kind:<11} {created:,} created, {replaced:,} replaced"
+    for target, (before, now) in report.market.new_versions.items():
+        yield f"  target {target} is now version {now} (was {before})"
+    if report.households:
+        yield f"  households  {_counted(report.households, 'account')} moved"
+    if report.withdrawn:
+        yield f"  queue       {_counted(report.withdrawn, 'entry', 'entries')} withdrawn: rebalancing is off"
+    if report.queued:
+        from domain.queue import in_order
+
+        listed = ", ".join(f"{report.queued[reason]:,} {reason}" for reason in in_order(report.queued))
+        yield f"  queued      {listed}. Next: rebalancer queue"
+    else:
+        yield "  queued      none. Next: rebalancer evaluate"
+
+
+def _counted(number: int, noun: str, nouns: str = "") -> str:
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
+
+
+@contextmanager
+def _progress(book: "BookFile") -> Iterator[Callable[[int], None] | None]:
+    """A bar on standard error where that is a terminal: how much of the file is read, and how many accounts."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[done]:,} accounts"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("loading", total=book.size, done=0)
+        yield lambda done: bar.update(task, completed=book.position(), done=done)

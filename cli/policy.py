@@ -1,0 +1,90 @@
+"""`rebalancer policy`: the numbers in force, what each means and why it is so. Needs neither database nor Temporal."""
+
+from datetime import date
+from typing import Any
+
+import click
+
+from cli import say
+from cli.say import Refused
+
+
+@click.command()
+@click.option("--as-of", default=None, metavar="DATE", help="The day; by default today.")
+@say.format_option
+def policy(as_of: str | None, form: str) -> None:
+    """The firm's numbers in force on a day: the defaults, the file of REBALANCER_POLICY over them, and, where a
+    database is connected, what the last book overrides. Targets and accounts may override them again.
+    """
+    from cli import connections
+    from policy import PolicyRefused, numbers
+
+    day = say.day("--as-of", as_of) or connections.today()
+    try:
+        listed = [_row(number, day) for number in numbers().values()]
+    except PolicyRefused as flaw:
+        raise Refused(str(flaw)) from flaw
+    overrides, book = _of_the_book()
+    for row in listed:
+        if row["key"] in overrides:
+            row |= {
+                "firm_value": row["value"],
+                "value": overrides[row["key"]],
+                "since": book,
+                "because": "the last book loaded says so",
+                "source": f"book of {book}",
+            }
+    if form == "json":
+        say.as_json(listed)
+        return
+    say.show(f"The numbers in force on {day}\n")
+    rows = [(each["key"], _plain(each["value"]), f"{each['says']}\n{_why(each)}") for each in listed]
+    made = say.table("", ("key", "value", "what it means, and why it is so"), rows, right=(1,))
+    made.columns[0].no_wrap = made.show_lines = True
+    say.show(made)
+
+
+def _row(number: Any, day: date) -> dict[str, Any]:
+    from decimal import Decimal
+
+    held = number.on(day)
+    return {
+        "key": number.key,
+        "value": str(held.value) if isinstance(held.value, Decimal) else held.value,
+        "unit": number.unit,
+        "says": number.says,
+        "rule": number.rule,
+        "since": str(held.since),
+        "because": held.because,
+        "source": number.source,
+    }
+
+
+def _why(row: dict[str, Any]) -> str:
+    firm = f"; the firm's number is {_plain(row['firm_value'])}" if "firm_value" in row else ""
+    return f"{row['unit']} · {row['rule']} · since {row['since']} ({row['source']}): {row['because']}{firm}"
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _of_the_book() -> tuple[dict[str, Any], str]:
+    """What the last book overrides, and its day. Nothing where no database is connected."""
+    from cli import connections
+
+    try:
+        connections.database_url()
+    except Refused:
+        return {}, ""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from storage.values import overrides_as_json
+
+    try:
+        with connections.books().transaction() as books:
+            day = books.market.book_day()
+    except (Refused, SQLAlchemyError) as flaw:
+        say.message(f"what the last book overrides is not shown: {str(flaw).splitlines()[0]}")
+        return {}, ""
+    return (overrides_as_json(day.policy), str(day.as_of)) if day else ({}, "")

@@ -1,0 +1,77 @@
+"""Where an account stands: its snapshot, valued against its target as far as that can be done.
+
+Asked by `account show` and `diagnose`, which have something to say even of an account that a plan would refuse.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import localcontext
+from typing import Any
+
+from cli import connections
+from cli.say import Refused
+from domain import checks, sleeves
+from domain.components import ALL_CASH, Component, components
+from domain.minimums import MinimumDecision, check
+from domain.money import EXACT
+from domain.policy import Policy
+from domain.sleeves import SleeveState
+from domain.snapshot import Snapshot
+from domain.targets import BandedComponent, TargetRefused, flatten
+from domain.valuation import Valuation, value
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """`named` and `states` need no prices; `valuation` is None, and `components` and `minimums` empty, without them.
+
+    `flaw` says what is wrong with the target or the prices. `policy` is the day's; `numbers` are the account's own.
+    """
+
+    snapshot: Snapshot
+    policy: Policy
+    numbers: Policy
+    named: tuple[BandedComponent, ...] = ()
+    states: Mapping[str, SleeveState] = ()  # type: ignore[assignment]
+    valuation: Valuation | None = None
+    components: tuple[Component, ...] = ()
+    minimums: tuple[MinimumDecision, ...] = ()
+    flaw: str | None = None
+
+
+def standing_of(books: Any, account_id: str) -> Standing:
+    """The account in the books, today. Refused where nobody knows it."""
+    from storage.snapshots import UnknownAccount
+
+    try:
+        snapshot, policy = books.snapshots.take(account_id, None, connections.today())
+    except UnknownAccount as flaw:
+        raise Refused(checks.unknown(account_id).message) from flaw
+    with localcontext(EXACT):
+        return _stand(snapshot, policy)
+
+
+def in_flight(books: Any, account_id: str) -> Any:
+    """The row of the rebalance that is under way on the account, or None."""
+    latest = books.rebalances.latest(account_id)
+    return latest if latest is not None and latest.stage != "ENDED" else None
+
+
+def _stand(snapshot: Snapshot, policy: Policy) -> Standing:
+    target = snapshot.target
+    numbers = policy.overridden(target.policy if target else {}, snapshot.account.policy)
+    try:
+        named = flatten(target, snapshot.targets, numbers) if target else (ALL_CASH,)
+    except TargetRefused as flaw:
+        return Standing(snapshot, policy, numbers, states={}, flaw=str(flaw))
+    states = sleeves.verify(snapshot.account, named)
+    try:
+        valuation = value(snapshot)
+    except LookupError as flaw:
+        return Standing(snapshot, policy, numbers, named, states, flaw=str(flaw))
+    if valuation.managed_value <= 0:
+        found = checks.check_value(snapshot, valuation)
+        return Standing(snapshot, policy, numbers, named, states, valuation, flaw=found[0].message)
+    known = components(snapshot, valuation, numbers)
+    decided = check(known, snapshot.models, valuation.managed_value)
+    return Standing(snapshot, policy, numbers, named, states, valuation, known, decided)

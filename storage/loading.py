@@ -1,0 +1,214 @@
+"""Loading a book: all of it or nothing, and nothing twice.
+
+Creates what is new, replaces by id what the book names and what differs; what it does not name stays. Accounts are
+read, checked and stored in batches, so that a book of any size needs the memory of one batch; a problem found late
+takes back what was stored early, as all is one transaction.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sqlalchemy import func, null, select, text, update
+
+from domain.book import BookRefused, Problem, read_account, read_market, unknown_members
+from domain.policy import Policy
+from domain.queue import TARGET_6
+from domain.snapshot import Account, Target
+from storage.audit import AuditEntry
+from storage.connection import Actor, Books, Transaction
+from storage.loading_accounts import AccountBatch
+from storage.market import Changes
+from storage.market_reading import read_targets
+from storage.queue import Queued
+from storage.tables import accounts
+from storage.values import among, by_key
+
+BATCH = 2000  # accounts
+MANY = 1000  # accounts from which the planner is told of the new rows at once
+ONE_AT_A_TIME = 0x6C6F_6164  # the advisory lock of whoever loads; any number that nobody else uses
+Progress = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class LoadReport:
+    """What a load did. Accounts are counted; `queued` is by primary reason; `market` has the rest by kind."""
+
+    as_of: date
+    created: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    queued: dict[str, int] = field(default_factory=dict)
+    withdrawn: int = 0
+    households: int = 0
+    business_day: bool = False
+    market: Changes = field(default_factory=Changes)
+
+    @property
+    def changed_anything(self) -> bool:
+        """False where the database had all of it already."""
+        counts = (self.created, self.replaced, self.households, self.withdrawn, *self.queued.values())
+        return any(counts) or self.business_day or bool(self.market.created or self.market.replaced)
+
+    def count_queued(self, entries: Mapping[str, str]) -> None:
+        """Counts entries, as account -> primary reason."""
+        for reason in entries.values():
+            self.queued[reason] = self.queued.get(reason, 0) + 1
+
+
+def load(
+    books: Books,
+    market_raw: object,
+    accounts: Iterator[Any],
+    policy: Policy,
+    today: date,
+    actor: Actor,
+    progress: Progress | None = None,
+) -> LoadReport:
+    """Loads a book as raw values. Raises BookRefused with all its problems: then nothing has changed.
+
+    `policy` is the firm's on the book's day; `progress` is told the number of accounts gone through.
+    """
+    with books.transaction(actor) as transaction:
+        return _Load(transaction, market_raw, policy, today).run(accounts, progress or (lambda _: None))
+
+
+class _Load:
+    """One load in its transaction."""
+
+    def __init__(self, transaction: Transaction, market_raw: object, policy: Policy, today: date) -> None:
+        self.transaction = transaction
+        self.connection = transaction.connection
+        self.connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
+        self.market = read_market(market_raw, policy, transaction.market.market(date.max))
+        self.paths = _paths(market_raw)
+        self.problems: list[Problem] = list(transaction.market.refusals(self.market, self.paths))
+        self.report = LoadReport(self.market.as_of)
+        self.today = today
+
+    def run(self, raw_accounts: Iterator[Any], progress: Progress) -> LoadReport:
+        known: dict[str, Target] = {}
+        if not self.problems:
+            self.report.business_day = self.transaction.market.set_book_day(
+                self.market.as_of, self.market.policy, self.today
+            )
+            self.report.market = self.transaction.market.apply(self.market)
+            self._queue_edited_targets()
+            known = read_targets(self.connection)
+        seen: set[str] = set()
+        batch: list[tuple[int, Account]] = []
+        at = -1
+        for at, raw in enumerate(raw_accounts):
+            account = self._read(raw, at, seen)
+            if account is not None and not self.problems:
+                batch.append((at, account))
+            if len(batch) == BATCH:
+                self._store(batch, known)
+                batch.clear()
+                progress(at + 1)
+        self._store(batch, known)
+        progress(at + 1)
+        self._check_members(seen)
+        if self.problems:
+            raise BookRefused(self.problems)
+        self._apply_groups()
+        self._finish()
+        return self.report
+
+    def _read(self, raw: object, at: int, seen: set[str]) -> Account | None:
+        try:
+            account = read_account(raw, at, self.market)
+        except BookRefused as flaw:
+            self.problems += flaw.problems
+            return None
+        if account.id in seen:
+            self.problems.append(Problem(f"accounts[{at}].id", f'"{account.id}" is there twice'))
+        seen.add(account.id)
+        return account
+
+    def _store(self, batch: list[tuple[int, Account]], known: Mapping[str, Target]) -> None:
+        if not batch or self.problems:
+            return
+        work = AccountBatch(self.transaction, batch, known)
+        self.problems += work.refused()
+        if self.problems:
+            return
+        done = work.store()
+        self.report.created += done.created
+        self.report.replaced += done.replaced
+        self.report.unchanged += done.unchanged
+        self.report.withdrawn += done.withdrawn
+        self.report.count_queued(done.queued)
+
+    def _queue_edited_targets(self) -> None:
+        """Puts every account that an edited target serves, with rebalancing on, in the queue (TARGET-6)."""
+        for target_id, (before, now) in self.report.market.new_versions.items():
+            evidence = {"target": target_id, "version": now, "previous_version": before, "rule": TARGET_6.code}
+            after = ""
+            while ids := self._served(target_id, after):
+                wanted = (Queued(each, {"TARGET_CHANGED": evidence}) for each in ids)
+                self.report.count_queued(self.transaction.queue.add_all(wanted))
+                after = ids[-1]
+
+    def _served(self, target_id: str, after: str) -> list[str]:
+        return list(
+            self.connection.scalars(
+                select(accounts.c.id)
+                .where(accounts.c.target_id == target_id, accounts.c.rebalancing, by_key(accounts.c.id) > after)
+                .order_by(by_key(accounts.c.id))
+                .limit(BATCH)
+            )
+        )
+
+    def _check_members(self, seen: set[str]) -> None:
+        if self.problems:  # an account that could not be read would seem unknown
+            return
+        members = {member for together in self.market.groups.values() for member in together}
+        known = self.connection.scalars(select(accounts.c.id).where(among(accounts.c.id, members))).all()
+        self.problems += unknown_members(self.market, seen.union(known))
+
+    def _apply_groups(self) -> None:
+        """Puts the members of the book's groups in their household, and takes out who is no longer one."""
+        moved = []
+        for household, members in self.market.groups.items():
+            ours = accounts.c.household_id == household
+            for who, to in (
+                (ours & ~among(accounts.c.id, members), None),
+                (among(accounts.c.id, members) & ours.is_not(True), household),
+            ):
+                moved += [
+                    AuditEntry("household changed", account_id=each, after={"household": to})
+                    for each in self.connection.scalars(
+                        update(accounts).where(who).values(household_id=to or null()).returning(accounts.c.id)
+                    )
+                ]
+        self.report.households = len(moved)
+        self.transaction.audit.record_all(moved)
+
+    def _finish(self) -> None:
+        report = self.report
+        if not report.changed_anything:
+            return
+        self.transaction.audit.record(
+            "book loaded",
+            after={
+                "as_of": str(report.as_of),
+                "accounts": {"created": report.created, "replaced": report.replaced, "unchanged": report.unchanged},
+                "created": {kind: len(each) for kind, each in report.market.created.items()},
+                "replaced": {kind: len(each) for kind, each in report.market.replaced.items()},
+                "queued": report.queued,
+            },
+        )
+        if report.created + report.replaced >= MANY:
+            self.connection.execute(text("ANALYZE accounts, sleeves, holdings, lots, queue_entries"))
+
+
+def _paths(raw: object) -> dict[tuple[str, str], str]:
+    """Where in the file each model and target stands."""
+    found = {}
+    if isinstance(raw, Mapping):
+        for kind in ("models", "targets"):
+            for at, each in enumerate(raw.get(kind) or ()):
+                found[kind, str(each["id"])] = f"{kind}[{at}]"
+    return found
