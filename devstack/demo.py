@@ -1,0 +1,172 @@
+"""`make demo`: the main job once, from nothing to the printed result, on a stack of its own.
+
+Everything is done with the public command and shown from its JSON, as an operator's script would do it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from devstack.connection import PROJECT
+from devstack.demo_page import Page
+from devstack.stack import Stack
+
+BOOK = PROJECT / "examples" / "demo.yaml"
+COMMAND = Path(sys.executable).with_name("rebalancer")
+REQUESTER, APPROVER = "ann", "ben"
+
+# What the people of the demo do besides submitting the queue, and what each account is there to show.
+REMOVED, SWITCHED_ON, CANCELED = "A-107", "A-108", "A-105"
+BY_HAND = ("A-109", "A-112", "A-113")
+SHOWS = {
+    "A-101": "a first investment",
+    "A-102": "an investment minimum met to the cent",
+    "A-103": "drift, and a stock that crosses between sleeves",
+    "A-104": "high cash",
+    "A-105": "low cash; cancelled by the approver, so that it stays in the queue",
+    "A-106": "no target: a liquidation that leaves the protected holding alone",
+    "A-107": "a target removed: a liquidation, as soon as it is approved",
+    "A-108": "rebalancing switched on again",
+    "A-109": "a lower threshold of 0: the missing sleeve queued nothing, a person submitted it",
+    "A-110": "one minimum missed",
+    "A-111": "every minimum missed",
+    "A-112": "within tolerance: submitted by a person, and nothing to trade",
+    "A-113": "unable to check: a price too old",
+    "A-114": "drift between two sleeves that share stocks",
+}
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Somebody at the command line of one stack."""
+
+    home: Path
+
+    def run(self, *arguments: str) -> Any:
+        """A command's JSON. What a command refuses is an answer too: the demo shows such accounts on purpose."""
+        done = subprocess.run(
+            [str(COMMAND), *arguments, "--format", "json"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=_environment(self.home),
+        )
+        if not done.stdout.strip():
+            raise SystemExit(f"demo: rebalancer {' '.join(arguments)} failed: {done.stderr.strip()}")
+        return json.loads(done.stdout)
+
+    def say(self, *arguments: str) -> str:
+        """A command's words."""
+        done = subprocess.run(
+            [str(COMMAND), *arguments], capture_output=True, text=True, check=False, env=_environment(self.home)
+        )
+        if done.returncode:
+            raise SystemExit(f"demo: rebalancer {' '.join(arguments)} failed: {done.stderr.strip()}")
+        return (done.stdout + done.stderr).strip()
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Points at the demo's stack, whatever else the user's shell is set up for."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "REBALANCER_"))}
+    return kept | {"REBALANCER_HOME": str(home)}
+
+
+def main() -> int:
+    """Runs the demo in `.rebalancer/demo`, made anew each time; what it leaves can be opened afterwards."""
+    home = PROJECT / ".rebalancer" / "demo"
+    page = Page()
+    page.opening(BOOK.relative_to(PROJECT))
+    _clear(home)
+    with Stack(home, temporal_port=0, ui_port=None, say=page.step):
+        operator = Operator(home)
+        page.step("loading the book")
+        operator.say("load", str(BOOK))
+        page.step("evaluating every account")
+        evaluated = operator.run("evaluate")
+        page.evaluation(evaluated)
+        page.did(
+            f"rebalancer target remove {REMOVED} --by {REQUESTER}",
+            operator.say("target", "remove", REMOVED, "--by", REQUESTER),
+        )
+        page.did(
+            f"rebalancer account rebalancing {SWITCHED_ON} on --by {REQUESTER}",
+            operator.say("account", "rebalancing", SWITCHED_ON, "on", "--by", REQUESTER),
+        )
+        queue = operator.run("queue")
+        page.queue(queue)
+        results = _rebalanced(operator, page)
+        names = {each["id"]: each["name"] for each in yaml.safe_load(BOOK.read_text(encoding="utf-8"))["accounts"]}
+        page.outcomes(results, names, SHOWS)
+        page.left_in_queue(operator.run("queue"))
+    page.closing(home.relative_to(PROJECT))
+    return 0
+
+
+def _clear(home: Path) -> None:
+    """An earlier demo's data goes, unless that demo is still running."""
+    from devstack.connection import connection
+    from devstack.errors import StackError
+
+    running = connection(home)
+    if running is not None and running.alive:
+        raise StackError(f"A demo is running already in {home} (pid {running.pid}). Next: wait for it, or stop it.")
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _rebalanced(operator: Operator, page: Page) -> list[dict[str, Any]]:
+    """Submits the queue and three more accounts, approves all but one, and returns every rebalance whole."""
+    queued = operator.run("submit", "--queue", "--by", REQUESTER)
+    page.did(
+        f"rebalancer submit --queue --by {REQUESTER}", f"{queued['request_id']}: {len(queued['started'])} accounts"
+    )
+    more = operator.run("submit", *BY_HAND, "--by", REQUESTER)
+    page.did(
+        f"rebalancer submit {' '.join(BY_HAND)} --by {REQUESTER}",
+        f"{more['request_id']}: a person may submit any account",
+    )
+    requests = (queued["request_id"], more["request_id"])
+    pending = _settled(operator, requests, len(queued["started"]) + len(more["started"]))
+    canceled = next(each for each in pending if each["account_id"] == CANCELED)
+    operator.run("cancel", canceled["rebalance_id"], "--by", APPROVER, "--why", "the client adds cash tomorrow")
+    page.did(
+        f'rebalancer cancel {canceled["rebalance_id"]} --by {APPROVER} --why "the client adds cash tomorrow"',
+        f"{CANCELED}: nothing of it trades",
+    )
+    for request in requests:
+        page.did(f"rebalancer approve {request} --by {APPROVER}", "four eyes: who asks does not approve")
+        operator.run("approve", request, "--by", APPROVER)
+    ended = _ended(operator, requests)
+    return [
+        operator.run("show", each["rebalance_id"]) for each in sorted(ended, key=lambda each: str(each["account_id"]))
+    ]
+
+
+def _settled(operator: Operator, requests: tuple[str, ...], count: int) -> list[dict[str, Any]]:
+    """The requests' rebalances, once each waits for an approval or has ended."""
+    return _awaited(operator, requests, count, {"CHECKING", "EXECUTING", "RECONCILING"})
+
+
+def _ended(operator: Operator, requests: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The requests' rebalances, once each has ended."""
+    return _awaited(operator, requests, 0, {"CHECKING", "EXECUTING", "RECONCILING", "PENDING_APPROVAL"})
+
+
+def _awaited(operator: Operator, requests: tuple[str, ...], count: int, unfinished: set[str]) -> list[dict[str, Any]]:
+    import time
+
+    give_up = time.monotonic() + 120
+    while time.monotonic() < give_up:
+        rows = [row for row in operator.run("history") if row["request_id"] in requests]
+        if len(rows) >= count and not any(row["status"] in unfinished for row in rows):
+            return rows
+        time.sleep(0.2)
+    raise SystemExit(f"demo: these rebalances did not come to an end within two minutes: {rows}")

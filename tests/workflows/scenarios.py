@@ -1,0 +1,159 @@
+"""The runs whose histories are kept: one of every ending. `python -m tests.workflows.scenarios` records them anew.
+
+A history is what a server holds of a run that an older release made; the replay test says whether today's code could
+still carry it on. Record anew only when a workflow changed on purpose, and say so in the commit.
+"""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowHistory
+
+from tests.workflows.desk import TestDesk, account, drifted
+from workflows.contract import EVALUATION_ID, TASK_QUEUE
+
+HISTORIES = Path(__file__).resolve().parents[1] / "histories"
+Handle = WorkflowHandle[Any, Any]
+
+# What a workflow asked the server to do: its commands, in the order of their events.
+COMMANDS = {
+    EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED: "activity",
+    EventType.EVENT_TYPE_TIMER_STARTED: "timer",
+    EventType.EVENT_TYPE_TIMER_CANCELED: "timer canceled",
+    EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: "search attributes",
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED: "update",
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: "continue as new",
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: "complete",
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: "fail",
+}
+
+
+async def complete(desk: TestDesk) -> Handle:
+    desk.load(drifted())
+    return await _approved(desk)
+
+
+async def complete_with_errors(desk: TestDesk) -> Handle:
+    desk.load(account(target="TWO"))
+    return await _approved(desk)
+
+
+async def failed(desk: TestDesk) -> Handle:
+    desk.load(account(target="BIG-ONLY"))
+    return await _ended(await desk.start())
+
+
+async def refused(desk: TestDesk) -> Handle:
+    desk.load(account(status="frozen"))
+    return await _ended(await desk.start())
+
+
+async def canceled(desk: TestDesk) -> Handle:
+    desk.load(drifted())
+    handle = await desk.start()
+    await desk.pending(handle)
+    await handle.execute_update("cancel", {"by": "ben", "reason": "client called"})
+    return await _ended(handle)
+
+
+async def automatic(desk: TestDesk) -> Handle:
+    desk.load(drifted())
+    return await _ended(await desk.start(approval="automatic"))
+
+
+async def bad_input(desk: TestDesk) -> Handle:
+    desk.load(drifted())
+    return await _ended(await desk.start(mode="loose"))
+
+
+async def evaluation(desk: TestDesk) -> Handle:
+    desk.load(drifted("A-1"), account("A-2"), account("A-3"))
+    handle = await desk.client.start_workflow(
+        "DailyTargetEvaluation", {"page_size": 2}, id=EVALUATION_ID, task_queue=TASK_QUEUE
+    )
+    return await _ended(handle)
+
+
+SCENARIOS: dict[str, Callable[[TestDesk], Awaitable[Handle]]] = {
+    each.__name__: each
+    for each in (complete, complete_with_errors, failed, refused, canceled, automatic, bad_input, evaluation)
+}
+
+
+async def _approved(desk: TestDesk) -> Handle:
+    handle = await desk.start()
+    await desk.pending(handle)
+    await desk.approve(handle)
+    return await _ended(handle)
+
+
+async def _ended(handle: Handle) -> Handle:
+    try:
+        await handle.result()
+    except WorkflowFailureError:
+        pass
+    return handle
+
+
+def fingerprint(history: WorkflowHistory) -> list[str]:
+    """The ordered commands of a history, with the activities' names."""
+    told = []
+    for event in history.events:
+        if event.event_type not in COMMANDS:
+            continue
+        name = COMMANDS[event.event_type]
+        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+            name += f" {event.activity_task_scheduled_event_attributes.activity_type.name}"
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
+            name += f" {event.workflow_execution_update_accepted_event_attributes.accepted_request.input.name}"
+        told.append(name)
+    return told
+
+
+def _impersonal(told: Any) -> Any:
+    """A history without what belongs to the machine that recorded it."""
+    if isinstance(told, list):
+        return [_impersonal(each) for each in told]
+    if isinstance(told, dict):
+        return {
+            key: "recorder" if key == "identity" else _impersonal(each)
+            for key, each in told.items()
+            if key != "stackTrace"
+        }
+    return told
+
+
+async def record() -> None:
+    """Runs every scenario on servers of its own and keeps its history and fingerprint."""
+    from devstack.postgres import Postgres
+    from devstack.temporal import TemporalServer
+    from storage import migrations
+    from storage.connection import Books, connect
+    from workflows.connection import connect as connect_temporal
+
+    fingerprints = {}
+    for name, scenario in SCENARIOS.items():
+        with (
+            tempfile.TemporaryDirectory() as scratch,
+            Postgres(Path(scratch, "data"), durable=False) as postgres,
+            TemporalServer() as server,
+        ):
+            migrations.upgrade(postgres.url)
+            engine = connect(postgres.url)
+            desk = TestDesk(await connect_temporal(server.address, "default"), Books(engine))
+            async with desk.working():
+                history = await (await scenario(desk)).fetch_history()
+            engine.dispose()
+        told = _impersonal(json.loads(history.to_json()))
+        (HISTORIES / f"{name}.json").write_text(json.dumps(told, indent=1) + "\n")
+        fingerprints[name] = fingerprint(history)
+    (HISTORIES / "fingerprints.json").write_text(json.dumps(fingerprints, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(record())

@@ -1,0 +1,48 @@
+"""Stored histories replay on today's code, and today's runs give the commands that the stored ones did."""
+
+import json
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+
+from tests.workflows.desk import TestDesk
+from tests.workflows.scenarios import HISTORIES, SCENARIOS, fingerprint
+from workflows.daily_target_evaluation import DailyTargetEvaluation
+from workflows.inputs import OneInput
+from workflows.rebalance_account import RebalanceAccount
+
+HOW_TO_MEND = """
+The commands of {name} are not those of its committed fingerprint.
+
+  committed: {committed}
+  today:     {today}
+
+Runs that are under way on a server were begun with the committed commands and would fail on today's code. If the
+change is meant, deploy it with worker versioning or guard it with workflow.patched(), and record the histories anew:
+python -m tests.workflows.scenarios. If it is not meant, the change is a bug.
+"""
+
+
+@pytest.mark.parametrize("stored", sorted(set(HISTORIES.glob("*.json")) - {HISTORIES / "fingerprints.json"}), ids=str)
+async def test_a_stored_history_replays(stored: Path) -> None:
+    replayer = Replayer(
+        workflows=[RebalanceAccount, DailyTargetEvaluation],
+        data_converter=pydantic_data_converter,
+        interceptors=[OneInput()],
+    )
+    await replayer.replay_workflow(WorkflowHistory.from_json(stored.stem, stored.read_text()))
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_a_run_gives_the_committed_commands(desk: TestDesk, name: str) -> None:
+    committed = json.loads((HISTORIES / "fingerprints.json").read_text())[name]
+    today = fingerprint(await (await SCENARIOS[name](desk)).fetch_history())
+    assert today == committed, HOW_TO_MEND.format(name=name, committed=committed, today=today)
+
+
+def test_every_scenario_has_its_history() -> None:
+    stored = {path.stem for path in HISTORIES.glob("*.json")} - {"fingerprints"}
+    assert stored == set(SCENARIOS)
