@@ -24,6 +24,7 @@ STYLES = {
     "CANCELED": "magenta",
     "EXPIRED": "magenta",
 }
+LEGEND = "├ ┤ threshold: outside, an account is queued    ═ precision: where a rebalance lands    ○ before    ● after"
 SCALE = 28  # characters of a band's drawing
 WIDTH = 118
 
@@ -49,8 +50,8 @@ class Page:
         """What this is."""
         self._title("A day at the rebalancer")
         self.console.print(
-            f"Real closing prices of 28 December 2022, invented people. The book is {book}; Temporal, PostgreSQL and the "
-            "worker are real.\n"
+            f"Real closing prices of 28 December 2022, invented people. The book is {book}; Temporal, PostgreSQL and "
+            "the worker are real.\n"
         )
 
     def evaluation(self, found: Json) -> None:
@@ -58,8 +59,8 @@ class Page:
         queued = sum(found["queued"].values())
         self.did(
             "rebalancer evaluate",
-            f"{found['evaluated']} accounts evaluated as of {found['as_of']}: {queued} queued, {found['unable_to_check']} "
-            f"unable to check, {found['within']} outside but with nothing to trade",
+            f"{found['evaluated']} accounts evaluated as of {found['as_of']}: {queued} queued, "
+            f"{found['unable_to_check']} unable to check, {found['within']} outside but with nothing to trade",
         )
 
     def queue(self, entries: Sequence[Json]) -> None:
@@ -91,6 +92,8 @@ class Page:
                 shows[account],
             )
         self.console.print(table)
+        self.console.print(Text(LEGEND, "dim"))
+        self.console.print()
         for result in results:
             self._account(result, names[result["account_id"]])
 

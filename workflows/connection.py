@@ -1,16 +1,17 @@
-"""The way to Temporal: the same profile file and variables as the `temporal` CLI's."""
+"""The way to Temporal: by the profile file and variables of the `temporal` CLI, or straight to a stack of our own."""
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 
 
-async def connect(address: str | None = None, namespace: str | None = None) -> Client:
-    """A client of the server that TEMPORAL_ADDRESS and the like name, or of the one given."""
-    options = ClientConfig.load_client_connect_config()
+async def connect(address: str | None = None) -> Client:
+    """A client of the server at an address, else of the one that TEMPORAL_ADDRESS and the like name.
+
+    An address given is an embedded stack's: whatever credentials the environment holds are for other clusters.
+    """
     if address:
-        options["target_host"] = address
-    if namespace:
-        options["namespace"] = namespace
+        return await Client.connect(address, data_converter=pydantic_data_converter)
+    options = ClientConfig.load_client_connect_config()
     options.setdefault("target_host", "localhost:7233")
     return await Client.connect(**options, data_converter=pydantic_data_converter)

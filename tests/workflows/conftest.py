@@ -19,7 +19,7 @@ def temporal_server() -> Iterator[TemporalServer]:
 
 @pytest.fixture
 async def client(temporal_server: TemporalServer) -> Client:
-    return await connect(temporal_server.address, "default")
+    return await connect(temporal_server.address)
 
 
 @pytest.fixture

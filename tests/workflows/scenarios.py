@@ -145,7 +145,7 @@ async def record() -> None:
         ):
             migrations.upgrade(postgres.url)
             engine = connect(postgres.url)
-            desk = TestDesk(await connect_temporal(server.address, "default"), Books(engine))
+            desk = TestDesk(await connect_temporal(server.address), Books(engine))
             async with desk.working():
                 history = await (await scenario(desk)).fetch_history()
             engine.dispose()

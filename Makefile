@@ -1,0 +1,65 @@
+# The rebalancer. `make` alone prints what there is; every target makes its own set-up.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
+	$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
+BIN := .venv/bin
+CODE := domain workflows activities storage venues policy cli devstack worker.py
+WORKERS ?= 1
+ARGS ?=
+
+# The stamp holds the folder it was made for: a clone that was moved, or whose Python went away, is set up again.
+STAMP := .venv/set-up-for
+ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && cat $(STAMP) 2>/dev/null),$(CURDIR))
+$(STAMP): again
+endif
+
+.PHONY: help setup demo up test lint bench clean again
+
+help:
+	@echo 'make setup   .venv with everything that is needed; the other targets call it'
+	@echo 'make demo    the main job once, from nothing to the printed result'
+	@echo 'make up      the stack, until Ctrl-C: Temporal on 7233, its UI on 8233, PostgreSQL, workers (WORKERS=1)'
+	@echo 'make test    the tests (ARGS="-k minimums" for some)'
+	@echo 'make lint    ruff, mypy, import-linter'
+	@echo 'make bench   how fast it is'
+	@echo 'make clean   remove what was built; the data in .rebalancer stays'
+
+setup: $(STAMP)
+	@:
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or later is needed, as python3 in PATH or by make PYTHON=<path>.' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo '$(PYTHON) is not Python 3.11 or later.' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo 'This Python has no venv. On Debian or Ubuntu: apt install python3-venv' >&2; exit 1; }
+	@rm -f $@
+	@echo 'setting up .venv (a minute the first time)' >&2
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo '$(CURDIR)' > $@
+
+demo: setup
+	@$(BIN)/python -m devstack demo
+
+up: setup
+	@$(BIN)/python -m devstack up --workers $(WORKERS)
+
+test: setup
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+
+bench: setup
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

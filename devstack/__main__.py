@@ -1,0 +1,134 @@
+"""`python -m devstack up` keeps the stack running; `python -m devstack demo` runs the main job once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from devstack.connection import StackConnection
+from devstack.errors import StackError
+from devstack.processes import ENDING_SIGNALS
+from devstack.stack import TEMPORAL_PORT, AlreadyRunning, Stack, say_on_stderr
+
+PAGE = """
+The rebalancer is up.
+
+  Temporal      {temporal}
+  Temporal UI   {ui}
+  PostgreSQL    {postgres}
+  data, logs    {home}
+
+In another terminal:
+
+  {bin}/rebalancer status                        is everything working
+  {bin}/rebalancer load examples/demo.yaml       a dozen accounts on real prices
+  {bin}/rebalancer queue                         who needs a rebalance, and why
+  {bin}/rebalancer --help                        all commands
+  {bin}/temporal workflow list{address}
+
+{ending}"""
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code: 0 done or stopped as asked, 1 trouble, told in a line, 130 interrupted before it was up."""
+    parser = argparse.ArgumentParser(prog="python -m devstack", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    up_parser = commands.add_parser("up", help="run the stack until Ctrl-C")
+    up_parser.add_argument("--workers", type=int, default=1, metavar="N", help="worker processes (1)")
+    commands.add_parser("demo", help="run the main job once, from nothing to the printed result")
+    chosen = parser.parse_args(arguments)
+    for number in ENDING_SIGNALS:
+        signal.signal(number, _interrupt)
+    if chosen.command == "demo":
+        return _told(_demo)
+    return _told(lambda: up(chosen.workers))
+
+
+def up(workers: int) -> int:
+    """Start the stack, say where it is, and keep it whole until we are asked to stop."""
+    temporal_port = _port("TEMPORAL_PORT", TEMPORAL_PORT)
+    stack = Stack(temporal_port=temporal_port, ui_port=_port("TEMPORAL_UI_PORT", temporal_port + 1000), workers=workers)
+    running = False
+    try:
+        stack.start()
+        running = True
+        print(page(stack.connection, "Ctrl-C stops it; the data stays."), flush=True)
+        stack.watch()
+    except AlreadyRunning as already:
+        print(
+            page(already.running, f"It was up already, since {already.running.started_at} (pid {already.running.pid}).")
+        )
+        return 0
+    except KeyboardInterrupt:
+        if not running:
+            raise
+        say_on_stderr("\nstopping")
+    finally:
+        stack.stop()
+    say_on_stderr(f"stopped; the data is in {_short(stack.home)}")
+    return 0
+
+
+def page(stack: StackConnection, ending: str) -> str:
+    """What a person needs to know who has just started it."""
+    port = stack.temporal_address.rpartition(":")[2]
+    host, _, database = stack.database_url.rpartition("@")[2].partition("/")
+    return PAGE.format(
+        temporal=stack.temporal_address,
+        ui=stack.ui_url,
+        postgres=f"{host}, database {database} (URL with password: {_short(stack.home / 'stack.json')})",
+        home=_short(stack.home),
+        bin=_short(Path(sys.executable).parent),
+        address="" if int(port) == TEMPORAL_PORT else f" --address {stack.temporal_address}",
+        ending=ending,
+    )
+
+
+def _demo() -> int:
+    from devstack import demo  # type: ignore[attr-defined,unused-ignore]
+
+    return demo.main() or 0
+
+
+def _told(command: Callable[[], int]) -> int:
+    try:
+        return command()
+    except StackError as error:
+        say_on_stderr(str(error))
+        return 1
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        say_on_stderr(
+            f"The stack can't run: {error.strerror}{where}. "
+            "Next: check that folder's owner and free space, or use another: REBALANCER_HOME=<folder> make up"
+        )
+        return 1
+    except KeyboardInterrupt:
+        say_on_stderr("\nstopped before it was done")
+        return 130
+
+
+def _port(variable: str, default: int) -> int:
+    given = os.environ.get(variable) or str(default)
+    if not given.isdecimal() or not 0 < int(given) < 65536:
+        raise StackError(f"{variable}={given} is not a port. Next: give a number from 1024 to 65535.")
+    return int(given)
+
+
+def _short(path: os.PathLike[str] | str) -> str:
+    """Relative to where we are, where that is shorter."""
+    return min(os.path.relpath(path), os.fspath(path), key=len)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

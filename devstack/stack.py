@@ -1,0 +1,231 @@
+"""The whole embedded stack: PostgreSQL, migrations, Temporal, the schedule, workers; all of it in one folder.
+
+    .rebalancer/postgres      the database
+    .rebalancer/temporal.db   the workflow histories
+    .rebalancer/logs          what each process printed
+    .rebalancer/stack.json    where everything is, for the command line (while it runs; readable by its user alone)
+
+Several stacks run side by side if each has a folder and ports of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from devstack import connection as connections
+from devstack.application import REBALANCER, Application
+from devstack.connection import Process, StackConnection, connection, home_folder
+from devstack.errors import StackError
+from devstack.orphans import birth, end_orphan
+from devstack.ports import port_in_use
+from devstack.postgres import Postgres
+from devstack.processes import Child, await_ready, undisturbed
+from devstack.temporal import NAMESPACE, TemporalServer
+from devstack.temporal import clean_env as without_other_clusters
+from devstack.workers import Workers
+
+__all__ = ["AlreadyRunning", "Stack", "StackConnection", "connection"]
+
+TEMPORAL_PORT, UI_PORT = 7233, 8233
+LOOK_EVERY = 0.5  # seconds between looks at the children
+WORKER_TIMEOUT = 60.0  # seconds from a worker's start to its first poll
+
+
+class AlreadyRunning(StackError):
+    """There is a stack in this folder already, and this is where."""
+
+    def __init__(self, running: StackConnection) -> None:
+        super().__init__(f"A stack already runs in {running.home} (pid {running.pid}).")
+        self.running = running
+
+
+def say_on_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+class Stack:
+    """Use as a context manager, or `start` and `stop`; `watch` in between keeps it whole.
+
+    Ports given as 0 are chosen free; `ui_port=None` runs without the UI. `say` gets a line at each step.
+    Not to be started inside a running event loop.
+    """
+
+    def __init__(
+        self,
+        home: Path | None = None,
+        *,
+        temporal_port: int = TEMPORAL_PORT,
+        ui_port: int | None = UI_PORT,
+        workers: int = 1,
+        application: Application = REBALANCER,
+        say: Callable[[str], None] = say_on_stderr,
+    ) -> None:
+        self.home = home_folder(home)
+        self.logs = self.home / "logs"
+        self.postgres = Postgres(self.home / "postgres", log_file=self.logs / "postgres.log")
+        self.temporal = TemporalServer(
+            self.home / "temporal.db", temporal_port, ui_port, log_file=self.logs / "temporal.log"
+        )
+        self.workers: Workers | None = None
+        self._worker_count = workers
+        self._application = application
+        self._say = say
+        self._started_at = ""
+        self._undo = contextlib.ExitStack()
+
+    @property
+    def database_url(self) -> str:
+        """For SQLAlchemy. Carries the password."""
+        return self.postgres.url
+
+    @property
+    def connection(self) -> StackConnection:
+        """Where everything is, as others read it."""
+        return StackConnection(
+            home=self.home,
+            pid=os.getpid(),
+            born=birth(os.getpid()) or "",
+            database_url=self.postgres.url,
+            temporal_address=self.temporal.address,
+            ui_url=self.temporal.ui_url,
+            started_at=self._started_at,
+            processes=tuple(Process(child.name, child.pid, birth(child.pid) or "") for child in self._children()),
+            alive=True,
+        )
+
+    def start(self) -> Self:
+        """Start everything in its order, or nothing: what had started is stopped if the rest can't."""
+        try:
+            self._lock()
+            self._end_orphans()
+            self._check_ports()
+            self._undo.callback(self.postgres.stop)
+            self._say("starting PostgreSQL")
+            self.postgres.start()
+            self._step("bringing the database up to date", lambda: self._application.migrate(self.postgres.url))
+            self._undo.callback(self.temporal.stop)
+            self._say("starting Temporal")
+            self.temporal.start()
+            self._start_workers()  # they take seconds to take up work; meanwhile:
+            self._step("checking the schedule", lambda: self._application.ensure_schedule(self.temporal.address))
+            self._await_workers()
+            self._started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+            self._undo.callback(connections.remove, self.home)
+            connections.write(self.connection)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def watch(self) -> None:
+        """Return never: replace workers that die; StackError when a server does."""
+        while True:
+            self.look_after()
+            time.sleep(LOOK_EVERY)
+
+    def look_after(self) -> None:
+        """One look at all children."""
+        for child in (self.postgres.child, self.temporal.child):
+            if child is not None and not child.running:
+                raise StackError(f"{child.name} (pid {child.pid}) {child.ending}. Its last words:{child.last_words()}")
+        if self.workers is not None and self.workers.replace_dead():
+            connections.write(self.connection)
+
+    def stop(self) -> None:
+        """Stop everything, last started first. The data stays."""
+        with undisturbed():
+            self._undo.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _children(self) -> list[Child]:
+        servers = [child for child in (self.postgres.child, self.temporal.child) if child is not None]
+        return servers + (self.workers.children if self.workers else [])
+
+    def _lock(self) -> None:
+        """One stack a folder. The lock goes with our process, however that ends."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        lock: IO[str] = self._undo.enter_context((self.home / "lock").open("a"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            running = connection(self.home)
+            if running is not None and running.alive:
+                raise AlreadyRunning(running) from None
+            raise StackError(
+                f"A stack is just starting or stopping in {self.home}. Next: try again in a moment."
+            ) from None
+
+    def _end_orphans(self) -> None:
+        """What an earlier stack left running, if it was killed before it could stop it. Nothing else is touched."""
+        left = connection(self.home)
+        if left is None:
+            return
+        ended = [process.name for process in reversed(left.processes) if end_orphan(process.pid, process.born)]
+        self._say(
+            f"the stack of {left.started_at} in {self.home} ended without stopping; its data is kept"
+            + (f", still running and now stopped: {', '.join(ended)}" if ended else "")
+        )
+        connections.remove(self.home)
+
+    def _check_ports(self) -> None:
+        """Before anything is started: the ports that people know by heart."""
+        for what, port, variable in (
+            ("Temporal", self.temporal.port, "TEMPORAL_PORT"),
+            ("Temporal's UI", self.temporal.ui_port, "TEMPORAL_UI_PORT"),
+        ):
+            if port and port_in_use(port):
+                raise StackError(
+                    f"Port {port}, meant for {what}, is used by another program. "
+                    f"Next: stop that program, or choose another port: {variable}={port + 100} make up"
+                )
+
+    def _start_workers(self) -> None:
+        env = without_other_clusters() | {
+            "REBALANCER_DATABASE_URL": self.postgres.url,
+            "TEMPORAL_ADDRESS": self.temporal.address,
+            "TEMPORAL_NAMESPACE": NAMESPACE,
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.workers = Workers(self._application.worker, env, self.logs, self._worker_count, self._say)
+        self._undo.callback(self.workers.stop)
+        self._say(f"starting {self._worker_count} worker{'s' if self._worker_count != 1 else ''}")
+        self.workers.start()
+
+    def _await_workers(self) -> None:
+        """Until one of them polls the task queue."""
+        queue = self._application.task_queue
+        if queue is not None and self.workers is not None and self.workers.children:
+            await_ready(self.workers.children[0], lambda: bool(self.temporal.pollers(queue)), WORKER_TIMEOUT, every=0.3)
+
+    def _step(self, what: str, do: Callable[[], None]) -> None:
+        """Run a piece of the application; its fault becomes one line here and a traceback in the log."""
+        self._say(what)
+        try:
+            do()
+        except StackError:
+            raise
+        except Exception as error:
+            log = self.logs / "stack.log"
+            with log.open("a") as file:
+                traceback.print_exc(file=file)
+            reason = str(error).strip().splitlines()
+            raise StackError(
+                f"{what} failed: {type(error).__name__}: {(reason or [''])[0]}\nAll of it: {log}"
+            ) from error
