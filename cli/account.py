@@ -147,10 +147,9 @@ def _page(told: Json, standing: "Standing", evidence: Json) -> Iterator[object]:
     known = standing.snapshot.account
     yield plan_page.title(f"{known.id} · {known.name} · as of {standing.snapshot.as_of}")
     version = f" (version {standing.snapshot.target.version})" if standing.snapshot.target else ""
-    yield (
-        f"{known.status} at {known.custodian}, {known.tax_status} · rebalancing {'on' if known.rebalancing else 'off'} · "
-        f"target {known.target_id or 'none'}{version}"
-    )
+    toggle = "on" if known.rebalancing else "off"
+    target = f"target {known.target_id or 'none'}{version}"
+    yield f"{known.status} at {known.custodian}, {known.tax_status} · rebalancing {toggle} · {target}"
     worth = plan_page.amount(told["managed_value"]) if told["managed_value"] else "unknown"
     yield f"managed value {worth} · cash of the managed sleeve {plan_page.amount(told['cash'])}"
     if told["in_flight"]:

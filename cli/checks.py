@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One answer. `ok` is False where somebody has to act, and `next_action` then says how."""
+    """One answer. `ok` is False where somebody has to act, and `next_action` then says how, or where it isn't known."""
 
     check: str
     ok: bool
@@ -27,6 +27,16 @@ def act(check: str, found: str, next_action: str) -> Check:
     return Check(check, False, found, next_action)
 
 
+def unknown(check: str, why: str) -> Check:
+    """Nobody can say, until another check is ok."""
+    return Check(check, False, why)
+
+
+def to_act(checks: Sequence[Check]) -> int:
+    """How many of the checks somebody has to act on."""
+    return sum(each.next_action is not None and not each.ok for each in checks)
+
+
 def as_table(checks: Sequence[Check], questions: dict[str, str] | None = None) -> object:
     """The checks for a person, each under its name or its question, the next action below what was found."""
     from rich.table import Table
@@ -37,9 +47,9 @@ def as_table(checks: Sequence[Check], questions: dict[str, str] | None = None) -
     made.add_column(no_wrap=True)
     made.add_column()
     for each in checks:
-        mark = Text("ok", style="green") if each.ok else Text("act", style="bold yellow")
+        mark = Text("✓", style="green") if each.ok else Text("!" if each.next_action else "?", style="bold yellow")
         told = Text(each.found)
         if each.next_action:
-            told.append(f"\n→ {each.next_action}", style="yellow")
+            told.append(f"\n→ {each.next_action}", style="" if each.ok else "yellow")
         made.add_row(mark, (questions or {}).get(each.check, each.check.replace("_", " ")), told)
     return made

@@ -51,17 +51,20 @@ def database_url() -> str:
 
 def books() -> "Books":
     """The database. Refused where it does not answer, or has not been migrated."""
+    from sqlalchemy import text
     from sqlalchemy.exc import SQLAlchemyError
 
     from storage.connection import Books, connect
 
     try:
         engine = connect(database_url(), pool_size=1)
-        with engine.connect():
-            pass
+        with engine.connect() as connection:
+            migrated = connection.scalar(text("SELECT to_regclass('alembic_version')"))
     except SQLAlchemyError as flaw:
         first = str(getattr(flaw, "orig", None) or flaw).splitlines()[0]
         raise Refused(f"the database does not answer: {first}. Is it running? See `rebalancer status`") from flaw
+    if migrated is None:
+        raise Refused("the database was never migrated: run `python -m storage.migrations`, or use `make up`")
     return Books(engine)
 
 

@@ -7,10 +7,14 @@ from typing import Any
 Evidence = Mapping[str, Any]
 
 
-def in_words(code: str, evidence: Evidence) -> list[str]:
+FEW = 2  # lines of a reason, where a listing has no room for all
+
+
+def in_words(code: str, evidence: Evidence, few: bool = False) -> list[str]:
     """One line or more for a reason code and the evidence that the queue keeps with it."""
     try:
-        return _TOLD[code](evidence)
+        lines = _TOLD[code](evidence)
+        return [*lines[:FEW], f"and {len(lines) - FEW} more"] if few and len(lines) > FEW + 1 else lines
     except (KeyError, TypeError, AttributeError):  # evidence of another release: told as it is
         return [", ".join(f"{key} {value}" for key, value in evidence.items())]
 
@@ -36,15 +40,22 @@ def _target_changed(evidence: Evidence) -> list[str]:
 
 
 def _outside(evidence: Evidence) -> list[str]:
-    return [against_band(component, each) for component, each in evidence.items()]
+    """The component that is furthest from its bound first."""
+    furthest = sorted(evidence, key=lambda component: (-_distance(evidence[component]), component))
+    return [against_band(component, evidence[component]) for component in furthest]
+
+
+def _distance(evidence: Evidence) -> Decimal:
+    return abs(Decimal(evidence["weight"]) - _bound(evidence))
+
+
+def _bound(evidence: Evidence) -> Decimal:
+    return Decimal(evidence["upper" if evidence["breach"] == "above" else "lower"])
 
 
 def against_band(component: str, evidence: Evidence) -> str:
     """`model:LCG 25.00 % is above 24.00 %`, with as many decimals as it takes to see the difference."""
-    weight, bound = (
-        Decimal(evidence["weight"]),
-        Decimal(evidence["upper" if evidence["breach"] == "above" else "lower"]),
-    )
+    weight, bound = Decimal(evidence["weight"]), _bound(evidence)
     for decimals in range(2, 9):
         shown, edge = f"{weight * 100:.{decimals}f}", f"{bound * 100:.{decimals}f}"
         if shown != edge:

@@ -134,11 +134,20 @@ def _outcome(each: Json) -> Any:
 
 def orders(listed: Sequence[Json], placed: Sequence[str] | None = None) -> list[object]:
     """The orders as they are sent, and under them why, each reason once."""
-    from cli import say
-
     if not listed:
         return []
-    columns = ["side", "symbol", "quantity", "price", "amount", "gain", "for", "rule"]
+    clauses = dict.fromkeys(
+        clause for each in listed for clause in each["reason"].removesuffix(f" ({each['rule']})").split("; ")
+    )
+    tables = [_orders(listed, placed, rules) for rules in (True, False)]
+    return ["", Fitting(tables), "", bullets("why", clauses)]
+
+
+def _orders(listed: Sequence[Json], placed: Sequence[str] | None, rules: bool) -> "Table":
+    from cli import say
+
+    columns = ["side", "symbol", "quantity", "price", "amount", "gain", "for"]
+    columns += ["rule"] if rules else []
     columns += ["venue"] if placed is not None else []
     rows = [
         (
@@ -149,15 +158,12 @@ def orders(listed: Sequence[Json], placed: Sequence[str] | None = None) -> list[
             amount(each["amount"]),
             _gain(each),
             _sleeves(each["allocations"]),
-            each["rule"],
+            *([each["rule"]] if rules else []),
             *([placed[at]] if placed is not None else []),
         )
         for at, each in enumerate(listed)
     ]
-    clauses = dict.fromkeys(
-        clause for each in listed for clause in each["reason"].removesuffix(f" ({each['rule']})").split("; ")
-    )
-    return ["", say.table("Orders", columns, rows, right=(2, 3, 4, 5)), "", bullets("why", clauses)]
+    return say.table("Orders", columns, rows, right=(2, 3, 4, 5))
 
 
 def _gain(order: Json) -> str:

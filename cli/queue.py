@@ -47,7 +47,7 @@ def as_table(listed: list[dict[str, Any]]) -> object:
     for column in (0, 1, 3):
         made.columns[column].no_wrap = True
     for each in listed:
-        lines = [(code, line) for code in each["reasons"] for line in in_words(code, each["evidence"][code])]
+        lines = [(code, line) for code in each["reasons"] for line in in_words(code, each["evidence"][code], few=True)]
         for at, (code, line) in enumerate(lines):
             repeated = at > 0 and lines[at - 1][0] == code
             since = say.moment(each["queued_at"]) if at == 0 else ""

@@ -143,9 +143,7 @@ def following(books: "Books", request_id: str, accounts: list[str]) -> list[dict
             return [dict(as_history(row)) for row in rows]
         lost = connections.run(_lost([each for each in accounts if each not in seen]))
         if lost:
-            raise Refused(
-                f"account {', '.join(lost)}: its workflow ended without a result: see the Temporal UI"
-            )
+            raise Refused(f"account {', '.join(lost)}: its workflow ended without a result: see the Temporal UI")
         _pause()
 
 

@@ -133,4 +133,4 @@ def _page(told: Json) -> Iterator[object]:
     columns = ("component", "weight", "threshold", "precision")
     yield say.table("", columns, rows, right=(1, 2, 3))
     if any(Decimal(each["weight"]) and not Decimal(each["lower"]) for each in told["components"][:-1]):
-        yield "\nA lower threshold of 0 says that the asset need not be held: that it is missing queues no account. (TARGET-5)"
+        yield "\nA lower threshold of 0: the asset need not be held, and that it is missing queues nobody. (TARGET-5)"

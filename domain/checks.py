@@ -122,5 +122,6 @@ def liquidation(snapshot: Snapshot) -> list[Finding]:
             f"account {snapshot.account.id} has no target: everything is sold to {CASH}, and this waits for an "
             "approval whatever the approval policy. Assign a target if that is not wanted",
             sleeves=[MANAGED, *(sleeve.key for sleeve in snapshot.account.model_sleeves)],
-        )
+        ),
+        *gain_budget.ignored(snapshot),
     ]

@@ -149,7 +149,7 @@ def skipped(snapshot: Snapshot, proposal: Proposal, policy: Policy, valuation: V
     """What was too small to trade (ORDER-3)."""
     minimum = minimum_trade(valuation.managed_value, policy)
     found = []
-    for order in sorted(proposal.too_small, key=lambda each: (not each.is_sell, each.symbol)):
+    for order in sorted(proposal.netted.skipped, key=lambda each: (not each.is_sell, each.symbol)):
         amount = order_amount(order.quantity, snapshot.securities[order.symbol])
         side = "sell" if order.is_sell else "buy"
         found.append(

@@ -82,7 +82,9 @@ def cents(amount: Decimal) -> str:
 
 
 def weight_text(weight: Decimal) -> str:
-    """A weight for machines: a fraction of one, at least two decimals, at most ten."""
+    """A weight for machines: a fraction of one, two to ten decimals; nothing at all is `0`."""
+    if not weight:
+        return "0"
     text = plain(weight.quantize(WEIGHT_STEP, ROUND_HALF_EVEN) + ZERO)
     whole, _, decimals = text.partition(".")
     return f"{whole}.{decimals.ljust(2, '0')}"

@@ -81,12 +81,9 @@ def minimum_trade(managed_value: Decimal, policy: Policy) -> Decimal:
 
 
 def net(
-    trades: Iterable[Trade], market: Mapping[str, Security], minimum: Decimal, unsellable: frozenset[str]
+    trades: Iterable[Trade], market: Mapping[str, Security], smallest_sell: Decimal, smallest_buy: Decimal
 ) -> Netted:
-    """Crosses the trades of each security and orders the rest; sells first, then by symbol (ORDER-2, ORDER-3).
-
-    What is `unsellable` was found too small to sell: it crosses, and nothing of it is ordered or reported again.
-    """
+    """Crosses the trades of each security and orders the rest; sells first, then by symbol (ORDER-2, ORDER-3)."""
     by_symbol: dict[str, list[Trade]] = {}
     for trade in sorted(trades, key=lambda each: (each.symbol, each.sleeve)):
         by_symbol.setdefault(trade.symbol, []).append(trade)
@@ -95,10 +92,11 @@ def net(
         crossed, rest = _cross(here, market[symbol])
         crossings += crossed
         order = MarketOrder(symbol, tuple(_whole(rest, market[symbol])))
-        if not order.allocations or (order.is_sell and symbol in unsellable):
+        if not order.allocations:
             continue
         exempt = any(trade.completes or trade.opens for trade in order.allocations)
-        if not exempt and order.quantity * _price(market[symbol]) < minimum:
+        smallest = smallest_sell if order.is_sell else smallest_buy
+        if not exempt and order.quantity * _price(market[symbol]) < smallest:
             skipped.append(order)
         else:
             orders.append(order)

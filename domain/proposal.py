@@ -4,7 +4,7 @@ Asked by `plan` only. One round: component values (`destination`), holdings (`fi
 (`orders`), cash (`settlement`). A round that finds an opening unaffordable, or a sell too small, leads to another.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -33,7 +33,6 @@ class Proposal:
     after: Settled
     rejected: dict[str, Finding] = field(default_factory=dict)
     given_up: dict[str, Mapping[str, Decimal]] = field(default_factory=dict)
-    too_small: list[MarketOrder] = field(default_factory=list)
 
 
 def propose(
@@ -41,11 +40,11 @@ def propose(
 ) -> Proposal:
     """Component values, sleeves' holdings, orders; again where a model can't open after all or a sell is too small.
 
-    Every round rejects an opening or finds more that is not raised, so that buys only shrink: it ends.
+    Every round rejects an opening or finds more that is not raised, so that buys only shrink: it ends. A buy that is
+    cut crosses less, so which sells are too small is found anew in each.
     """
     decisions = minimums.check(known, snapshot.models, valuation.managed_value)
     rejected = {each.component: each.finding for each in decisions if each.finding}
-    unsellable: dict[str, MarketOrder] = {}
     not_raised = ZERO
     for turn in range(MAX_ROUNDS):
         destined = destine(known, rejected, valuation.managed_value, mode, not_raised)
@@ -54,37 +53,29 @@ def propose(
             component, left = unaffordable
             rejected[component.key] = minimums.rejection_for_cash(component, snapshot.models[component.ref], left)
             continue
-        proposal = _trade(snapshot, valuation, destined, policy, frozenset(unsellable))
+        proposal = _trade(snapshot, valuation, destined, policy)
         proposal.rejected = rejected
-        found = {order.symbol: order for order in proposal.netted.skipped if order.is_sell}
-        unsellable |= found
-        missing = proposal.after.unpaid + _managed_not_raised(unsellable, snapshot)
-        proposal.too_small = [
-            *unsellable.values(),
-            *(order for order in proposal.netted.skipped if not order.is_sell),
-        ]
-        if not found and missing <= not_raised:
+        missing = proposal.after.unpaid + _managed_not_raised(proposal.netted.skipped, snapshot)
+        if missing <= not_raised:
             return proposal
         not_raised = max(not_raised, missing) if turn < MAX_ROUNDS - 2 else NO_LIMIT
     return proposal
 
 
-def _managed_not_raised(unsellable: Mapping[str, MarketOrder], snapshot: Snapshot) -> Decimal:
+def _managed_not_raised(skipped: Iterable[MarketOrder], snapshot: Snapshot) -> Decimal:
     """What the managed sleeve does not get because its own sells were too small; model sleeves' show as unpaid."""
     return sum(
         (
             -trade.quantity * snapshot.price(order.symbol)
-            for order in unsellable.values()
+            for order in skipped
             for trade in order.allocations
-            if trade.sleeve == MANAGED
+            if order.is_sell and trade.sleeve == MANAGED
         ),
         ZERO,
     )
 
 
-def _trade(
-    snapshot: Snapshot, valuation: Valuation, destined: Destined, policy: Policy, unsellable: frozenset[str]
-) -> Proposal:
+def _trade(snapshot: Snapshot, valuation: Valuation, destined: Destined, policy: Policy) -> Proposal:
     """Fills sleeves, crosses, nets and settles; then lets cash left over buy single increments (ORDER-1)."""
     minimum = minimum_trade(valuation.managed_value, policy)
     market, account = snapshot.securities, snapshot.account
@@ -96,11 +87,11 @@ def _trade(
     }
     sells = _managed_sells(snapshot, destined)
 
-    def netted(bought: Mapping[str, Decimal], smallest: Decimal) -> Netted:
+    def netted(bought: Mapping[str, Decimal], smallest_buy: Decimal) -> Netted:
         buys = [
             Trade(MANAGED, symbol, quantity, security_key(symbol)) for symbol, quantity in bought.items() if quantity
         ]
-        return net([*sleeve_trades, *sells, *buys], market, smallest, unsellable)
+        return net([*sleeve_trades, *sells, *buys], market, minimum, smallest_buy)
 
     floor = buy_quantities(goals, market, -NO_LIMIT)
     first = netted(floor, ZERO)

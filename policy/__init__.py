@@ -51,7 +51,9 @@ class PolicyNumber:
         """The value in force on a day. Raises PolicyRefused where none is yet."""
         held = [each for each in self.values if each.since <= day]
         if not held:
-            raise PolicyRefused(f"{self.source}: {self.key} has no value for {day}; the first is of {self.values[0].since}")
+            raise PolicyRefused(
+                f"{self.source}: {self.key} has no value for {day}; the first is of {self.values[0].since}"
+            )
         return held[-1]
 
 
@@ -76,7 +78,7 @@ def _numbers(firm: str | None) -> Mapping[str, PolicyNumber]:
 
 def _read(path: Path) -> dict[str, PolicyNumber]:
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)  # noqa: S506
+        raw = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as flaw:
         raise PolicyRefused(f"policy file {path} can't be read: {str(flaw).splitlines()[0]}") from flaw
     if not isinstance(raw, dict):
@@ -91,7 +93,9 @@ def _number(key: str, entry: object, source: str) -> PolicyNumber:
     try:
         if not isinstance(entry, dict):
             raise TypeError("an object is needed")
-        values = [DatedValue(_day(each["from"]), _value(key, each["value"]), str(each["because"])) for each in entry["values"]]
+        values = [
+            DatedValue(_day(each["from"]), _value(key, each["value"]), str(each["because"])) for each in entry["values"]
+        ]
         if not values:
             raise ValueError("it has no values")
         ordered = tuple(sorted(values, key=lambda each: each.since))

@@ -28,9 +28,14 @@ class BookDay:
     policy: Mapping[str, object]
 
     def fresh_from(self, as_of: date, today: date, explicit: bool, max_age: int, oldest_price: date) -> date:
-        """The oldest date that a price may have (QUEUE-3)."""
-        judged_from = as_of if self.pinned or explicit else today
-        return trading_days.oldest_allowed(judged_from, max_age, oldest_price)
+        """The oldest date that a price may have (QUEUE-3).
+
+        Prices are judged from the day that is evaluated, as in a what-if. Only where that day itself has grown older
+        than a price may be, because no newer book came, are they judged from today, so that nobody trades on them.
+        """
+        if not (self.pinned or explicit) and as_of < trading_days.oldest_allowed(today, max_age, as_of):
+            return trading_days.fresh_from(today, max_age)
+        return trading_days.oldest_allowed(as_of, max_age, oldest_price)
 
     def numbers(self, day: date) -> Policy:
         """The policy in force on a day, with the numbers that the book overrides."""

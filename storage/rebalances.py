@@ -125,12 +125,12 @@ class Rebalances:
     def listing(
         self, account_id: str | None = None, status: str | None = None, since: date | None = None, limit: int = 200
     ) -> Sequence[Row[Any]]:
-        """Rebalances, newest first, without their snapshots and plans."""
+        """Rebalances, newest first, without their snapshots and plans; `status` may be a stage of those under way."""
         where = []
         if account_id:
             where.append(rebalances.c.account_id == account_id)
         if status:
-            where.append(rebalances.c.status == status)
+            where.append(func.coalesce(rebalances.c.status, rebalances.c.stage) == status)
         if since:
             where.append(rebalances.c.started_at >= datetime.combine(since, time(), UTC))
         heavy = {"snapshot", "policy", "plan", "result"}

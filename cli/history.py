@@ -1,0 +1,122 @@
+"""`rebalancer history` and `rebalancer show`: what was rebalanced, who asked, who approved, how it ended and why."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from cli import say
+from cli.say import Refused
+
+Json = dict[str, Any]
+STATUSES = ("COMPLETE", "COMPLETE_WITH_ERRORS", "FAILED", "EXPIRED", "CANCELED")
+STAGES = ("CHECKING", "PENDING_APPROVAL", "APPROVED", "EXECUTING", "RECONCILING")  # of those that have not ended
+COLUMNS = ("rebalance", "account", "status", "mode", "requested by", "approved by", "started", "issue")
+
+
+@click.command()
+@click.option("--account", "account_id", metavar="ID", default=None, help="Only of this account.")
+@click.option("--status", type=click.Choice([*STATUSES, *STAGES], case_sensitive=False), default=None)
+@click.option("--since", metavar="DATE", default=None, help="Only those started on this day (UTC) or later.")
+@click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="At most so many, the newest.")
+@say.format_option
+def history(account_id: str | None, status: str | None, since: str | None, limit: int, form: str) -> None:
+    """Rebalances, newest first."""
+    from cli import connections
+    from storage.rebalances import as_history
+
+    first = say.day("--since", since)
+    with connections.books().transaction() as books:
+        if account_id is not None:
+            _must_be_known(books, account_id)
+        rows = books.rebalances.listing(account_id, status, first, limit + 1)
+    listed = [dict(as_history(row)) for row in rows[:limit]]
+    if form == "json":
+        say.as_json(listed)
+    elif listed:
+        say.show(as_table(listed), "\nOne of them whole: rebalancer show ID")
+    else:
+        say.show("No rebalance of that kind yet. Submit one: rebalancer submit ACCOUNT")
+    if len(rows) > limit:
+        say.message(f"there are more than {limit}: narrow with --account, --status or --since, or raise --limit")
+
+
+def as_table(listed: list[Json]) -> object:
+    """Rebalances for a person, one a line."""
+    from rich.text import Text
+
+    from cli.plan_page import ATTENTION, STATUS_STYLES
+
+    made = say.table("", COLUMNS, [])
+    for column in made.columns[:3]:
+        column.no_wrap = True
+    for each in listed:
+        status = Text(each["status"], style=STATUS_STYLES.get(each["status"], ATTENTION))
+        people = (each["requested_by"], each["approved_by"] or "")
+        started = say.moment(each["started_at"])
+        made.add_row(each["rebalance_id"], each["account_id"], status, each["mode"], *people, started, each["issue"])
+    return made
+
+
+@click.command()
+@click.argument("id_", metavar="ID")
+@say.format_option
+def show(id_: str, form: str) -> None:
+    """One rebalance (R-…) whole, or a request (Q-…) with all its rebalances."""
+    from cli import connections, rebalance_page
+    from storage.rebalances import UnknownRebalance
+
+    with connections.books().transaction() as books:
+        try:
+            rebalance = rebalance_page.read(books, books.rebalances.get(id_))
+        except UnknownRebalance:
+            rebalance, rows = None, books.rebalances.of_request(id_)
+    if rebalance is not None:
+        say.as_json(rebalance.as_json()) if form == "json" else say.show(*rebalance.page())
+    elif rows:
+        told = _request(id_, rows)
+        say.as_json(told) if form == "json" else say.show(*_request_page(told))
+    else:
+        raise Refused(f"{id_} is no rebalance and no request: see `rebalancer history` for the ids")
+
+
+def _request(request_id: str, rows: Sequence[Any]) -> Json:
+    from domain.outcome import of_request
+    from storage.rebalances import as_history
+
+    listed = [dict(as_history(row)) for row in rows]
+    ended = all(row.status for row in rows)
+    return {
+        "request_id": request_id,
+        "status": of_request([row.status for row in rows]) if ended else "IN_PROGRESS",
+        "requested_by": rows[0].requested_by,
+        "rebalances": listed,
+    }
+
+
+def _request_page(told: Json) -> list[object]:
+    from cli import plan_page
+
+    listed = told["rebalances"]
+    pending = [each for each in listed if each["status"] == "PENDING_APPROVAL"]
+    parts = [
+        plan_page.title(f"{told['request_id']} · requested by {told['requested_by']}"),
+        plan_page.status_line("", told["status"]),
+        "",
+        as_table(listed),
+    ]
+    if pending:
+        parts.append(
+            f"\nnext: rebalancer approve {told['request_id']} --by WHO (or cancel) decides {len(pending)} at once"
+        )
+    return [*parts, "\nOne of them whole: rebalancer show R-…"]
+
+
+def _must_be_known(books: Any, account_id: str) -> None:
+    from sqlalchemy import select
+
+    from domain import checks
+    from storage.tables import accounts
+
+    if books.connection.scalar(select(accounts.c.id).where(accounts.c.id == account_id)) is None:
+        raise Refused(checks.unknown(account_id).message)

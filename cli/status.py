@@ -1,0 +1,225 @@
+"""`rebalancer status`: is the rebalancer working? Asked by operators, scripts, and by `diagnose` as its last question.
+
+Every check has an answer within seconds, whatever is down.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli import connections, say
+from cli.checks import Check, act, as_table, good, to_act, unknown
+from cli.say import Refused
+
+if TYPE_CHECKING:
+    from temporalio.client import Client, ScheduleDescription
+
+ANSWER = 5  # seconds that Temporal is given to answer
+SILENCE = 180  # seconds; an idle worker asks for work every 60
+UP = "start the stack with `make up`"
+
+
+@click.command()
+@say.format_option
+def status(form: str) -> int:
+    """Is the rebalancer working: database, Temporal, workers, schedule, last evaluation, prices, queue.
+
+    Exit status 1 if somebody has to act.
+    """
+    found = checks()
+    ok = all(each.ok for each in found)
+    if form == "json":
+        from dataclasses import asdict
+
+        say.as_json({"ok": ok, "checks": [asdict(each) for each in found]})
+    else:
+        count = to_act(found)
+        told = (
+            "Everything works." if ok else f"{count} {'thing needs' if count == 1 else 'things need'} somebody to act."
+        )
+        say.show(as_table(found), "", told)
+    return 0 if ok else 1
+
+
+def checks() -> list[Check]:
+    """The state of the rebalancer, in the order in which to mend it."""
+
+    async def ask() -> list[Check]:
+        books, temporal = await asyncio.gather(asyncio.to_thread(_of_database), _of_temporal())
+        return [books[0], *temporal, *books[1:]]
+
+    return connections.run(ask())
+
+
+# --- the database ------------------------------------------------------------------------------------------------
+
+
+def _of_database() -> list[Check]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from storage import migrations
+    from storage.connection import Books, connect
+
+    try:
+        engine = connect(connections.database_url(), pool_size=1)
+        with engine.connect() as connection:
+            revision, needed = migrations.current(connection), migrations.head()
+    except Refused as flaw:
+        return _without(act("database", str(flaw).partition(":")[0], f"{UP}, or set REBALANCER_DATABASE_URL"))
+    except SQLAlchemyError as flaw:
+        first = str(getattr(flaw, "orig", None) or flaw).strip().splitlines()[0]
+        return _without(act("database", f"does not answer: {first}", f"{UP}, or check REBALANCER_DATABASE_URL"))
+    if revision != needed:
+        has = f"is at migration {revision}" if revision else "was never migrated"
+        return _without(act("database", f"{has}, this release needs {needed}", "python -m storage.migrations"))
+    try:
+        with Books(engine).transaction() as books:
+            return [
+                good("database", f"answers, at migration {revision}"),
+                _last_evaluation(books),
+                _prices(books),
+                _queue(books),
+            ]
+    except SQLAlchemyError as flaw:
+        first = str(getattr(flaw, "orig", None) or flaw).strip().splitlines()[0]
+        return _without(act("database", f"answers, but not to this: {first}", "check the rights of its user"))
+    finally:
+        engine.dispose()
+
+
+def _without(database: Check) -> list[Check]:
+    """What can't be said without the database."""
+    rest = ("last_evaluation", "prices", "queue")
+    return [database, *(unknown(name, "not known without the database") for name in rest)]
+
+
+def _last_evaluation(books: Any) -> Check:
+    from storage.rebalances import utc
+
+    last = books.evaluations.last()
+    if last is None:
+        return good("last_evaluation", "none yet")
+    queued = ", ".join(f"{count} {reason}" for reason, count in last.queued.items()) or "none"
+    told = f"{say.moment(utc(last.ended_at))} for {last.as_of}: {last.evaluated:,} accounts, queued {queued}"
+    return good("last_evaluation", f"{told}; unable to check {last.unable_to_check:,}")
+
+
+def _prices(books: Any) -> Check:
+    day = books.market.book_day()
+    if day is None:
+        return good("prices", "none yet: no book is loaded")
+    if day.pinned:
+        return good("prices", f"of {day.as_of}, a historical book: judged from its own day")
+    allowed = books.market.policy(day.as_of).price_max_age_days
+    oldest = books.market.fresh_from(day.as_of, connections.today(), False, allowed, day.as_of)
+    told = f"of {day.as_of}; up to {allowed} trading days old are allowed"
+    return (
+        good("prices", told) if day.as_of >= oldest else act("prices", told, "rebalancer load FILE with newer prices")
+    )
+
+
+def _queue(books: Any) -> Check:
+    depth = books.queue.depth()
+    if not depth:
+        return good("queue", "empty")
+    listed = ", ".join(f"{count:,} {reason}" for reason, count in depth.items())
+    noun = "account" if sum(depth.values()) == 1 else "accounts"
+    return good("queue", f"{sum(depth.values()):,} {noun}: {listed}")
+
+
+# --- Temporal ----------------------------------------------------------------------------------------------------
+
+
+async def _of_temporal() -> list[Check]:
+    try:
+        client = await asyncio.wait_for(connections.temporal(), ANSWER)
+    except (Refused, TimeoutError) as flaw:
+        said = str(flaw).partition(". ")[0] or "does not answer"
+        rest = [unknown(name, "not known without Temporal") for name in ("workers", "schedule")]
+        return [act("temporal", said, f"{UP}, or check TEMPORAL_ADDRESS"), *rest]
+    where = client.service_client.config.target_host
+    return [good("temporal", f"answers at {where}"), await _workers(client), await _schedule(client)]
+
+
+async def _workers(client: "Client") -> Check:
+    """Whether somebody polls for workflow tasks; a worker full of activities rightly stops asking for those."""
+    from datetime import timedelta
+
+    from temporalio.api.enums.v1 import TaskQueueType
+    from temporalio.api.taskqueue.v1 import TaskQueue
+    from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+    from temporalio.service import RPCError
+
+    from workflows.contract import TASK_QUEUE
+
+    asked = DescribeTaskQueueRequest(
+        namespace=client.namespace,
+        task_queue=TaskQueue(name=TASK_QUEUE),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    )
+    try:
+        told = await client.workflow_service.describe_task_queue(asked, timeout=timedelta(seconds=ANSWER))
+    except RPCError as flaw:
+        return act("workers", f"not known: {flaw.message}", "check the namespace and the rights of this client")
+    now = datetime.now(UTC).timestamp()
+    ages = {each.identity: now - each.last_access_time.ToSeconds() for each in told.pollers}
+    polling = [identity for identity, age in ages.items() if age <= SILENCE]
+    if polling:
+        noun = "worker polls" if len(polling) == 1 else "workers poll"
+        return good("workers", f"{len(polling)} {noun} task queue {TASK_QUEUE}")
+    silent = f"the last one {min(ages.values()):.0f} s ago" if ages else "nobody within the last minutes"
+    return act("workers", f"no worker polls task queue {TASK_QUEUE}: {silent}", f"start one: python worker.py, or {UP}")
+
+
+async def _schedule(client: "Client") -> Check:
+    from datetime import timedelta
+
+    from temporalio.service import RPCError, RPCStatusCode
+
+    from workflows.contract import EVALUATION_ID
+
+    try:
+        told = await client.get_schedule_handle(EVALUATION_ID).describe(rpc_timeout=timedelta(seconds=ANSWER))
+    except RPCError as flaw:
+        if flaw.status == RPCStatusCode.NOT_FOUND:
+            return act("schedule", f"{EVALUATION_ID} does not exist", "python -m workflows.schedule")
+        return act("schedule", f"not known: {flaw.message}", "check the namespace and the rights of this client")
+    if told.schedule.state.paused:
+        note = f": {told.schedule.state.note}" if told.schedule.state.note else ""
+        action = f"temporal schedule toggle --schedule-id {EVALUATION_ID} --unpause --reason WHY"
+        return act("schedule", f"{EVALUATION_ID} is paused{note}", action)
+    if not told.info.next_action_times:
+        return act("schedule", f"{EVALUATION_ID} has no next time", "python -m workflows.schedule")
+    failed = await _failed_run(client, told)
+    if failed:
+        return act("schedule", f"the run of {EVALUATION_ID} {failed}", "rebalancer evaluate, once its cause is mended")
+    coming = told.info.next_action_times[0].astimezone(UTC)
+    return good("schedule", f"{EVALUATION_ID} is on, next {coming:%Y-%m-%d %H:%MZ}")
+
+
+async def _failed_run(client: "Client", told: "ScheduleDescription") -> str | None:
+    """How the schedule's last run ended, where that was not well."""
+    from datetime import timedelta
+
+    from temporalio.client import ScheduleActionExecutionStartWorkflow, WorkflowExecutionStatus
+    from temporalio.service import RPCError
+
+    recent = told.info.recent_actions[-1:]
+    if not recent or not isinstance(recent[0].action, ScheduleActionExecutionStartWorkflow):
+        return None
+    run = recent[0].action
+    handle = client.get_workflow_handle(run.workflow_id, run_id=run.first_execution_run_id)
+    try:
+        status = (await handle.describe(rpc_timeout=timedelta(seconds=ANSWER))).status
+    except RPCError:  # its history is gone: older than the retention
+        return None
+    fine = {
+        WorkflowExecutionStatus.RUNNING,
+        WorkflowExecutionStatus.COMPLETED,
+        WorkflowExecutionStatus.CONTINUED_AS_NEW,
+    }
+    if status is None or status in fine:
+        return None
+    return f"at {recent[0].scheduled_at.astimezone(UTC):%Y-%m-%d %H:%MZ} ended {status.name} ({run.workflow_id})"

@@ -1,0 +1,29 @@
+"""A book's one account, planned: for tests that have a book and want its plan."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from domain import plan_json
+from domain.book import read_account, read_market
+from domain.plan import plan
+from domain.policy import Mode
+from domain.snapshot import Snapshot
+from policy import in_force
+
+
+def planned(book: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
+    """The plan's JSON. Raises BookRefused where the book is."""
+    market_part = {key: value for key, value in book.items() if key != "accounts"}
+    day = date.fromisoformat(book["as_of"])
+    numbers = in_force(day)
+    market = read_market(market_part, numbers)
+    snapshot = Snapshot(
+        as_of=day,
+        account=read_account(book["accounts"][0], 0, market),
+        targets=market.targets,
+        models=market.models,
+        securities=market.securities,
+        fresh_from=day,
+    )
+    return plan_json.as_json(plan(snapshot, numbers.overridden(market.policy), mode))

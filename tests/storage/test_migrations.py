@@ -1,0 +1,128 @@
+"""Migrations bring a database to exactly the tables that the code has, once, however many processes try."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import IntegrityError
+
+from storage import migrations
+from storage.connection import Books, connect
+from storage.tables_execution import PAPER, metadata
+
+# What compare_metadata does not look at: checks, partial indexes, defaults, deferrable keys.
+CATALOGUE = {
+    "constraints": """
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE connamespace IN ('public'::regnamespace, 'paper'::regnamespace) AND conname NOT LIKE 'alembic%' ORDER BY 1, 2
+    """,
+    "indexes": """
+        SELECT indexname, indexdef FROM pg_indexes
+        WHERE schemaname IN ('public', 'paper') AND indexname NOT LIKE 'alembic%' ORDER BY schemaname, 1
+    """,
+    "columns": """
+        SELECT table_schema, table_name, column_name, data_type, numeric_precision, numeric_scale, is_nullable,
+               column_default, is_identity, identity_generation
+        FROM information_schema.columns
+        WHERE table_schema IN ('public', 'paper') AND table_name <> 'alembic_version' ORDER BY 1, 2, 3
+    """,
+}
+
+
+@pytest.fixture
+def empty(empty_database_url: str) -> Iterator[Engine]:
+    engine = connect(empty_database_url)
+    yield engine
+    engine.dispose()
+
+
+def catalogue(connection: Connection) -> dict[str, list[Any]]:
+    return {part: [tuple(row) for row in connection.execute(text(query))] for part, query in CATALOGUE.items()}
+
+
+def test_a_migrated_database_has_the_tables_of_the_code(books: Books) -> None:
+    with books.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_schemas": True, "compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_and_their_checks_indexes_and_defaults(books: Books, empty: Engine) -> None:
+    with empty.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {PAPER}"))
+        metadata.create_all(connection)
+        made = catalogue(connection)
+    with books.engine.connect() as connection:
+        assert catalogue(connection) == made
+
+
+def test_upgrade_says_what_it_applied_and_then_has_nothing_to_do(empty: Engine) -> None:
+    url = empty.url.render_as_string(hide_password=False)
+    with empty.connect() as connection:
+        assert migrations.current(connection) is None
+    assert migrations.upgrade(url) == ["0001", "0002"]
+    assert migrations.upgrade(url) == []
+    with empty.connect() as connection:
+        assert migrations.current(connection) == migrations.head() == "0002"
+
+
+def test_four_at_once_migrate_once(empty: Engine) -> None:
+    url = empty.url.render_as_string(hide_password=False)
+    with ThreadPoolExecutor(4) as pool:
+        applied = list(pool.map(lambda _: run(url), range(4)))
+    assert [code for code, _, _ in applied] == [0] * 4
+    assert sorted("0001, 0002" in told for _, told, _ in applied) == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        (None, "REBALANCER_DATABASE_URL is not set"),
+        ("no url", "is not a database URL"),
+        ("postgresql://nobody@127.0.0.1:1/none", "can't be migrated"),
+    ],
+)
+def test_the_command_says_why_it_can_not(url: str | None, told: str) -> None:
+    code, out, error = run(url)
+    assert (code, out) == (1, "")
+    assert told in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("table", ["models", "targets"])
+def test_versions_only_rise(books: Books, table: str) -> None:
+    more = {"models": ", 'M', 0", "targets": ""}[table]
+    names = {"models": ", manager, investment_minimum", "targets": ""}[table]
+    with books.engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO {table} (id, name, version{names}) VALUES ('X', 'x', 2{more})"))
+        connection.execute(text(f"UPDATE {table} SET version = 3"))
+    with pytest.raises(IntegrityError, match="only rises: 1 is below 3"), books.engine.begin() as connection:
+        connection.execute(text(f"UPDATE {table} SET version = 1"))
+
+
+@pytest.mark.parametrize("change", ["UPDATE model_holdings SET weight = 0.5", "DELETE FROM model_holdings"])
+def test_what_a_version_held_is_kept(books: Books, change: str) -> None:
+    with books.engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO models (id, name, manager, investment_minimum, version) VALUES ('X', '', '', 0, 1)")
+        )
+        connection.execute(text("INSERT INTO model_holdings VALUES ('X', 1, 0, NULL, 1)"))
+    with pytest.raises(IntegrityError, match="is kept"), books.engine.begin() as connection:
+        connection.execute(text(change))
+
+
+def run(url: str | None) -> tuple[int, str, str]:
+    """`python -m storage.migrations` with a database URL."""
+    environment = {key: value for key, value in os.environ.items() if key != "REBALANCER_DATABASE_URL"}
+    if url is not None:
+        environment["REBALANCER_DATABASE_URL"] = url
+    done = subprocess.run(
+        [sys.executable, "-m", "storage.migrations"], env=environment, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
