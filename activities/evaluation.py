@@ -12,6 +12,7 @@ from domain.queue import in_order
 from domain.snapshot import Snapshot
 from storage.connection import Transaction
 from storage.evaluations import Note, PageResult
+from storage.queue import STANDING
 
 
 class EvaluationSteps:
@@ -64,7 +65,7 @@ class EvaluationSteps:
         account_id = snapshot.account.id
         result.evaluated += 1
         if verdict.kind == "queued":
-            books.queue.add(account_id, verdict.reasons)
+            books.queue.add(account_id, verdict.reasons, instead_of=STANDING)
             primary = in_order(verdict.reasons)[0]
             result.queued[primary] = result.queued.get(primary, 0) + 1
         elif verdict.kind != "inside" and verdict.finding:

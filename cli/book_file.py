@@ -13,6 +13,8 @@ from typing import Any, BinaryIO
 from domain.book import BookRefused, Problem
 
 LARGE = 32 * 1024 * 1024  # bytes from which a JSON book is read an account at a time
+MAX_DEPTH = 50  # of lists in lists; a YAML parser's own stack ends the program
+NO_OBJECT = "is not an object with as_of, securities, models, targets and accounts"
 Json = dict[str, Any]
 
 
@@ -42,7 +44,7 @@ def open_book(path: Path) -> BookFile:
     except RecursionError as flaw:
         raise _refused("is nested too deeply") from flaw
     if not isinstance(raw, dict):
-        raise _refused("an object with as_of, securities, models, targets and accounts is needed")
+        raise _refused(NO_OBJECT)
     accounts = raw.pop("accounts", [])
     if not isinstance(accounts, list):
         raise BookRefused([Problem("accounts", "a list is needed")])
@@ -101,14 +103,25 @@ def _yaml(text: str) -> Any:
         )
 
     Loader.add_constructor("tag:yaml.org,2002:map", mapping)
+    depth = 0
     try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=Loader)):
-            raise _refused("uses YAML aliases (*name): write each value out")
+        for token in yaml.scan(text, Loader=Loader):
+            if isinstance(token, yaml.AliasToken):
+                raise _refused("uses YAML aliases (*name): write each value out")
+            if isinstance(token, yaml.TagToken):
+                raise _refused("uses YAML tags (!name): write the value alone")
+            # Block and flow collections alike: …StartToken and …EndToken.
+            kind = type(token).__name__
+            depth += kind.endswith(("SequenceStartToken", "MappingStartToken"))
+            depth -= kind in {"BlockEndToken", "FlowSequenceEndToken", "FlowMappingEndToken"}
+            if depth > MAX_DEPTH:
+                raise _refused("is nested too deeply")
         return yaml.load(text, Loader)
     except yaml.YAMLError as flaw:
         mark = getattr(flaw, "problem_mark", None)
         where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise _refused(f"is not YAML: {getattr(flaw, 'problem', None) or flaw}{where}") from flaw
+        said = " ".join(str(getattr(flaw, "problem", None) or flaw).split())
+        raise _refused(f"is not YAML: {said}{where}") from flaw
 
 
 def _streamed(path: Path, size: int) -> BookFile:
@@ -141,7 +154,7 @@ def _without_accounts(ijson: Any, source: BinaryIO) -> Json:
                 raise _refused(f'has the key "{value}" twice in one object')
             key, builder = value, ijson.ObjectBuilder()
         elif prefix == "" and event not in {"start_map", "end_map"}:
-            raise _refused("an object with as_of, securities, models, targets and accounts is needed")
+            raise _refused(NO_OBJECT)
         elif builder is not None and key != "accounts" and prefix:
             builder.event(event, value)
             if prefix == key and event not in {"start_map", "start_array"}:

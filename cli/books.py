@@ -39,7 +39,9 @@ def read_whole(path: Path) -> "tuple[Market, list[Account]]":
 
     with opened(path) as (book, policy):
         market = read_market(book.market, policy)
-        accounts, problems, seen = [], [], set()
+        accounts: list[Account] = []
+        problems: list[Problem] = []
+        seen: set[str] = set()
         for at, raw in enumerate(book.accounts):
             try:
                 account = read_account(raw, at, market)

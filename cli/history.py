@@ -9,9 +9,10 @@ from cli import say
 from cli.say import Refused
 
 Json = dict[str, Any]
+# The statuses of domain/outcome.py and the stages of storage/tables_execution.py, without loading either for --help.
 STATUSES = ("COMPLETE", "COMPLETE_WITH_ERRORS", "FAILED", "EXPIRED", "CANCELED")
 STAGES = ("CHECKING", "PENDING_APPROVAL", "APPROVED", "EXECUTING", "RECONCILING")  # of those that have not ended
-COLUMNS = ("rebalance", "account", "status", "mode", "requested by", "approved by", "started", "issue")
+COLUMNS = ("rebalance", "account", "status", "mode", "asked / approved", "started", "issue")
 
 
 @click.command()
@@ -52,9 +53,9 @@ def as_table(listed: list[Json]) -> object:
         column.no_wrap = True
     for each in listed:
         status = Text(each["status"], style=STATUS_STYLES.get(each["status"], ATTENTION))
-        people = (each["requested_by"], each["approved_by"] or "")
+        people = f"{each['requested_by']} / {each['approved_by'] or '–'}"
         started = say.moment(each["started_at"])
-        made.add_row(each["rebalance_id"], each["account_id"], status, each["mode"], *people, started, each["issue"])
+        made.add_row(each["rebalance_id"], each["account_id"], status, each["mode"], people, started, each["issue"])
     return made
 
 

@@ -1,6 +1,6 @@
 """`rebalancer plan`: what-if, from a book file. Needs no database and no Temporal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,9 @@ from domain.policy import MODES
 
 if TYPE_CHECKING:
     from domain.book import Market
+    from domain.policy import Policy
     from domain.rebalance_plan import RebalancePlan
-    from domain.snapshot import Account
+    from domain.snapshot import Account, RecentSale, Snapshot
 
 
 @click.command()
@@ -67,16 +68,20 @@ def _plans(path: Path, account_id: str | None, mode: str) -> "Iterator[Rebalance
         yield unknown_account(account_id, market.as_of, in_force(market.as_of), mode)  # type: ignore[arg-type]
     sales = {account.id: account.recent_sales for account in accounts}
     for account in asked:
-        yield planned(*_snapshot(account, market, sales), mode)  # type: ignore[arg-type]
+        snapshot, numbers = _snapshot(account, market, sales)
+        yield planned(snapshot, numbers, mode)  # type: ignore[arg-type]
 
 
-def _snapshot(account: "Account", market: "Market", sales: dict) -> tuple:  # type: ignore[type-arg]
+def _snapshot(
+    account: "Account", market: "Market", sales: "Mapping[str, tuple[RecentSale, ...]]"
+) -> "tuple[Snapshot, Policy]":
     from domain.snapshot import Snapshot
     from policy import in_force
     from policy.trading_days import oldest_allowed
 
     numbers = in_force(market.as_of).overridden(market.policy)
-    own = numbers.overridden(account.policy)
+    target = market.targets[account.target_id].policy if account.target_id else {}
+    own = numbers.overridden(target, account.policy)
     oldest = min((each.price_as_of for each in market.securities.values()), default=market.as_of)
     snapshot = Snapshot(
         as_of=market.as_of,

@@ -97,8 +97,27 @@ class RebalancePage:
         if row.status in {"EXPIRED", "CANCELED"}:
             return f"if it is still wanted: rebalancer submit {account}"
         if row.status in {"FAILED", "COMPLETE_WITH_ERRORS"}:
-            return f"mend what the issue names, then rebalancer submit {account}; rebalancer diagnose {account} helps"
+            return f"{self._mend()}, then rebalancer submit {account}"
         return None
+
+    def _mend(self) -> str:
+        """What has to be different before another try can end better, by the first error's rule and evidence."""
+        from cli.plan_page import amount
+
+        errors = [each for each in (self.row.result or {}).get("findings", []) if each["severity"] == "error"]
+        rule, evidence = (errors[0]["rule"], errors[0]["evidence"]) if errors else ("", {})
+        if rule == "MINIMUM-1":
+            needed = [
+                f"{amount(each['evidence']['account_needed'])} for {each['evidence']['component']}"
+                for each in errors
+                if each["rule"] == rule
+            ]
+            return f"bring the account to {', '.join(needed)}, or take it out of the target"
+        if rule == "CHECK-1" and "prices" in evidence:
+            return f"load newer prices of {', '.join(evidence['symbols'])}"
+        if rule == "EXEC-2":
+            return "ask the venue about the orders that did not fill"
+        return f"mend what the issue names (rebalancer diagnose {shlex.quote(self.row.account_id)} helps)"
 
     @property
     def _run_id(self) -> str:

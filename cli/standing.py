@@ -4,7 +4,7 @@ Asked by `account show` and `diagnose`, which have something to say even of an a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import localcontext
 from typing import Any
 
@@ -32,7 +32,7 @@ class Standing:
     policy: Policy
     numbers: Policy
     named: tuple[BandedComponent, ...] = ()
-    states: Mapping[str, SleeveState] = ()  # type: ignore[assignment]
+    states: Mapping[str, SleeveState] = field(default_factory=dict)
     valuation: Valuation | None = None
     components: tuple[Component, ...] = ()
     minimums: tuple[MinimumDecision, ...] = ()
@@ -63,7 +63,7 @@ def _stand(snapshot: Snapshot, policy: Policy) -> Standing:
     try:
         named = flatten(target, snapshot.targets, numbers) if target else (ALL_CASH,)
     except TargetRefused as flaw:
-        return Standing(snapshot, policy, numbers, states={}, flaw=str(flaw))
+        return Standing(snapshot, policy, numbers, flaw=str(flaw))
     states = sleeves.verify(snapshot.account, named)
     try:
         valuation = value(snapshot)

@@ -129,6 +129,11 @@ def read_market(raw: object, policy: Policy, known: Market | None = None) -> Mar
         )
         for each in form.securities
     }
+    problems += [
+        Problem(f"securities[{at}].price_as_of", f"{each.price_as_of} is after the book's day, {form.as_of}")
+        for at, each in enumerate(form.securities)
+        if each.price_as_of and each.price_as_of > form.as_of
+    ]
     models = dict(known.models) if known else {}
     models |= {each.id: _model(each, f"models[{at}]", securities, problems) for at, each in enumerate(form.models)}
     names = {each.id for each in form.targets} | (known.targets.keys() if known else set())

@@ -42,7 +42,7 @@ Positive = Annotated[
 Weight = Annotated[
     Decimal, Field(allow_inf_nan=False, max_digits=28, decimal_places=12, ge=0, le=1), BeforeValidator(_exact)
 ]
-Day = Annotated[date, BeforeValidator(_day)]
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31)), BeforeValidator(_day)]  # calendars end
 Days = Annotated[int, Field(ge=0, le=3660, strict=True)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\s/\x00-\x1f][^/\x00-\x1f]*$")]
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]

@@ -4,7 +4,7 @@ Asked first, of every snapshot. What fails here fails the account, with a reason
 """
 
 from domain import cash_needs, gain_budget, restrictions
-from domain.money import ZERO, money
+from domain.money import ZERO, cents, money
 from domain.rules import Finding, Rule, error, warning
 from domain.snapshot import CASH, MANAGED, Snapshot
 from domain.valuation import Valuation, held_symbols
@@ -107,7 +107,7 @@ def check_value(snapshot: Snapshot, valuation: Valuation) -> list[Finding]:
             CHECK_2,
             f"account {snapshot.account.id} has a managed value of {money(valuation.managed_value)}{reserved}: there "
             "is nothing to allot",
-            managed_value=valuation.managed_value,
+            managed_value=cents(valuation.managed_value),
         )
     ]
 

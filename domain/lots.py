@@ -69,12 +69,13 @@ def _hifo(lot: Lot, price: Decimal, day: date, policy: Policy) -> _Key:
 
 
 def _min_tax(lot: Lot, price: Decimal, day: date, policy: Policy) -> _Key:
-    """Least tax a share: a loss counts as tax saved, so losses come first; at equal tax long before short."""
+    """Least tax a share: a loss counts as tax saved; at equal tax (a rate may be 0) losses first, long before short."""
     if lot.cost_per_share is None or lot.acquired is None:
-        return (price * max(policy.tax_rate_long, policy.tax_rate_short), 1)  # unknown: as if all were gain
+        return (price * max(policy.tax_rate_long, policy.tax_rate_short), 1, 1)  # unknown: as if all were gain
     held = term(lot.acquired, day)
     rate = policy.tax_rate_long if held == "long" else policy.tax_rate_short
-    return ((price - lot.cost_per_share) * rate, 0 if held == "long" else 1)
+    gain = price - lot.cost_per_share
+    return (gain * rate, 0 if gain < 0 else 1, 0 if held == "long" else 1)
 
 
 RELIEF: dict[str, Callable[[Lot, Decimal, date, Policy], _Key]] = {

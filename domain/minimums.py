@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.components import Component
-from domain.money import down_to_cent, money, percent, up_to_cent
+from domain.money import cents, down_to_cent, money, percent, up_to_cent
 from domain.rules import Finding, Rule, error, info, warning
 from domain.snapshot import CASH, Model
 
@@ -67,9 +67,9 @@ def rejection(component: Component, model: Model, missing: Shortfall, managed_va
         f"{money(managed_value)} is {money(missing.proposed)}. It opens from an account value of "
         f"{money(missing.account_needed)}.",
         component=component.key,
-        proposed=missing.proposed,
-        minimum=missing.minimum,
-        account_needed=missing.account_needed,
+        proposed=cents(missing.proposed),
+        minimum=cents(missing.minimum),
+        account_needed=cents(missing.account_needed),
     )
 
 
@@ -80,9 +80,9 @@ def rejection_for_cash(component: Component, model: Model, left: Decimal) -> Fin
         f"{model.name} can't open: cash leaves {money(left)} for it and its minimum is "
         f"{money(model.investment_minimum)}.",
         component=component.key,
-        proposed=down_to_cent(left),
-        minimum=model.investment_minimum,
-        account_needed=up_to_cent(model.investment_minimum / component.weight),
+        proposed=cents(down_to_cent(left)),
+        minimum=cents(model.investment_minimum),
+        account_needed=cents(up_to_cent(model.investment_minimum / component.weight)),
     )
 
 
@@ -112,6 +112,6 @@ def below_minimum(component: Component, planned: Decimal, model: Model) -> Findi
         f"{model.name} stays open below its minimum: it is planned at {money(planned)} and the minimum is "
         f"{money(model.investment_minimum)}.",
         component=component.key,
-        planned=planned,
-        minimum=model.investment_minimum,
+        planned=cents(planned),
+        minimum=cents(model.investment_minimum),
     )

@@ -9,29 +9,29 @@ CENT = Decimal("0.01")
 TIDY_STEP = Decimal("0.000000000001")
 WEIGHT_STEP = Decimal("0.0000000001")
 
-# Wide enough that sums and products of quantities, prices and weights stay exact. Set by whoever decides, so that
-# a caller's own context can't change a plan.
-EXACT = Context(prec=40, rounding=ROUND_HALF_EVEN)
+# Wide enough that sums and products of quantities, prices and weights of 28 digits each stay exact. Set by whoever
+# decides, so that a caller's own context can't change a plan, nor be too narrow for the number of its cents.
+EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN)
 
 
 def to_cent(amount: Decimal) -> Decimal:
     """The amount to the nearest cent, halves to even."""
-    return amount.quantize(CENT, ROUND_HALF_EVEN)
+    return amount.quantize(CENT, ROUND_HALF_EVEN, EXACT)
 
 
 def up_to_cent(amount: Decimal) -> Decimal:
     """The smallest number of cents that is not below the amount."""
-    return amount.quantize(CENT, ROUND_CEILING)
+    return amount.quantize(CENT, ROUND_CEILING, EXACT)
 
 
 def down_to_cent(amount: Decimal) -> Decimal:
     """The largest number of cents that is not above the amount."""
-    return amount.quantize(CENT, ROUND_FLOOR)
+    return amount.quantize(CENT, ROUND_FLOOR, EXACT)
 
 
 def tidy(amount: Decimal) -> Decimal:
     """The amount without the last digits of a division, so that 599.999…9 is 600 before a quantity is rounded."""
-    return amount.quantize(TIDY_STEP, ROUND_HALF_EVEN)
+    return amount.quantize(TIDY_STEP, ROUND_HALF_EVEN, EXACT)
 
 
 def down_to_increment(quantity: Decimal, increment: Decimal) -> Decimal:
@@ -67,7 +67,7 @@ def money(amount: Decimal) -> str:
 
 def percent(weight: Decimal) -> str:
     """A weight as people read it, to a hundredth of a point: `20.00 %`."""
-    return f"{(weight * 100).quantize(CENT, ROUND_HALF_EVEN)} %"
+    return f"{(weight * 100).quantize(CENT, ROUND_HALF_EVEN, EXACT)} %"
 
 
 def plain(number: Decimal) -> str:
@@ -78,13 +78,13 @@ def plain(number: Decimal) -> str:
 
 def cents(amount: Decimal) -> str:
     """An amount for machines: always two decimals, no separators, no negative zero."""
-    return f"{to_cent(amount) + ZERO:f}"
+    return f"{EXACT.add(to_cent(amount), ZERO):f}"
 
 
 def weight_text(weight: Decimal) -> str:
     """A weight for machines: a fraction of one, two to ten decimals; nothing at all is `0`."""
     if not weight:
         return "0"
-    text = plain(weight.quantize(WEIGHT_STEP, ROUND_HALF_EVEN) + ZERO)
+    text = plain(EXACT.add(weight.quantize(WEIGHT_STEP, ROUND_HALF_EVEN, EXACT), ZERO))
     whole, _, decimals = text.partition(".")
     return f"{whole}.{decimals.ljust(2, '0')}"

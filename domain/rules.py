@@ -6,7 +6,10 @@ Never reuse or rename one.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal
+
+from domain.money import plain
 
 Severity = Literal["info", "warning", "error"]
 
@@ -56,7 +59,7 @@ def _plain(value: object) -> object:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return str(value)
+    return plain(value) if isinstance(value, Decimal) else str(value)
 
 
 def catalogue() -> Iterator[tuple[Rule, str]]:

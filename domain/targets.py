@@ -19,6 +19,8 @@ TARGET_3 = Rule("TARGET-3", "Bands nest: 0 ≤ lower ≤ precision lower ≤ wei
 TARGET_4 = Rule("TARGET-4", "Cash's default bands are at least 1 point (threshold) and 0.5 points (precision) wide.")
 TARGET_5 = Rule("TARGET-5", "A lower threshold of 0 says that the asset need not be held at all.")
 
+MAX_DEPTH = 20  # of sub-targets in sub-targets; nobody follows more, and no stack has to
+
 
 class TargetRefused(ValueError):
     """A target that breaks a rule. `rule` is its code; the text says what is wrong and where."""
@@ -130,6 +132,9 @@ def _walk(
         ref = str(component.ref)
         if ref in path:
             raise TargetRefused(TARGET_2, f"targets form a cycle: {' → '.join((*path, ref))}")
+        if len(path) > MAX_DEPTH:
+            raise TargetRefused(TARGET_2, f"target {path[0]} has sub-targets in sub-targets more than {MAX_DEPTH} deep")
+        _check_given(component)
         below = scale * component.weight
         yield from _walk(targets[ref], targets, defaults.of(component), (*path, ref), below)
         # What a sub-target leaves over is cash of the whole account, by the same rule as for the target itself.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from psycopg.errors import NumericValueOutOfRange
 from sqlalchemy import func, null, select, text, update
 
 from domain.book import BookRefused, Problem, read_account, read_market, unknown_members
@@ -29,6 +30,7 @@ BATCH = 2000  # accounts
 MANY = 1000  # accounts from which the planner is told of the new rows at once
 ONE_AT_A_TIME = 0x6C6F_6164  # the advisory lock of whoever loads; any number that nobody else uses
 Progress = Callable[[int], None]
+TOO_LARGE = "a quantity or an amount, or a sum of them, has more than 16 digits before the point"
 
 
 @dataclass(slots=True)
@@ -134,7 +136,12 @@ class _Load:
         self.problems += work.refused()
         if self.problems:
             return
-        done = work.store()
+        try:
+            done = work.store()
+        except NumericValueOutOfRange:
+            first, last = batch[0][0], batch[-1][0]
+            self.problems.append(Problem(f"accounts[{first}] to accounts[{last}]", TOO_LARGE))
+            return
         self.report.created += done.created
         self.report.replaced += done.replaced
         self.report.unchanged += done.unchanged

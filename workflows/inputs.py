@@ -22,7 +22,7 @@ class OneInput(Interceptor):
 
 
 class _OneInput(WorkflowInboundInterceptor):
-    async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 (the base class's name)
+    async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
         """Refuses several inputs; what a single one says is the workflow's own business."""
         if len(input.args) > 1:
             raise ApplicationError(

@@ -1,17 +1,28 @@
 """What tests of commands share: the command as an operator calls it, alone in the world but for what a test names."""
 
+import itertools
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, make_url, text
+
+from cli.book_file import open_book
+from cli.main import main
+from devstack.postgres import Postgres
+from policy import in_force
+from storage.connection import Actor, Books, connect
+from storage.loading import load
 
 NOWHERE = "127.0.0.1:1"  # nobody listens there
+_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -31,15 +42,21 @@ Command = Callable[..., Said]
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Command:
-    """`command("queue", "--format", "json", REBALANCER_DATABASE_URL=…)`: no stack, no database, no Temporal unless named."""
+def alone(tmp_path: Path) -> dict[str, str]:
+    """An environment without a stack, a database or Temporal."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("REBALANCER_", "TEMPORAL_"))}
-    alone = {"REBALANCER_HOME": str(tmp_path / "no-stack"), "TEMPORAL_ADDRESS": NOWHERE, "COLUMNS": "160"}
+    here = {"REBALANCER_HOME": str(tmp_path / "no-stack"), "TEMPORAL_ADDRESS": NOWHERE, "COLUMNS": "160"}
+    return kept | here
+
+
+@pytest.fixture
+def command(alone: dict[str, str]) -> Command:
+    """`command("queue", "--format", "json", REBALANCER_DATABASE_URL=…)`, as a process of its own."""
 
     def run(*arguments: str, **environment: str) -> Said:
         done = subprocess.run(
             [str(Path(sys.executable).with_name("rebalancer")), *arguments],
-            env=kept | alone | environment,
+            env=alone | environment,
             capture_output=True,
             text=True,
             timeout=60,
@@ -50,12 +67,65 @@ def command(tmp_path: Path) -> Command:
     return run
 
 
+@pytest.fixture(scope="session")
+def demo(template: str, postgres: Postgres, administrator: Engine) -> str:
+    """A database with the demo's book, from which tests take copies."""
+    with administrator.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE demo TEMPLATE {template}"))
+    book = open_book(Path(__file__).parents[2] / "examples" / "demo.yaml")
+    engine = connect(_named(postgres, "demo"))
+    today = datetime.now(UTC).date()
+    load(Books(engine), book.market, book.accounts, in_force(today), today, Actor("ann"))
+    engine.dispose()
+    return "demo"
+
+
 @pytest.fixture
-def loaded(command: Command, database_url: str, examples: Path) -> Command:
-    """The command at a database with the demo's book in it."""
+def demo_url(demo: str, postgres: Postgres, administrator: Engine) -> Iterator[str]:
+    """A database of this test alone, with the demo's book in it."""
+    name = f"demo_{next(_numbers)}"
+    with administrator.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {demo}"))
+    yield _named(postgres, name)
+    with administrator.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def desk(demo_url: str) -> Iterator[Books]:
+    """The books behind `loaded`."""
+    engine = connect(demo_url)
+    yield Books(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def inside(alone: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """As `command`, in this process: where a test asks much and what is asked does not depend on the process."""
+    for key in os.environ.keys() - alone.keys():
+        monkeypatch.delenv(key)
+    for key, value in alone.items():
+        monkeypatch.setenv(key, value)
 
     def run(*arguments: str, **environment: str) -> Said:
-        return command(*arguments, REBALANCER_DATABASE_URL=database_url, **environment)
+        for key, value in environment.items():
+            monkeypatch.setenv(key, value)
+        monkeypatch.setattr(sys, "argv", ["rebalancer", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return Said(int(str(ended.value.code)), out, err)
 
-    assert run("load", str(examples / "demo.yaml")).code == 0
     return run
+
+
+@pytest.fixture
+def loaded(inside: Command, demo_url: str, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command at a database with the demo's book, in this process."""
+    monkeypatch.setenv("REBALANCER_DATABASE_URL", demo_url)
+    return inside
+
+
+def _named(postgres: Postgres, name: str) -> str:
+    return make_url(postgres.url).set(database=name).render_as_string(hide_password=False)

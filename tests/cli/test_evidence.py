@@ -8,7 +8,14 @@ from cli.evidence import in_words
 
 
 def measured(weight: str, breach: str, lower: str = "0.16", upper: str = "0.24") -> dict[str, str]:
-    return {"value": "1.00", "weight": weight, "target_weight": "0.20", "lower": lower, "upper": upper, "breach": breach}
+    return {
+        "value": "1.00",
+        "weight": weight,
+        "target_weight": "0.20",
+        "lower": lower,
+        "upper": upper,
+        "breach": breach,
+    }
 
 
 @pytest.mark.parametrize(

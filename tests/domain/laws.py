@@ -188,7 +188,9 @@ def rounding(world: World, key: str) -> Decimal:
         return world.after.tolerance(key) + CENT
     steps = [world.increments[symbol] * world.prices[symbol] for symbol in world.prices]
     if kind != "cash":
-        return world.increments[ref] * world.prices[ref] + 2 * CENT
+        # What is bought beside an odd fraction that crosses is rounded a second time, with it.
+        odd = any(each["symbol"] == ref and Decimal(each["quantity"]) % world.increments[ref] for each in world.plan["transfers"])
+        return world.increments[ref] * world.prices[ref] * (2 if odd else 1) + 2 * CENT
     return sum(steps, ZERO) + world.after.tolerance("managed") + CENT
 
 

@@ -25,7 +25,9 @@ BOOK: Json = {
     "models": [
         {
             "id": "M", "name": "Em", "manager": "Ann", "investment_minimum": "1000", "version": 2,
-            "holdings": [{"symbol": "Y", "weight": "0.60"}, {"symbol": "Z", "weight": "0.38"}, {"cash": True, "weight": "0.02"}],
+            "holdings": [
+                {"symbol": "Y", "weight": "0.60"}, {"symbol": "Z", "weight": "0.38"}, {"cash": True, "weight": "0.02"},
+            ],
         },
         {"id": "N", "holdings": [{"symbol": "Z", "weight": "1"}]},
     ],

@@ -94,6 +94,14 @@ def test_every_problem_is_told_with_its_path(books: Books, monkeypatch: pytest.M
     ]
 
 
+def test_a_sum_that_is_too_large_to_keep(books: Books) -> None:
+    raw = book()
+    lot = {"quantity": "9000000000000000", "cost_per_share": "1", "acquired": "2025-01-02"}
+    account(raw, "A-2")["holdings"] = [{"symbol": "X", "lots": [lot, lot]}]
+    told = "a quantity or an amount, or a sum of them, has more than 16 digits before the point"
+    assert refused(books, raw) == [f"accounts[0] to accounts[2]: {told}"]
+
+
 def test_a_group_may_name_accounts_of_the_database_only(books: Books) -> None:
     groups = [{"id": "G", "accounts": ["A-1", "A-9"]}]
     assert refused(books, book(account_groups=groups)) == ['account_groups.G: unknown account "A-9"']
@@ -164,14 +172,15 @@ def start_rebalance(books: Books, stage: str) -> None:
     with books.engine.begin() as connection:
         connection.execute(
             text(
-                "INSERT INTO rebalances (id, account_id, start_key, workflow_id, kind, mode, approval, requested_by, stage)"
+                "INSERT INTO rebalances"
+                " (id, account_id, start_key, workflow_id, kind, mode, approval, requested_by, stage)"
                 " VALUES ('R-1', 'A-2', 'k', 'w', 'full', 'exact', 'required', 'ann', :stage)"
             ),
             {"stage": stage},
         )
 
 
-# --- replaced by id ----------------------------------------------------------------------------------------------------
+# --- replaced by id --------------------------------------------------------------------------------------------------
 
 
 def test_an_account_is_replaced_whole_and_others_stay(books: Books) -> None:
@@ -235,7 +244,7 @@ def test_the_paper_custodian_holds_what_the_book_says(books: Books) -> None:
     assert rows(books, "SELECT account_id, symbol, quantity FROM paper.positions") == [("A-2", "X", 1)]
 
 
-# --- prices and the business day -----------------------------------------------------------------------------------------
+# --- prices and the business day -------------------------------------------------------------------------------------
 
 
 def test_prices_are_kept_by_day_and_corrections_are_audited(books: Books) -> None:
@@ -284,7 +293,7 @@ def test_a_book_that_is_old_when_loaded_is_judged_from_its_own_day(books: Books,
         assert transaction.market.fresh_from(TODAY, later, True, 2) == date(2026, 11, 18)
 
 
-# --- the queue (QUEUE-1, QUEUE-2, TARGET-6) ------------------------------------------------------------------------------
+# --- the queue (QUEUE-1, QUEUE-2, TARGET-6) --------------------------------------------------------------------------
 
 
 def test_who_is_new_to_its_target_or_holds_without_one_is_queued(books: Books) -> None:

@@ -104,14 +104,18 @@ def test_open_breaks_are_named_by_id(books: Books) -> None:
     assert take(books, "A-2")[0].open_breaks == ()
 
 
-# --- how old prices may be (QUEUE-3) -------------------------------------------------------------------------------------
+# --- how old prices may be (QUEUE-3) ---------------------------------------------------------------------------------
 
 
-def test_prices_grow_stale_by_the_calendar(books: Books) -> None:
-    """The book of Friday 20th, two trading days allowed: Z's price of the 19th is stale on Tuesday, X's on Wednesday."""
+def test_prices_grow_stale_where_no_newer_book_comes(books: Books) -> None:
+    """
+    A book of Friday 20th; two trading days allowed
+    Tuesday      20th is two trading days ago: prices are judged from the book's day, Z's of the 19th too
+    Wednesday    three: all are judged from today, and are older than the 23rd
+    """
     loaded(books)
     stale = {day: sorted(stale_symbols(take(books, "A-1", today=date(2026, 11, day))[0])) for day in (20, 23, 24, 25)}
-    assert stale == {20: [], 23: [], 24: ["Z"], 25: ["X", "Y", "Z"]}
+    assert stale == {20: [], 23: [], 24: [], 25: ["X", "Y", "Z"]}
 
 
 def test_unless_the_day_was_asked_for(books: Books) -> None:
@@ -137,7 +141,7 @@ def stale_symbols(snapshot: Snapshot) -> set[str]:
     return {each.symbol for each in snapshot.securities.values() if each.price_as_of < snapshot.fresh_from}
 
 
-# --- pages -----------------------------------------------------------------------------------------------------------------
+# --- pages -----------------------------------------------------------------------------------------------------------
 
 
 def test_pages_go_through_the_accounts_with_rebalancing_on_by_key(books: Books) -> None:
@@ -165,7 +169,7 @@ def test_a_page_takes_as_many_queries_as_one_account(books: Books) -> None:
     assert len(for_all) == len(for_one) < 20
 
 
-# --- kept and restored -----------------------------------------------------------------------------------------------------
+# --- kept and restored -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["demo.yaml", "analyst-case.json"])
@@ -208,7 +212,7 @@ def test_types_of_overridden_numbers_come_back(books: Books) -> None:
     assert back.targets["GROWTH"].policy == {"threshold_relative": Decimal("0.10")}
 
 
-# --- the database plans what the file plans --------------------------------------------------------------------------------
+# --- the database plans what the file plans --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["demo.yaml", "analyst-case.json"])

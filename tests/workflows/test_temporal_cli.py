@@ -47,7 +47,9 @@ async def test_a_whole_rebalance_from_the_shell(desk: TestDesk, temporal_server:
     code, said = await temporal(temporal_server, *update, "--name", "approve", "--input", '{"by": "ann"}')
     assert code != 0
     assert "four eyes" in said
-    code, said = await temporal(temporal_server, "workflow", "query", "--workflow-id", "rebalance/A-7", "--type", "progress")
+    code, said = await temporal(
+        temporal_server, "workflow", "query", "--workflow-id", "rebalance/A-7", "--type", "progress"
+    )
     assert code == 0
     assert "PENDING APPROVAL" in said
     code, said = await temporal(temporal_server, *update, "--name", "approve", "--input", '{"by": "ben"}')

@@ -1,0 +1,56 @@
+"""Rebalances for tests, written as the workflow's steps write them, without a workflow."""
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from domain import execution, plan_json
+from domain.plan import plan
+from storage.connection import Actor, Books
+from storage.rebalances import NewRebalance
+from storage.snapshots import kept
+
+REQUEST = "Q-20221228-1"
+CLOSE = datetime(2022, 12, 28, 21, 0, tzinfo=UTC)
+
+
+def pending(books: Books, account_id: str) -> str:
+    """A rebalance of the account, asked for by ann, that waits for an approval."""
+    with books.transaction(Actor("ann")) as transaction:
+        made = transaction.rebalances.create(
+            NewRebalance(
+                account_id=account_id,
+                start_key=f"rebalance/{account_id}#run-{account_id}",
+                workflow_id=f"rebalance/{account_id}",
+                request_id=REQUEST,
+                kind="full",
+                mode="best_fit",
+                approval="required",
+                requested_by="ann",
+                overrides=(),
+            )
+        )
+        snapshot, policy = transaction.snapshots.take(account_id, None, date(2022, 12, 28))
+        transaction.rebalances.keep_snapshot(made, 1, kept(snapshot), policy.as_json())
+        planned = json.loads(plan_json.dumps(plan(snapshot, policy)))
+        transaction.rebalances.keep_plan(made, planned, "PENDING_APPROVAL", CLOSE)
+        return made
+
+
+def executed(books: Books, rebalance_id: str, rejected: str | None = None) -> None:
+    """Approved by ben, every order filled but those of one symbol, and ended."""
+    with books.transaction(Actor("ben")) as transaction:
+        row = transaction.rebalances.get(rebalance_id)
+        transaction.rebalances.approve(rebalance_id, "ben", CLOSE)
+        legs = execution.read(row.plan).legs
+        transaction.orders.create(rebalance_id, legs)
+        for leg in legs:
+            answer: tuple[Any, ...] = ("FILLED", leg.quantity, leg.quantity * leg.price, None)
+            if leg.symbol == rejected:
+                answer = ("REJECTED", Decimal(0), Decimal(0), "halted")
+            transaction.orders.answered(rebalance_id, leg.number, *answer)
+        issue = f"{rejected} was halted" if rejected else None
+        status: Any = "COMPLETE_WITH_ERRORS" if rejected else "COMPLETE"
+        result = {"status": status, "issue": issue, "findings": row.plan["findings"]}
+        transaction.rebalances.end(rebalance_id, status, issue, result)

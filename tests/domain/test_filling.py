@@ -1,0 +1,186 @@
+"""Which holdings make up a sleeve's new value: λ, concentration and whole shares, without a plan around them."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.filling import buy_quantities, fill_sleeve, level, sell_quantities, shares_to_sell
+from domain.snapshot import Holding, Lot, Model, ModelHolding, Security, Sleeve
+from tests.domain.cases import TODAY
+from tests.domain.numbers import number
+
+Amounts = dict[str, Decimal]
+
+
+def amounts(text: str) -> Amounts:
+    """`X 5,500 Y 2,700` as amounts by symbol."""
+    words = text.split()
+    return {symbol: number(amount) for symbol, amount in zip(words[::2], words[1::2], strict=True)}
+
+
+def market(text: str, increments: str = "") -> dict[str, Security]:
+    """Securities by symbol, with their prices."""
+    steps = amounts(increments)
+    return {
+        symbol: Security(symbol, "", price, TODAY, steps.get(symbol, Decimal(1))) for symbol, price in amounts(text).items()
+    }
+
+
+def sleeve(text: str, cash: str = "0") -> Sleeve:
+    """An open sleeve that holds so many shares."""
+    held = tuple(Holding(symbol, quantity, (Lot(quantity),)) for symbol, quantity in amounts(text).items())
+    return Sleeve("model:M", Decimal(cash), held)
+
+
+def model(text: str, cash: str = "0") -> Model:
+    """A model of so many percent."""
+    holdings = tuple(ModelHolding(symbol, weight / 100) for symbol, weight in amounts(text).items())
+    return Model("M", "M", "", Decimal(0), 1, holdings, Decimal(cash) / 100)
+
+
+HALF = {"X": Decimal("0.5"), "Y": Decimal("0.3"), "Z": Decimal("0.2")}
+
+
+@pytest.mark.parametrize(
+    ("values", "total", "reached"),
+    [
+        ("X 5,500 Y 2,700 Z 1,800", "11,000", "11,000"),  # all three are below 11,000 of λ: 11,000, 9,000, 9,000
+        ("X 5,500 Y 2,700 Z 1,800", "10,100", "9,200"),  # Y and Z, both at 9,000: 5,500 + 0.5 λ
+        ("X 5,500 Y 2,700 Z 1,800", "9,000", "9,000"),
+        ("X 5,500 Y 2,700 Z 1,800", "9,900", "10,800"),  # X alone, from 11,000: 0.5 λ + 4,500
+        ("X 5,500 Y 2,700 Z 1,800", "0", "0"),
+        ("X 0 Y 0 Z 0", "10,000", "10,000"),
+        ("X 6,000 Y 0 Z 0", "10,000", "8,000"),  # 6,000 + 0.5 λ
+        ("X 6,000 Y 0 Z 0", "5,000", "10,000"),
+        ("X 100 Y 60 Z 40", "200", None),  # nothing to do
+    ],
+)
+def test_level(values: str, total: str, reached: str | None) -> None:
+    assert level(amounts(values), HALF, number(total)) == (reached and number(reached))
+
+
+VALUES = st.lists(st.tuples(st.integers(0, 10_000), st.integers(1, 50)), min_size=1, max_size=8)
+
+
+@settings(derandomize=True, database=None, deadline=None, max_examples=300)
+@given(VALUES, st.integers(0, 60_000))
+def test_holdings_at_their_level_sum_to_the_total(held: list[tuple[int, int]], total: int) -> None:
+    whole = sum(weight for _, weight in held)
+    values = {f"S{at}": Decimal(value) for at, (value, _) in enumerate(held)}
+    weights = {f"S{at}": Decimal(weight) / whole for at, (_, weight) in enumerate(held)}
+    reached = level(values, weights, Decimal(total))
+    if reached is None:
+        assert sum(values.values()) == total
+        return
+    nearest = max if total > sum(values.values()) else min
+    goals = [nearest(values[symbol], reached * weights[symbol]) for symbol in values]
+    assert abs(sum(goals) - total) < Decimal("0.0000001")
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "cash", "change", "trades"),
+    [
+        ("it grows from nothing", "X 0", "0", "1,000", "X 5 Y 6 Z 10"),
+        ("it grows by little, where it lacks most", "X 55 Y 54 Z 90", "0", "1,000", "Y 12 Z 20"),
+        ("it shrinks where it has most", "X 55 Y 54 Z 90", "0", "-1,000", "X -10"),
+        ("it shrinks to nothing", "X 55 Y 54 Z 90", "0", "-10,000", "X -55 Y -54 Z -90"),
+        ("its own cash is invested along", "X 50 Y 60 Z 100", "500", "500", "X 5 Y 6 Z 10"),
+        ("its own cash pays", "X 50 Y 60 Z 100", "500", "-500", ""),
+        ("an overdraft of its own is not spent again", "X 50 Y 60 Z 100", "-2,000", "1,000", ""),
+        ("what the model does not name is sold, growing", "X 50 Y 60 W 20", "0", "2,000", "W -20 X 1 Y 1 Z 102"),
+        ("and shrinking, and it pays first", "X 50 Y 60 Z 100 W 20", "0", "-200", "W -20"),
+        ("and what it does not pay is sold besides", "X 50 Y 60 Z 100 W 20", "0", "-1,200", "W -20 X -5 Y -6 Z -10"),
+    ],
+)
+def test_fill_sleeve(name: str, held: str, cash: str, change: str, trades: str) -> None:
+    """Prices X 100, Y 50, Z 20, W 10; the model X 50 %, Y 30 %, Z 20 %."""
+    prices = market("X 100 Y 50 Z 20 W 10")
+    own = sleeve(held, number(cash).__str__())
+    value = own.cash + sum((each.quantity * (prices[each.symbol].price or 0) for each in own.holdings), Decimal(0))
+    filled = fill_sleeve(own, model("X 50 Y 30 Z 20"), value, number(change), prices, Decimal(0))
+    assert {symbol: quantity for symbol, quantity in filled.quantities.items() if quantity} == amounts(trades), name
+
+
+def test_without_a_model_a_sleeve_sells_everything() -> None:
+    filled = fill_sleeve(sleeve("X 3 Y 0.5"), None, Decimal(325), Decimal(-325), market("X 100 Y 50"), Decimal(100))
+    assert filled.quantities == amounts("X -3 Y -0.5")
+
+
+def test_the_models_cash_is_left_over() -> None:
+    filled = fill_sleeve(sleeve(""), model("X 90", "10"), Decimal(0), Decimal(1000), market("X 100"), Decimal(0))
+    assert filled.quantities == amounts("X 9")
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "change", "trades", "given_up"),
+    [
+        ("all large enough", "X 50 Y 60 Z 100", "500", "X 2.5 Y 3 Z 5", ""),
+        ("the smallest goes to the one furthest from its weight", "X 50 Y 60 Z 100", "400", "X 2.8 Y 2.4", "Z 80"),
+        ("again, until one is left", "X 50 Y 60 Z 100", "240", "X 2.4", "Y 72 Z 48"),
+        ("one that is left is made, however small", "X 50 Y 60 Z 100", "90", "X 0.9", "Y 27 Z 18"),
+        ("the one furthest is not always the largest weight", "X 55 Y 52 Z 95", "400", "Y 8", "Z 60"),
+        ("selling", "X 50 Y 60 Z 100", "-400", "X -2.8 Y -2.4", "Z 80"),
+        ("selling more than the furthest has, the next takes the rest", "X 1 Y 0.6 Z 1", "-100", "X -1", "Y 15 Z 10"),
+    ],
+)
+def test_concentration(name: str, held: str, change: str, trades: str, given_up: str) -> None:
+    """Prices X 100, Y 50, Z 20 in tenths; the model X 50 %, Y 30 %, Z 20 %; the minimum trade is 100.00."""
+    prices = market("X 100 Y 50 Z 20", "X 0.1 Y 0.1 Z 0.1")
+    own = sleeve(held)
+    value = sum((each.quantity * (prices[each.symbol].price or 0) for each in own.holdings), Decimal(0))
+    filled = fill_sleeve(own, model("X 50 Y 30 Z 20"), value, number(change), prices, Decimal(100))
+    assert {symbol: quantity for symbol, quantity in filled.quantities.items() if quantity} == amounts(trades), name
+    assert filled.given_up == amounts(given_up), name
+
+
+@pytest.mark.parametrize(
+    ("goals", "spare", "quantities"),
+    [
+        ("X 1,000", "0", "X 10"),
+        ("X 1,049.99", "0", "X 10"),
+        ("X 1,050", "50", "X 10"),  # one more would be as far off: not closer
+        ("X 1,050.01", "49.99", "X 11"),
+        ("X 1,050.01", "49.98", "X 10"),  # closer, but a cent is lacking
+        ("X 1,060 Y 40", "0", "X 11 Y 0"),  # 100.00 are over; X lacks most
+        ("X 1,030 Y 45", "0", "X 10 Y 1"),  # 75.00: one X would be too far
+        ("X 1,060 Y 40", "50", "X 11 Y 1"),
+        ("X 60", "40", "X 1"),
+        ("X 1,060", "-1000000", "X 10"),  # rounded down, whatever cash there is
+    ],
+)
+def test_buys_round_down_then_take_single_shares(goals: str, spare: str, quantities: str) -> None:
+    assert buy_quantities(amounts(goals), market("X 100 Y 50"), number(spare)) == amounts(quantities)
+
+
+@pytest.mark.parametrize(
+    ("goals", "held", "quantities"),
+    [
+        ("X 1,000", "X 50", "X 10"),
+        ("X 1,000.01", "X 50", "X 11"),
+        ("X 1,060 Y 1,040", "X 50 Y 50", "X 11 Y 21"),  # 10.6 and 20.8, by the nearest shares
+        ("X 1,060 Y 1,010", "X 50 Y 50", "X 11 Y 20"),  # 10.6 and 20.2: 2,100.00 of 2,070.00 are raised
+        ("X 1,040 Y 1,010", "X 50 Y 50", "X 11 Y 20"),  # 50.00 are lacking: one X is 20.00 further off, one Y 30.00
+        ("X 1,040 Y 1,020", "X 50 Y 50", "X 11 Y 21"),  # 60.00 are lacking: one Y is 10.00 further off, then one X
+        ("X 1,000", "X 10", "X 10"),
+        ("X 1,037", "X 10.37", "X 10.37"),
+        ("X 1,030", "X 10.37", "X 10.37"),  # 11 are more than there are
+        ("X 1,000", "X 10.37", "X 10"),
+    ],
+)
+def test_sells_together_raise_their_sum(goals: str, held: str, quantities: str) -> None:
+    """To the nearest share each, then single shares more, where that leaves the holdings closest (ORDER-1)."""
+    prices = market("X 100 Y 50")
+    sold = sell_quantities(amounts(goals), amounts(held), prices)
+    raised = sum((quantity * (prices[symbol].price or 0) for symbol, quantity in sold.items()), Decimal(0))
+    assert raised >= sum(amounts(goals).values())
+    assert sold == amounts(quantities)
+
+
+@pytest.mark.parametrize(
+    ("amount", "held", "sold"),
+    [("1,000", "50", "10"), ("1,000.01", "50", "11"), ("0", "50", "0"), ("-5", "50", "0"), ("990", "9.9", "9.9"), ("950", "9.9", "9.9")],
+)
+def test_shares_to_sell(amount: str, held: str, sold: str) -> None:
+    assert shares_to_sell(number(amount), number(held), market("X 100")["X"]) == number(sold)
