@@ -157,7 +157,7 @@ def _end(
         components=plan.get("components", []),
         orders=[_order(order) for order in orders],
         breaks=[
-            {"kind": each.kind, "symbol": each.symbol, "expected": str(each.expected), "actual": str(each.actual)}
+            {"kind": each.kind, "symbol": each.symbol, "expected": plain(each.expected), "actual": plain(each.actual)}
             for each in found
         ],
         findings=[

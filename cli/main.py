@@ -72,6 +72,12 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except Exception as flaw:
+        if not type(flaw).__module__.startswith("sqlalchemy"):
+            raise
+        first = str(getattr(flaw, "orig", None) or flaw).splitlines()[0]
+        click.echo(f"rebalancer: the database can't do it: {first}. See `rebalancer status`", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

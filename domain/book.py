@@ -106,6 +106,8 @@ def _told(flaw: Mapping[str, object]) -> str:
             return f"an object is needed, not {shown}"
         case "list_type":
             return f"a list is needed, not {shown}"
+        case "string_pattern_mismatch":
+            return f"no control characters, and in an id no slash and no space in front, are allowed: not {shown!a}"
     return f"{str(flaw['msg'])[:1].lower()}{str(flaw['msg'])[1:]}, not {shown}"
 
 

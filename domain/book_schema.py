@@ -45,7 +45,7 @@ Weight = Annotated[
 Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31)), BeforeValidator(_day)]  # calendars end
 Days = Annotated[int, Field(ge=0, le=3660, strict=True)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\s/\x00-\x1f][^/\x00-\x1f]*$")]
-Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class _Form(BaseModel):

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 from sqlalchemy.dialects.postgresql import insert
 
+from domain.money import plain
 from domain.reconciliation import RECON_1, Break
 from storage.audit import Audit
 from storage.tables_execution import breaks
@@ -39,8 +40,8 @@ class Breaks:
                 after={
                     "kind": each.kind,
                     "symbol": each.symbol,
-                    "expected": str(each.expected),
-                    "actual": str(each.actual),
+                    "expected": plain(each.expected),
+                    "actual": plain(each.actual),
                 },
             )
 

@@ -20,7 +20,7 @@ def connect(url: str, pool_size: int = 5) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,  # a database that was restarted must not fail the first step after it
-        connect_args={"connect_timeout": 10, "application_name": f"rebalancer-{os.getpid()}"},
+        connect_args={"connect_timeout": 5, "application_name": f"rebalancer-{os.getpid()}"},
         json_serializer=_json,
     )
 

@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 
 from storage.tables import MONEY, NOW, metadata
 
@@ -43,10 +43,11 @@ rebalances = Table(
     Column("ended_at", DateTime(timezone=True), nullable=True),
     Column("issue", Text, nullable=True),
     Column("round", Integer, nullable=False, server_default="1"),  # rises when the plan is made again (EXEC-3)
-    Column("snapshot", JSONB(none_as_null=True), nullable=True),
-    Column("policy", JSONB(none_as_null=True), nullable=True),
-    Column("plan", JSONB(none_as_null=True), nullable=True),
-    Column("result", JSONB(none_as_null=True), nullable=True),
+    # JSON and not JSONB: what was decided is kept byte for byte, its order of keys included.
+    Column("snapshot", JSON(none_as_null=True), nullable=True),
+    Column("policy", JSON(none_as_null=True), nullable=True),
+    Column("plan", JSON(none_as_null=True), nullable=True),
+    Column("result", JSON(none_as_null=True), nullable=True),
     CheckConstraint(
         "stage IN ('CHECKING', 'PENDING_APPROVAL', 'APPROVED', 'EXECUTING', 'RECONCILING', 'ENDED')", name="stage_known"
     ),

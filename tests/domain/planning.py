@@ -7,13 +7,13 @@ from typing import Any
 from domain import plan_json
 from domain.book import read_account, read_market
 from domain.plan import plan
-from domain.policy import Mode
+from domain.policy import Mode, Policy
 from domain.snapshot import Snapshot
 from policy import in_force
 
 
-def planned(book: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
-    """The plan's JSON. Raises BookRefused where the book is."""
+def snapshot_of(book: Mapping[str, Any]) -> tuple[Snapshot, Policy]:
+    """The snapshot of a book's account and the numbers in force. Raises BookRefused where the book is."""
     market_part = {key: value for key, value in book.items() if key != "accounts"}
     day = date.fromisoformat(book["as_of"])
     numbers = in_force(day)
@@ -26,4 +26,9 @@ def planned(book: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
         securities=market.securities,
         fresh_from=day,
     )
-    return plan_json.as_json(plan(snapshot, numbers.overridden(market.policy), mode))
+    return snapshot, numbers.overridden(market.policy)
+
+
+def planned(book: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
+    """The plan's JSON. Raises BookRefused where the book is."""
+    return plan_json.as_json(plan(*snapshot_of(book), mode))

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 
 revision = "0002"
 down_revision = "0001"
@@ -49,10 +49,10 @@ def _rebalances() -> None:
         sa.Column("ended_at", MOMENT, nullable=True),
         sa.Column("issue", sa.Text(), nullable=True),
         sa.Column("round", sa.Integer(), server_default="1", nullable=False),
-        sa.Column("snapshot", JSONB(), nullable=True),
-        sa.Column("policy", JSONB(), nullable=True),
-        sa.Column("plan", JSONB(), nullable=True),
-        sa.Column("result", JSONB(), nullable=True),
+        sa.Column("snapshot", JSON(), nullable=True),
+        sa.Column("policy", JSON(), nullable=True),
+        sa.Column("plan", JSON(), nullable=True),
+        sa.Column("result", JSON(), nullable=True),
         sa.CheckConstraint("(stage = 'ENDED') = (ended_at IS NOT NULL)", name=op.f("ck_rebalances_ended_when")),
         sa.CheckConstraint("(stage = 'ENDED') = (status IS NOT NULL)", name=op.f("ck_rebalances_ended_has_status")),
         sa.CheckConstraint(

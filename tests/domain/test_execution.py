@@ -1,0 +1,115 @@
+"""From a plan to the books: filled as planned they show what was planned, and whatever is filled, nothing gets lost."""
+
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from domain import lots
+from domain.book import BookRefused
+from domain.execution import ExecutablePlan, Fill, Relief, book, client_order_id, read, resized_buys
+from domain.money import share_out, to_cent
+from domain.policy import Mode
+from domain.reconciliation import ledger
+from domain.snapshot import Account, Snapshot
+from tests.domain.ledger import CENT, world
+from tests.domain.planning import planned, snapshot_of
+from tests.domain.strategies import MODES, books
+
+Json = dict[str, Any]
+ZERO = Decimal(0)
+reproducible = settings(
+    derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
+
+
+def executable(raw: Json, mode: Mode) -> tuple[Snapshot, Relief, Json, ExecutablePlan]:
+    """A generated book's account, how its lots are chosen, its plan, and what of that is executed."""
+    try:
+        snapshot, policy = snapshot_of(raw)
+        plan = planned(raw, mode)
+    except BookRefused:
+        assume(False)
+    assume(plan.get("orders") or plan.get("transfers"))
+    return snapshot, Relief(snapshot.as_of, lots.method_of(snapshot.account), policy), plan, read(plan)
+
+
+def as_planned(plan: ExecutablePlan) -> dict[int, Fill]:
+    """Every order filled whole at its price."""
+    return {leg.number: Fill(leg.quantity, to_cent(leg.quantity * leg.price)) for leg in plan.legs}
+
+
+def held(account: Account) -> dict[tuple[str, str], Decimal]:
+    """Quantities by sleeve and symbol, which the lots make up."""
+    for sleeve in account.sleeves:
+        for holding in sleeve.holdings:
+            assert holding.quantity == sum((lot.quantity for lot in holding.lots), ZERO)
+            assert all(lot.quantity > 0 for lot in holding.lots)
+    return {(sleeve.key, each.symbol): each.quantity for sleeve in account.sleeves for each in sleeve.holdings}
+
+
+@settings(reproducible, max_examples=250)
+@given(books(), MODES)
+def test_filled_as_planned_the_books_show_what_was_planned(raw: Json, mode: Mode) -> None:
+    snapshot, relief, plan, orders = executable(raw, mode)
+    fills = as_planned(orders)
+    sells = {leg.number: fills[leg.number] for leg in orders.legs if leg.side == "sell"}
+    increments = {symbol: each.quantity_increment for symbol, each in snapshot.securities.items()}
+    assert resized_buys(snapshot.account, orders, sells, increments) == orders, "buys shrink though sells brought all"
+
+    after = book(snapshot.account, orders, fills, relief)
+    expected = world(raw, plan).after
+    assert held(after) == {place: quantity for place, quantity in expected.shares.items() if quantity}
+    cash = {sleeve.key: sleeve.cash for sleeve in after.sleeves}
+    for sleeve, amount in expected.cash.items():
+        if sleeve in cash and sleeve != "managed":
+            assert abs(cash[sleeve] - amount) <= expected.tolerance(sleeve), f"{sleeve}: {cash[sleeve]}, not {amount}"
+    assert abs(sum(cash.values(), ZERO) - sum(expected.cash.values(), ZERO)) <= CENT
+
+
+@settings(reproducible, max_examples=250)
+@given(books(), MODES, st.data())
+def test_whatever_is_filled_is_booked_and_nothing_more(raw: Json, mode: Mode, data: st.DataObject) -> None:
+    """Sells fill in part and cheaper, buys are sized again on what they brought and fill in part (ORDER-4, EXEC-2)."""
+    snapshot, relief, _, orders = executable(raw, mode)
+    increments = {symbol: each.quantity_increment for symbol, each in snapshot.securities.items()}
+
+    def filled(side: str, plan: ExecutablePlan, price: Decimal) -> dict[int, Fill]:
+        found = {}
+        for leg in plan.legs:
+            part = data.draw(st.sampled_from(("0", "0.3", "0.9", "1", "1", "1")))
+            if leg.side == side and leg.quantity:
+                step = increments[leg.symbol]
+                quantity = leg.quantity if part == "1" else (leg.quantity * Decimal(part)) // step * step
+                found[leg.number] = Fill(quantity, to_cent(quantity * leg.price * price))
+        return found
+
+    sells = filled("sell", orders, data.draw(st.sampled_from((Decimal("0.97"), Decimal(1), Decimal("1.02")))))
+    again = resized_buys(snapshot.account, orders, sells, increments)
+    buys = filled("buy", again, Decimal(1))
+    after = book(snapshot.account, again, sells | buys, relief)
+
+    before, then = ledger(snapshot.account), ledger(after)
+    brought = sum((fill.amount for fill in sells.values()), ZERO) - sum((fill.amount for fill in buys.values()), ZERO)
+    assert then.cash == before.cash + brought
+    change: dict[str, Decimal] = {}
+    for leg in again.legs:
+        sign = -1 if leg.side == "sell" else 1
+        change[leg.symbol] = change.get(leg.symbol, ZERO) + sign * (sells | buys).get(leg.number, Fill(ZERO, ZERO)).quantity
+    for symbol in before.positions.keys() | then.positions.keys():
+        assert then.positions.get(symbol, ZERO) == before.positions.get(symbol, ZERO) + change.get(symbol, ZERO)
+    held(after)
+    assert after.managed.cash >= min(ZERO, snapshot.account.managed.cash) - CENT * (len(orders.legs) + 1)
+
+
+def test_an_orders_name_is_the_same_for_every_retry_and_no_other_orders() -> None:
+    """EXEC-1: derived from the rebalance and the order's place in it."""
+    assert client_order_id("R-7", 1) == client_order_id("R-7", 1) == "R-7-001"
+    names = {client_order_id(rebalance, leg) for rebalance in ("R-1", "R-11", "R-1-1") for leg in range(1, 1200)}
+    assert len(names) == 3 * 1199
+
+
+def test_a_fill_is_shared_out_in_cents_that_sum_to_it() -> None:
+    parts = share_out(Decimal("100.00"), [Decimal(1), Decimal(1), Decimal(1)])
+    assert parts == [Decimal("33.33"), Decimal("33.34"), Decimal("33.33")]
