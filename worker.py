@@ -70,7 +70,7 @@ async def main() -> None:
         sys.exit(
             f"worker: {DATABASE_URL} is not set: name the database, like postgresql://user:password@host/rebalancer"
         )
-    engine = connect(url, pool_size=THREADS)
+    engine = connect(url, pool_size=THREADS, lock_timeout="5s")  # a step that waits longer is better tried again
     client = await connect_temporal()
     stop = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar, cast
 
+from sqlalchemy.exc import DataError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from policy import PolicyRefused
 from storage.connection import Actor, Books
 from storage.snapshots import UnknownAccount
 from venues.port import UnknownVenue
@@ -16,6 +18,7 @@ from venues.registry import Venues
 
 UNKNOWN_ACCOUNT = "UnknownAccount"
 UNKNOWN_VENUE = "UnknownVenue"
+UNACCEPTABLE = "Unacceptable"
 
 CallableT = TypeVar("CallableT", bound=Callable[..., Any])
 
@@ -54,5 +57,8 @@ def step(function: CallableT) -> CallableT:
             raise ApplicationError(str(flaw), type=UNKNOWN_ACCOUNT, non_retryable=True) from flaw
         except UnknownVenue as flaw:
             raise ApplicationError(str(flaw), type=UNKNOWN_VENUE, non_retryable=True) from flaw
+        except (PolicyRefused, DataError) as flaw:  # a number or text that no retry makes acceptable
+            first = str(getattr(flaw, "orig", None) or flaw).splitlines()[0]
+            raise ApplicationError(first, type=UNACCEPTABLE, non_retryable=True) from flaw
 
     return cast(CallableT, activity.defn(name=function.__name__)(run))

@@ -3,12 +3,14 @@
 from datetime import date
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.context import Desk, actor, step
 from activities.messages import BeginEvaluation, EvaluatePage, EvaluationBegun, EvaluationResult, PageEvaluated
-from domain.evaluation import evaluate
+from domain.evaluation import Verdict, evaluate
 from domain.policy import Policy
-from domain.queue import in_order
+from domain.queue import QUEUE_3, in_order
+from domain.rules import error
 from domain.snapshot import Snapshot
 from storage.connection import Transaction
 from storage.evaluations import Note, PageResult
@@ -39,6 +41,8 @@ class EvaluationSteps:
         with self.desk.books.transaction(actor("schedule")) as books:
             done = books.evaluations.page(message.evaluation_id, message.after)
             if done is None:
+                if not books.market.readable():
+                    raise ApplicationError("a book is being loaded: the page is evaluated when that is done")
                 taken = books.snapshots.page(message.after, message.size, _day(message.as_of), self.desk.today())
                 if not taken:
                     return PageEvaluated(last=None, evaluated=0, queued={}, unable_to_check=0, within=0)
@@ -61,7 +65,10 @@ class EvaluationSteps:
     def _one(
         self, books: Transaction, snapshot: Snapshot, policy: Policy, result: PageResult, notes: list[Note]
     ) -> None:
-        verdict = evaluate(snapshot, policy)
+        try:
+            verdict = evaluate(snapshot, policy)
+        except (ArithmeticError, LookupError, ValueError) as flaw:  # one odd account must not stop its page
+            verdict = Verdict("unable_to_check", finding=error(QUEUE_3, f"{type(flaw).__name__}: {flaw}"))
         account_id = snapshot.account.id
         result.evaluated += 1
         if verdict.kind == "queued":

@@ -26,6 +26,7 @@ class CheckTarget(_Message):
     request_id: str | None
     override: tuple[str, ...]
     start_key: str
+    started_at: datetime
     round: int
 
 
@@ -109,13 +110,14 @@ class OrdersSubmitted(_Message):
 
 
 class CloseRebalance(_Message):
-    """Ends a rebalance that executes nothing."""
+    """Ends a rebalance that executes nothing. `start_key` finds it where its id never came back to the workflow."""
 
-    rebalance_id: str
+    start_key: str
     account_id: str
     status: str | None  # None: as the plan expects
     by: str | None = None
     issue: str | None = None
+    findings: list[dict[str, Any]] = []  # of the checks, where there is no plan that has them
 
 
 class EvaluatePage(_Message):

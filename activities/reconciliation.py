@@ -1,17 +1,19 @@
 """Reconcile: fills into the books, the books against the custodian, and the rebalance to its end."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from activities.context import Desk, actor, step
-from activities.execution import fills
+from activities.execution import answered, fills, venue_order
 from activities.messages import CloseRebalance, RebalanceResult, Step
 from domain import execution, outcome, reconciliation
-from domain.execution import EXEC_2, Relief, resized_buys
+from domain.booking import ExecutablePlan, Fill, Relief, book
+from domain.execution import EXEC_2, resized_buys
 from domain.lots import method_of
 from domain.money import ZERO, cents, plain
 from domain.outcome import Status
 from domain.policy import Policy
-from domain.queue import QUEUE_5
+from domain.queue import QUEUE_5, target_reasons
 from domain.rules import Finding, error
 from domain.snapshot import Account
 from storage.connection import Transaction
@@ -42,67 +44,75 @@ class ReconciliationSteps:
     def close_rebalance(self, message: CloseRebalance) -> RebalanceResult:
         """Ends a rebalance that executes nothing: refused, without trades, expired or cancelled.
 
-        One that has begun to execute after all (a reset workflow can ask so late) is finished instead.
+        One that has begun to execute after all (a reset or cancelled workflow can ask so late) is finished instead.
         """
         with self.desk.books.transaction(actor(message.by or "rebalancer")) as books:
             books.accounts.locked(message.account_id)
-            row = books.rebalances.get(message.rebalance_id, lock=True)
+            row = books.rebalances.by_start(message.start_key)
+            if row is None:  # cancelled before the first step had begun anything
+                return RebalanceResult(rebalance_id="", account_id=message.account_id, status="CANCELED")
             if row.stage in {"EXECUTING", "RECONCILING"}:
                 finish_orphan(self.desk, books, row)
             elif row.stage != "ENDED":
-                _end(self.desk, books, row, message.status, message.issue, _planned_findings(row.plan), [], [])  # type: ignore[arg-type]
-            row = books.rebalances.get(message.rebalance_id)
+                found = _findings(row.plan["findings"] if row.plan else message.findings)
+                _end(self.desk, books, row, message.status, message.issue, found)  # type: ignore[arg-type]
+            row = books.rebalances.get(row.id)
             return RebalanceResult.model_validate(row.result)
 
 
 def finish_orphan(desk: Desk, books: Transaction, row: Any) -> None:
-    """Ends a rebalance that its workflow left behind: what the venue took is booked, what was not sent is not sent.
+    """Ends a rebalance that its workflow left behind: what the venue took is booked, what was not sent never will be.
 
     Where nothing was begun it ends CANCELED; the queue keeps the account, with the reason.
     """
     if row.stage not in {"EXECUTING", "RECONCILING"}:
-        _end(
-            desk, books, row, "CANCELED", "its workflow ended before anything was executed: submit it again", [], [], []
-        )
+        gone = "its workflow ended before anything was executed: submit it again"
+        _end(desk, books, row, "CANCELED", gone, _findings(row.plan["findings"] if row.plan else []))
         return
     venue = desk.venues.venue(restored(row.snapshot).account.custodian)
+    sent = {leg.number: leg for leg in _executed(row, {}).legs}
     for order in books.orders.of(row.id):
         if order.status in {"NEW", "SENT"}:
-            said = venue.answer(order.client_order_id)
-            if said is None:
-                books.orders.answered(
-                    row.id, order.leg, "CANCELED", order.filled_quantity, order.filled_amount, "never sent"
-                )
-            else:
-                books.orders.answered(
-                    row.id, order.leg, said.status, said.filled_quantity, said.filled_amount, said.reason
-                )
+            leg = sent[order.leg]
+            answered(books, row.id, row.account_id, leg, venue.void(venue_order(row.id, row.account_id, leg)))
     finish(desk, books, row)
 
 
 def finish(desk: Desk, books: Transaction, row: Any) -> None:
     """Books what was filled (EXEC-2), opens and closes sleeves (RECON-2), compares (RECON-1), ends the rebalance."""
     snapshot, policy = restored(row.snapshot), Policy.from_json(row.policy)
+    numbers = policy.overridden(snapshot.target.policy if snapshot.target else {}, snapshot.account.policy)
     orders = books.orders.of(row.id)
     done = fills(orders)
-    increments = {symbol: each.quantity_increment for symbol, each in snapshot.securities.items()}
-    plan = resized_buys(snapshot.account, execution.read(row.plan), done, increments)
-    relief = Relief(snapshot.as_of, method_of(snapshot.account), policy)
-    after = execution.book(snapshot.account, plan, done, relief)
-    books.accounts.store_positions(row.account_id, snapshot.account, after)
+    plan = _executed(row, done)
+    relief = Relief(snapshot.as_of, method_of(snapshot.account), numbers)
+    booked = book(snapshot.account, plan, done, relief)
+    books.accounts.store_positions(row.account_id, snapshot.account, booked.account)
+    if snapshot.account.tax_status == "taxable":
+        books.accounts.note_sales(row.account_id, booked.sales)
     books.orders.booked(row.id)
-    findings = [*_planned_findings(row.plan), *_not_filled(orders)]
-    found = _breaks(desk, after)
+    found = reconciliation.compare(reconciliation.ledger(booked.account), _custodian(desk, booked.account))
     books.breaks.open(row.account_id, row.id, found)
-    findings += reconciliation.findings(row.account_id, found)
-    executed = any(fill.quantity for fill in done.values()) or bool(plan.crossings)
+    findings = [
+        *_findings(row.plan["findings"]),
+        *_not_filled(orders),
+        *reconciliation.findings(row.account_id, found),
+    ]
+    executed = any(fill.quantity for fill in done.values()) or any(each.quantity for each in plan.crossings)
     _end(desk, books, row, outcome.of_account(findings, executed), None, findings, orders, found)
 
 
-def _planned_findings(plan: Json | None) -> list[Finding]:
-    if plan is None:
-        return []
-    return [Finding(each["rule"], each["severity"], each["message"], each["evidence"]) for each in plan["findings"]]
+def _executed(row: Any, done: Mapping[int, Fill]) -> ExecutablePlan:
+    """What of the plan is executed: as its buys were sized again, or as it was planned where none was sent yet."""
+    if row.execution is not None:
+        return execution.restored(row.execution)
+    snapshot, plan = restored(row.snapshot), execution.read(row.plan)
+    increments = {symbol: each.quantity_increment for symbol, each in snapshot.securities.items()}
+    return resized_buys(snapshot.account, plan, done, increments) if done else plan
+
+
+def _findings(raw: Iterable[Json]) -> list[Finding]:
+    return [Finding(each["rule"], each["severity"], each["message"], each["evidence"]) for each in raw]
 
 
 def _not_filled(orders: Any) -> list[Finding]:
@@ -125,12 +135,12 @@ def _not_filled(orders: Any) -> list[Finding]:
     ]
 
 
-def _breaks(desk: Desk, after: Account) -> tuple[reconciliation.Break, ...]:
+def _custodian(desk: Desk, account: Account) -> reconciliation.Ledger:
+    """The custodian's figures; an account that it does not have is empty there."""
     try:
-        custodian = desk.venues.custodian(after.custodian).ledger(after.id)
+        return desk.venues.custodian(account.custodian).ledger(account.id)
     except UnknownAtCustodian:
-        custodian = reconciliation.Ledger(cash=ZERO, positions={})
-    return reconciliation.compare(reconciliation.ledger(after), custodian)
+        return reconciliation.Ledger(ZERO, {})
 
 
 def _end(
@@ -140,8 +150,8 @@ def _end(
     status: Status | None,
     issue: str | None,
     findings: list[Finding],
-    orders: Any,
-    found: Any,
+    orders: Iterable[Any] = (),
+    found: Iterable[reconciliation.Break] = (),
 ) -> None:
     """Writes the result, moves the queue on (QUEUE-5), and notes to what the account is now rebalanced."""
     plan: Json = row.plan or {}
@@ -173,7 +183,7 @@ def _end(
             row.account_id, target.id if target else None, target.version if target else None, snapshot.as_of
         )
     if status == "COMPLETE":
-        books.queue.leave(row.account_id, f"{row.id} ended COMPLETE")
+        _leave_queue(desk, books, row)
     else:
         books.queue.note_issue(row.account_id, issue)
     books.audit.record(
@@ -183,6 +193,17 @@ def _end(
         rule=QUEUE_5.code,
         after={"status": status, "issue": issue},
     )
+
+
+def _leave_queue(desk: Desk, books: Transaction, row: Any) -> None:
+    """The account leaves the queue, unless its target became another while it was rebalanced (QUEUE-1, QUEUE-5)."""
+    now, _ = books.snapshots.take(row.account_id, None, desk.today())
+    before = restored(row.snapshot)
+    books.queue.leave(row.account_id, f"{row.id} ended COMPLETE")
+    changed = (now.account.target_id, now.targets) != (before.account.target_id, before.targets)
+    if changed and now.account.rebalancing:
+        reasons = target_reasons(now) or {"TARGET_CHANGED": {"from": before.account.target_id, "to": None}}
+        books.queue.add(row.account_id, reasons)
 
 
 def _order(order: Any) -> Json:

@@ -52,13 +52,13 @@ class TargetSteps:
             answer = TargetChecked(
                 rebalance_id=rebalance_id,
                 account_id=message.account_id,
-                round=message.round,
+                round=row.round if row is not None and row.round > message.round else message.round,
                 as_of=str(snapshot.as_of),
                 target=snapshot.account.target_id,
                 target_version=snapshot.target.version if snapshot.target else None,
                 liquidation=snapshot.target is None,
                 managed_value=_worth(snapshot) if not findings else None,
-                four_eyes=policy.overridden(snapshot.account.policy).four_eyes,
+                four_eyes=_numbers(snapshot, policy).four_eyes,
                 queue_reasons=entry.reasons if entry else [],
                 issue=issue(findings),
                 findings=[plan_json.finding(finding) for finding in findings],
@@ -100,9 +100,8 @@ class TargetSteps:
             found = checks.check_value(snapshot, valuation)
             if found:
                 return found
-            numbers = policy.overridden(snapshot.target.policy if snapshot.target else {}, snapshot.account.policy)
             try:
-                components(snapshot, valuation, numbers)
+                components(snapshot, valuation, _numbers(snapshot, policy))
             except TargetRefused as flaw:
                 return [Finding(flaw.rule.code, "error", str(flaw))]
             return []
@@ -122,6 +121,12 @@ class TargetSteps:
                 type="RebalanceUnderWay",
                 non_retryable=True,
             )
+        if orphan.workflow_started_at > message.started_at:
+            raise ApplicationError(
+                f"{orphan.id} on account {message.account_id} is of a newer start than this step: nothing is done",
+                type="Superseded",
+                non_retryable=True,
+            )
         finish_orphan(self.desk, books, orphan)
 
 
@@ -136,7 +141,13 @@ def _new(message: CheckTarget) -> NewRebalance:
         approval=message.approval,
         requested_by=message.requested_by,
         overrides=message.override,
+        workflow_started_at=message.started_at,
     )
+
+
+def _numbers(snapshot: Snapshot, policy: Policy) -> Policy:
+    """The policy with what the target and the account override."""
+    return policy.overridden(snapshot.target.policy if snapshot.target else {}, snapshot.account.policy)
 
 
 def _worth(snapshot: Snapshot) -> str:

@@ -39,7 +39,7 @@ class TradeSteps:
                 expected_status=proposed.expected_status,
                 expires_at=expires_at,
             )
-            if row.plan is None:
+            if row.plan is None and row.stage != "ENDED":
                 kept = json.loads(plan_json.dumps(proposed))
                 stage = "PENDING_APPROVAL" if proposed.trades else "CHECKING"
                 books.rebalances.keep_plan(message.rebalance_id, kept, stage, expires_at)

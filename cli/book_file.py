@@ -63,15 +63,24 @@ def _json(text: str) -> Any:
         return json.loads(text, parse_float=Decimal, parse_constant=constant, object_pairs_hook=_once)
     except json.JSONDecodeError as flaw:
         raise _refused(f"is not JSON: {flaw.msg} in line {flaw.lineno}, column {flaw.colno}") from flaw
+    except BookRefused:
+        raise
     except ValueError as flaw:
         raise _refused(f"is not JSON: {flaw}") from flaw
 
 
-def _once(pairs: list[tuple[str, Any]]) -> Json:
-    found: Json = {}
-    for key, value in pairs:
-        if key in found:
+class _Once(dict[str, Any]):
+    """An object in which every key is given once."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if key in self:
             raise _refused(f'has the key "{key}" twice in one object')
+        super().__setitem__(key, value)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> Json:
+    found = _Once()
+    for key, value in pairs:
         found[key] = value
     return found
 
@@ -138,7 +147,7 @@ def _streamed(path: Path, size: int) -> BookFile:
     def accounts() -> Iterator[Any]:
         with source:
             try:
-                yield from ijson.items(source, "accounts.item")
+                yield from ijson.items(source, "accounts.item", map_type=_Once)
             except (ijson.JSONError, UnicodeDecodeError) as flaw:
                 raise _refused(f"is not JSON: {flaw}") from flaw
 
@@ -152,7 +161,7 @@ def _without_accounts(ijson: Any, source: BinaryIO) -> Json:
         if prefix == "" and event == "map_key":
             if value in market:
                 raise _refused(f'has the key "{value}" twice in one object')
-            key, builder = value, ijson.ObjectBuilder()
+            key, builder = value, ijson.ObjectBuilder(map_type=_Once)
         elif prefix == "" and event not in {"start_map", "end_map"}:
             raise _refused(NO_OBJECT)
         elif builder is not None and key != "accounts" and prefix:

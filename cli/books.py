@@ -38,10 +38,16 @@ def read_whole(path: Path) -> "tuple[Market, list[Account]]":
     from domain.book import BookRefused, Problem, read_account, read_market, unknown_members
 
     with opened(path) as (book, policy):
-        market = read_market(book.market, policy)
         accounts: list[Account] = []
         problems: list[Problem] = []
         seen: set[str] = set()
+        try:
+            market = read_market(book.market, policy)
+        except BookRefused as flaw:
+            if flaw.market is None:
+                raise
+            market = flaw.market
+            problems += flaw.problems
         for at, raw in enumerate(book.accounts):
             try:
                 account = read_account(raw, at, market)

@@ -1,12 +1,15 @@
 """`rebalancer approve` and `rebalancer cancel`: what a person decides about pending rebalances."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import click
 
 from cli import connections, say
 from cli.say import Refused
+
+ANSWER = timedelta(seconds=20)  # how long a worker may take to answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,7 @@ class Pending:
     rebalance_id: str
     account_id: str
     workflow_id: str
+    round: int
     ended: str | None
 
 
@@ -66,11 +70,11 @@ def _named(id_: str) -> list[Pending]:
             rows = list(books.rebalances.of_request(id_))
     if not rows:
         raise Refused(f"{id_} is no rebalance and no request: see `rebalancer history` for the ids")
-    return [Pending(row.id, row.account_id, row.workflow_id, row.status) for row in rows]
+    return [Pending(row.id, row.account_id, row.workflow_id, row.round, row.status) for row in rows]
 
 
 async def _send(update: str, pending: list[Pending], said: dict[str, str]) -> list[dict[str, Any]]:
-    from temporalio.client import WorkflowUpdateFailedError
+    from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
     from temporalio.service import RPCError
 
     client = await connections.temporal()
@@ -79,10 +83,12 @@ async def _send(update: str, pending: list[Pending], said: dict[str, str]) -> li
     for each in pending:
         ok, answer = True, done
         try:
-            await client.get_workflow_handle(each.workflow_id).execute_update(update, said)
+            meant = {"rebalance_id": each.rebalance_id, "round": each.round}
+            handle = client.get_workflow_handle(each.workflow_id)
+            await handle.execute_update(update, said | meant, rpc_timeout=ANSWER)
         except WorkflowUpdateFailedError as refused:
             ok, answer = False, str(getattr(refused.cause, "message", None) or refused.cause)
-        except RPCError as flaw:
-            ok, answer = False, f"its workflow {each.workflow_id} does not answer: {flaw.message}"
+        except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError) as flaw:
+            ok, answer = False, f"its workflow {each.workflow_id} does not answer ({flaw}): see `rebalancer status`"
         answers.append({"rebalance_id": each.rebalance_id, "account_id": each.account_id, "ok": ok, "answer": answer})
     return answers

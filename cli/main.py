@@ -1,6 +1,8 @@
 """The command `rebalancer` and its list of subcommands, each loaded only when it is called."""
 
+import contextlib
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -54,30 +56,45 @@ def rebalancer() -> None:
 
 
 def main() -> None:
-    """Entry point: one line for what a person did wrong, never a traceback for it."""
+    """Entry point. A process in which Temporal's client was used ends without Python's own tidying up.
+
+    Its threads may outlive the interpreter and abort the process on its way out, after the work is done, with an exit
+    status that means nothing (temporalio/sdk-python issue 300).
+    """
+    code = run()
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    if "temporalio" in sys.modules:
+        os._exit(code)
+    sys.exit(code)
+
+
+def run() -> int:
+    """Runs the command; one line for what a person did wrong, never a traceback for it."""
     try:
         outcome: Any = rebalancer.main(standalone_mode=False)
-        sys.exit(outcome if isinstance(outcome, int) else 0)
+        return outcome if isinstance(outcome, int) else 0
     except click.exceptions.Exit as asked:
-        sys.exit(asked.exit_code)
+        return asked.exit_code
     except click.ClickException as flaw:
         flaw.show()
-        sys.exit(flaw.exit_code)
+        return flaw.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        sys.exit(130)
+        return 130
     except Refused as refused:
         click.echo(f"rebalancer: {refused}", err=True)
-        sys.exit(1)
+        return 1
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except Exception as flaw:
         if not type(flaw).__module__.startswith("sqlalchemy"):
             raise
         first = str(getattr(flaw, "orig", None) or flaw).splitlines()[0]
         click.echo(f"rebalancer: the database can't do it: {first}. See `rebalancer status`", err=True)
-        sys.exit(1)
+        return 1
 
 
 if __name__ == "__main__":

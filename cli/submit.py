@@ -141,9 +141,13 @@ def following(books: "Books", request_id: str, accounts: list[str]) -> list[dict
                 say.message(f"{row.account_id}  {row.id}  {state}{issue}")
         if len(rows) == len(accounts) and all(row.status for row in rows):
             return [dict(as_history(row)) for row in rows]
-        lost = connections.run(_lost([each for each in accounts if each not in seen]))
+        ended = {row.account_id for row in rows if row.status}
+        lost = connections.run(_lost([each for each in accounts if each not in ended]))
         if lost:
-            raise Refused(f"account {', '.join(lost)}: its workflow ended without a result: see the Temporal UI")
+            listed = ", ".join(lost)
+            raise Refused(
+                f"account {listed}: its workflow ended without a result; see the Temporal UI, then submit again"
+            )
         _pause()
 
 

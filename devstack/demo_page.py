@@ -123,6 +123,7 @@ class Page:
         self.console.print(f"\nDone in {time.monotonic() - self.started:.0f} seconds.")
 
     def _title(self, text: str) -> None:
+        self.console.print()
         self.console.print(Rule(Text(text, style="bold"), align="left", style="dim"))
 
     def _account(self, result: Json, name: str) -> None:

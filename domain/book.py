@@ -12,6 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from domain import book_schema as schema
+from domain.book_stand_ins import with_stand_ins
 from domain.money import ONE, ZERO, plain
 from domain.policy import Policy
 from domain.snapshot import (
@@ -49,10 +50,14 @@ class Problem:
 
 
 class BookRefused(ValueError):
-    """A book with problems: all of them, in the file's order."""
+    """A book with problems: all of them, in the file's order.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    `market` is what could be read of a refused market, good for nothing but finding its accounts' problems as well.
+    """
+
+    def __init__(self, problems: Iterable[Problem], market: "Market | None" = None) -> None:
         self.problems = tuple(problems)
+        self.market = market
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
@@ -75,11 +80,21 @@ class Market:
         return ()
 
 
-def _parsed(form: type[FormT], raw: object, path: str, problems: list[Problem]) -> FormT | None:
+def _parsed(
+    form: type[FormT], raw: object, path: str, required: Mapping[str, object], problems: list[Problem]
+) -> FormT | None:
+    """The form filled in. What is misshapen is a problem, and replaced, so that the rest can be checked all the same."""
     try:
         return form.model_validate(raw)
     except ValidationError as flaw:
-        problems += (Problem(_path(path, each["loc"]), _told(each)) for each in flaw.errors(include_url=False))
+        errors = flaw.errors(include_url=False)
+    problems += (Problem(_path(path, each["loc"]), _told(each)) for each in errors)
+    unknown = [each["loc"] for each in errors if each["type"] == "extra_forbidden"]
+    misshapen = [each["loc"] for each in errors if each["type"] != "extra_forbidden"]
+    sound = with_stand_ins(raw, unknown, misshapen, required)
+    try:
+        return None if sound is None else form.model_validate(sound)
+    except ValidationError:
         return None
 
 
@@ -117,7 +132,7 @@ def read_market(raw: object, policy: Policy, known: Market | None = None) -> Mar
     `known` is what the database already has: a book may refer to it. `policy` is the firm's, below the book's own.
     """
     problems: list[Problem] = []
-    form = _parsed(schema.MarketForm, raw, "", problems)
+    form = _parsed(schema.MarketForm, raw, "", {"as_of": "2199-12-31"}, problems)
     if form is None:
         raise BookRefused(problems)
     _distinct("securities", (each.symbol for each in form.securities), problems)
@@ -145,13 +160,13 @@ def read_market(raw: object, policy: Policy, known: Market | None = None) -> Mar
         for at, each in enumerate(form.targets)
     }
     overrides = overrides_of(form.policy)
-    if not problems:
-        problems += _flat(form.targets, targets, policy.overridden(overrides))
+    problems += _flat(form.targets, targets, policy.overridden(overrides))
     groups = {each.id: tuple(each.accounts) for each in form.account_groups}
     _one_household(form.account_groups, problems)
+    market = Market(form.as_of, overrides, securities, models, targets, groups)
     if problems:
-        raise BookRefused(problems)
-    return Market(form.as_of, overrides, securities, models, targets, groups)
+        raise BookRefused(problems, market)
+    return market
 
 
 def overrides_of(form: schema.PolicyForm) -> dict[str, object]:
@@ -248,13 +263,15 @@ def _flat(forms: Iterable[schema.TargetForm], targets: Mapping[str, Target], pol
             flatten(target, targets, policy.overridden(target.policy))
         except TargetRefused as flaw:
             yield Problem(f"targets[{at}]", str(flaw))
+        except KeyError:  # it names a target that is not there, which is said already
+            continue
 
 
 def read_account(raw: object, at: int, market: Market) -> Account:
     """One account of a book, linked to its market. Raises BookRefused with all its problems."""
     problems: list[Problem] = []
     path = f"accounts[{at}]"
-    form = _parsed(schema.AccountForm, raw, path, problems)
+    form = _parsed(schema.AccountForm, raw, path, {"id": path}, problems)
     if form is None:
         raise BookRefused(problems)
     if form.target is not None and form.target not in market.targets:

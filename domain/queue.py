@@ -43,9 +43,7 @@ def in_order(codes: Iterable[str]) -> list[str]:
     return sorted(codes, key=REASONS.index)
 
 
-def standing_reasons(
-    snapshot: Snapshot, valuation: Valuation, components: Sequence[Component]
-) -> dict[str, Evidence]:
+def standing_reasons(snapshot: Snapshot, valuation: Valuation, components: Sequence[Component]) -> dict[str, Evidence]:
     """The reasons that the account's state gives by itself, each with its evidence, the primary one first.
 
     Knows nothing of the toggle, nor of whether anything can be traded: that is for `worth_queueing`.

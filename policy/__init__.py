@@ -21,6 +21,7 @@ FIRM_FILE = "REBALANCER_POLICY"
 DEFAULTS = Path(__file__).parent / "defaults.yaml"
 WHOLE_NUMBERS = frozenset({"price_max_age_days", "wash_sale_days"})
 FLAGS = frozenset({"four_eyes"})
+AMOUNTS = frozenset({"minimum_trade_amount"})  # the other numbers are shares of one
 
 
 class PolicyRefused(ValueError):
@@ -121,4 +122,10 @@ def _value(key: str, raw: object) -> Decimal | int | bool:
     number = Decimal(text)
     if not number.is_finite() or number < 0:
         raise ValueError(f"a number of 0 or more is needed, not {raw}")
-    return int(number) if key in WHOLE_NUMBERS else number
+    if key in WHOLE_NUMBERS:
+        if number != int(number):
+            raise ValueError(f"a whole number is needed, not {raw}")
+        return int(number)
+    if key not in AMOUNTS and number > 1:
+        raise ValueError(f"a share of one is needed, like 0.20, not {raw}")
+    return number

@@ -4,26 +4,27 @@ Whatever changes an account locks its row first. Assigning, replacing or removin
 follows are one transaction: there is no moment at which one is visible and the other is not (QUEUE-1).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import localcontext
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from domain import queue as rules
 from domain.checks import price_trouble
 from domain.components import components
-from domain.money import EXACT
+from domain.money import EXACT, plain
 from domain.policy import Policy
-from domain.snapshot import Account, Snapshot
+from domain.snapshot import Account, RecentSale, Snapshot
 from domain.targets import TargetRefused
 from domain.valuation import value
+from domain.wash_sales import WASH_1
 from storage.audit import Audit
 from storage.positions import store_positions
 from storage.queue import STANDING, Queue
 from storage.snapshots import Snapshots, UnknownAccount
-from storage.tables import accounts, targets
+from storage.tables import accounts, recent_sales, targets
 from storage.values import by_key
 
 __all__ = ["Accounts", "TargetUnknown", "UnknownAccount"]
@@ -130,6 +131,23 @@ class Accounts:
         changed = store_positions(self.connection, account_id, before, after)
         if changed:
             self.audit.record("positions booked", account_id=account_id, before=changed.before, after=changed.after)
+
+    def note_sales(self, account_id: str, sales: Collection[RecentSale]) -> None:
+        """Keeps what was sold and the gain of it, for later buys in the household to look at (WASH-1)."""
+        rows = [
+            {
+                "account_id": account_id,
+                "symbol": sale.symbol,
+                "sold": sale.date,
+                "quantity": sale.quantity,
+                "gain": sale.gain,
+            }
+            for sale in sales
+        ]
+        if rows:
+            self.connection.execute(insert(recent_sales), rows)
+            told = {sale.symbol: {"quantity": plain(sale.quantity), "gain": plain(sale.gain)} for sale in sales}
+            self.audit.record("sales noted", account_id=account_id, rule=WASH_1.code, after=told)
 
     def _set_target(self, row: Row[Any], target_id: str | None) -> None:
         self._update(row.id, target_id=target_id)

@@ -11,8 +11,11 @@ from sqlalchemy import Connection, Engine, create_engine
 DATABASE_URL = "REBALANCER_DATABASE_URL"
 
 
-def connect(url: str, pool_size: int = 5) -> Engine:
-    """An engine for a PostgreSQL URL; `postgresql://` is taken as `postgresql+psycopg://`."""
+def connect(url: str, pool_size: int = 5, lock_timeout: str = "0") -> Engine:
+    """An engine for a PostgreSQL URL; `postgresql://` is taken as `postgresql+psycopg://`.
+
+    `lock_timeout` bounds how long a statement waits for another's row, like `5s`; `0` waits for ever.
+    """
     if url.startswith(("postgresql://", "postgres://")):
         url = "postgresql+psycopg://" + url.partition("://")[2]
     return create_engine(
@@ -20,7 +23,11 @@ def connect(url: str, pool_size: int = 5) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,  # a database that was restarted must not fail the first step after it
-        connect_args={"connect_timeout": 5, "application_name": f"rebalancer-{os.getpid()}"},
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": f"rebalancer-{os.getpid()}",
+            "options": f"-c lock_timeout={lock_timeout}",
+        },
         json_serializer=_json,
     )
 

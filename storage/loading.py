@@ -20,7 +20,7 @@ from domain.snapshot import Account, Target
 from storage.audit import AuditEntry
 from storage.connection import Actor, Books, Transaction
 from storage.loading_accounts import AccountBatch
-from storage.market import Changes
+from storage.market import ONE_AT_A_TIME, Changes
 from storage.market_reading import read_targets
 from storage.queue import Queued
 from storage.tables import accounts
@@ -28,7 +28,6 @@ from storage.values import among, by_key
 
 BATCH = 2000  # accounts
 MANY = 1000  # accounts from which the planner is told of the new rows at once
-ONE_AT_A_TIME = 0x6C6F_6164  # the advisory lock of whoever loads; any number that nobody else uses
 Progress = Callable[[int], None]
 TOO_LARGE = "a quantity or an amount, or a sum of them, has more than 16 digits before the point"
 

@@ -21,7 +21,7 @@ from storage.positions import all_sleeves, sleeve_row
 from storage.queue import STANDING, Queued
 from storage.tables import accounts, holdings, lots, recent_sales, restrictions, sleeves, withdrawals
 from storage.tables_execution import paper_accounts, paper_positions, rebalances
-from storage.values import among, overrides_as_json
+from storage.values import among, by_key, overrides_as_json
 
 PAPER_CUSTODIAN = "PAPER"
 TRADING = ("EXECUTING", "RECONCILING")
@@ -237,12 +237,12 @@ class AccountBatch:
         before = stored.account if stored else None
         target, last = account.target_id, self._rebalanced(account)
         reasons: dict[str, Mapping[str, object]] = {**rules.target_reasons(self._assignment(account, last))}
-        if before is not None and before.target_id is not None and before.target_id != target:
+        moved_away = before is not None and before.target_id != target
+        if before is not None and moved_away and (before.target_id is not None or not reasons):
             moved = {"from": before.target_id, "to": target}
             reasons["TARGET_CHANGED"] = {**reasons.get("TARGET_CHANGED", {}), **moved}
         if before is not None and not before.rebalancing and (target is not None or account.holds_securities):
             reasons["TOGGLED_ON"] = {"switched_by": self.transaction.audit.actor.who}
-        moved_away = before is not None and before.target_id != target
         return Queued(account.id, reasons, STANDING if moved_away else ()) if reasons else None
 
     def _assignment(self, account: Account, last: Rebalanced) -> Snapshot:
@@ -262,5 +262,7 @@ class AccountBatch:
 
 def _locked(connection: Connection, ids: Iterable[str]) -> list[str]:
     """The ids that exist; nobody else changes those accounts until the transaction ends."""
-    query = select(accounts.c.id).where(among(accounts.c.id, list(ids))).order_by(accounts.c.id).with_for_update()
+    query = (
+        select(accounts.c.id).where(among(accounts.c.id, list(ids))).order_by(by_key(accounts.c.id)).with_for_update()
+    )
     return list(connection.scalars(query))

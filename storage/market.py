@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.book import Market, Problem
@@ -27,6 +27,8 @@ from storage.tables import (
     targets,
 )
 from storage.values import among, band_as_json, by_key, exact, overrides_as_json
+
+ONE_AT_A_TIME = 0x6C6F_6164  # the advisory lock of whoever loads a book; any number that nobody else uses
 
 
 @dataclass(slots=True)
@@ -71,6 +73,10 @@ class MarketRecords:
     def book_day(self) -> BookDay | None:
         """The business day of the last book; None where none was ever loaded."""
         return book_day(self.connection)
+
+    def readable(self) -> bool:
+        """False while a book is being loaded; else none will be until this transaction ends."""
+        return bool(self.connection.scalar(select(func.pg_try_advisory_xact_lock_shared(ONE_AT_A_TIME))))
 
     def policy(self, day: date) -> Policy:
         """The policy in force on a day, with the numbers that the last book overrides."""

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from domain.execution import Leg, client_order_id
+from domain.booking import Leg
+from domain.execution import client_order_id
 from storage.audit import Audit
 from storage.tables_execution import orders
 
@@ -56,15 +57,15 @@ class Orders:
             allocations=[{"sleeve": key, "quantity": str(part)} for key, part in leg.allocations],
         )
 
-    def sending(self, rebalance_id: str, number: int) -> None:
-        """Noted before the venue is asked, so that a crash in between is known of afterwards."""
-        self._set(rebalance_id, number, status="SENT", sent_at=func.coalesce(orders.c.sent_at, func.now()))
+    def sending(self, rebalance_id: str, number: int) -> bool:
+        """Noted before the venue is asked, so that a crash in between is known of; False where it has its last word."""
+        return self._open(rebalance_id, number, status="SENT", sent_at=func.coalesce(orders.c.sent_at, func.now()))
 
     def answered(
         self, rebalance_id: str, number: int, status: str, quantity: Decimal, amount: Decimal, reason: str | None
-    ) -> None:
-        """The venue's last word on an order (EXEC-2)."""
-        self._set(
+    ) -> bool:
+        """The venue's last word on an order (EXEC-2); False where it was written down already."""
+        return self._open(
             rebalance_id, number, status=status, filled_quantity=quantity, filled_amount=amount, venue_reason=reason
         )
 
@@ -73,6 +74,15 @@ class Orders:
         self.connection.execute(
             update(orders).where(orders.c.rebalance_id == rebalance_id).values(booked_at=func.now())
         )
+
+    def _open(self, rebalance_id: str, number: int, **values: Any) -> bool:
+        """Changes an order that has no last word yet."""
+        changed = self.connection.execute(
+            update(orders)
+            .where(orders.c.rebalance_id == rebalance_id, orders.c.leg == number, orders.c.status.in_(("NEW", "SENT")))
+            .values(**values)
+        )
+        return bool(changed.rowcount)
 
     def _set(self, rebalance_id: str, number: int, **values: Any) -> None:
         self.connection.execute(

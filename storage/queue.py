@@ -108,7 +108,7 @@ class Queue:
         self.connection.execute(
             select(accounts.c.id)
             .where(among(accounts.c.id, account_ids))
-            .order_by(accounts.c.id)
+            .order_by(by_key(accounts.c.id))
             .with_for_update(key_share=True)
         )
 

@@ -33,6 +33,7 @@ class NewRebalance:
     approval: str
     requested_by: str
     overrides: tuple[str, ...]
+    workflow_started_at: datetime | None = None  # by the server's clock; None: now
 
 
 class Rebalances:
@@ -58,6 +59,7 @@ class Rebalances:
                 approval=new.approval,
                 requested_by=new.requested_by,
                 overrides=list(new.overrides),
+                workflow_started_at=new.workflow_started_at or func.now(),
                 stage="CHECKING",
             )
         )
@@ -97,6 +99,7 @@ class Rebalances:
             snapshot=snapshot,
             policy=policy,
             plan=None,
+            execution=None,
             expires_at=None,
             approved_by=None,
             approved_at=None,
@@ -111,9 +114,18 @@ class Rebalances:
         """Notes who approved, and that execution starts."""
         self._set(rebalance_id, approved_by=by, approved_at=at, stage="EXECUTING")
 
-    def set_stage(self, rebalance_id: str, stage: str) -> None:
-        """How far the rebalance has come."""
-        self._set(rebalance_id, stage=stage)
+    def keep_execution(self, rebalance_id: str, execution: Json) -> None:
+        """Keeps what is executed of the plan once the buys are sized (ORDER-4): the books follow this, not the plan."""
+        self._set(rebalance_id, execution=execution)
+
+    def submitted(self, rebalance_id: str) -> bool:
+        """Every order has the venue's last word; False where that was known."""
+        changed = self.connection.execute(
+            update(rebalances)
+            .where(rebalances.c.id == rebalance_id, rebalances.c.stage == "EXECUTING")
+            .values(stage="RECONCILING")
+        )
+        return bool(changed.rowcount)
 
     def end(self, rebalance_id: str, status: Status, issue: str | None, result: Json) -> None:
         """The end of a rebalance, in one of the five statuses."""
@@ -133,7 +145,7 @@ class Rebalances:
             where.append(func.coalesce(rebalances.c.status, rebalances.c.stage) == status)
         if since:
             where.append(rebalances.c.started_at >= datetime.combine(since, time(), UTC))
-        heavy = {"snapshot", "policy", "plan", "result"}
+        heavy = {"snapshot", "policy", "plan", "execution", "result"}
         columns = [column for column in rebalances.c if column.name not in heavy]
         newest = (desc(rebalances.c.started_at), desc(rebalances.c.id))
         return self.connection.execute(select(*columns).where(and_(True, *where)).order_by(*newest).limit(limit)).all()

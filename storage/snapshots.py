@@ -48,12 +48,16 @@ class Snapshots:
         return taken[0]
 
     def page(self, after: str, limit: int, as_of: date | None, today: date) -> list[tuple[Snapshot, Policy]]:
-        """The next accounts behind `after` with rebalancing on, by id, each as `take` gives it."""
+        """The next accounts behind `after` with rebalancing on, by id, each as `take` gives it.
+
+        The accounts stay locked until the transaction ends: what is decided of them is still so when it is written.
+        """
         ids = self.connection.scalars(
             select(accounts.c.id)
             .where(accounts.c.rebalancing, by_key(accounts.c.id) > after)
             .order_by(by_key(accounts.c.id))
             .limit(limit)
+            .with_for_update(key_share=True)
         ).all()
         return self._taken(ids, as_of, today)
 

@@ -28,6 +28,7 @@ rebalances = Table(
     Column("account_id", ForeignKey("accounts.id"), nullable=False),
     Column("start_key", Text, nullable=False, unique=True),  # one start of a workflow, resets included
     Column("workflow_id", Text, nullable=False),
+    Column("workflow_started_at", DateTime(timezone=True), nullable=False, server_default=NOW),  # by Temporal's clock
     Column("request_id", Text, nullable=True),
     Column("kind", Text, nullable=False),
     Column("mode", Text, nullable=False),
@@ -47,6 +48,7 @@ rebalances = Table(
     Column("snapshot", JSON(none_as_null=True), nullable=True),
     Column("policy", JSON(none_as_null=True), nullable=True),
     Column("plan", JSON(none_as_null=True), nullable=True),
+    Column("execution", JSON(none_as_null=True), nullable=True),  # the plan as sent, buys sized again (ORDER-4)
     Column("result", JSON(none_as_null=True), nullable=True),
     CheckConstraint(
         "stage IN ('CHECKING', 'PENDING_APPROVAL', 'APPROVED', 'EXECUTING', 'RECONCILING', 'ENDED')", name="stage_known"

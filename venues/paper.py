@@ -5,6 +5,7 @@ whether its process lives, changes nothing about an order that was taken.
 """
 
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -26,10 +27,7 @@ class PaperVenue:
     def submit(self, order: VenueOrder) -> VenueAnswer:
         """Fills the order whole at its price, or rejects it whole; a repeated ID gets the first answer."""
         with self.engine.begin() as connection:
-            account = connection.execute(
-                select(paper_accounts).where(paper_accounts.c.account_id == order.account_id).with_for_update()
-            ).one_or_none()
-            known = self._known(connection, order.client_order_id)
+            account, known = _locked(connection, order)
             if known:
                 return known
             refusal = "no such account" if account is None else _refusal(connection, order, account.cash)
@@ -38,28 +36,20 @@ class PaperVenue:
                 if refusal
                 else VenueAnswer("FILLED", order.quantity, to_cent(order.quantity * order.price))
             )
-            connection.execute(
-                insert(paper_orders).values(
-                    client_order_id=order.client_order_id,
-                    account_id=order.account_id,
-                    side=order.side,
-                    symbol=order.symbol,
-                    quantity=order.quantity,
-                    price=order.price,
-                    status=answer.status,
-                    filled_quantity=answer.filled_quantity,
-                    filled_amount=answer.filled_amount,
-                    reason=answer.reason,
-                )
-            )
+            _write_down(connection, order, answer)
             if answer.filled_quantity:
                 _settle(connection, order, answer)
             return answer
 
-    def answer(self, client_order_id: str) -> VenueAnswer | None:
-        """What became of an order."""
-        with self.engine.connect() as connection:
-            return self._known(connection, client_order_id)
+    def void(self, order: VenueOrder) -> VenueAnswer:
+        """What became of an order; an unseen one is written down as cancelled."""
+        with self.engine.begin() as connection:
+            _, known = _locked(connection, order)
+            if known:
+                return known
+            answer = VenueAnswer("CANCELED", ZERO, ZERO, "cancelled before it was sent")
+            _write_down(connection, order, answer)
+            return answer
 
     def ledger(self, account_id: str) -> Ledger:
         """The custodian's own figures."""
@@ -76,13 +66,34 @@ class PaperVenue:
             )
             return Ledger(cash, {row.symbol: row.quantity for row in rows})
 
-    def _known(self, connection: Connection, client_order_id: str) -> VenueAnswer | None:
-        row = connection.execute(
-            select(paper_orders).where(paper_orders.c.client_order_id == client_order_id)
-        ).one_or_none()
-        if row is None:
-            return None
-        return VenueAnswer(row.status, row.filled_quantity, row.filled_amount, row.reason)
+
+def _locked(connection: Connection, order: VenueOrder) -> tuple[Any, VenueAnswer | None]:
+    """The account, locked so that a repeated ID waits for the first, and the answer that the ID has already."""
+    account = connection.execute(
+        select(paper_accounts).where(paper_accounts.c.account_id == order.account_id).with_for_update()
+    ).one_or_none()
+    row = connection.execute(
+        select(paper_orders).where(paper_orders.c.client_order_id == order.client_order_id)
+    ).one_or_none()
+    known = None if row is None else VenueAnswer(row.status, row.filled_quantity, row.filled_amount, row.reason)
+    return account, known
+
+
+def _write_down(connection: Connection, order: VenueOrder, answer: VenueAnswer) -> None:
+    connection.execute(
+        insert(paper_orders).values(
+            client_order_id=order.client_order_id,
+            account_id=order.account_id,
+            side=order.side,
+            symbol=order.symbol,
+            quantity=order.quantity,
+            price=order.price,
+            status=answer.status,
+            filled_quantity=answer.filled_quantity,
+            filled_amount=answer.filled_amount,
+            reason=answer.reason,
+        )
+    )
 
 
 def _held(connection: Connection, account_id: str, symbol: str) -> Decimal:

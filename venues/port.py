@@ -45,8 +45,8 @@ class Venue(Protocol):
         """Sends an order and waits for its end. Raises what is transient; the caller sends the same order again."""
         ...
 
-    def answer(self, client_order_id: str) -> VenueAnswer | None:
-        """What became of an order, or None where the venue has not seen it."""
+    def void(self, order: VenueOrder) -> VenueAnswer:
+        """What became of an order; one that the venue has not seen is cancelled, and stays so if it comes later."""
         ...
 
 

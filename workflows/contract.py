@@ -4,10 +4,11 @@ Workflows take their input raw and read it here, so that what a person typed wro
 sentence that names the field, instead of a task that fails for ever.
 """
 
+from datetime import date
 from decimal import Decimal
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from temporalio.exceptions import ApplicationError
 
 from activities.messages import EvaluationResult, RebalanceResult
@@ -40,38 +41,54 @@ class _Given(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+# A name or an id: one line, without what no database and no terminal takes.
+Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+def _real_day(text: str) -> str:
+    """A day between the years that prices and calendars know."""
+    day = date.fromisoformat(text)
+    if not 1990 <= day.year <= 2100:
+        raise ValueError("a day from 1990 to 2100 is needed")
+    return text
+
+
 class RebalanceInput(_Given):
     """Starts `RebalanceAccount`. `override` names checks that a person sets aside, like `open_break` (CHECK-1)."""
 
-    account_id: str = Field(min_length=1, max_length=100)
-    requested_by: str = Field(min_length=1, max_length=200)
+    account_id: Line
+    requested_by: Line
     mode: Mode = "best_fit"
     approval: Literal["required", "automatic"] = "required"
     kind: Literal["full", "raise_cash", "invest_cash"] = "full"
     amount: Decimal | None = Field(default=None, gt=0)
-    request_id: str | None = Field(default=None, min_length=1, max_length=100)
+    request_id: Line | None = None
     override: tuple[Literal["open_break"], ...] = ()
 
 
 class EvaluationInput(_Given):
     """Starts `DailyTargetEvaluation`. Without `as_of` it is the day of the last book loaded."""
 
-    as_of: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}$")
+    as_of: Annotated[str, AfterValidator(_real_day)] | None = None
     page_size: int = Field(default=200, ge=1, le=5000)
     progress: dict[str, Any] | None = None  # what a page-wise run hands to the next; not for people
 
 
 class Approval(_Given):
-    """The update `approve`."""
+    """The update `approve`. With `rebalance_id` and `round` it is taken only for that plan."""
 
-    by: str = Field(min_length=1, max_length=200)
+    by: Line
+    rebalance_id: str | None = None
+    round: int | None = None
 
 
 class Cancellation(_Given):
-    """The update `cancel`."""
+    """The update `cancel`. With `rebalance_id` and `round` it is taken only for that plan."""
 
-    by: str = Field(min_length=1, max_length=200)
-    reason: str | None = Field(default=None, max_length=2000)
+    by: Line
+    reason: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] | None = None
+    rebalance_id: str | None = None
+    round: int | None = None
 
 
 EXAMPLES: dict[type[BaseModel], tuple[str, str]] = {

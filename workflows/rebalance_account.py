@@ -68,8 +68,8 @@ class RebalanceAccount:
         self.request = request = read(RebalanceInput, given)
         try:
             return await self._rebalance(request)
-        except ActivityError as fault:
-            await self._record_fault(fault)
+        except (ActivityError, asyncio.CancelledError) as fault:
+            await asyncio.shield(self._record_fault(request, fault))
             raise
 
     async def _rebalance(self, request: RebalanceInput) -> RebalanceResult:
@@ -77,17 +77,18 @@ class RebalanceAccount:
         while True:
             proposal = await self._propose(request, round_number)
             if proposal.trades is None:
-                return await self._close(proposal, "FAILED", issue=proposal.checked.issue)
+                found = proposal.checked.findings
+                return await self._close(request, "FAILED", issue=proposal.checked.issue, findings=found)
             if not proposal.trades.has_trades:
-                return await self._close(proposal, None)
+                return await self._close(request, None)
             approval = await self._approved(request, proposal)
             if approval is None:
-                return await self._not_approved(proposal)
+                return await self._not_approved(request)
             begun = await self._begin(proposal, approval)
             if not begun.changed:
                 # From here on the rebalance goes to its end, whatever is cancelled: orders are out.
                 return await _to_the_end(self._execute(proposal))
-            round_number += 1
+            round_number = proposal.checked.round + 1
             self._tell("PLANNING AGAIN", f"changed since the plan: {', '.join(begun.changed)}")
 
     async def _propose(self, request: RebalanceInput, round_number: int) -> Proposal:
@@ -98,8 +99,8 @@ class RebalanceAccount:
             CheckTarget(
                 **request.model_dump(include={"account_id", "requested_by", "mode", "approval", "kind", "request_id"}),
                 override=request.override,
-                # Stays the same when the workflow is reset, so that a reset run finds its own rebalance again.
-                start_key=f"{workflow.info().workflow_id}#{workflow.info().first_execution_run_id}",
+                start_key=_start_key(),
+                started_at=workflow.info().workflow_start_time,
                 round=round_number,
             ),
             TargetChecked,
@@ -131,22 +132,17 @@ class RebalanceAccount:
             )
         except TimeoutError:
             return None
-        except asyncio.CancelledError:
-            self.cancellation = Cancellation(by="temporal", reason="the workflow was cancelled")
-            self.proposal = None
-            await asyncio.shield(self._not_approved(proposal))
-            raise
         finally:
             self.proposal = None
         return self.approval
 
-    async def _not_approved(self, proposal: Proposal) -> RebalanceResult:
+    async def _not_approved(self, request: RebalanceInput) -> RebalanceResult:
         """EXPIRED, or CANCELED with who and why."""
         said = self.cancellation
         if said is None:
-            return await self._close(proposal, "EXPIRED", issue="not approved before the exchange's close")
+            return await self._close(request, "EXPIRED", issue="not approved before the exchange's close")
         why = f": {said.reason}" if said.reason else ""
-        return await self._close(proposal, "CANCELED", by=said.by, issue=f"cancelled by {said.by}{why}")
+        return await self._close(request, "CANCELED", by=said.by, issue=f"cancelled by {said.by}{why}")
 
     async def _begin(self, proposal: Proposal, approval: Approval) -> ExecutionBegun:
         return await self._step(
@@ -165,24 +161,32 @@ class RebalanceAccount:
         return self._ended(await self._step("reconcile", proposal.step, RebalanceResult, BOOK, "books and custodian"))
 
     async def _close(
-        self, proposal: Proposal, status: str | None, by: str | None = None, issue: str | None = None
+        self,
+        request: RebalanceInput,
+        status: str | None,
+        by: str | None = None,
+        issue: str | None = None,
+        findings: list[dict[str, Any]] | None = None,
     ) -> RebalanceResult:
         message = CloseRebalance(
-            rebalance_id=proposal.checked.rebalance_id,
-            account_id=proposal.checked.account_id,
+            start_key=_start_key(),
+            account_id=request.account_id,
             status=status,
             by=by,
             issue=issue,
+            findings=findings or [],
         )
         return self._ended(await self._step("close_rebalance", message, RebalanceResult, BOOK, status or "no trades"))
 
-    async def _record_fault(self, fault: ActivityError) -> None:
-        """A step gave up: the record says so, as the history will not be kept for ever. Nothing was begun."""
-        if self.stage not in {"CHECKING", "PENDING APPROVAL", "PLANNING AGAIN"} or self.rebalance is None:
-            return
-        status = "CANCELED" if is_cancelled_exception(fault) else "FAILED"
-        cause = fault.cause or fault
-        await asyncio.shield(self._close(self.rebalance, status, issue=f"{fault.activity_type} gave up: {cause}"))
+    async def _record_fault(self, request: RebalanceInput, fault: BaseException) -> None:
+        """A step gave up, or the workflow was cancelled: the record says so, as the history is not kept for ever."""
+        if self.stage in {"EXECUTING", "RECONCILING"}:
+            return  # these go on to their end; what fails there is tried again until it is mended
+        if isinstance(fault, ActivityError) and not is_cancelled_exception(fault):
+            cause = fault.cause or fault
+            await self._close(request, "FAILED", issue=f"{fault.activity_type} gave up: {cause}")
+        else:
+            await self._close(request, "CANCELED", by="temporal", issue="its workflow was cancelled")
 
     async def _step(
         self, name: str, message: BaseModel, answer: type[AnswerT], options: StepOptions, summary: str
@@ -195,6 +199,8 @@ class RebalanceAccount:
             schedule_to_close_timeout=options.in_all,
             heartbeat_timeout=options.heartbeat,
             retry_policy=TRANSIENT,
+            # A step that has begun is let finish, so that nothing of it happens behind a cancelled workflow's back.
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=summary,
         )
         return done
@@ -257,7 +263,7 @@ class RebalanceAccount:
         wrong = unreadable(Approval, given)
         if wrong:
             raise ValueError(wrong)
-        pending = self._pending_or_refuse("approval")
+        pending = self._pending_or_refuse("approval", Approval.model_validate(given))
         by = str(given["by"])
         if pending.checked.four_eyes and self.request and by == self.request.requested_by:
             raise ValueError(
@@ -276,12 +282,29 @@ class RebalanceAccount:
         wrong = unreadable(Cancellation, given)
         if wrong:
             raise ValueError(wrong)
-        self._pending_or_refuse("cancellation")
+        self._pending_or_refuse("cancellation", Cancellation.model_validate(given))
 
-    def _pending_or_refuse(self, what: str) -> Proposal:
+    def _pending_or_refuse(self, what: str, said: Approval | Cancellation) -> Proposal:
+        """What is pending, where it is what the person meant, and it is not too late."""
         if self.proposal is None or self.approval is not None or self.cancellation is not None:
             raise ValueError(f"{what} refused: nothing is pending, the rebalance is at {self.stage}. {self.note}")
+        checked, trades = self.proposal.checked, self.proposal.trades
+        if (said.rebalance_id or checked.rebalance_id, said.round or checked.round) != (
+            checked.rebalance_id,
+            checked.round,
+        ):
+            raise ValueError(
+                f"{what} refused: round {checked.round} of {checked.rebalance_id} is pending, not what was meant. Look "
+                "at its plan again"
+            )
+        if trades is not None and workflow.now() >= trades.expires_at:
+            raise ValueError(f"{what} refused: it expired at the exchange's close, {trades.expires_at.isoformat()}")
         return self.proposal
+
+
+def _start_key() -> str:
+    """Names this start of the workflow: the same when it is reset, so that a reset run finds its own rebalance."""
+    return f"{workflow.info().workflow_id}#{workflow.info().first_execution_run_id}"
 
 
 def _pending(proposal: Proposal) -> str:

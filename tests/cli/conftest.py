@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine, make_url, text
 
 from cli.book_file import open_book
-from cli.main import main
+from cli.main import run as run_command
 from devstack.postgres import Postgres
 from policy import in_force
 from storage.connection import Actor, Books, connect
@@ -112,10 +112,9 @@ def inside(alone: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytes
             monkeypatch.setenv(key, value)
         monkeypatch.setattr(sys, "argv", ["rebalancer", *arguments])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
+        code = run_command()
         out, err = capsys.readouterr()
-        return Said(int(str(ended.value.code)), out, err)
+        return Said(code, out, err)
 
     return run
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cli.main import main
+from cli.main import run as run_command
 from storage.connection import Books
 from tests.storage.small_book import book, rows
 
@@ -21,10 +21,9 @@ def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[int, str, str]:
     monkeypatch.setattr(sys, "argv", ["rebalancer", *words])
-    with pytest.raises(SystemExit) as ended:
-        main()
+    code = run_command()
     out, error = capsys.readouterr()
-    return int(str(ended.value.code)), out, error
+    return code, out, error
 
 
 def test_the_demo_book(

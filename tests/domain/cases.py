@@ -70,7 +70,9 @@ def read(text: str, file: str) -> Iterator[Case]:
     for raw in yaml.load(THOUSANDS.sub("", text), yaml.BaseLoader):
         unknown = raw.keys() - CASE_KEYS
         if unknown or "name" not in raw or "rule" not in raw or not raw.keys() & {"expect", "modes"}:
-            raise ValueError(f"{file}: {raw.get('name', raw)}: unknown {sorted(unknown)}, or name, rule or expect missing")
+            raise ValueError(
+                f"{file}: {raw.get('name', raw)}: unknown {sorted(unknown)}, or name, rule or expect missing"
+            )
         rules = [raw["rule"]] if isinstance(raw["rule"], str) else raw["rule"]
         modes = raw.get("modes") or {raw.get("mode", "best_fit"): {}}
         for mode, expected in modes.items():
@@ -124,7 +126,9 @@ def book_of(given: Mapping[str, Any]) -> Json:
         "policy": _policy(given.get("policy", {})),
         "securities": [_security(symbol, text) for symbol, text in {**PRICES, **given.get("prices", {})}.items()],
         "models": [_model(name, model) for name, model in given.get("models", {}).items()],
-        "targets": [{"id": name, "components": [_component(line) for line in lines]} for name, lines in targets.items()],
+        "targets": [
+            {"id": name, "components": [_component(line) for line in lines]} for name, lines in targets.items()
+        ],
         "accounts": [account],
     }
 

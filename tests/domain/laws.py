@@ -24,7 +24,9 @@ def cash_is_never_taken_below_zero(world: World) -> None:
     """An overdraft may stay where nothing could be sold for it, and never grows."""
     for sleeve, cash in world.after.cash.items():
         floor = min(ZERO, world.before.cash[sleeve])
-        assert cash >= floor - world.after.tolerance(sleeve), f"{sleeve} has {world.before.cash[sleeve]} and ends with {cash}"
+        assert cash >= floor - world.after.tolerance(sleeve), (
+            f"{sleeve} has {world.before.cash[sleeve]} and ends with {cash}"
+        )
     total = sum(world.after.cash.values(), ZERO)
     assert total >= min(ZERO, sum(world.before.cash.values(), ZERO)), f"the account ends with {total}"
 
@@ -56,7 +58,9 @@ def orders_are_in_whole_increments(world: World) -> None:
             for (sleeve, held), before in world.before.shares.items()
             if held == symbol and before % step and world.after.shares[sleeve, symbol] == 0
         ]
-        assert quantity % step == 0 or (order["side"] == "sell" and odd), f"{order['side']} {quantity} {symbol} by {step}"
+        assert quantity % step == 0 or (order["side"] == "sell" and odd), (
+            f"{order['side']} {quantity} {symbol} by {step}"
+        )
 
 
 def orders_reach_the_minimum(world: World) -> None:
@@ -88,7 +92,10 @@ def planned_values_are_what_the_books_show(world: World) -> None:
         if kind == "cash":
             value = planned_cash - world.reserved
         elif kind == "model":
-            value, tolerance = world.after.value(each["component"], world.prices), world.after.tolerance(each["component"])
+            value, tolerance = (
+                world.after.value(each["component"], world.prices),
+                world.after.tolerance(each["component"]),
+            )
         else:
             value = world.after.shares["managed", ref] * world.prices[ref]
         assert abs(Decimal(each["planned_value"]) - value) <= tolerance + CENT, each
@@ -98,7 +105,9 @@ def planned_values_are_what_the_books_show(world: World) -> None:
 
 def nothing_gets_lost(world: World) -> None:
     """Cash is what was there, and what sells brought, less what buys cost; shares likewise."""
-    brought = sum(((1 if order["side"] == "sell" else -1) * Decimal(order["amount"]) for order in world.plan["orders"]), ZERO)
+    brought = sum(
+        ((1 if order["side"] == "sell" else -1) * Decimal(order["amount"]) for order in world.plan["orders"]), ZERO
+    )
     total = {when: sum(books.cash.values(), ZERO) for when, books in (("before", world.before), ("after", world.after))}
     assert abs(total["before"] + brought - total["after"]) < TINY
     components = world.plan["components"]
@@ -129,7 +138,10 @@ def lots_stay_whole(world: World) -> None:
 
 def sleeves_trade_one_way(world: World) -> None:
     """A sleeve that grows only buys and one that shrinks only sells, but for what its model no longer names."""
-    named = {f"model:{each['id']}": {line.get("symbol") for line in each["holdings"] if Decimal(line["weight"])} for each in world.book["models"]}
+    named = {
+        f"model:{each['id']}": {line.get("symbol") for line in each["holdings"] if Decimal(line["weight"])}
+        for each in world.book["models"]
+    }
     for each in world.plan["components"]:
         key = each["component"]
         if key not in named:
@@ -140,11 +152,24 @@ def sleeves_trade_one_way(world: World) -> None:
             if symbol is not None
         }
         assert not (min(change.values(), default=ZERO) < 0 < max(change.values(), default=ZERO)), (key, change)
-        paid = sum(((1 if t["to"] == key else -1) * Decimal(t["amount"]) for t in world.plan["transfers"] if t["symbol"] is None and key in (t["to"], t["from"])), ZERO)
+        paid = sum(
+            (
+                (1 if t["to"] == key else -1) * Decimal(t["amount"])
+                for t in world.plan["transfers"]
+                if t["symbol"] is None and key in (t["to"], t["from"])
+            ),
+            ZERO,
+        )
         moved = Decimal(each["planned_value"]) - Decimal(each["current_value"])
-        assert abs(moved - paid) <= world.after.tolerance(key) + CENT, f"{key} changes by {moved}, and {paid} was paid (SLEEVE-1)"
+        assert abs(moved - paid) <= world.after.tolerance(key) + CENT, (
+            f"{key} changes by {moved}, and {paid} was paid (SLEEVE-1)"
+        )
         if paid == 0 and each["sleeve"] == "open" and not unmet(world):
-            assert all(abs(world.after.shares[key, s] - q) < TINY for (where, s), q in world.before.shares.items() if where == key)
+            assert all(
+                abs(world.after.shares[key, s] - q) < TINY
+                for (where, s), q in world.before.shares.items()
+                if where == key
+            )
 
 
 def components_land_in_their_bands(world: World) -> None:
@@ -154,7 +179,9 @@ def components_land_in_their_bands(world: World) -> None:
     for each, room in zip(world.plan["components"], rooms(world), strict=True):
         slack = float(rounding(world, each["component"]))
         planned = float(each["planned_value"])
-        assert room.lower - slack <= planned <= room.upper + slack, f"{each['component']}: {room.lower} ≤ {planned} ≤ {room.upper} ± {slack}"
+        assert room.lower - slack <= planned <= room.upper + slack, (
+            f"{each['component']}: {room.lower} ≤ {planned} ≤ {room.upper} ± {slack}"
+        )
 
 
 def turnover_is_the_least(world: World) -> None:
@@ -189,13 +216,16 @@ def rounding(world: World, key: str) -> Decimal:
     steps = [world.increments[symbol] * world.prices[symbol] for symbol in world.prices]
     if kind != "cash":
         # What is bought beside an odd fraction that crosses is rounded a second time, with it.
-        odd = any(each["symbol"] == ref and Decimal(each["quantity"]) % world.increments[ref] for each in world.plan["transfers"])
+        odd = any(
+            each["symbol"] == ref and Decimal(each["quantity"]) % world.increments[ref]
+            for each in world.plan["transfers"]
+        )
         return world.increments[ref] * world.prices[ref] * (2 if odd else 1) + 2 * CENT
     return sum(steps, ZERO) + world.after.tolerance("managed") + CENT
 
 
 def rooms(world: World) -> list[Room]:
-    """Every component's value and destination band as amounts, cash last, with the weight of rejected ones (MINIMUM-3)."""
+    """Every component's value and destination band as amounts; cash last, with the weight of what was rejected."""
     total, mode = float(world.managed_value), world.plan["mode"]
     lower, upper = {
         "exact": ("weight", "weight"),

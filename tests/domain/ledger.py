@@ -96,7 +96,7 @@ def _opening(account: Json) -> Books:
     for sleeve in account["sleeves"]:
         books.cash[f"model:{sleeve['model']}"] = Decimal(sleeve["cash"])
     for (sleeve, symbol), lots in _lots(account).items():
-        books.shares[sleeve, symbol] = sum(lots.values(), Decimal(0))
+        books.shares[sleeve, symbol] = Decimal(sum(lots.values()))
     return books
 
 

@@ -1,4 +1,4 @@
-"""Books for property tests: one account each, somewhere near its target or far from it, in every state that there is."""
+"""Books for property tests: one account each, near its target or far from it, in every state that there is."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -13,7 +13,12 @@ PRICES = ("0.37", "7.13", "20.00", "33.3333", "100.00", "250.50", "871.99")
 INCREMENTS = ("1", "1", "1", "1", "0.001", "0.5", "10")
 SIZES = (900, 12_000, 100_000, 2_000_000)
 DRIFTS = ("0", "0.5", "0.78", "0.93", "0.97", "1", "1", "1.02", "1.05", "1.19", "1.3", "2")
-LOTS = (("2019-05-06", "0.25"), ("2025-11-19", "0.9"), ("2025-11-20", "1"), ("2026-08-03", "1.4"))  # acquired, cost ÷ price
+LOTS = (
+    ("2019-05-06", "0.25"),
+    ("2025-11-19", "0.9"),
+    ("2025-11-20", "1"),
+    ("2026-08-03", "1.4"),
+)  # acquired, cost ÷ price
 AS_OF = "2026-11-20"
 
 
@@ -95,11 +100,11 @@ def targets(draw: st.DrawFn) -> list[Json]:
         lines.append({kind: ref, "weight": str(weight)} | band(draw, weight))
     if len(lines) > 1 and draw(st.booleans()):
         inner, rest = lines[0], lines[1:]
-        sub = {"id": "SUB", "components": [{**inner, "weight": "0.6", **band(draw, Decimal("0.6"))}, rest[0] | {"weight": "0.3"}]}
-        for line in sub["components"]:
+        inside = [{**inner, "weight": "0.6", **band(draw, Decimal("0.6"))}, {**rest[0], "weight": "0.3"}]
+        for line in inside:
             line.pop("threshold", None)
         outer = {"target": "SUB", "weight": inner["weight"]}
-        return [{"id": "T", "components": [outer, *rest]}, sub]
+        return [{"id": "T", "components": [outer, *rest]}, {"id": "SUB", "components": inside}]
     return [{"id": "T", "components": lines}]
 
 
@@ -127,9 +132,13 @@ def books(draw: st.DrawFn) -> Json:
         inside = {line["symbol"]: Decimal(line["weight"]) for line in model["holdings"] if "symbol" in line}
         if draw(st.integers(0, 4)) == 0:
             inside[draw(st.sampled_from(SYMBOLS))] = Decimal("0.1")
-        contents = [holding(draw, securities[s], value * w * Decimal(draw(st.sampled_from(DRIFTS)))) for s, w in inside.items()]
+        contents = [
+            holding(draw, securities[s], value * w * Decimal(draw(st.sampled_from(DRIFTS)))) for s, w in inside.items()
+        ]
         cash = value * Decimal(draw(st.sampled_from(("0", "0", "0.02", "0.4", "-0.03"))))
-        sleeves.append({"model": model["id"], "cash": str(cash.quantize(Decimal("0.01"))), "holdings": present(contents)})
+        sleeves.append(
+            {"model": model["id"], "cash": str(cash.quantize(Decimal("0.01"))), "holdings": present(contents)}
+        )
     share = Decimal(draw(st.sampled_from(("-0.02", "0", "0.004", "0.02", "0.05", "0.3", "1"))))
     account: Json = {
         "id": "A-1",

@@ -64,7 +64,7 @@ def test_what_does_not_hold_is_told_with_both_figures(expected: str, told: str) 
 
 @pytest.mark.parametrize("expected", ["stauts: COMPLETE", "model M: {plannd: 1}", "says: some"])
 def test_a_misspelt_expectation_is_refused(expected: str) -> None:
-    with pytest.raises(ValueError, match="README|list"):
+    with pytest.raises(ValueError, match=r"README|list"):
         _expecting(expected)
 
 

@@ -133,7 +133,9 @@ def test_buys_are_cut_by_what_was_not_raised_openings_last(not_raised: str, open
         ("0", "26000", "0"),  # nothing is left to open with
     ],
 )
-def test_an_opening_that_is_cut_below_its_minimum_is_rejected(minimum: str, not_raised: str, rejected: str | None) -> None:
+def test_an_opening_that_is_cut_below_its_minimum_is_rejected(
+    minimum: str, not_raised: str, rejected: str | None
+) -> None:
     model = Model("M", "M", "", Decimal(minimum), 1, ())
     found = openings_to_reject(exactly(not_raised), {"M": model}, Decimal(100_000))
     assert (found and found[1]) == (rejected and Decimal(rejected))

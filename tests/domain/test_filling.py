@@ -24,14 +24,15 @@ def market(text: str, increments: str = "") -> dict[str, Security]:
     """Securities by symbol, with their prices."""
     steps = amounts(increments)
     return {
-        symbol: Security(symbol, "", price, TODAY, steps.get(symbol, Decimal(1))) for symbol, price in amounts(text).items()
+        symbol: Security(symbol, "", price, TODAY, steps.get(symbol, Decimal(1)))
+        for symbol, price in amounts(text).items()
     }
 
 
 def sleeve(text: str, cash: str = "0") -> Sleeve:
     """An open sleeve that holds so many shares."""
     held = tuple(Holding(symbol, quantity, (Lot(quantity),)) for symbol, quantity in amounts(text).items())
-    return Sleeve("model:M", Decimal(cash), held)
+    return Sleeve("model:M", number(cash), held)
 
 
 def model(text: str, cash: str = "0") -> Model:
@@ -74,8 +75,8 @@ def test_holdings_at_their_level_sum_to_the_total(held: list[tuple[int, int]], t
     if reached is None:
         assert sum(values.values()) == total
         return
-    nearest = max if total > sum(values.values()) else min
-    goals = [nearest(values[symbol], reached * weights[symbol]) for symbol in values]
+    levels = {symbol: (values[symbol], reached * weights[symbol]) for symbol in values}
+    goals: list[Decimal] = [max(each) if total > sum(values.values()) else min(each) for each in levels.values()]
     assert abs(sum(goals) - total) < Decimal("0.0000001")
 
 
@@ -97,7 +98,7 @@ def test_holdings_at_their_level_sum_to_the_total(held: list[tuple[int, int]], t
 def test_fill_sleeve(name: str, held: str, cash: str, change: str, trades: str) -> None:
     """Prices X 100, Y 50, Z 20, W 10; the model X 50 %, Y 30 %, Z 20 %."""
     prices = market("X 100 Y 50 Z 20 W 10")
-    own = sleeve(held, number(cash).__str__())
+    own = sleeve(held, cash)
     value = own.cash + sum((each.quantity * (prices[each.symbol].price or 0) for each in own.holdings), Decimal(0))
     filled = fill_sleeve(own, model("X 50 Y 30 Z 20"), value, number(change), prices, Decimal(0))
     assert {symbol: quantity for symbol, quantity in filled.quantities.items() if quantity} == amounts(trades), name
@@ -180,7 +181,14 @@ def test_sells_together_raise_their_sum(goals: str, held: str, quantities: str) 
 
 @pytest.mark.parametrize(
     ("amount", "held", "sold"),
-    [("1,000", "50", "10"), ("1,000.01", "50", "11"), ("0", "50", "0"), ("-5", "50", "0"), ("990", "9.9", "9.9"), ("950", "9.9", "9.9")],
+    [
+        ("1,000", "50", "10"),
+        ("1,000.01", "50", "11"),
+        ("0", "50", "0"),
+        ("-5", "50", "0"),
+        ("990", "9.9", "9.9"),
+        ("950", "9.9", "9.9"),
+    ],
 )
 def test_shares_to_sell(amount: str, held: str, sold: str) -> None:
     assert shares_to_sell(number(amount), number(held), market("X 100")["X"]) == number(sold)

@@ -17,7 +17,10 @@ from tests.domain.strategies import MODES, books
 
 Json = dict[str, Any]
 reproducible = settings(
-    derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 EXAMPLE: Json = {
     "as_of": "2026-11-20",
@@ -32,7 +35,9 @@ EXAMPLE: Json = {
             "id": "A-1",
             "target": "T",
             "cash": "1000.00",
-            "holdings": [{"symbol": "Y", "lots": [{"quantity": "80", "cost_per_share": "40", "acquired": "2020-01-02"}]}],
+            "holdings": [
+                {"symbol": "Y", "lots": [{"quantity": "80", "cost_per_share": "40", "acquired": "2020-01-02"}]}
+            ],
             "sleeves": [{"model": "M", "cash": "0", "holdings": [{"symbol": "X", "quantity": "50"}]}],
         }
     ],
@@ -112,7 +117,10 @@ def trades(listed: list[Json]) -> list[Json]:
         ('components.0.planned_value = "5000.00"', laws.components_land_in_their_bands),
         ('components.1.planned_value = "100.00"', laws.turnover_is_the_least),
         ('cash.after = "1.00"', laws.planned_values_are_what_the_books_show),
-        ('skipped = [{"side": "buy", "symbol": "X", "quantity": "99"}]', laws.what_is_skipped_is_below_the_minimum_and_was_not_made),
+        (
+            'skipped = [{"side": "buy", "symbol": "X", "quantity": "99"}]',
+            laws.what_is_skipped_is_below_the_minimum_and_was_not_made,
+        ),
     ],
 )
 def test_a_broken_plan_breaks_its_law(broken: str, law: Any) -> None:

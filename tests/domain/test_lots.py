@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import lots
-from domain.lots import RELIEF, RelievedLot, relieve, term
+from domain.lots import RELIEF, RelievedLot, Term, relieve
 from domain.snapshot import Account, Lot, Sleeve
 from policy import in_force
 from tests.domain.numbers import number
@@ -35,7 +35,9 @@ def story(test: Callable[[], None]) -> Callable[[], None]:
             parts.setdefault(word, []).extend(each for each in re.split(r" {3,}", text) if each)
         sale = SALE.fullmatch(parts["sell"][0])
         assert sale, f"{parts['sell']} can't be understood"
-        policy = POLICY.overridden({"tax_rate_short": number(sale[5]), "tax_rate_long": number(sale[6])} if sale[5] else {})
+        policy = POLICY.overridden(
+            {"tax_rate_short": number(sale[5]), "tax_rate_long": number(sale[6])} if sale[5] else {}
+        )
         before = [_relieved(text).lot for text in parts["before"]]
         given, left = relieve(before, number(sale[1]), number(sale[2]), date.fromisoformat(sale[3]), sale[4], policy)
         assert list(given) == [_relieved(text) for text in parts["relieved"]]
@@ -50,7 +52,8 @@ def _relieved(text: str) -> RelievedLot:
     assert found, f'"{text}" can\'t be understood'
     quantity, cost, day, gain, held = found.groups()
     lot = Lot(number(quantity), number(cost) if cost else None, date.fromisoformat(day) if day else None)
-    return RelievedLot(lot, number(gain) if gain else None, held if held in ("short", "long") else None)
+    term: Term | None = {"short": "short", "long": "long"}.get(held)  # type: ignore[assignment]
+    return RelievedLot(lot, number(gain) if gain else None, term)
 
 
 @story
@@ -230,7 +233,7 @@ def test_a_gain_is_in_cents_for_each_lot() -> None:
     ],
 )
 def test_held_more_than_one_year_is_long_term(acquired: str, sold: str, held: str) -> None:
-    assert term(date.fromisoformat(acquired), date.fromisoformat(sold)) == held
+    assert lots.term(date.fromisoformat(acquired), date.fromisoformat(sold)) == held
 
 
 def test_more_than_is_held_can_not_be_sold() -> None:
@@ -250,7 +253,9 @@ def test_the_method_is_the_accounts_own_or_its_tax_statuss(tax_status: str, own:
 
 DAYS = st.dates(date(2019, 1, 1), date(2026, 7, 15))
 LOTS = st.lists(
-    st.builds(Lot, st.integers(1, 50).map(Decimal), st.one_of(st.none(), st.integers(1, 60).map(Decimal)), DAYS), min_size=1, max_size=6
+    st.builds(Lot, st.integers(1, 50).map(Decimal), st.one_of(st.none(), st.integers(1, 60).map(Decimal)), DAYS),
+    min_size=1,
+    max_size=6,
 )
 
 

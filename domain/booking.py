@@ -1,0 +1,254 @@
+"""Booking: what fills do to an account. Sleeves' cash and lots, from before to after.
+
+Asked by `reconcile` with the fills that came, and by `execution` with those that are expected. The order of things is
+the plan's: sells, crossings paid by the buyer, what sleeves pay and receive, buys.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from domain.lots import RelievedLot, gain, relieve
+from domain.money import ZERO, share_out, to_cent
+from domain.policy import Policy
+from domain.snapshot import MANAGED, Account, Holding, Lot, RecentSale, Sleeve
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One order of a plan, in the order in which they are sent. Quantities are above 0."""
+
+    number: int
+    side: Literal["sell", "buy"]
+    symbol: str
+    quantity: Decimal
+    price: Decimal
+    allocations: tuple[tuple[str, Decimal], ...]  # sleeve, quantity
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """Shares that move between two sleeves, paid by the buyer."""
+
+    seller: str
+    buyer: str
+    symbol: str
+    quantity: Decimal
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutablePlan:
+    """What of a plan is executed. `fundings` are cash by model sleeve: received above 0, paid below."""
+
+    legs: tuple[Leg, ...]
+    crossings: tuple[Crossing, ...]
+    fundings: Mapping[str, Decimal]
+    opening: frozenset[str]
+    closing: frozenset[str]
+    cash_floor: Decimal  # below which buys must not take the managed sleeve's cash
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """What the venue did of one leg: shares, and the cash that they brought or cost."""
+
+    quantity: Decimal
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Relief:
+    """How the lots of what is sold are chosen: on which day, by which method, at which rates."""
+
+    day: date
+    method: str
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """The account after its fills, and what its sales realised."""
+
+    account: Account
+    sales: tuple[RecentSale, ...]
+
+
+def cash_after(account: Account, plan: ExecutablePlan, fills: Mapping[int, Fill]) -> dict[str, Decimal]:
+    """Every sleeve's cash after a plan with these fills."""
+    books = _Books.of(account)
+    books.trade(plan, fills, None)
+    return books.cash
+
+
+def book(account: Account, plan: ExecutablePlan, fills: Mapping[int, Fill], relief: Relief) -> Booked:
+    """The account after its fills: lots relieved and opened, cash paid, sleeves opened and closed (RECON-2).
+
+    What a sleeve received for buys that did not fill goes back, so that it shows as below its band and is bought for
+    again. A sleeve that opened and got no share is not opened; one that closes and holds nothing more is closed.
+    """
+    books = _Books.of(account)
+    books.trade(plan, fills, relief)
+    books.give_back_unspent(plan, fills)
+    books.close_empty(plan)
+    books.top_up(account)
+    sleeves = {
+        key: Sleeve(
+            key,
+            cash,
+            tuple(
+                Holding(symbol, sum((lot.quantity for lot in lots), ZERO), lots)
+                for symbol, lots in sorted(books.lots.get(key, {}).items())
+            ),
+        )
+        for key, cash in books.cash.items()
+    }
+    after = replace(
+        account,
+        managed=sleeves[MANAGED],
+        model_sleeves=tuple(sleeves[key] for key in sorted(sleeves) if key != MANAGED),
+    )
+    return Booked(after, _sales(account.id, books.relieved, relief.day))
+
+
+def _sales(account_id: str, relieved: Mapping[str, list[RelievedLot]], day: date) -> tuple[RecentSale, ...]:
+    """What was sold of each security, with the gain that is known."""
+    sales = []
+    for symbol, lots in sorted(relieved.items()):
+        known = gain(lots)
+        quantity = sum((each.lot.quantity for each in lots), ZERO)
+        sales.append(RecentSale(symbol, day, quantity, known.short_term + known.long_term, account_id))
+    return tuple(sales)
+
+
+@dataclass(slots=True)
+class _Books:
+    """An account while it is booked: cash and lots by sleeve, and the lots that went to the market by symbol."""
+
+    cash: dict[str, Decimal]
+    lots: dict[str, dict[str, tuple[Lot, ...]]]
+    relieved: dict[str, list[RelievedLot]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, account: Account) -> "_Books":
+        return cls(
+            {sleeve.key: sleeve.cash for sleeve in account.sleeves},
+            {sleeve.key: {each.symbol: each.lots for each in sleeve.holdings} for sleeve in account.sleeves},
+        )
+
+    def trade(self, plan: ExecutablePlan, fills: Mapping[int, Fill], relief: Relief | None) -> None:
+        """Sells, crossings, what sleeves pay and receive, buys. Without a relief only cash is followed."""
+        self._fill((leg for leg in plan.legs if leg.side == "sell"), fills, relief)
+        for crossing in plan.crossings:
+            amount = to_cent(crossing.quantity * crossing.price)
+            self._cash(crossing.seller, amount)
+            self._cash(crossing.buyer, -amount)
+            if relief and crossing.quantity:
+                self._add(
+                    crossing.buyer,
+                    crossing.symbol,
+                    tuple(
+                        each.lot
+                        for each in self._take(
+                            crossing.seller, crossing.symbol, crossing.quantity, crossing.price, relief
+                        )
+                    ),
+                )
+        self._fund(plan)
+        self._fill((leg for leg in plan.legs if leg.side == "buy"), fills, relief)
+
+    def give_back_unspent(self, plan: ExecutablePlan, fills: Mapping[int, Fill]) -> None:
+        """Returns to the managed sleeve what sleeves received for buys that did not fill."""
+        unspent: dict[str, Decimal] = {}
+        for leg in plan.legs:
+            if leg.side == "buy":
+                got = dict(_parts(leg, fills[leg.number].quantity)) if leg.number in fills else {}
+                for key, part in leg.allocations:
+                    unspent[key] = unspent.get(key, ZERO) + (part - got.get(key, ZERO)) * leg.price
+        for key, received in plan.fundings.items():
+            back = to_cent(min(received, unspent.get(key, ZERO), self.cash.get(key, ZERO)))
+            if back > 0:
+                self._cash(key, -back)
+                self._cash(MANAGED, back)
+
+    def close_empty(self, plan: ExecutablePlan) -> None:
+        """Sleeves that opened or close and hold nothing give their cash back and are no more (RECON-2)."""
+        for key in sorted(plan.opening | plan.closing):
+            if not self.lots.get(key):
+                self.cash[MANAGED] += self.cash.pop(key, ZERO)
+                self.lots.pop(key, None)
+
+    def top_up(self, account: Account) -> None:
+        """Where a fill was dearer than planned the managed sleeve makes up for it; an old overdraft stays."""
+        overdrafts = {sleeve.key: min(ZERO, sleeve.cash) for sleeve in account.sleeves}
+        for key in sorted(self.cash.keys() - {MANAGED}):
+            lacking = overdrafts.get(key, ZERO) - self.cash[key]
+            if lacking > 0:
+                self._cash(key, lacking)
+                self._cash(MANAGED, -lacking)
+
+    def _fund(self, plan: ExecutablePlan) -> None:
+        """A sleeve pays only what it has; one that closes pays all of it; then the others receive."""
+        for key in sorted(plan.fundings.keys() | plan.closing):
+            planned, has = plan.fundings.get(key, ZERO), self.cash.get(key, ZERO)
+            if planned > 0 and key not in plan.closing:
+                amount = planned
+            else:
+                amount = -has if key in plan.closing else max(planned, -max(ZERO, has))
+            self._cash(key, amount)
+            self._cash(MANAGED, -amount)
+
+    def _fill(self, legs: Iterable[Leg], fills: Mapping[int, Fill], relief: Relief | None) -> None:
+        for leg in legs:
+            fill = fills.get(leg.number)
+            if fill is None or fill.quantity == 0:
+                continue
+            sign = 1 if leg.side == "sell" else -1
+            parts = _parts(leg, fill.quantity)
+            for (key, quantity), amount in zip(
+                parts, share_out(fill.amount, [quantity for _, quantity in parts]), strict=True
+            ):
+                self._cash(key, sign * amount)
+                if relief is None:
+                    continue
+                paid = fill.amount / fill.quantity
+                if leg.side == "sell":
+                    given = self._take(key, leg.symbol, quantity, paid, relief)
+                    self.relieved.setdefault(leg.symbol, []).extend(given)
+                else:
+                    self._add(key, leg.symbol, (Lot(quantity, paid.quantize(Decimal("1e-8")).normalize(), relief.day),))
+
+    def _cash(self, key: str, amount: Decimal) -> None:
+        self.cash[key] = self.cash.get(key, ZERO) + amount
+
+    def _take(
+        self, key: str, symbol: str, quantity: Decimal, price: Decimal, relief: Relief
+    ) -> tuple[RelievedLot, ...]:
+        held = self.lots[key][symbol]
+        given, kept = relieve(held, quantity, price, relief.day, relief.method, relief.policy)
+        if kept:
+            self.lots[key][symbol] = kept
+        else:
+            del self.lots[key][symbol]
+        return given
+
+    def _add(self, key: str, symbol: str, lots: tuple[Lot, ...]) -> None:
+        sleeve = self.lots.setdefault(key, {})
+        sleeve[symbol] = (*sleeve.get(symbol, ()), *lots)
+
+
+def _parts(leg: Leg, filled: Decimal) -> list[tuple[str, Decimal]]:
+    """A fill over the leg's sleeves: as allocated where it is whole, else in the order of the allocations."""
+    parts, left = [], filled
+    for key, quantity in leg.allocations:
+        part = min(quantity, left)
+        left -= part
+        if part:
+            parts.append((key, part))
+    if left > 0:
+        raise ValueError(f"{filled} {leg.symbol} were filled, more than the order's sleeves take")
+    return parts
