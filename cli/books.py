@@ -49,15 +49,15 @@ def read_whole(path: Path) -> "tuple[Market, list[Account]]":
             market = flaw.market
             problems += flaw.problems
         for at, raw in enumerate(book.accounts):
+            named = str(raw.get("id")) if isinstance(raw, dict) and "id" in raw else None
+            if named in seen:
+                problems.append(Problem(f"accounts[{at}].id", f'"{named}" is there twice'))
+            if named is not None:
+                seen.add(named)
             try:
-                account = read_account(raw, at, market)
+                accounts.append(read_account(raw, at, market))
             except BookRefused as flaw:
                 problems += flaw.problems
-                continue
-            if account.id in seen:
-                problems.append(Problem(f"accounts[{at}].id", f'"{account.id}" is there twice'))
-            seen.add(account.id)
-            accounts.append(account)
         problems += unknown_members(market, seen) if not problems else []
         if problems:
             raise BookRefused(problems)

@@ -20,7 +20,8 @@ def _exact(value: Any) -> Any:
     if isinstance(value, str | int | Decimal):
         text = str(value)
         if not text.isascii() or len(text) > 40 or text != text.strip() or "_" in text:
-            raise ValueError(f'"{text[:40]}" is not a decimal number')
+            shown = text[:40].encode("ascii", "backslashreplace").decode()  # half a character can't be told
+            raise ValueError(f'"{shown}" is not a decimal number')
         return text
     raise ValueError(f"a decimal number is needed, not {type(value).__name__}")
 

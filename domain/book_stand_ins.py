@@ -27,7 +27,8 @@ def with_stand_ins(
 
     None where too little would be left to make sense of: it is no object, or one of its lists is no list.
     """
-    if not isinstance(raw, Mapping):
+    misshapen = list(misshapen)
+    if not isinstance(raw, Mapping) or () in misshapen:
         return None
     sound: dict[str, Any] = deepcopy(dict(raw))
     for place in unknown:

@@ -8,11 +8,16 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from domain.book import BookRefused, Market, read_account, read_market, unknown_members
+from domain.policy import Mode
 from domain.snapshot import Account, Lot
 from policy import in_force
 from tests.domain.cases import TODAY
+from tests.domain.planning import planned
+from tests.domain.strategies import MODES
 
 Json = dict[str, Any]
 POLICY = in_force(TODAY)
@@ -104,6 +109,13 @@ def test_what_refers_to_something_misshapen_is_no_problem_of_its_own() -> None:
     assert [each.partition(":")[0] for each in problems(book)] == ["securities[0].price"]
 
 
+def test_a_text_that_is_no_text() -> None:
+    """JSON may hold half of a character, as a key as well."""
+    assert problems({"as_of": "2026-11-20", "accounts": [{"id": "\ud800", "\udfff": 1}]})
+    assert problems({"as_of": "2026-11-20", "\udfff": [], "accounts": []})
+    assert problems({"as_of": "2026-11-20", "securities": [{"symbol": "\ud800", "\udfff": 1}], "accounts": []})
+
+
 @pytest.mark.parametrize("raw", [None, 3, "book", [], [1]])
 def test_what_is_no_book_at_all(raw: Any) -> None:
     with pytest.raises(BookRefused, match="an object is needed"):
@@ -161,3 +173,34 @@ def test_a_book_may_refer_to_what_is_known_already() -> None:
         "targets": [{"id": "NEW", "components": [{"target": "CORE-PLUS", "weight": "1"}]}],
     }
     assert set(read_market(more, POLICY, known).targets) == {"CORE-PLUS", "NEW"}
+
+
+ODD: list[Any] = [
+    None, True, False, 0, -1, 10**30, "", " ", "x", "0", "1", "-5", "0.000000000001", "9999999999999999", "1e-9", "NaN", [], [None],
+    {}, {"a": 1}, "2026-11-20", "2199-12-31", "1900-01-01", "A-1", "TREES", "CORE-PLUS", "OAK", Decimal("0.333333333333"), 1.5, "\ud800",
+]  # fmt: skip
+
+
+def places(value: Any, way: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """Every place in a JSON value."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [way, *(place for key, each in inside for place in places(each, (*way, key)))]
+
+
+@settings(derandomize=True, database=None, deadline=None, max_examples=400)
+@given(st.lists(st.tuples(st.sampled_from(places(SOUND)[1:]), st.sampled_from(ODD)), min_size=1, max_size=3), MODES)
+def test_whatever_a_book_says_it_is_refused_or_planned(changes: list[tuple[Any, Any]], mode: Mode) -> None:
+    book = copy.deepcopy(SOUND)
+    for (*way, last), value in changes:
+        place = book
+        try:
+            for step in way:
+                place = place[step]
+            place[last] = value
+        except (LookupError, TypeError):  # an earlier change took the place away
+            continue
+    if not isinstance(book["accounts"], list) or not book["accounts"]:
+        return
+    if problems(book) or str(book["as_of"]) < "2000":  # before the first policy
+        return
+    assert planned(book, mode)["expected_status"] in ("COMPLETE", "COMPLETE_WITH_ERRORS", "FAILED")

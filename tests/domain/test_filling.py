@@ -75,9 +75,10 @@ def test_holdings_at_their_level_sum_to_the_total(held: list[tuple[int, int]], t
     if reached is None:
         assert sum(values.values()) == total
         return
-    levels = {symbol: (values[symbol], reached * weights[symbol]) for symbol in values}
-    goals: list[Decimal] = [max(each) if total > sum(values.values()) else min(each) for each in levels.values()]
-    assert abs(sum(goals) - total) < Decimal("0.0000001")
+    growing = total > sum(values.values())
+    levels = [(values[symbol], reached * weights[symbol]) for symbol in values]
+    goals = sum((max(each) if growing else min(each) for each in levels), Decimal(0))
+    assert abs(goals - total) < Decimal("0.0000001")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,5 @@
+"""`make bench`: how fast it is."""
+
+from benchmarks import plan
+
+plan.main()
