@@ -83,7 +83,7 @@ class Market:
 def _parsed(
     form: type[FormT], raw: object, path: str, required: Mapping[str, object], problems: list[Problem]
 ) -> FormT | None:
-    """The form filled in. What is misshapen is a problem, and replaced, so that the rest can be checked all the same."""
+    """The form filled in. What is misshapen is a problem, and replaced, so that the rest can still be checked."""
     try:
         return form.model_validate(raw)
     except ValidationError as flaw:

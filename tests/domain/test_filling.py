@@ -162,6 +162,7 @@ def test_buys_round_down_then_take_single_shares(goals: str, spare: str, quantit
         ("X 1,000", "X 50", "X 10"),
         ("X 1,000.01", "X 50", "X 11"),
         ("X 1,060 Y 1,040", "X 50 Y 50", "X 11 Y 21"),  # 10.6 and 20.8, by the nearest shares
+        ("X 1,060 Y 1,030", "X 50 Y 50", "X 11 Y 21"),  # 10.6 and 20.6; X alone would raise it, less near
         ("X 1,060 Y 1,010", "X 50 Y 50", "X 11 Y 20"),  # 10.6 and 20.2: 2,100.00 of 2,070.00 are raised
         ("X 1,040 Y 1,010", "X 50 Y 50", "X 11 Y 20"),  # 50.00 are lacking: one X is 20.00 further off, one Y 30.00
         ("X 1,040 Y 1,020", "X 50 Y 50", "X 11 Y 21"),  # 60.00 are lacking: one Y is 10.00 further off, then one X
