@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,7 @@ def _rebalanced(operator: Operator, page: Page) -> list[dict[str, Any]]:
         f"{more['request_id']}: a person may submit any account",
     )
     requests = (queued["request_id"], more["request_id"])
+    page.step("checking and planning each account")
     pending = _settled(operator, requests, len(queued["started"]) + len(more["started"]))
     canceled = next(each for each in pending if each["account_id"] == CANCELED)
     operator.run("cancel", canceled["rebalance_id"], "--by", APPROVER, "--why", "the client adds cash tomorrow")
@@ -144,10 +146,11 @@ def _rebalanced(operator: Operator, page: Page) -> list[dict[str, Any]]:
     for request in requests:
         page.did(f"rebalancer approve {request} --by {APPROVER}", "four eyes: who asks does not approve")
         operator.run("approve", request, "--by", APPROVER)
-    ended = _ended(operator, requests)
-    return [
-        operator.run("show", each["rebalance_id"]) for each in sorted(ended, key=lambda each: str(each["account_id"]))
-    ]
+    page.step("executing what is approved")
+    ended = sorted(_ended(operator, requests), key=lambda each: str(each["account_id"]))
+    page.step("reading how each ended")
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda each: operator.run("show", each["rebalance_id"]), ended))
 
 
 def _settled(operator: Operator, requests: tuple[str, ...], count: int) -> list[dict[str, Any]]:

@@ -114,7 +114,7 @@ class Page:
                 "temporal workflow list --query \"RebalanceStatus='FAILED'\"",
                 "the same from the shell (.venv/bin/temporal)",
             ),
-            ("temporal workflow show -w rebalance/A-110", "one account's history"),
+            (".venv/bin/temporal workflow show -w rebalance/A-110", "one account's history"),
             (f"REBALANCER_HOME={home} .venv/bin/rebalancer diagnose A-111", "what is wrong, and what to do"),
             ("make up", "an empty stack of your own; rebalancer load FILE fills it"),
         )

@@ -95,9 +95,12 @@ def targets(draw: st.DrawFn) -> list[Json]:
     named: list[tuple[str, str]] = [("model", name) for name in MODELS[: draw(st.integers(0, 3))]]
     named += [("security", symbol) for symbol in draw(st.permutations(SYMBOLS))[: draw(st.integers(0, 3))]]
     lines: list[Json] = []
-    for (kind, ref), percent in zip(named, shares(draw, len(named) + 1)[1:], strict=True):
+    left, *percents = shares(draw, len(named) + 1)
+    for (kind, ref), percent in zip(named, percents, strict=True):
         weight = Decimal(percent) / 100
         lines.append({kind: ref, "weight": str(weight)} | band(draw, weight))
+    if lines and draw(st.booleans()):
+        lines.append({"cash": True, "weight": str(Decimal(left) / 100)} | band(draw, Decimal(left) / 100))
     if len(lines) > 1 and draw(st.booleans()):
         inner, rest = lines[0], lines[1:]
         inside = [{**inner, "weight": "0.6", **band(draw, Decimal("0.6"))}, {**rest[0], "weight": "0.3"}]

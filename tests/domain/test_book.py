@@ -175,11 +175,9 @@ def test_a_book_may_refer_to_what_is_known_already() -> None:
     assert set(read_market(more, POLICY, known).targets) == {"CORE-PLUS", "NEW"}
 
 
-ODD: list[Any] = [
-    None, True, False, 0, -1, 10**30, "", " ", "x", "0", "1", "-5", "0.000000000001", "9999999999999999", "1e-9", "NaN",
-    [], [None], {}, {"a": 1}, "2026-11-20", "2199-12-31", "1900-01-01", "A-1", "TREES", "CORE-PLUS", "OAK",
-    Decimal("0.333333333333"), 1.5, "\ud800",
-]  # fmt: skip
+ODD: list[Any] = [None, True, False, 0, -1, 10**30, 1.5, Decimal("0.333333333333"), [], [None], {}, {"a": 1}, "\ud800"]
+ODD += ["", " ", "x", "0", "1", "-5", "0.000000000001", "9999999999999999", "1e-9", "NaN", "2199-12-31", "1900-01-01"]
+ODD += ["A-1", "TREES", "CORE-PLUS", "OAK"]
 
 
 def places(value: Any, way: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:

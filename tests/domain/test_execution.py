@@ -53,7 +53,7 @@ def held(account: Account) -> dict[tuple[str, str], Decimal]:
     return {(sleeve.key, each.symbol): each.quantity for sleeve in account.sleeves for each in sleeve.holdings}
 
 
-@settings(reproducible, max_examples=250)
+@settings(reproducible, max_examples=150)
 @given(books(), MODES)
 def test_filled_as_planned_the_books_show_what_was_planned(raw: Json, mode: Mode) -> None:
     snapshot, relief, plan, orders = executable(raw, mode)
@@ -72,7 +72,7 @@ def test_filled_as_planned_the_books_show_what_was_planned(raw: Json, mode: Mode
     assert abs(sum(cash.values(), ZERO) - sum(expected.cash.values(), ZERO)) <= CENT
 
 
-@settings(reproducible, max_examples=250)
+@settings(reproducible, max_examples=150)
 @given(books(), MODES, st.data())
 def test_whatever_is_filled_is_booked_and_nothing_more(raw: Json, mode: Mode, data: st.DataObject) -> None:
     """Sells fill in part and cheaper, buys are sized again on what they brought and fill in part (ORDER-4, EXEC-2)."""
