@@ -11,7 +11,7 @@ from cli.say import Refused
 Json = dict[str, Any]
 # The statuses of domain/outcome.py and the stages of storage/tables_execution.py, without loading either for --help.
 STATUSES = ("COMPLETE", "COMPLETE_WITH_ERRORS", "FAILED", "EXPIRED", "CANCELED")
-STAGES = ("CHECKING", "PENDING_APPROVAL", "APPROVED", "EXECUTING", "RECONCILING")  # of those that have not ended
+STAGES = ("CHECKING", "PENDING_APPROVAL", "EXECUTING", "RECONCILING")  # of those that have not ended
 COLUMNS = ("rebalance", "account", "status", "mode", "asked / approved", "started", "issue")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import say
+from domain.outcome import issue
 from domain.policy import MODES
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _ending(plan: "RebalancePlan | None", everything: bool) -> int:
     """Exit 1 where the one account asked for can't be planned; with --all each account's status tells."""
     if everything or plan is None or plan.can_be_planned:
         return 0
-    say.message(f"rebalancer: {plan.findings[0].message}")
+    say.message(f"rebalancer: {issue(plan.findings)}")
     return 1
 
 

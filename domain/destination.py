@@ -202,9 +202,7 @@ def _bought(line: _Line) -> Decimal:
     return to_cent(line.buy) if line.component.sleeve == "opening" else up_to_cent(line.buy)
 
 
-def openings_to_reject(
-    destined: Destined, models: Mapping[str, Model], managed_value: Decimal
-) -> tuple[Component, Decimal] | None:
+def openings_to_reject(destined: Destined, models: Mapping[str, Model]) -> tuple[Component, Decimal] | None:
     """The opening that cash no longer carries to its minimum, the one furthest short first, with its value.
 
     One at a time: rejecting one may leave enough for another (DESTINATION-2, MINIMUM-1).

@@ -57,7 +57,9 @@ def evaluate(snapshot: Snapshot, policy: Policy) -> Verdict:
     if queue.NEEDS_AN_ORDER.issuperset(reasons):
         proposed = plan(snapshot, policy)
         if not proposed.can_be_planned:
-            return Verdict("unable_to_check", finding=proposed.findings[0])
+            return Verdict(
+                "unable_to_check", finding=next(each for each in proposed.findings if each.severity == "error")
+            )
         has_order = bool(proposed.orders)
     kept, why_not = queue.worth_queueing(snapshot, reasons, has_order)
     if kept:

@@ -5,7 +5,7 @@ Asked for every sell of a plan, and again when its fill is booked. One function 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -40,12 +40,16 @@ class Gain:
 
 
 def term(acquired: date, sold: date) -> Term:
-    """Long where held more than one year by the calendar: bought 2025-11-20, long from 2026-11-21."""
+    """Long where held more than one year by the calendar: bought 2025-11-20, long from 2026-11-21.
+
+    The year begins on the day after the purchase, so a lot of 28 February 2023 is long from 1 March 2024.
+    """
+    first = acquired + timedelta(days=1)
     try:
-        anniversary = acquired.replace(year=acquired.year + 1)
-    except ValueError:  # 29 February: its anniversary is 28 February, so 1 March is the first long day
-        anniversary = acquired.replace(year=acquired.year + 1, day=28)
-    return "long" if sold > anniversary else "short"
+        long_from = first.replace(year=first.year + 1)
+    except ValueError:  # the year began on 29 February, a day that the next year does not have
+        long_from = date(first.year + 1, 3, 1)
+    return "long" if sold >= long_from else "short"
 
 
 def method_of(account: Account) -> str:

@@ -48,7 +48,7 @@ def propose(
     not_raised = ZERO
     for turn in range(MAX_ROUNDS):
         destined = destine(known, rejected, valuation.managed_value, mode, not_raised)
-        unaffordable = openings_to_reject(destined, snapshot.models, valuation.managed_value)
+        unaffordable = openings_to_reject(destined, snapshot.models)
         if unaffordable:
             component, left = unaffordable
             rejected[component.key] = minimums.rejection_for_cash(component, snapshot.models[component.ref], left)

@@ -82,9 +82,16 @@ class _Load:
         self.transaction = transaction
         self.connection = transaction.connection
         self.connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
-        self.market = read_market(market_raw, policy, transaction.market.market(date.max))
         self.paths = _paths(market_raw)
-        self.problems: list[Problem] = list(transaction.market.refusals(self.market, self.paths))
+        self.problems: list[Problem] = []
+        try:
+            self.market = read_market(market_raw, policy, transaction.market.market(date.max))
+            self.problems += transaction.market.refusals(self.market, self.paths)
+        except BookRefused as flaw:
+            if flaw.market is None:
+                raise
+            self.market = flaw.market  # what could be read of it, so that the accounts' problems are told as well
+            self.problems += flaw.problems
         self.report = LoadReport(self.market.as_of)
         self.today = today
 
@@ -215,6 +222,7 @@ def _paths(raw: object) -> dict[tuple[str, str], str]:
     found = {}
     if isinstance(raw, Mapping):
         for kind in ("models", "targets"):
-            for at, each in enumerate(raw.get(kind) or ()):
+            listed = raw.get(kind)
+            for at, each in enumerate(listed if isinstance(listed, list) else ()):
                 found[kind, str(each["id"])] = f"{kind}[{at}]"
     return found

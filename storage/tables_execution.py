@@ -51,7 +51,7 @@ rebalances = Table(
     Column("execution", JSON(none_as_null=True), nullable=True),  # the plan as sent, buys sized again (ORDER-4)
     Column("result", JSON(none_as_null=True), nullable=True),
     CheckConstraint(
-        "stage IN ('CHECKING', 'PENDING_APPROVAL', 'APPROVED', 'EXECUTING', 'RECONCILING', 'ENDED')", name="stage_known"
+        "stage IN ('CHECKING', 'PENDING_APPROVAL', 'EXECUTING', 'RECONCILING', 'ENDED')", name="stage_known"
     ),
     CheckConstraint(
         "status IN ('COMPLETE', 'COMPLETE_WITH_ERRORS', 'FAILED', 'EXPIRED', 'CANCELED')", name="status_known"

@@ -26,6 +26,20 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *wo
     return code, out, error
 
 
+def test_problems_of_the_market_and_of_accounts_are_told_together(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_text(
+        '{"as_of": "2026-11-20", "targets": [{"id": "T", "components": [{"model": "NONE", "weight": "1"}]}],'
+        ' "accounts": [{"id": "A", "cash": "x"}]}'
+    )
+    code, _, said = run(capsys, monkeypatch, "load", str(bad))
+    assert code == 1
+    assert 'targets[0].components[0].model: unknown model "NONE"' in said
+    assert "accounts[0].cash" in said
+
+
 def test_the_demo_book(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, books: Books, examples: Path
 ) -> None:

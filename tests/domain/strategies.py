@@ -99,7 +99,8 @@ def targets(draw: st.DrawFn) -> list[Json]:
     for (kind, ref), percent in zip(named, percents, strict=True):
         weight = Decimal(percent) / 100
         lines.append({kind: ref, "weight": str(weight)} | band(draw, weight))
-    if lines and draw(st.booleans()):
+    names_cash: bool = draw(st.booleans())
+    if lines and names_cash:
         lines.append({"cash": True, "weight": str(Decimal(left) / 100)} | band(draw, Decimal(left) / 100))
     if len(lines) > 1 and draw(st.booleans()):
         inner, rest = lines[0], lines[1:]

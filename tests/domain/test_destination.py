@@ -137,7 +137,7 @@ def test_an_opening_that_is_cut_below_its_minimum_is_rejected(
     minimum: str, not_raised: str, rejected: str | None
 ) -> None:
     model = Model("M", "M", "", Decimal(minimum), 1, ())
-    found = openings_to_reject(exactly(not_raised), {"M": model}, Decimal(100_000))
+    found = openings_to_reject(exactly(not_raised), {"M": model})
     assert (found and found[1]) == (rejected and Decimal(rejected))
 
 
@@ -149,7 +149,7 @@ def test_of_two_openings_the_one_furthest_short_of_its_minimum_is_rejected_first
     ]
     destined = destine(components, (), Decimal(100_000), "exact", Decimal(20_000))  # 20,000.00 each
     models = {ref: Model(ref, ref, "", Decimal(minimum), 1, ()) for ref, minimum in (("A", "21000"), ("B", "25000"))}
-    found = openings_to_reject(destined, models, Decimal(100_000))
+    found = openings_to_reject(destined, models)
     assert found is not None
     assert found[0].key == "model:B"
 

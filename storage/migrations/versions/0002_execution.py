@@ -58,7 +58,7 @@ def _rebalances() -> None:
         sa.CheckConstraint("(stage = 'ENDED') = (ended_at IS NOT NULL)", name=op.f("ck_rebalances_ended_when")),
         sa.CheckConstraint("(stage = 'ENDED') = (status IS NOT NULL)", name=op.f("ck_rebalances_ended_has_status")),
         sa.CheckConstraint(
-            "stage IN ('CHECKING', 'PENDING_APPROVAL', 'APPROVED', 'EXECUTING', 'RECONCILING', 'ENDED')",
+            "stage IN ('CHECKING', 'PENDING_APPROVAL', 'EXECUTING', 'RECONCILING', 'ENDED')",
             name=op.f("ck_rebalances_stage_known"),
         ),
         sa.CheckConstraint(
