@@ -224,5 +224,6 @@ def _paths(raw: object) -> dict[tuple[str, str], str]:
         for kind in ("models", "targets"):
             listed = raw.get(kind)
             for at, each in enumerate(listed if isinstance(listed, list) else ()):
-                found[kind, str(each["id"])] = f"{kind}[{at}]"
+                if isinstance(each, Mapping) and "id" in each:
+                    found[kind, str(each["id"])] = f"{kind}[{at}]"
     return found
