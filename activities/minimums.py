@@ -24,8 +24,7 @@ class MinimumSteps:
         with self.desk.books.transaction(actor()) as books, localcontext(EXACT):
             row = books.rebalances.get(message.rebalance_id)
             snapshot = restored(row.snapshot)
-            target = snapshot.target
-            numbers = Policy.from_json(row.policy).overridden(target.policy if target else {}, snapshot.account.policy)
+            numbers = snapshot.numbers(Policy.from_json(row.policy))
             valuation = value(snapshot)
             decisions = minimums.check(
                 components(snapshot, valuation, numbers), snapshot.models, valuation.managed_value

@@ -81,7 +81,7 @@ def finish_orphan(desk: Desk, books: Transaction, row: Any) -> None:
 def finish(desk: Desk, books: Transaction, row: Any) -> None:
     """Books what was filled (EXEC-2), opens and closes sleeves (RECON-2), compares (RECON-1), ends the rebalance."""
     snapshot, policy = restored(row.snapshot), Policy.from_json(row.policy)
-    numbers = policy.overridden(snapshot.target.policy if snapshot.target else {}, snapshot.account.policy)
+    numbers = snapshot.numbers(policy)
     orders = books.orders.of(row.id)
     done = fills(orders)
     plan = _executed(row, done)

@@ -26,7 +26,7 @@ class SleeveSteps:
             row = books.rebalances.get(message.rebalance_id)
             snapshot = restored(row.snapshot)
             target = snapshot.target
-            numbers = Policy.from_json(row.policy).overridden(target.policy if target else {}, snapshot.account.policy)
+            numbers = snapshot.numbers(Policy.from_json(row.policy))
             named = flatten(target, snapshot.targets, numbers) if target else (ALL_CASH,)
             answer = SleevesVerified(sleeves=dict(sleeves.verify(snapshot.account, named)))
             books.audit.record(

@@ -58,7 +58,7 @@ class TargetSteps:
                 target_version=snapshot.target.version if snapshot.target else None,
                 liquidation=snapshot.target is None,
                 managed_value=_worth(snapshot) if not findings else None,
-                four_eyes=_numbers(snapshot, policy).four_eyes,
+                four_eyes=snapshot.numbers(policy).four_eyes,
                 queue_reasons=entry.reasons if entry else [],
                 issue=issue(findings),
                 findings=[plan_json.finding(finding) for finding in findings],
@@ -101,7 +101,7 @@ class TargetSteps:
             if found:
                 return found
             try:
-                components(snapshot, valuation, _numbers(snapshot, policy))
+                components(snapshot, valuation, snapshot.numbers(policy))
             except TargetRefused as flaw:
                 return [Finding(flaw.rule.code, "error", str(flaw))]
             return []
@@ -143,11 +143,6 @@ def _new(message: CheckTarget) -> NewRebalance:
         overrides=message.override,
         workflow_started_at=message.started_at,
     )
-
-
-def _numbers(snapshot: Snapshot, policy: Policy) -> Policy:
-    """The policy with what the target and the account override."""
-    return policy.overridden(snapshot.target.policy if snapshot.target else {}, snapshot.account.policy)
 
 
 def _worth(snapshot: Snapshot) -> str:

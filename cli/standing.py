@@ -59,7 +59,7 @@ def in_flight(books: Any, account_id: str) -> Any:
 
 def _stand(snapshot: Snapshot, policy: Policy) -> Standing:
     target = snapshot.target
-    numbers = policy.overridden(target.policy if target else {}, snapshot.account.policy)
+    numbers = snapshot.numbers(policy)
     try:
         named = flatten(target, snapshot.targets, numbers) if target else (ALL_CASH,)
     except TargetRefused as flaw:

@@ -41,7 +41,7 @@ def evaluate(snapshot: Snapshot, policy: Policy) -> Verdict:
         refused = checks.readable(snapshot)
         if refused:
             return Verdict("unable_to_check", finding=refused[0])
-        numbers = policy.overridden(snapshot.target.policy if snapshot.target else {}, snapshot.account.policy)
+        numbers = snapshot.numbers(policy)
         valuation = value(snapshot)
         if valuation.managed_value <= 0:
             worthless = checks.check_value(snapshot, valuation)

@@ -28,7 +28,7 @@ def plan(
     `overrides` names checks that a person has set aside (CHECK-1: `open_break`).
     """
     with localcontext(EXACT):
-        numbers = policy.overridden(snapshot.target.policy if snapshot.target else {}, snapshot.account.policy)
+        numbers = snapshot.numbers(policy)
         refused = checks.check(snapshot, overrides)
         if refused:
             return _refused(snapshot, numbers, mode, refused)

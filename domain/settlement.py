@@ -11,7 +11,7 @@ from decimal import Decimal
 from domain.destination import Destination
 from domain.money import ZERO, down_to_cent, share_out, to_cent, up_to_cent
 from domain.orders import Crossing, MarketOrder
-from domain.snapshot import MANAGED, Account, Security, model_key
+from domain.snapshot import MANAGED, Account, Security
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,3 @@ def fund(books: Settled, destinations: Iterable[Destination]) -> None:
         books.cash[key] = has + amount
         books.cash[MANAGED] -= amount
         books.fundings.append(Funding(key, amount))
-
-
-def sleeve_of(component_key: str) -> str:
-    """The sleeve in which a component is held: a model's own, or the managed one."""
-    return component_key if component_key.startswith(model_key("")) else MANAGED

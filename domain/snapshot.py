@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Literal
 
 from domain.money import ZERO
+from domain.policy import Policy
 
 MANAGED = "managed"
 PROTECTED = "protected"
@@ -229,6 +230,10 @@ class Snapshot:
     def target(self) -> Target | None:
         """The account's target, or None: an account without one is liquidated (CHECK-3)."""
         return None if self.account.target_id is None else self.targets[self.account.target_id]
+
+    def numbers(self, policy: Policy) -> Policy:
+        """The policy with what the target and, above it, the account override."""
+        return policy.overridden(self.target.policy if self.target else {}, self.account.policy)
 
     def price(self, symbol: str) -> Decimal:
         """The price of a symbol that the checks have found present (CHECK-1)."""

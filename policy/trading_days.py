@@ -48,16 +48,3 @@ def next_close(now: datetime) -> datetime:
     calendar = _around(now.date())
     close: datetime = calendar.next_close(pandas.Timestamp(now.astimezone(UTC))).to_pydatetime()
     return close.astimezone(UTC)
-
-
-def is_trading_day(day: date) -> bool:
-    """True where the exchange trades on that day."""
-    return bool(_around(day).is_session(day.isoformat()))
-
-
-def last_trading_day(day: date) -> date:
-    """The day itself where the exchange trades on it, else the last one before."""
-    import pandas
-
-    session: date = _around(day).date_to_session(pandas.Timestamp(day), direction="previous").date()
-    return session

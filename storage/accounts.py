@@ -178,7 +178,7 @@ class Accounts:
 def reasons_now(snapshot: Snapshot, policy: Policy) -> dict[str, Mapping[str, object]]:
     """The reasons that hold by themselves: of the assignment and, where it can be valued, of cash and tolerance."""
     with localcontext(EXACT):
-        own = policy.overridden(snapshot.target.policy if snapshot.target else {}, snapshot.account.policy)
+        own = snapshot.numbers(policy)
         if not price_trouble(snapshot):
             valuation = value(snapshot)
             if valuation.managed_value > 0:

@@ -46,15 +46,3 @@ def test_the_business_day_ends_at_the_exchanges_close(now: str, close: str) -> N
     found = trading_days.next_close(datetime.fromisoformat(now).replace(tzinfo=UTC))
     assert found == datetime.fromisoformat(close).replace(tzinfo=UTC)
     assert found.utcoffset() == timedelta(0)
-
-
-@pytest.mark.parametrize(
-    ("day", "trades"), [("2026-11-20", True), ("2026-11-21", False), ("2026-11-26", False), ("2026-11-27", True)]
-)
-def test_is_trading_day(day: str, trades: bool) -> None:
-    assert trading_days.is_trading_day(date.fromisoformat(day)) is trades
-
-
-def test_last_trading_day() -> None:
-    assert trading_days.last_trading_day(date(2026, 11, 26)) == date(2026, 11, 25)
-    assert trading_days.last_trading_day(date(2026, 11, 25)) == date(2026, 11, 25)
