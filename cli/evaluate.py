@@ -26,8 +26,9 @@ def evaluate(as_of: str | None, form: str) -> int:
         say.as_json(found)
         return 0
     queued = sum(found["queued"].values())
+    noun = "account" if found["evaluated"] == 1 else "accounts"
     say.show(
-        f"Evaluated {found['evaluated']} accounts as of {found['as_of']}: {queued} queued, "
+        f"Evaluated {found['evaluated']} {noun} as of {found['as_of']}: {queued} queued, "
         f"{found['unable_to_check']} unable to check, {found['within']} outside but with nothing to trade."
     )
     if found["queued"]:

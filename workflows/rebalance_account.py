@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -245,9 +246,7 @@ class RebalanceAccount:
             "requested_by": self.request.requested_by if self.request else None,
             "pending": self.proposal is not None,
             "four_eyes": checked.four_eyes if checked else None,
-            "expires_at": (
-                self.proposal.trades.expires_at.isoformat() if self.proposal and self.proposal.trades else None
-            ),
+            "expires_at": (_utc(self.proposal.trades.expires_at) if self.proposal and self.proposal.trades else None),
             "status": self.result.status if self.result else None,
             "issue": self.result.issue if self.result else None,
         }
@@ -298,7 +297,7 @@ class RebalanceAccount:
                 "at its plan again"
             )
         if trades is not None and workflow.now() >= trades.expires_at:
-            raise ValueError(f"{what} refused: it expired at the exchange's close, {trades.expires_at.isoformat()}")
+            raise ValueError(f"{what} refused: it expired at the exchange's close, {_utc(trades.expires_at)}")
         return self.proposal
 
 
@@ -307,15 +306,29 @@ def _start_key() -> str:
     return f"{workflow.info().workflow_id}#{workflow.info().first_execution_run_id}"
 
 
+def _utc(at: datetime) -> str:
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _pending(proposal: Proposal) -> str:
     trades = proposal.trades
     assert trades is not None
-    kind = "liquidation" if proposal.checked.liquidation else "rebalance"
+    checked = proposal.checked
+    kind = "liquidation" if checked.liquidation else "rebalance"
+    told = [
+        f"{_count(trades.sells, 'sell')} for {trades.sold}",
+        f"{_count(trades.buys, 'buy')} for {trades.bought}",
+        _count(trades.transfers, "transfer"),
+        f"{trades.skipped} skipped",
+    ]
     return (
-        f"{kind} {proposal.checked.rebalance_id} of account {proposal.checked.account_id}: {trades.sells} sells for "
-        f"{trades.sold}, {trades.buys} buys for {trades.bought}, {trades.transfers} transfers, {trades.skipped} "
-        f"skipped; expected {trades.expected_status}. Approve before {trades.expires_at.isoformat()}: "
-        f"`rebalancer approve {proposal.checked.rebalance_id} --by WHO`"
+        f"{kind} {checked.rebalance_id} of account {checked.account_id}: {', '.join(told)}; expected "
+        f"{trades.expected_status}. Approve before {_utc(trades.expires_at)}: "
+        f"`rebalancer approve {checked.rebalance_id} --by WHO`"
     )
 
 
