@@ -15,7 +15,7 @@ from domain.outcome import Status
 from domain.policy import Policy
 from domain.queue import QUEUE_5, target_reasons
 from domain.rules import Finding, error
-from domain.snapshot import Account
+from domain.snapshot import Account, Snapshot
 from storage.connection import Transaction
 from storage.snapshots import restored
 from venues.port import UnknownAtCustodian
@@ -69,8 +69,9 @@ def finish_orphan(desk: Desk, books: Transaction, row: Any) -> None:
         gone = "its workflow ended before anything was executed: submit it again"
         _end(desk, books, row, "CANCELED", gone, _findings(row.plan["findings"] if row.plan else []))
         return
-    venue = desk.venues.venue(restored(row.snapshot).account.custodian)
-    sent = {leg.number: leg for leg in _executed(row, {}).legs}
+    snapshot = restored(row.snapshot)
+    venue = desk.venues.venue(snapshot.account.custodian)
+    sent = {leg.number: leg for leg in _executed(row, snapshot, {}).legs}
     for order in books.orders.of(row.id):
         if order.status in {"NEW", "SENT"}:
             leg = sent[order.leg]
@@ -84,7 +85,7 @@ def finish(desk: Desk, books: Transaction, row: Any) -> None:
     numbers = snapshot.numbers(policy)
     orders = books.orders.of(row.id)
     done = fills(orders)
-    plan = _executed(row, done)
+    plan = _executed(row, snapshot, done)
     relief = Relief(snapshot.as_of, method_of(snapshot.account), numbers)
     booked = book(snapshot.account, plan, done, relief)
     books.accounts.store_positions(row.account_id, snapshot.account, booked.account)
@@ -102,11 +103,11 @@ def finish(desk: Desk, books: Transaction, row: Any) -> None:
     _end(desk, books, row, outcome.of_account(findings, executed), None, findings, orders, found)
 
 
-def _executed(row: Any, done: Mapping[int, Fill]) -> ExecutablePlan:
+def _executed(row: Any, snapshot: Snapshot, done: Mapping[int, Fill]) -> ExecutablePlan:
     """What of the plan is executed: as its buys were sized again, or as it was planned where none was sent yet."""
     if row.execution is not None:
         return execution.restored(row.execution)
-    snapshot, plan = restored(row.snapshot), execution.read(row.plan)
+    plan = execution.read(row.plan)
     increments = {symbol: each.quantity_increment for symbol, each in snapshot.securities.items()}
     return resized_buys(snapshot.account, plan, done, increments) if done else plan
 
@@ -176,14 +177,14 @@ def _end(
         ],
     )
     books.rebalances.end(row.id, status, issue, result.model_dump(mode="json"))
-    if status in {"COMPLETE", "COMPLETE_WITH_ERRORS"} and row.snapshot is not None:
+    if status in {"COMPLETE", "COMPLETE_WITH_ERRORS"}:
         snapshot = restored(row.snapshot)
         target = snapshot.target
         books.accounts.mark_rebalanced(
             row.account_id, target.id if target else None, target.version if target else None, snapshot.as_of
         )
     if status == "COMPLETE":
-        _leave_queue(desk, books, row)
+        _leave_queue(desk, books, row, snapshot)
     else:
         books.queue.note_issue(row.account_id, issue)
     books.audit.record(
@@ -195,10 +196,9 @@ def _end(
     )
 
 
-def _leave_queue(desk: Desk, books: Transaction, row: Any) -> None:
+def _leave_queue(desk: Desk, books: Transaction, row: Any, before: Snapshot) -> None:
     """The account leaves the queue, unless its target became another while it was rebalanced (QUEUE-1, QUEUE-5)."""
     now, _ = books.snapshots.take(row.account_id, None, desk.today())
-    before = restored(row.snapshot)
     books.queue.leave(row.account_id, f"{row.id} ended COMPLETE")
     changed = (now.account.target_id, now.targets) != (before.account.target_id, before.targets)
     if changed and now.account.rebalancing:

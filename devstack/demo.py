@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from devstack.connection import PROJECT
-from devstack.demo_page import Page
+from devstack.demo_page import WIDTH, Page
 from devstack.stack import Stack
 
 BOOK = PROJECT / "examples" / "demo.yaml"
@@ -72,13 +72,13 @@ class Operator:
         )
         if done.returncode:
             raise SystemExit(f"demo: rebalancer {' '.join(arguments)} failed: {done.stderr.strip()}")
-        return (done.stdout + done.stderr).strip()
+        return "\n".join(line.rstrip() for line in (done.stdout + done.stderr).strip().splitlines())
 
 
 def _environment(home: Path) -> dict[str, str]:
     """Points at the demo's stack, whatever else the user's shell is set up for."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "REBALANCER_"))}
-    return kept | {"REBALANCER_HOME": str(home)}
+    return kept | {"REBALANCER_HOME": str(home), "COLUMNS": str(WIDTH)}
 
 
 def main() -> int:
@@ -102,8 +102,7 @@ def main() -> int:
             f"rebalancer account rebalancing {SWITCHED_ON} on --by {REQUESTER}",
             operator.say("account", "rebalancing", SWITCHED_ON, "on", "--by", REQUESTER),
         )
-        queue = operator.run("queue")
-        page.queue(queue)
+        page.queue(operator.say("queue"))
         results = _rebalanced(operator, page)
         names = {each["id"]: each["name"] for each in yaml.safe_load(BOOK.read_text(encoding="utf-8"))["accounts"]}
         page.outcomes(results, names, SHOWS)

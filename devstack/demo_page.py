@@ -63,17 +63,11 @@ class Page:
             f"{found['unable_to_check']} unable to check, {found['within']} outside but with nothing to trade",
         )
 
-    def queue(self, entries: Sequence[Json]) -> None:
-        """The queue with reasons and evidence."""
+    def queue(self, listed: str) -> None:
+        """The queue with reasons and evidence, as the command lists it."""
         self._title("The queue")
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in ("account", "primary reason", "also", "evidence"):
-            table.add_column(column, overflow="fold")
-        for entry in entries:
-            also = ", ".join(code for code in entry["reasons"] if code != entry["primary_reason"])
-            table.add_row(entry["account_id"], entry["primary_reason"], also or "–", _evidence(entry))
-        self.console.print(table)
-        self.console.print("Being in the queue trades nothing: trades need a submission and an approval (QUEUE-6).\n")
+        self.console.print(listed, markup=False)
+        self.console.print("\nBeing in the queue trades nothing: trades need a submission and an approval (QUEUE-6).\n")
 
     def outcomes(self, results: Sequence[Json], names: Mapping[str, str], shows: Mapping[str, str]) -> None:
         """A line for each account, then each account on its own."""
@@ -146,33 +140,6 @@ class Page:
         if result["next_action"]:
             self.console.print(Padding(Text.assemble(("next     ", "cyan"), result["next_action"]), (0, 0, 0, 2)))
         self.console.print()
-
-
-def _evidence(entry: Json) -> str:
-    """The evidence of an entry's reasons in words."""
-    told = []
-    for code, evidence in entry["evidence"].items():
-        match code:
-            case "NO_TARGET":
-                told.append(f"holds {', '.join(evidence['symbols'])} without a target")
-            case "FIRST_REBALANCE":
-                told.append(f"never rebalanced to {evidence['target']}")
-            case "LOW_CASH" | "HIGH_CASH":
-                told.append(_against("cash", evidence))
-            case "OUTSIDE_TOLERANCE":
-                told += [_against(component, numbers) for component, numbers in list(evidence.items())[:3]]
-                if len(evidence) > 3:
-                    told.append(f"and {len(evidence) - 3} more components")
-            case "TOGGLED_ON":
-                told.append("rebalancing was switched on")
-            case "TARGET_CHANGED":
-                told.append("its target was removed" if evidence.get("to") is None else "its target was replaced")
-    return "; ".join(told)
-
-
-def _against(component: str, numbers: Json) -> str:
-    bound = numbers["upper"] if numbers["breach"] == "above" else numbers["lower"]
-    return f"{component} {_percent(numbers['weight'])} is {numbers['breach']} {_percent(bound)}"
 
 
 def _percent(weight: str) -> str:
