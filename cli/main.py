@@ -14,6 +14,7 @@ from cli.say import Refused
 COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("cli.plan:plan", "What-if: plans accounts from a book file."),
     "load": ("cli.load:load", "Load a book into the database; all or nothing."),
+    "prices": ("cli.prices:prices", "Load closing prices from a file."),
     "status": ("cli.status:status", "Is the rebalancer working?"),
     "diagnose": ("cli.diagnose:diagnose", "Walk the troubleshooting tree for one account."),
     "account": ("cli.account:account", "Show an account; switch its rebalancing on or off."),

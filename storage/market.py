@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.book import Market, Problem
@@ -112,6 +112,24 @@ class MarketRecords:
             after=values,
         )
         return True
+
+    def move_book_day(self, as_of: date, today: date) -> None:
+        """Makes a later day the business day, as newer prices do.
+
+        A historical book stays pinned only while the new day is historical too; a book that was not is never pinned
+        so: that would let its prices grow old unseen.
+        """
+        before = self.book_day()
+        if before is None:
+            raise LookupError("no book was ever loaded: there is no business day to move")
+        max_age = before.numbers(as_of).price_max_age_days
+        pinned = before.pinned and as_of < trading_days.oldest_allowed(today, max_age, as_of)
+        self.connection.execute(update(book_days).values(as_of=as_of, pinned=pinned))
+        self.audit.record(
+            "business day moved",
+            before={"as_of": before.as_of, "pinned": before.pinned},
+            after={"as_of": as_of, "pinned": pinned},
+        )
 
     def refusals(self, market: Market, paths: Mapping[tuple[str, str], str]) -> Iterator[Problem]:
         """What the database does not take of a market: models that fall back, targets that others can't contain.

@@ -1,0 +1,76 @@
+"""`rebalancer prices`: closing prices from a file into the database, all of it or nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli import say
+
+if TYPE_CHECKING:
+    from storage.prices import PriceReport
+
+NAMED = 10  # of what was not understood; the JSON has all
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@say.by_option
+@say.format_option
+def prices(file: Path, by: str | None, form: str) -> int:
+    """Load closing prices from FILE, CSV or Parquet with the columns symbol, date and close; all or nothing.
+
+    Symbols that no security has are left out and named. A newer date becomes the business day, which the next
+    evaluation uses. Loading the same file again changes nothing.
+    """
+    from cli import connections, delivery_file
+    from domain.deliveries import PRICE_COLUMNS, Problems, read_price
+    from storage.connection import Actor
+    from storage.prices import latest_day, load_prices
+
+    books, today, problems = connections.books(), connections.today(), Problems()
+    latest = latest_day(books, today)
+    with delivery_file.opened(file, PRICE_COLUMNS, (), problems) as delivered:
+        read = (read_price(line, texts, latest, problems) for line, texts in delivered.lines)
+        lines = (each for each in read if each is not None)
+        report = load_prices(books, lines, problems, file.name, today, Actor(say.who(by)))
+    if form == "json":
+        say.as_json(_as_json(report, delivered.ignored))
+        return 0
+    for told in _told(file, report, delivered.ignored):
+        click.echo(told)
+    return 0
+
+
+def _as_json(report: "PriceReport", ignored: tuple[str, ...]) -> dict[str, object]:
+    return {
+        "lines": report.lines,
+        "new": report.new,
+        "corrected": report.corrected,
+        "unchanged": report.unchanged,
+        "unknown_symbols": report.unknown,
+        "ignored_columns": list(ignored),
+        "business_day": None if report.day_now is None else str(report.day_now),
+        "business_day_before": None if report.day_before is None else str(report.day_before),
+    }
+
+
+def _told(file: Path, report: "PriceReport", ignored: tuple[str, ...]) -> Iterator[str]:
+    known = report.new + report.corrected + report.unchanged
+    if report.changed_anything:
+        yield f"{file} loaded, business day {report.day_now}" + (
+            f" (was {report.day_before})" if report.day_now != report.day_before else ""
+        )
+        yield f"  prices          {report.new:,} new, {report.corrected:,} corrected, {report.unchanged:,} unchanged"
+    else:
+        yield f"{file} was loaded already: nothing changes ({known:,} prices as in the file)"
+    if report.unknown:
+        named = ", ".join(list(report.unknown)[:NAMED])
+        more = f" and {len(report.unknown) - NAMED:,} more" if len(report.unknown) > NAMED else ""
+        lines = sum(report.unknown.values())
+        yield f"  not understood  {lines:,} of {report.lines:,} lines, no security has their symbol: {named}{more}"
+    if ignored:
+        yield f"  left out        columns {', '.join(ignored)}"
+    if report.changed_anything:
+        yield "Next: rebalancer evaluate"

@@ -1,0 +1,215 @@
+"""`rebalancer prices`: exact, whole or not at all, and the business day that the next evaluation uses."""
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from storage.connection import Books
+from tests.cli.conftest import Command, Said
+from tests.storage.small_book import TODAY, contents, loaded, rows
+
+Prices = Callable[..., Said]
+
+
+@pytest.fixture
+def prices(inside: Command, books: Books, database_url: str, tmp_path: Path) -> Prices:
+    """`prices("symbol,date,close\\n…", "--format", "json")` on the small book."""
+    loaded(books)
+
+    def run(given: str | bytes, *words: str) -> Said:
+        path = tmp_path / "prices.csv"
+        path.write_bytes(given if isinstance(given, bytes) else given.encode())
+        return inside("prices", str(path), *words, REBALANCER_DATABASE_URL=database_url)
+
+    return run
+
+
+def price(books: Books, symbol: str, day: str) -> Any:
+    found = rows(
+        books, "SELECT price FROM prices WHERE symbol = :s AND as_of = :d", s=symbol, d=date.fromisoformat(day)
+    )
+    return found[0][0] if found else None
+
+
+def test_new_corrected_unchanged_and_not_understood_are_counted(prices: Prices, books: Books) -> None:
+    told = prices(
+        "date,symbol,close,volume\n2026-11-23,X,101.25,9\n2026-11-23,Y,50.123456789012,9\n2026-11-20,X,100.50,9\n"
+        "2026-11-19,Z,20.00,9\n2026-11-23,NOBODY,1,9\n",
+        "--format",
+        "json",
+    )
+    assert (told.code, told.err) == (0, "")
+    assert told.json == {
+        "lines": 5,
+        "new": 2,
+        "corrected": 1,
+        "unchanged": 1,
+        "unknown_symbols": {"NOBODY": 1},
+        "ignored_columns": ["volume"],
+        "business_day": "2026-11-23",
+        "business_day_before": "2026-11-20",
+    }
+    assert price(books, "Y", "2026-11-23") == Decimal("50.123456789012")
+    assert price(books, "X", "2026-11-20") == Decimal("100.50")
+    corrected = rows(
+        books, "SELECT before, after->>'X 2026-11-20' FROM audit_records WHERE action = 'prices corrected'"
+    )
+    assert corrected == [({"X 2026-11-20": "100"}, "100.5")]
+
+
+def test_a_newer_day_becomes_the_business_day_and_snapshots_see_its_prices(prices: Prices, books: Books) -> None:
+    prices("symbol,date,close\nX,2026-11-23,250\n")
+    with books.transaction() as transaction:
+        snapshot, _ = transaction.snapshots.take("A-1", None, date(2026, 11, 23))
+    assert snapshot.as_of == date(2026, 11, 23)
+    assert snapshot.price("X") == 250
+    assert snapshot.price("Z") == 20  # the latest there is, with its own day
+    assert snapshot.securities["Z"].price_as_of == date(2026, 11, 19)
+
+
+def test_an_older_day_corrects_and_moves_nothing(prices: Prices, books: Books) -> None:
+    prices("symbol,date,close\nX,2026-11-18,98\n")
+    assert price(books, "X", "2026-11-18") == 98
+    assert rows(books, "SELECT as_of FROM book_days") == [(TODAY,)]
+
+
+def test_the_same_file_again_changes_nothing(prices: Prices, books: Books) -> None:
+    file = "symbol,date,close\nX,2026-11-23,101\nQ,2026-11-23,101\n"
+    first = prices(file).out
+    assert "1 new, 0 corrected, 0 unchanged" in first
+    assert "not understood  1 of 2 lines, no security has their symbol: Q" in first
+    before = contents(books)
+    again = prices(file)
+    assert (again.code, "was loaded already: nothing changes" in again.out) == (0, True)
+    assert contents(books) == before
+
+
+BAD = """symbol,date,close
+X,2026-11-23,101
+X,2026-11-23,102
+,2026-11-23,1
+X,20261123,1
+X,2026-02-30,1
+X,2062-11-23,1
+X,2026-11-22,0
+X,2026-11-22,-3
+X,2026-11-22,1e3
+X,2026-11-22,"1,000.00"
+X,2026-11-22,NaN
+X,2026-11-22,1.1234567890123
+X,2026-11-22
+"""
+
+
+def test_every_problem_is_told_with_its_line_and_nothing_changes(prices: Prices, books: Books) -> None:
+    before = contents(books)
+    told = prices(BAD)
+    assert (told.code, told.out) == (1, "")
+    first, *listed = told.err.splitlines()
+    assert "prices.csv refused, 12 problems; nothing was changed" in first
+    lines = sorted(int(each.split()[1].rstrip(":")) for each in listed)
+    assert lines == list(range(3, 15))
+    assert "  line 3: X of 2026-11-23 is on line 2 already" in listed
+    assert contents(books) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("", "the column symbol is missing: the header is nothing"),
+        ("symbol;date;close\nX;2026-11-23;1\n", "the column symbol is missing: the header is symbol;date;close"),
+        ("symbol,date,close\n", "there is no price in it"),
+        ("symbol,date,close,close\n", "the column close is there twice"),
+        ("symbol,date,close\nNO,2026-11-23,1\n", "no symbol is known (NO): load a book first"),
+        ('symbol,date,close\nX,2026-11-23,"1', "line 2: is not CSV"),
+        (b"symbol,date,close\nX\xff,2026-11-23,1\n", "is not UTF-8 text"),
+        (b"symbol,date,close\nX\x00,2026-11-23,1\n", "is no id"),
+        (b"PAR1 but no more", "is not a Parquet file"),
+    ],
+)
+def test_what_is_no_price_file(prices: Prices, books: Books, given: str | bytes, told: str) -> None:
+    before = contents(books)
+    said = prices(given)
+    assert (said.code, said.out) == (1, "")
+    assert told in said.err
+    assert "Traceback" not in said.err
+    assert contents(books) == before
+
+
+def test_many_problems_are_counted_and_the_first_shown(prices: Prices) -> None:
+    said = prices("symbol,date,close\n" + "X,never,1\n" * 1000)
+    assert "refused, 1,000 problems" in said.err
+    assert said.err.splitlines()[-1] == "  … and 800 more"
+
+
+def test_a_file_that_is_not_there(command: Command, database_url: str) -> None:
+    said = command("prices", "nowhere.csv", REBALANCER_DATABASE_URL=database_url)
+    assert (said.code, said.err) == (1, "rebalancer: nowhere.csv can't be opened: No such file or directory\n")
+
+
+def written(folder: Path, **columns: Any) -> str:
+    path = folder / "prices.parquet"
+    parquet.write_table(pyarrow.table(columns), path)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("day", "close"),
+    [
+        (pyarrow.array([date(2026, 11, 23)] * 2), pyarrow.array([Decimal("0.100000000001"), Decimal("7")])),
+        (pyarrow.array(["2026-11-23"] * 2), pyarrow.array(["0.100000000001", "7"])),
+        (
+            pyarrow.array([date(2026, 11, 23)] * 2).cast(pyarrow.timestamp("ms")),
+            pyarrow.array(["0.100000000001", "7"]).dictionary_encode(),
+        ),
+    ],
+    ids=["decimals", "texts", "timestamps"],
+)
+def test_parquet_is_exact(
+    command: Command, books: Books, database_url: str, tmp_path: Path, day: Any, close: Any
+) -> None:
+    loaded(books)
+    path = written(tmp_path, symbol=pyarrow.array(["X", "Y"]), date=day, close=close)
+    said = command("prices", path, REBALANCER_DATABASE_URL=database_url)
+    assert (said.code, said.err) == (0, "")
+    assert price(books, "X", "2026-11-23") == Decimal("0.100000000001")
+    assert price(books, "Y", "2026-11-23") == 7
+
+
+def test_parquet_floats_are_refused(command: Command, books: Books, database_url: str, tmp_path: Path) -> None:
+    loaded(books)
+    path = written(tmp_path, symbol=["X"], date=["2026-11-23"], close=[0.1])
+    said = command("prices", path, REBALANCER_DATABASE_URL=database_url)
+    assert said.code == 1
+    assert "the column close is of double, which is not exact: write it as decimal128 or as text" in said.err
+
+
+@pytest.mark.parametrize(
+    ("book_was", "day", "pinned"),
+    [
+        ("2026-11-20", date(2026, 11, 23), False),  # a book that was not historical is never pinned by old prices
+        ("2022-12-20", date(2022, 12, 28), True),  # a historical book stays so
+        ("2022-12-20", date(2026, 11, 20), False),  # until today's prices come
+    ],
+)
+def test_whether_prices_are_judged_from_their_own_day(books: Books, book_was: str, day: date, pinned: bool) -> None:
+    """Decision 13: only a book that was historical from the start is judged from its own day."""
+    from storage.connection import Actor
+    from tests.storage.small_book import book
+
+    raw = book(as_of=book_was)
+    for each in raw["securities"]:
+        each.pop("price_as_of", None)
+    loaded(books, raw)
+    late = date(2027, 2, 1) if not pinned and book_was == "2026-11-20" else TODAY
+    with books.transaction(Actor("ann")) as transaction:
+        transaction.market.move_book_day(day, late)
+        known = transaction.market.book_day()
+    assert known is not None
+    assert (known.as_of, known.pinned) == (day, pinned)
