@@ -68,11 +68,11 @@ def _columns(
     shown = ", ".join(there)[:200] or "nothing"
     for name in needed:
         if name not in there:
-            problems.add("", f"the column {name} is missing: the header is {shown}")
+            problems.add(0, f"the column {name} is missing: the header is {shown}")
     wanted = (*needed, *(name for name in optional if name in there))
     for name in wanted:
         if there.count(name) > 1:
-            problems.add("", f"the column {name} is there twice")
+            problems.add(0, f"the column {name} is there twice")
     problems.refuse()
     return wanted, tuple(name for name in there if name not in wanted)
 
@@ -82,7 +82,7 @@ def _csv(text: TextIO, needed: Sequence[str], optional: Sequence[str], problems:
     try:
         header = [name.strip().lower() for name in next(reader, [])]
     except csv.Error as flaw:
-        problems.add("line 1", f"is not CSV: {flaw}")
+        problems.add(1, f"is not CSV: {flaw}")
         header = []
     wanted, ignored = _columns(header, needed, optional, problems)
     places = [header.index(name) for name in wanted]
@@ -92,14 +92,14 @@ def _csv(text: TextIO, needed: Sequence[str], optional: Sequence[str], problems:
             try:
                 fields = next(reader, None)
             except csv.Error as flaw:
-                problems.add(f"line {reader.line_num}", f"is not CSV: {flaw}")
+                problems.add(reader.line_num, f"is not CSV: {flaw}")
                 return
             if fields is None:
                 return
             if len(fields) == len(header):
                 yield reader.line_num, tuple(fields[place].strip() for place in places)
             elif fields:  # an empty line says nothing
-                problems.add(f"line {reader.line_num}", f"{len(header)} fields are needed, not {len(fields)}")
+                problems.add(reader.line_num, f"{len(header)} fields are needed, not {len(fields)}")
 
     return DeliveredFile(wanted, ignored, lines())
 
@@ -111,7 +111,7 @@ def _parquet(path: Path, needed: Sequence[str], optional: Sequence[str], problem
     try:
         source = parquet.ParquetFile(path)
     except (pyarrow.ArrowException, ValueError) as flaw:
-        problems.add("", f"is not a Parquet file: {str(flaw).splitlines()[0]}")
+        problems.add(0, f"is not a Parquet file: {str(flaw).splitlines()[0]}")
         problems.refuse()
         raise AssertionError from flaw
     schema = source.schema_arrow
@@ -119,7 +119,7 @@ def _parquet(path: Path, needed: Sequence[str], optional: Sequence[str], problem
     for name in wanted:
         if pyarrow.types.is_floating(schema.field(name).type):
             problems.add(
-                "",
+                0,
                 f"the column {name} is of {schema.field(name).type}, which is not exact: write it as decimal128 or as "
                 "text",
             )
@@ -134,7 +134,7 @@ def _parquet(path: Path, needed: Sequence[str], optional: Sequence[str], problem
                     number += 1
                     yield number, line
         except pyarrow.ArrowException as flaw:
-            problems.add(f"line {number + 1}", f"can't be read: {str(flaw).splitlines()[0]}")
+            problems.add(number + 1, f"can't be read: {str(flaw).splitlines()[0]}")
 
     return DeliveredFile(wanted, ignored, lines())
 

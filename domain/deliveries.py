@@ -38,16 +38,21 @@ class DeliveryRefused(ValueError):
 
 @dataclass(slots=True)
 class Problems:
-    """What is wrong with a file. All are counted, the first MAX_PROBLEMS kept."""
+    """What is wrong with a file. All are counted, the first MAX_PROBLEMS found are kept."""
 
-    shown: list[Problem] = field(default_factory=list)
+    found: list[tuple[int, str]] = field(default_factory=list)
     count: int = 0
 
-    def add(self, where: str, message: str) -> None:
-        """Notes a problem and where it is: `line 7`, or nothing where it is the whole file's."""
+    def add(self, line: int, message: str) -> None:
+        """Notes a problem and its line; 0 is the whole file."""
         self.count += 1
-        if len(self.shown) < MAX_PROBLEMS:
-            self.shown.append(Problem(where, message))
+        if len(self.found) < MAX_PROBLEMS:
+            self.found.append((line, message))
+
+    @property
+    def shown(self) -> list[Problem]:
+        """The problems in the file's order, each with its line."""
+        return [Problem(f"line {line}" if line else "", message) for line, message in sorted(self.found)]
 
     def refuse(self) -> None:
         """Raises DeliveryRefused where there is any problem."""
@@ -84,9 +89,9 @@ def read_price(line: int, texts: Sequence[str], latest: date, problems: Problems
     day = _dated(line, "date", day_text, problems)
     close = _number(line, "close", close_text, problems)
     if day is not None and day > latest:
-        problems.add(f"line {line}", f"date: {day} is in the future")
+        problems.add(line, f"date: {day} is in the future")
     if close is not None and close <= 0:
-        problems.add(f"line {line}", f"close: a price is above 0, not {close_text}")
+        problems.add(line, f"close: a price is above 0, not {close_text}")
     if problems.count > before or day is None or close is None:
         return None
     return PriceLine(line, symbol, day, close)
@@ -104,12 +109,12 @@ def read_position(
         _named(line, "symbol", symbol, problems)
     quantity = _number(line, "quantity", quantity_text, problems)
     if quantity is not None and is_cash and not _CENTS.fullmatch(quantity_text):
-        problems.add(f"line {line}", f"quantity: cash is in whole cents, not {quantity_text}")
+        problems.add(line, f"quantity: cash is in whole cents, not {quantity_text}")
     if quantity is not None and not is_cash and quantity < 0:
-        problems.add(f"line {line}", f"quantity: {quantity_text} is below 0; short positions are not kept")
+        problems.add(line, f"quantity: {quantity_text} is below 0; short positions are not kept")
     as_of = _dated(line, STATEMENT_DAY, dated[0], problems) if dated else None
     if as_of is not None and as_of > latest:
-        problems.add(f"line {line}", f"{STATEMENT_DAY}: {as_of} is in the future")
+        problems.add(line, f"{STATEMENT_DAY}: {as_of} is in the future")
     if problems.count > before or quantity is None:
         return None
     return PositionLine(line, account_id, None if is_cash else symbol, quantity, as_of)
@@ -118,7 +123,7 @@ def read_position(
 def _named(line: int, column: str, given: str, problems: Problems) -> None:
     if not _NAME.fullmatch(given):
         said = "is empty" if not given else f"{given[:60]!a} is no id: at most 100 characters, no slash, no blank first"
-        problems.add(f"line {line}", f"{column}: {said}")
+        problems.add(line, f"{column}: {said}")
 
 
 @lru_cache(maxsize=4096)
@@ -132,7 +137,7 @@ def _day(text: str) -> date | None:
 def _dated(line: int, column: str, given: str, problems: Problems) -> date | None:
     day = _day(given)
     if day is None:
-        problems.add(f"line {line}", f"{column}: a date like 2026-11-20 is needed, not {given[:60]!a}")
+        problems.add(line, f"{column}: a date like 2026-11-20 is needed, not {given[:60]!a}")
     return day
 
 
@@ -140,7 +145,7 @@ def _number(line: int, column: str, given: str, problems: Problems) -> Decimal |
     if _NUMBER.fullmatch(given):
         return Decimal(given)
     problems.add(
-        f"line {line}",
+        line,
         f"{column}: a plain decimal number is needed, at most 16 digits before the point and 12 behind it, not "
         f"{given[:60]!a}",
     )

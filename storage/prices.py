@@ -79,7 +79,7 @@ def load_prices(
         report.lines = connection.scalar(select(func.count()).select_from(DELIVERED)) or 0
         if not problems.count and report.lines == sum(report.unknown.values()):
             shown = ", ".join(list(report.unknown)[:10])
-            problems.add("", f"no symbol is known ({shown}): load a book first" if shown else "there is no price in it")
+            problems.add(0, f"no symbol is known ({shown}): load a book first" if shown else "there is no price in it")
         problems.refuse()
         _store(transaction, report, source)
         _move_day(transaction, report, today)
@@ -93,7 +93,7 @@ def _refuse_repeated(connection: Connection, problems: Problems) -> None:
     numbered = select(DELIVERED, first.label("first")).subquery()
     repeated = select(numbered).where(numbered.c.line > numbered.c.first).order_by(numbered.c.line)
     for row in connection.execute(repeated.limit(MAX_PROBLEMS + 1)):
-        problems.add(f"line {row.line}", f"{row.symbol} of {row.as_of} is on line {row.first} already")
+        problems.add(row.line, f"{row.symbol} of {row.as_of} is on line {row.first} already")
 
 
 def _unknown(connection: Connection) -> dict[str, int]:

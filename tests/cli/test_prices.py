@@ -113,8 +113,7 @@ def test_every_problem_is_told_with_its_line_and_nothing_changes(prices: Prices,
     assert (told.code, told.out) == (1, "")
     first, *listed = told.err.splitlines()
     assert "prices.csv refused, 12 problems; nothing was changed" in first
-    lines = sorted(int(each.split()[1].rstrip(":")) for each in listed)
-    assert lines == list(range(3, 15))
+    assert [int(each.split()[1].rstrip(":")) for each in listed] == list(range(3, 15))
     assert "  line 3: X of 2026-11-23 is on line 2 already" in listed
     assert contents(books) == before
 
