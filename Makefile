@@ -11,6 +11,7 @@ ARGS ?=
 
 # The stamp holds the folder it was made for: a clone that was moved, or whose Python went away, is set up again.
 STAMP := .venv/set-up-for
+BENCH_STAMP := .venv/set-up-for-bench
 ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && cat $(STAMP) 2>/dev/null),$(CURDIR))
 $(STAMP): again
 endif
@@ -23,7 +24,7 @@ help:
 	@echo 'make up      the stack, until Ctrl-C: Temporal on 7233, its UI on 8233, PostgreSQL, workers (WORKERS=1)'
 	@echo 'make test    the tests (ARGS="-k minimums" for some)'
 	@echo 'make lint    ruff, mypy, import-linter'
-	@echo 'make bench   how fast it is'
+	@echo 'make bench   how fast it is, beside others (ARGS="plan --accounts 50" for one)'
 	@echo 'make clean   remove what was built; the data in .rebalancer stays'
 
 setup: $(STAMP)
@@ -54,11 +55,16 @@ test: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(CODE)
+	$(BIN)/mypy $(CODE) benchmarks
 	$(BIN)/lint-imports
 
-bench: setup
+bench: $(BENCH_STAMP)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+$(BENCH_STAMP): $(STAMP) benchmarks/requirements.lock
+	@echo 'adding what the benchmarks compare with to .venv' >&2
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r benchmarks/requirements.lock
+	@echo '$(CURDIR)' > $@
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,5 +1,26 @@
-"""`make bench`: how fast it is."""
+"""`make bench`: how fast it is. `python -m benchmarks [NAME [OPTIONS]]`; without a name, every one of them."""
+
+import sys
+from collections.abc import Callable, Sequence
 
 from benchmarks import plan
 
-plan.main()
+BENCHMARKS: dict[str, Callable[[Sequence[str]], None]] = {
+    "plan": plan.main,
+}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Runs the one that is named, with its options, or all."""
+    if not arguments:
+        for name, run in BENCHMARKS.items():
+            print(f"\n## {name}\n")
+            run(())
+    elif arguments[0] in BENCHMARKS:
+        BENCHMARKS[arguments[0]](arguments[1:])
+    else:
+        sys.exit(f"no benchmark is called {arguments[0]}: there are {', '.join(BENCHMARKS)}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

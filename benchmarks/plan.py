@@ -1,8 +1,11 @@
-"""Milliseconds a plan: accounts of 60 positions in 5 sleeves, about 180 lots, off their targets.
+"""How long one account's plan takes and how well it rounds, beside those who only round.
 
-    python -m benchmarks.plan [--accounts 200] [--repeat 5] [--profile]
+    python -m benchmarks plan [--accounts 200] [--many 1000] [--repeat 5] [--slow 10] [--profile]
 
-Times `plan(snapshot, policy)` alone, snapshots being ready. The accounts are generated from a fixed seed.
+On the same generated accounts, in one process, account by account in turn: this planner with everything on
+(restrictions to look at, lots, household sales, findings), PyPortfolioOpt's greedy, the `rebalance` package's integer
+program and the exact integer program. The others get the planner's own desired values, prepared outside the clock;
+residual, turnover and tax are measured against the same ones. An account's fastest time of `--repeat` counts.
 """
 
 import argparse
@@ -10,123 +13,192 @@ import cProfile
 import pstats
 import statistics
 import time
-from datetime import date
-from decimal import Decimal
-from random import Random
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import TypeVar
 
-from domain.book import read_account, read_market
+from benchmarks import rounding
+from benchmarks.accounts import Shape, snapshots
+from benchmarks.table import percentile, table
+from benchmarks.wanted import Wanted, by_target, fifo_tax, planned_quantities, tax, wanted
+from domain import plan_json
 from domain.plan import plan
-from domain.policy import MODES, Policy
+from domain.policy import MODES, Mode, Policy
 from domain.snapshot import Snapshot
-from policy import in_force
 
-AS_OF = date(2026, 11, 20)
-SLEEVES, POSITIONS, LOTS = 5, 12, 3
-LOT_DAYS = ("2021-03-04", "2024-07-15", "2026-02-02")
-Json = dict[str, Any]
-
-
-def market(random: Random) -> Json:
-    """80 securities, 5 models of 12 of them, and a target that holds each model at 19 %."""
-    symbols = [f"S{at:02}" for at in range(80)]
-    weights = ["0.10"] * 8 + ["0.05"] * 4
-    models = [
-        {
-            "id": f"M{at}",
-            "investment_minimum": "10000",
-            "holdings": [
-                {"symbol": symbol, "weight": weight}
-                for symbol, weight in zip(random.sample(symbols, POSITIONS), weights, strict=True)
-            ],
-        }
-        for at in range(SLEEVES)
-    ]
-    return {
-        "as_of": str(AS_OF),
-        "securities": [{"symbol": symbol, "price": f"{random.uniform(8, 420):.2f}"} for symbol in symbols],
-        "models": models,
-        "targets": [{"id": "T", "components": [{"model": model["id"], "weight": "0.19"} for model in models]}],
-    }
+Result = TypeVar("Result")
+HEADER = ("", "accounts", "ms median", "ms 95 %", "× greedy", "residual bp", "above exact bp", "turnover %", "tax")
+NOTES = """\
+Residual: the sum of |value − desired value| over the positions, in basis points of managed value. Residual, turnover
+and tax are of the first {slow} accounts, which every contender had: medians, and for the tax the mean. The planner
+relieves lots by `min_tax`, the others know none and get `fifo`; rates are the policy's, a loss counts below zero."""
 
 
-def account(at: int, book: Json, random: Random) -> Json:
-    """About 500,000.00, each sleeve between 0.6 and 1.5 times its weight, each holding off its own."""
-    prices = {security["symbol"]: float(security["price"]) for security in book["securities"]}
-    sleeves = []
-    for model in book["models"]:
-        value = 95_000 * random.uniform(0.6, 1.5)
-        holdings = []
-        for line in model["holdings"]:
-            price = prices[line["symbol"]]
-            shares = max(LOTS, int(value * float(line["weight"]) * random.uniform(0.7, 1.3) / price))
-            parts = [shares // LOTS] * (LOTS - 1)
-            lots = [
-                {
-                    "quantity": str(part),
-                    "cost_per_share": f"{price * random.uniform(0.5, 1.2):.2f}",
-                    "acquired": day,
-                }
-                for part, day in zip([*parts, shares - sum(parts)], LOT_DAYS, strict=True)
-            ]
-            holdings.append({"symbol": line["symbol"], "lots": lots})
-        sleeves.append({"model": model["id"], "cash": f"{random.uniform(0, 300):.2f}", "holdings": holdings})
-    cash = f"{random.uniform(5_000, 60_000):.2f}"
-    return {"id": f"A-{at}", "target": "T", "first_rebalanced": "2025-01-02", "cash": cash, "sleeves": sleeves}
+@dataclass
+class Figures:
+    """What one contender did, a figure an account; `note` instead where it did nothing."""
+
+    name: str
+    milliseconds: list[float] = field(default_factory=list)
+    residuals: list[float] = field(default_factory=list)
+    turnovers: list[float] = field(default_factory=list)
+    taxes: list[float] = field(default_factory=list)
+    note: str = ""
 
 
-def snapshots(count: int) -> tuple[list[Snapshot], Policy]:
-    """So many accounts, and the policy."""
-    random, numbers = Random(20261120), in_force(AS_OF)
-    book = market(random)
-    read = read_market(book, numbers)
-    found = [
-        Snapshot(
-            as_of=AS_OF,
-            account=read_account(account(at, book, random), at, read),
-            targets=read.targets,
-            models=read.models,
-            securities=read.securities,
-            fresh_from=AS_OF,
+def timed(run: Callable[[], Result], repeat: int) -> tuple[float, Result]:
+    """The fastest of so many runs in milliseconds, and what the last one gave."""
+    fastest = float("inf")
+    for _ in range(repeat):
+        start = time.perf_counter_ns()
+        result = run()
+        fastest = min(fastest, (time.perf_counter_ns() - start) / 1e6)
+    return fastest, result
+
+
+class Contest:
+    """All contenders over the accounts of one shape."""
+
+    def __init__(self, repeat: int, slow: int) -> None:
+        self.repeat, self.slow = repeat, slow
+        greedy = f"PyPortfolioOpt {_version('pyportfolioopt')}, greedy"
+        self.plan = Figures("this planner: the whole plan")
+        self.text = Figures("this planner: the plan and its JSON")
+        self.greedy = Figures(greedy)
+        self.package = Figures(f"rebalance {_version('rebalance')}, integer program")
+        self.exact = Figures(f"HiGHS {_version('highspy')}, exact, each sleeve's cash ≥ 0")
+        self.to_target = Figures(f"{greedy}, to the target's weights")
+
+    @property
+    def figures(self) -> tuple[Figures, ...]:
+        """In the order of the table."""
+        return self.plan, self.text, self.greedy, self.package, self.exact, self.to_target
+
+    def account(self, at: int, snapshot: Snapshot, policy: Policy) -> None:
+        """One account, each contender in turn; the slow ones for the first accounts only."""
+        taken, made = timed(lambda: plan(snapshot, policy), self.repeat)
+        if not made.can_be_planned:
+            raise SystemExit(f"{snapshot.account.id} can't be planned: {made.findings[0].message}")
+        goal = wanted(snapshot, made, policy)
+        quantities = planned_quantities(snapshot, made)
+        self.plan.milliseconds.append(taken)
+        self.plan.residuals.append(goal.residual(quantities))
+        self.plan.turnovers.append(goal.turnover(quantities))
+        self.plan.taxes.append(float(tax(made.gain, policy)))
+        self.text.milliseconds.append(timed(lambda: plan_json.dumps(plan(snapshot, policy)), self.repeat)[0])
+        self._others(self.greedy, rounding.greedy, goal, snapshot, policy, self.repeat)
+        if at < self.slow:
+            self._others(self.package, rounding.rebalance_package, goal, snapshot, policy, 1)
+            self._others(self.exact, rounding.exact, goal, snapshot, policy, 1)
+        self._others(self.to_target, rounding.greedy, by_target(snapshot, goal), snapshot, policy, self.repeat)
+        self.to_target.residuals.clear()  # it was given other desired values
+
+    def _others(
+        self,
+        figures: Figures,
+        prepare: Callable[[Wanted], rounding.Rounding],
+        goal: Wanted,
+        snapshot: Snapshot,
+        policy: Policy,
+        repeat: int,
+    ) -> None:
+        if figures.note:
+            return
+        try:
+            taken, quantities = timed(prepare(goal), repeat)
+        except ImportError as missing:
+            figures.note = f"not installed ({missing.name}): `make bench` installs it"
+            return
+        except RuntimeError as late:
+            figures.note = str(late)
+            return
+        figures.milliseconds.append(taken)
+        figures.residuals.append(goal.residual(quantities))
+        figures.turnovers.append(goal.turnover(quantities))
+        figures.taxes.append(fifo_tax(snapshot, goal, quantities, policy))
+
+    def table(self) -> str:
+        """A row a contender."""
+        return table(HEADER, [self._row(each) for each in self.figures])
+
+    def _row(self, each: Figures) -> tuple[str, ...]:
+        if not each.milliseconds:
+            return (f"{each.name}: {each.note}", *[""] * (len(HEADER) - 1))
+        median = statistics.median(each.milliseconds)
+        base, first = self.greedy.milliseconds, slice(self.slow)
+        above = [mine - best for mine, best in zip(each.residuals, self.exact.residuals, strict=False)]
+        return (
+            each.name,
+            str(len(each.milliseconds)),
+            f"{median:.2f}",
+            f"{percentile(each.milliseconds, 0.95):.2f}",
+            f"{median / statistics.median(base):.2f}" if base else "",
+            f"{statistics.median(each.residuals[first]):.2f}" if each.residuals else "",
+            f"{statistics.median(above):+.2f}" if above else "",
+            f"{statistics.median(each.turnovers[first]) * 100:.2f}" if each.turnovers else "",
+            f"{statistics.fmean(each.taxes[first]):,.2f}" if each.taxes else "",
         )
-        for at in range(count)
-    ]
-    return found, numbers
 
 
-def main() -> None:
-    """Prints what each mode takes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--accounts", type=int, default=200)
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "—"
+
+
+def compare(title: str, shape: Shape, count: int, repeat: int, slow: int) -> None:
+    """Prints the table of one shape, and what the other modes take."""
+    ready, policy = snapshots(shape, count)
+    contest = Contest(repeat, slow)
+    for at, snapshot in enumerate(ready):
+        contest.account(at, snapshot, policy)
+    print(f"\n{title}: {shape.title}; {count} accounts, best of {repeat}\n\n{contest.table()}\n")
+    modes = [_mode(mode, ready, policy, repeat) for mode in MODES]
+    print(table(("this planner's modes", "ms median", "ms 95 %", "orders"), modes))
+
+
+def _mode(mode: Mode, ready: Sequence[Snapshot], policy: Policy, repeat: int) -> tuple[str, ...]:
+    found = [timed(lambda each=each: plan(each, policy, mode), repeat) for each in ready]  # type: ignore[misc]
+    taken = [milliseconds for milliseconds, _ in found]
+    orders = statistics.median(len(made.orders) for _, made in found)
+    return mode, f"{statistics.median(taken):.2f}", f"{percentile(taken, 0.95):.2f}", f"{orders:.0f}"
+
+
+def profile(count: int) -> None:
+    """Prints where the time of a plan goes."""
+    ready, policy = snapshots(Shape(), count)
+    profiler = cProfile.Profile()
+    profiler.enable()
+    for snapshot in ready:
+        plan(snapshot, policy)
+    profiler.disable()
+    pstats.Stats(profiler).sort_stats("tottime").print_stats(25)
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    """Prints a table a shape."""
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks plan", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--accounts", type=int, default=100, help="of the two shapes of single accounts")
+    parser.add_argument("--many", type=int, default=1000, help="of the last shape, each planned once; 0: leave it out")
     parser.add_argument("--repeat", type=int, default=5, help="times each account is planned; its fastest counts")
-    parser.add_argument("--profile", action="store_true", help="print where the time goes")
-    asked = parser.parse_args()
-    ready, numbers = snapshots(asked.accounts)
-    lots = sum(len(held.lots) for sleeve in ready[0].account.sleeves for held in sleeve.holdings)
-    print(f"{asked.accounts} accounts of {SLEEVES * POSITIONS} positions in {SLEEVES} sleeves, {lots} lots each")
-    for mode in MODES:
-        taken, orders = [], []
-        for snapshot in ready:
-            fastest = Decimal("Infinity")
-            for _ in range(asked.repeat):
-                start = time.perf_counter_ns()
-                made = plan(snapshot, numbers, mode)
-                fastest = min(fastest, Decimal(time.perf_counter_ns() - start))
-            taken.append(float(fastest) / 1e6)
-            orders.append(len(made.orders))
-        taken.sort()
-        print(
-            f"{mode:16} min {taken[0]:.2f} ms   median {statistics.median(taken):.2f} ms   "
-            f"95 % {taken[int(len(taken) * 0.95)]:.2f} ms   orders {statistics.median(orders):.0f}"
-        )
+    parser.add_argument("--slow", type=int, default=30, help="accounts that the integer programs get")
+    parser.add_argument("--profile", action="store_true", help="print only where the time of a plan goes")
+    asked = parser.parse_args(arguments)
     if asked.profile:
-        profiler = cProfile.Profile()
-        profiler.enable()
-        for snapshot in ready:
-            plan(snapshot, numbers)
-        profiler.disable()
-        pstats.Stats(profiler).sort_stats("tottime").print_stats(18)
+        profile(asked.accounts)
+        return
+    compare("Five sleeves", Shape(), asked.accounts, asked.repeat, asked.slow)
+    compare("One sleeve", Shape(sleeves=1, holdings=30), asked.accounts, asked.repeat, asked.slow)
+    if asked.many:
+        compare("Many accounts", Shape(), asked.many, 1, asked.slow)
+    print("\n" + NOTES.format(slow=asked.slow))
 
 
 if __name__ == "__main__":
-    main()
+    import sys
+
+    main(sys.argv[1:])
