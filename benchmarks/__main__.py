@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import plan
+from benchmarks import growth, plan
 
 BENCHMARKS: dict[str, Callable[[Sequence[str]], None]] = {
     "plan": plan.main,
+    "growth": growth.main,
 }
 
 
