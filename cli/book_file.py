@@ -34,6 +34,18 @@ def open_book(path: Path) -> BookFile:
         size = path.stat().st_size
         if path.suffix.lower() == ".json" and size > LARGE:
             return _streamed(path, size)
+    except OSError as flaw:
+        raise _refused(f"can't be opened: {flaw.strerror or flaw}") from flaw
+    raw = read_object(path, NO_OBJECT)
+    accounts = raw.pop("accounts", [])
+    if not isinstance(accounts, list):
+        raise BookRefused([Problem("accounts", "a list is needed")])
+    return BookFile(raw, iter(accounts), size, lambda: size)
+
+
+def read_object(path: Path, otherwise: str) -> Json:
+    """A file of one JSON or YAML object. Raises BookRefused, with `otherwise` where it is something else."""
+    try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as flaw:
         raise _refused(f"can't be opened: {flaw.strerror or flaw}") from flaw
@@ -44,11 +56,8 @@ def open_book(path: Path) -> BookFile:
     except RecursionError as flaw:
         raise _refused("is nested too deeply") from flaw
     if not isinstance(raw, dict):
-        raise _refused(NO_OBJECT)
-    accounts = raw.pop("accounts", [])
-    if not isinstance(accounts, list):
-        raise BookRefused([Problem("accounts", "a list is needed")])
-    return BookFile(raw, iter(accounts), size, lambda: size)
+        raise _refused(otherwise)
+    return raw
 
 
 def _refused(message: str) -> BookRefused:

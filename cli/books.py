@@ -28,7 +28,7 @@ def opened(path: Path) -> "Iterator[tuple[BookFile, Policy]]":
         book = open_book(path)
         yield book, in_force(_day(book.market))
     except BookRefused as flaw:
-        raise Refused(_listed(path, flaw)) from flaw
+        raise Refused(listed(path, flaw)) from flaw
     except PolicyRefused as flaw:
         raise Refused(str(flaw)) from flaw
 
@@ -73,7 +73,8 @@ def _day(market: dict[str, object]) -> date:
         return date(2000, 1, 1)
 
 
-def _listed(path: Path, flaw: Exception) -> str:
+def listed(path: Path, flaw: Exception) -> str:
+    """Every problem of a refused file, as many as help."""
     lines = str(flaw).splitlines()
     shown = "\n".join(f"  {line}" for line in lines[:SHOWN])
     more = f"\n  … and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""

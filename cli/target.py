@@ -2,19 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal, localcontext
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli import say
 from cli.say import Refused
 
+if TYPE_CHECKING:
+    from storage.target_edits import TargetEdit
+
 Json = dict[str, Any]
 
 
 @click.group()
 def target() -> None:
-    """Assign, remove and show targets."""
+    """Assign, remove, edit and show targets."""
 
 
 @target.command()
@@ -49,6 +53,66 @@ def _change(account_id: str, by: str | None, change: Callable[[Any, Any], str]) 
         except TargetUnknown as flaw:
             raise _unknown(flaw.target_id) from flaw
     click.echo(told)
+
+
+@target.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@say.by_option
+@say.format_option
+def edit(file: Path, by: str | None, form: str) -> None:
+    """A new version of the target in FILE, JSON or YAML, in the form that a book has it; all or nothing.
+
+    Every account that it serves, rebalancing on, is in the queue when it is done, those included whose target contains
+    it. Nothing trades.
+    """
+    from cli import connections
+    from cli.book_file import read_object
+    from cli.books import listed
+    from domain.book import BookRefused
+    from storage.connection import Actor
+    from storage.target_edits import edit_target
+
+    try:
+        raw = read_object(file, "is not one target, an object with id and components")
+        done = edit_target(connections.books(), raw, Actor(say.who(by)))
+    except BookRefused as flaw:
+        raise Refused(listed(file, flaw)) from flaw
+    for finding in done.warnings:
+        say.message(f"warning: {finding.message}")
+    if form == "json":
+        say.as_json(_edit_as_json(done))
+    else:
+        for line in _edited(file, done):
+            click.echo(line)
+
+
+def _edit_as_json(done: "TargetEdit") -> Json:
+    return {
+        "target": done.target_id,
+        "version": done.version,
+        "versions": {key: {"before": before, "now": now} for key, (before, now) in done.versions.items()},
+        "queued": done.queued,
+        "rebalancing_off": done.off,
+        "warnings": [each.message for each in done.warnings],
+    }
+
+
+def _edited(file: Path, done: "TargetEdit") -> Iterator[str]:
+    from domain.queue import in_order
+
+    if not done.versions:
+        same = "only its name changes" if done.renamed else "nothing changes"
+        yield f"target {done.target_id} holds what {file} says already: {same}, version {done.version} stays"
+        return
+    yield f"target {done.target_id} is now version {done.version} (was {done.versions[done.target_id][0]})"
+    for key, (before, now) in done.versions.items():
+        if key != done.target_id:
+            yield f"  target {key}, which contains it, is now version {now} (was {before})"
+    listed = ", ".join(f"{done.queued[reason]:,} {reason}" for reason in in_order(done.queued))
+    yield f"  queued      {listed or 'none'}"
+    if done.off:
+        yield f"  not queued  {done.off:,}, because their rebalancing is off"
+    yield "Nothing trades until it is submitted and approved. Next: rebalancer queue"
 
 
 @target.command()

@@ -15,16 +15,15 @@ from sqlalchemy import func, null, select, text, update
 
 from domain.book import BookRefused, Problem, read_account, read_market, unknown_members
 from domain.policy import Policy
-from domain.queue import TARGET_6
 from domain.snapshot import Account, Target
 from storage.audit import AuditEntry
 from storage.connection import Actor, Books, Transaction
 from storage.loading_accounts import AccountBatch
 from storage.market import ONE_AT_A_TIME, Changes
 from storage.market_reading import read_targets
-from storage.queue import Queued
 from storage.tables import accounts
-from storage.values import among, by_key
+from storage.target_edits import queue_served
+from storage.values import among
 
 BATCH = 2000  # accounts
 MANY = 1000  # accounts from which the planner is told of the new rows at once
@@ -102,7 +101,7 @@ class _Load:
                 self.market.as_of, self.market.policy, self.today
             )
             self.report.market = self.transaction.market.apply(self.market)
-            self._queue_edited_targets()
+            self.report.queued, _ = queue_served(self.transaction, self.report.market.new_versions)
             known = read_targets(self.connection)
         seen: set[str] = set()
         batch: list[tuple[int, Account]] = []
@@ -153,26 +152,6 @@ class _Load:
         self.report.unchanged += done.unchanged
         self.report.withdrawn += done.withdrawn
         self.report.count_queued(done.queued)
-
-    def _queue_edited_targets(self) -> None:
-        """Puts every account that an edited target serves, with rebalancing on, in the queue (TARGET-6)."""
-        for target_id, (before, now) in self.report.market.new_versions.items():
-            evidence = {"target": target_id, "version": now, "previous_version": before, "rule": TARGET_6.code}
-            after = ""
-            while ids := self._served(target_id, after):
-                wanted = (Queued(each, {"TARGET_CHANGED": evidence}) for each in ids)
-                self.report.count_queued(self.transaction.queue.add_all(wanted))
-                after = ids[-1]
-
-    def _served(self, target_id: str, after: str) -> list[str]:
-        return list(
-            self.connection.scalars(
-                select(accounts.c.id)
-                .where(accounts.c.target_id == target_id, accounts.c.rebalancing, by_key(accounts.c.id) > after)
-                .order_by(by_key(accounts.c.id))
-                .limit(BATCH)
-            )
-        )
 
     def _check_members(self, seen: set[str]) -> None:
         if self.problems:  # an account that could not be read would seem unknown

@@ -167,6 +167,12 @@ class MarketRecords:
         self._apply_targets(market, changes)
         return changes
 
+    def edit_targets(self, market: Market) -> Changes:
+        """The targets alone, as `apply` does them."""
+        changes = Changes()
+        self._apply_targets(market, changes)
+        return changes
+
     def _apply_securities(self, market: Market, changes: Changes) -> None:
         known = read_securities(self.connection, market.as_of, market.securities)
         differing = [each for key, each in market.securities.items() if known.get(key) != each]

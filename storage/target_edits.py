@@ -1,0 +1,174 @@
+"""Edits of targets: a new version, and every account that it serves in the queue, in one transaction (TARGET-6).
+
+However many accounts a target serves: a page of them is a few statements.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, case, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import JSONB
+
+from domain.book import BookRefused, Problem, read_market
+from domain.queue import REASONS, TARGET_6
+from domain.rules import Finding
+from domain.targets import flatten, need_not_be_held
+from storage.audit import AuditEntry
+from storage.connection import Actor, Books, Transaction
+from storage.market import ONE_AT_A_TIME
+from storage.queue import OPEN
+from storage.tables import accounts, queue_entries
+from storage.values import among, by_key, overrides_as_json
+
+PAGE = 10_000  # accounts at a time, so that any number of them needs the memory of one page
+CODE = "TARGET_CHANGED"
+BEFORE_IT = REASONS[: REASONS.index(CODE)]  # the reasons that stay primary
+Versions = Mapping[str, tuple[int, int]]  # target id -> its version before, its version now
+
+
+@dataclass(slots=True)
+class TargetEdit:
+    """What an edit did. `versions` are of the target and of those that contain it; `queued` is by primary reason.
+
+    `off` counts the accounts that are served and not queued, because their rebalancing is off (QUEUE-2).
+    """
+
+    target_id: str
+    version: int
+    renamed: bool = False
+    versions: Versions = field(default_factory=dict)
+    queued: dict[str, int] = field(default_factory=dict)
+    off: int = 0
+    warnings: list[Finding] = field(default_factory=list)
+
+
+def edit_target(books: Books, raw: Mapping[str, Any], actor: Actor) -> TargetEdit:
+    """Stores a target, in the form that a book has it, as its new version, and queues whom it serves.
+
+    Raises BookRefused with all its problems: then nothing has changed.
+    """
+    with books.transaction(actor) as transaction:
+        connection = transaction.connection
+        connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
+        day = transaction.market.book_day()
+        if day is None:
+            raise BookRefused([Problem("", "no book was ever loaded: load one that has the target")])
+        market_raw = {"as_of": str(day.as_of), "policy": overrides_as_json(day.policy), "targets": [raw]}
+        known = transaction.market.market(date.max)
+        try:
+            market = read_market(market_raw, day.numbers(day.as_of), known)
+            problems = [*transaction.market.refusals(market, {("targets", str(raw["id"])): "targets[0]"})]
+        except BookRefused as flaw:
+            problems = list(flaw.problems)
+        named = raw.get("id")
+        if isinstance(named, str) and named not in known.targets:
+            problems.append(Problem("id", f'unknown target "{named}": an edit is of one that is there. Load a new one'))
+        if problems:
+            raise BookRefused(Problem(_inside(each.path), each.message) for each in problems)
+        changes = transaction.market.edit_targets(market)
+        target_id = str(named)
+        edit = TargetEdit(
+            target_id, changes.new_versions.get(target_id, (0, known.targets[target_id].version))[1],
+            versions=changes.new_versions,
+            renamed=target_id in changes.replaced.get("targets", ()) and target_id not in changes.new_versions,
+        )  # fmt: skip
+        edit.queued, edit.off = queue_served(transaction, edit.versions)
+        target = market.targets[target_id]
+        numbers = day.numbers(day.as_of).overridden(target.policy)
+        edit.warnings = need_not_be_held(flatten(target, market.targets, numbers))
+        return edit
+
+
+def queue_served(transaction: Transaction, versions: Versions) -> tuple[dict[str, int], int]:
+    """Queues every account with one of the targets and rebalancing on (TARGET-6, QUEUE-2).
+
+    The entries opened or changed, by primary reason, and how many accounts have their rebalancing off.
+    """
+    if not versions:
+        return {}, 0
+    evidence = {
+        target_id: {"target": target_id, "version": now, "previous_version": before, "rule": TARGET_6.code}
+        for target_id, (before, now) in versions.items()
+    }
+    counts: dict[str, int] = {}
+    after = ""
+    while ids := _served(transaction.connection, versions, after):
+        records = [*_join(transaction.connection, ids, evidence), *_open(transaction.connection, ids, evidence)]
+        for _, primary in records:
+            counts[primary] = counts.get(primary, 0) + 1
+        transaction.audit.record_all(entry for entry, _ in records)
+        after = ids[-1]
+    off = select(func.count()).where(among(accounts.c.target_id, versions), ~accounts.c.rebalancing)
+    return counts, transaction.connection.scalar(off) or 0
+
+
+def _served(connection: Connection, versions: Versions, after: str) -> list[str]:
+    """The next accounts to queue, locked as everybody locks who changes their entry."""
+    return list(
+        connection.scalars(
+            select(accounts.c.id)
+            .where(among(accounts.c.target_id, versions), accounts.c.rebalancing, by_key(accounts.c.id) > after)
+            .order_by(by_key(accounts.c.id))
+            .limit(PAGE)
+            .with_for_update(key_share=True)
+        )
+    )
+
+
+def _join(connection: Connection, ids: list[str], evidence: Mapping[str, object]) -> list[tuple[AuditEntry, str]]:
+    """The reason joins the open entries; the records of those that it changes, each with its primary reason."""
+    new = _of_its_target(evidence)
+    old = (
+        select(queue_entries.c.id, queue_entries.c.reasons.label("before"), new.label("evidence"))
+        .select_from(queue_entries.join(accounts, accounts.c.id == queue_entries.c.account_id))
+        .where(among(accounts.c.id, ids), OPEN, queue_entries.c.reasons[CODE].is_distinct_from(new))
+        .subquery()
+    )
+    primary = case(*((old.c.before.has_key(code), code) for code in BEFORE_IT), else_=CODE)
+    rows = connection.execute(
+        update(queue_entries)
+        .where(queue_entries.c.id == old.c.id)
+        .values(
+            reasons=old.c.before.concat(func.jsonb_build_object(CODE, old.c.evidence, type_=JSONB)),
+            primary_reason=primary,
+        )
+        .returning(queue_entries.c.account_id, old.c.before, queue_entries.c.reasons, queue_entries.c.primary_reason)
+    )
+    return [
+        (_record("queue reasons changed", account_id, before, after), first)
+        for account_id, before, after, first in sorted(rows, key=lambda row: row[0])
+    ]
+
+
+def _open(connection: Connection, ids: list[str], evidence: Mapping[str, object]) -> list[tuple[AuditEntry, str]]:
+    """New entries for accounts that have none; their records, each with its primary reason."""
+    reasons = func.jsonb_build_object(CODE, _of_its_target(evidence), type_=JSONB)
+    queued = select(queue_entries.c.id).where(queue_entries.c.account_id == accounts.c.id, OPEN).exists()
+    rows = connection.execute(
+        insert(queue_entries)
+        .from_select(
+            ["account_id", "reasons", "primary_reason"],
+            select(accounts.c.id, reasons, literal(CODE)).where(among(accounts.c.id, ids), ~queued),
+        )
+        .returning(queue_entries.c.account_id, queue_entries.c.reasons)
+    )
+    return [
+        (_record("queued", account_id, None, after), CODE)
+        for account_id, after in sorted(rows, key=lambda row: row[0])
+    ]  # fmt: skip
+
+
+def _of_its_target(evidence: Mapping[str, object]) -> ColumnElement[Any]:
+    """The evidence of an account's own target."""
+    return func.jsonb_extract_path(literal(evidence, JSONB), accounts.c.target_id, type_=JSONB)
+
+
+def _record(action: str, account_id: str, before: Any, after: Any) -> AuditEntry:
+    return AuditEntry(action, account_id=account_id, rule=TARGET_6.code, before=before, after=after)
+
+
+def _inside(path: str) -> str:
+    """A problem's place in the file of one target."""
+    return path.removeprefix("targets[0]").removeprefix(".")
