@@ -11,7 +11,7 @@ from devstack.connection import PROJECT
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """`migrate` takes a database URL, `ensure_schedule` a Temporal address; both may be repeated without harm.
+    """`migrate` takes the database's URL as its owner, `ensure_schedule` a Temporal address; both may be repeated.
 
     `worker` is a command that reads REBALANCER_DATABASE_URL and TEMPORAL_ADDRESS; it is ready when someone polls
     `task_queue` (None: as soon as it runs).

@@ -16,6 +16,8 @@ from devstack.unprivileged import RunAs
 MAJOR = "18"
 USER = DATABASE = "rebalancer"
 PASSWORD_FILE = "rebalancer.password"  # in the data folder, mode 600: the two belong together
+APPLICATION_USER = "rebalancer_app"  # as whom workers and commands log in; what it may do, the migrations say
+APPLICATION_PASSWORD_FILE = "rebalancer_app.password"
 
 
 def make_cluster(data_dir: Path, user: RunAs | None) -> None:
@@ -41,12 +43,16 @@ def make_cluster(data_dir: Path, user: RunAs | None) -> None:
             cwd=data_dir.parent,
             user=user,
         )  # fmt: skip
-    kept = building / PASSWORD_FILE
-    kept.touch(mode=0o600)
-    kept.write_text(password)
+    keep_password(building / PASSWORD_FILE, password)
     if data_dir.exists():
         data_dir.rmdir()
     building.rename(data_dir)
+
+
+def keep_password(file: Path, password: str) -> None:
+    """Write a password down, readable by its user alone."""
+    file.touch(mode=0o600)
+    file.write_text(password)
 
 
 def binary(name: str) -> Path:

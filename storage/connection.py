@@ -33,9 +33,9 @@ def connect(url: str, pool_size: int = 5, lock_timeout: str = "0") -> Engine:
 
 
 def _json(value: object) -> str:
-    import json
+    from storage.audit_chain import as_json
 
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return as_json(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,9 @@ class Books:
     def transaction(self, actor: Actor | None = None) -> Iterator["Transaction"]:
         """One transaction: committed where the block ends, rolled back where it raises."""
         with self.engine.begin() as connection:
-            yield Transaction(connection, actor or Actor("unknown"))
+            work = Transaction(connection, actor or Actor("unknown"))
+            yield work
+            work.audit.write()
 
 
 class Transaction:

@@ -9,7 +9,9 @@ from sqlalchemy import Connection, Row, and_, desc, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.outcome import Status
+from domain.rules import RULES_VERSION
 from storage.audit import Audit
+from storage.tables_audit import rebalance_rounds
 from storage.tables_execution import rebalance_numbers, rebalances
 
 Json = dict[str, Any]
@@ -99,6 +101,7 @@ class Rebalances:
             snapshot=snapshot,
             policy=policy,
             plan=None,
+            rules_version=None,
             execution=None,
             expires_at=None,
             approved_by=None,
@@ -107,8 +110,26 @@ class Rebalances:
         )
 
     def keep_plan(self, rebalance_id: str, plan: Json, stage: str, expires_at: datetime | None) -> None:
-        """Keeps the plan, and where it waits for an approval, until when."""
-        self._set(rebalance_id, plan=plan, stage=stage, expires_at=expires_at)
+        """Keeps the plan, and where it waits for an approval, until when; and the whole round, for ever."""
+        self._set(rebalance_id, plan=plan, rules_version=RULES_VERSION, stage=stage, expires_at=expires_at)
+        self._keep_round(rebalance_id)
+
+    def _keep_round(self, rebalance_id: str) -> None:
+        """Keeps what a round decided from, and what it decided, where a new round and nobody else can replace it."""
+        names = ["rebalance_id", "round", "rules_version", "snapshot", "policy", "plan"]
+        version = func.coalesce(rebalances.c.rules_version, RULES_VERSION)
+        kept = select(
+            rebalances.c.id, rebalances.c.round, version, rebalances.c.snapshot, rebalances.c.policy, rebalances.c.plan
+        ).where(rebalances.c.id == rebalance_id, rebalances.c.snapshot.is_not(None))
+        self.connection.execute(insert(rebalance_rounds).from_select(names, kept).on_conflict_do_nothing())
+
+    def rounds(self, rebalance_id: str) -> Sequence[Row[Any]]:
+        """What each round of a rebalance decided from, and what it decided; the newest last."""
+        return self.connection.execute(
+            select(rebalance_rounds)
+            .where(rebalance_rounds.c.rebalance_id == rebalance_id)
+            .order_by(rebalance_rounds.c.round)
+        ).all()
 
     def approve(self, rebalance_id: str, by: str, at: datetime) -> None:
         """Notes who approved, and that execution starts."""
@@ -129,6 +150,7 @@ class Rebalances:
 
     def end(self, rebalance_id: str, status: Status, issue: str | None, result: Json) -> None:
         """The end of a rebalance, in one of the five statuses."""
+        self._keep_round(rebalance_id)  # of one that a check refused; a plan's is kept already
         self._set(rebalance_id, stage="ENDED", status=status, issue=issue, result=result, ended_at=func.now())
 
     def _set(self, rebalance_id: str, **values: Any) -> None:

@@ -1,4 +1,4 @@
-"""The tables of what happens: rebalances, their orders and fills, breaks, evaluations, and the audit record."""
+"""The tables of what happens: rebalances, their orders and fills, breaks, evaluations. The record: `tables_audit`."""
 
 from sqlalchemy import (
     BigInteger,
@@ -48,6 +48,7 @@ rebalances = Table(
     Column("snapshot", JSON(none_as_null=True), nullable=True),
     Column("policy", JSON(none_as_null=True), nullable=True),
     Column("plan", JSON(none_as_null=True), nullable=True),
+    Column("rules_version", Text, nullable=True),  # the rules that made the plan
     Column("execution", JSON(none_as_null=True), nullable=True),  # the plan as sent, buys sized again (ORDER-4)
     Column("result", JSON(none_as_null=True), nullable=True),
     CheckConstraint(
@@ -155,25 +156,6 @@ evaluation_notes = Table(
     Column("message", Text, nullable=False),
     Column("evidence", JSONB, nullable=False),
     CheckConstraint("kind IN ('unable_to_check', 'within')", name="kind_known"),
-)
-
-audit_records = Table(
-    "audit_records",
-    metadata,
-    Column("id", BigInteger, Identity(), primary_key=True),
-    Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
-    Column("who", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("account_id", Text, nullable=True),
-    Column("rebalance_id", Text, nullable=True),
-    Column("rule", Text, nullable=True),
-    Column("workflow_id", Text, nullable=True),
-    Column("run_id", Text, nullable=True),
-    Column("activity", Text, nullable=True),
-    Column("before", JSONB(none_as_null=True), nullable=True),
-    Column("after", JSONB(none_as_null=True), nullable=True),
-    Index("ix_audit_records_account_id_id", "account_id", "id"),
-    Index("ix_audit_records_rebalance_id", "rebalance_id", postgresql_where=text("rebalance_id IS NOT NULL")),
 )
 
 # --- the paper custodian: a ledger of its own, which the books are compared with -----------------------------------

@@ -41,14 +41,24 @@ def template(postgres: Postgres, administrator: Engine) -> str:
 
 @pytest.fixture
 def empty_database_url(postgres: Postgres, administrator: Engine) -> Iterator[str]:
-    """A database that was never migrated."""
-    yield from _database(postgres, administrator, "template1")
+    """A database that was never migrated, as its owner."""
+    for name in _database(administrator, "template1"):
+        yield _named(postgres.url, name)
 
 
 @pytest.fixture
 def database_url(postgres: Postgres, administrator: Engine, template: str) -> Iterator[str]:
-    """A migrated database of this test alone."""
-    yield from _database(postgres, administrator, template)
+    """A migrated database of this test alone, as workers and commands log in."""
+    for name in _database(administrator, template):
+        yield _named(postgres.application_url, name)
+
+
+@pytest.fixture
+def owner(postgres: Postgres, database_url: str) -> Iterator[Engine]:
+    """The same database as the owner of its tables, who is a superuser."""
+    engine = connect(_named(postgres.url, make_url(database_url).database or ""))
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture
@@ -65,11 +75,11 @@ def examples() -> Path:
     return Path(__file__).parents[1] / "examples"
 
 
-def _database(postgres: Postgres, administrator: Engine, template: str) -> Iterator[str]:
+def _database(administrator: Engine, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     with administrator.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    yield _named(postgres.url, name)
+    yield name
     with administrator.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 

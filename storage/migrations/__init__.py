@@ -20,7 +20,7 @@ PROVIDED = "connection"  # where env.py finds the connection
 ONE_AT_A_TIME = 0x7265_6261_6C  # the advisory lock of whoever migrates; any number that nobody else uses
 
 
-def upgrade(database_url: str) -> list[str]:
+def upgrade(database_url: str, to: str = "head") -> list[str]:
     """Brings the database to `head()` and returns the revisions that were applied, oldest first.
 
     Safe to repeat, and to run from several processes at once: the second waits, then finds nothing to do.
@@ -32,8 +32,8 @@ def upgrade(database_url: str) -> list[str]:
             before = current(connection)
             config = Config(attributes={PROVIDED: connection})
             config.set_main_option("script_location", str(HERE).replace("%", "%%"))
-            command.upgrade(config, "head")
-            return [each.revision for each in reversed(list(_scripts().iterate_revisions("head", before or "base")))]
+            command.upgrade(config, to)
+            return [each.revision for each in reversed(list(_scripts().iterate_revisions(to, before or "base")))]
     finally:
         engine.dispose()
 

@@ -127,4 +127,4 @@ def loaded(inside: Command, demo_url: str, monkeypatch: pytest.MonkeyPatch) -> C
 
 
 def _named(postgres: Postgres, name: str) -> str:
-    return make_url(postgres.url).set(database=name).render_as_string(hide_password=False)
+    return make_url(postgres.application_url).set(database=name).render_as_string(hide_password=False)

@@ -46,7 +46,9 @@ def test_the_compose_specification_accepts_the_file() -> None:
 def test_no_password_has_a_default() -> None:
     used = re.findall(r"\$\{(\w+)(.*?)\}", COMPOSE.read_text())  # `${NAME:-default}`, `${NAME:?refusal}`
     passwords = [(name, rest) for name, rest in used if "PASSWORD" in name]
-    assert {name for name, _ in passwords} == {"POSTGRES_PASSWORD", "TEMPORAL_DB_PASSWORD", "REBALANCER_DB_PASSWORD"}
+    assert {name for name, _ in passwords} == {
+        "POSTGRES_PASSWORD", "TEMPORAL_DB_PASSWORD", "REBALANCER_DB_PASSWORD", "REBALANCER_APP_DB_PASSWORD",
+    }  # fmt: skip
     assert all(rest.startswith(f":?set {name} in .env") for name, rest in passwords)
     example = dict(re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert example.keys() == {name for name, _ in used}
@@ -60,6 +62,13 @@ def test_no_password_is_written_out(service: str) -> None:
             assert re.fullmatch(r"\$\{\w+_?PASSWORD:\?.*\}", value), name
         if "://" in value and "@" in value:
             assert re.search(r"://\w+:\$\{\w+_PASSWORD:\?[^}]*\}@", value), name
+
+
+def test_only_the_migrations_log_in_as_the_owner_of_the_tables() -> None:
+    urls = {name: environment(name).get("REBALANCER_DATABASE_URL", "") for name in SERVICES}
+    roles = {name: re.findall(r"://(\w+):", url)[0] for name, url in urls.items() if url}
+    assert roles.pop("rebalancer-migrate") == "rebalancer"
+    assert set(roles.values()) == {"rebalancer_app"} and "worker" in roles
 
 
 def test_every_service_is_set_up_or_stays_up() -> None:

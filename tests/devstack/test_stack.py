@@ -59,7 +59,7 @@ def test_the_application_gets_its_addresses_in_order(
         application, migrate=got.append, ensure_schedule=got.append, worker=(sys.executable, "-c", code)
     )
     with make_stack(application=application) as stack:
-        assert got == [stack.database_url, stack.temporal.address]
+        assert got == [stack.postgres.url, stack.temporal.address]
         assert stack.workers is not None
         worker = stack.workers.children[0]
         await_ready(worker, lambda: "}" in worker.log(), timeout=5)

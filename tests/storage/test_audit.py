@@ -1,8 +1,21 @@
 """The audit record: every effect has one, in its own transaction, with who did it and from where."""
 
-import pytest
+import hashlib
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from datetime import UTC
 
-from storage.connection import Actor, Books
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+import policy
+from domain.rules import RULES_VERSION
+from storage import audit, migrations
+from storage.audit import AuditEntry
+from storage.audit_chain import Link
+from storage.connection import Actor, Books, connect
 from tests.storage.small_book import TODAY, audited, loaded, rows
 
 
@@ -48,3 +61,130 @@ def test_a_load_records_each_account_and_itself(books: Books) -> None:
         "target created", "target created", "target created", "book loaded",
     ]  # fmt: skip
     assert {who for (who,) in rows(books, "SELECT who FROM audit_records")} == {"ann"}
+
+
+def test_it_names_the_rules_and_the_numbers_in_force(books: Books) -> None:
+    with books.transaction() as transaction:
+        transaction.audit.record("queued", account_id="A-1")
+    assert rows(books, "SELECT rules_version, policy_version FROM audit_records") == [(RULES_VERSION, policy.version())]
+
+
+def test_what_a_caller_changes_after_he_recorded_it_is_not_recorded(books: Books) -> None:
+    told = {"now": "1"}
+    with books.transaction() as transaction:
+        transaction.audit.record("queued", account_id="A-1", after=told)
+        told["now"] = "2"
+    assert rows(books, "SELECT after ->> 'now' FROM audit_records") == [("1",)]
+
+
+# --- chains
+
+
+def chained(books: Books) -> dict[str, list[tuple[int, str]]]:
+    """Each chain's records as (place, action), and that every hash follows from the one before it."""
+    names = ", ".join(field.name for field in fields(Link) if field.name not in {"before", "after"})
+    found = rows(
+        books,
+        f'SELECT {names}, before::text, after::text, previous, hash FROM audit_records ORDER BY chain COLLATE "C", seq',
+    )
+    chains: dict[str, list[tuple[int, str]]] = {}
+    heads: dict[str, bytes] = {}
+    for *values, previous, found_hash in found:
+        link = Link(*values)
+        assert previous == heads.get(link.chain, hashlib.sha256(link.chain.encode()).digest())
+        assert found_hash == link.hash(previous)
+        heads[link.chain] = found_hash
+        chains.setdefault(link.chain, []).append((link.seq, link.action))
+    kept = rows(books, "SELECT chain, seq, hash FROM audit_heads")
+    assert sorted(kept) == sorted((chain, len(links), heads[chain]) for chain, links in chains.items())
+    return chains
+
+
+def test_an_account_has_one_chain_and_what_is_of_no_account_another(books: Books) -> None:
+    with books.transaction() as transaction:
+        transaction.audit.record("queued", account_id="B", before={"x": None}, after=["é", {"y": "ü\n"}])
+        transaction.audit.record("book loaded")
+        transaction.audit.record("queued", account_id="A")
+    with books.transaction() as transaction:
+        transaction.audit.record("left the queue", account_id="B")
+        transaction.audit.record("prices loaded")
+    assert chained(books) == {
+        "account/A": [(1, "queued")],
+        "account/B": [(1, "queued"), (2, "left the queue")],
+        "general/1": [(1, "book loaded"), (2, "prices loaded")],
+    }
+
+
+def test_a_hash_can_be_taken_by_hand(books: Books) -> None:
+    with books.transaction(Actor("ann")) as transaction:
+        transaction.audit.record("queued", account_id="A", rule="QUEUE-3", after={"b": 1, "a": "é"})
+    at, number, kept = rows(books, "SELECT at, id, encode(hash, 'hex') FROM audit_records")[0]
+    content = (
+        f'{{"id": {number}, "chain": "account/A", "seq": 1, "at": "{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}", '
+        '"who": "ann", "action": "queued", "account_id": "A", "rebalance_id": null, "rule": "QUEUE-3", '
+        f'"rules_version": "{RULES_VERSION}", "policy_version": "{policy.version()}", "workflow_id": null, '
+        '"run_id": null, "activity": null, "before": null, "after": {"b": 1, "a": "é"}}'
+    )
+    assert hashlib.sha256(hashlib.sha256(b"account/A").digest() + content.encode()).hexdigest() == kept
+
+
+def test_many_at_once_on_the_same_accounts_leave_whole_chains(books: Books) -> None:
+    """Opposite orders, several accounts a transaction: nobody waits in a circle, no place is given twice."""
+
+    def work(seed: int) -> None:
+        chance = random.Random(seed)
+        for _ in range(10):
+            with books.transaction() as transaction:
+                for _ in range(8):
+                    of = chance.choice([None, *"ABCDEFGH"])
+                    transaction.audit.record(f"by {seed}", account_id=of)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    assert sum(len(links) for links in chained(books).values()) == 6 * 10 * 8
+
+
+def test_only_the_same_account_waits(books: Books) -> None:
+    """A transaction that has written and not committed holds up neither other accounts nor what is of no account."""
+    hurried = Books(connect(books.engine.url.render_as_string(hide_password=False), lock_timeout="200ms"))
+    with books.transaction() as slow:
+        slow.audit.record("book loaded")
+        slow.audit.record("queued", account_id="A")
+        slow.audit.write()
+        with hurried.transaction() as other:
+            other.audit.record("prices loaded")
+            other.audit.record("queued", account_id="B")
+        with pytest.raises(OperationalError, match="lock timeout"), hurried.transaction() as same:
+            same.audit.record("queued", account_id="A")
+    assert {chain: len(links) for chain, links in chained(books).items()} == {
+        "account/A": 1, "account/B": 1, "general/1": 1, "general/2": 1,
+    }  # fmt: skip
+    hurried.engine.dispose()
+
+
+def test_more_than_are_gathered_at_once(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "AT_ONCE", 7)
+    with books.transaction() as transaction:
+        transaction.audit.record_all(AuditEntry("queued", f"A-{at % 5}") for at in range(33))
+    assert sum(len(links) for links in chained(books).values()) == 33
+
+
+def test_records_of_an_earlier_release_are_chained_as_they_stand(empty_database_url: str) -> None:
+    migrations.upgrade(empty_database_url, "0002")
+    engine = connect(empty_database_url)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO audit_records (who, action, account_id, after) VALUES ('ann', 'queued', 'B', '[1, 2]'),"
+                " ('ann', 'book loaded', NULL, NULL), ('ben', 'left the queue', 'B', NULL)"
+            )
+        )
+    migrations.upgrade(empty_database_url)
+    books = Books(engine)
+    with books.transaction() as transaction:
+        transaction.audit.record("prices loaded")
+    assert chained(books) == {
+        "account/B": [(1, "queued"), (2, "left the queue")],
+        "general/1": [(1, "book loaded"), (2, "prices loaded")],
+    }
+    engine.dispose()

@@ -13,6 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import IntegrityError
 
+import storage.tables_audit  # noqa: F401  (adds its tables)
 from storage import migrations
 from storage.connection import Books, connect
 from storage.migrations.__main__ import main
@@ -69,10 +70,10 @@ def test_upgrade_says_what_it_applied_and_then_has_nothing_to_do(empty: Engine) 
     url = empty.url.render_as_string(hide_password=False)
     with empty.connect() as connection:
         assert migrations.current(connection) is None
-    assert migrations.upgrade(url) == ["0001", "0002"]
+    assert migrations.upgrade(url) == ["0001", "0002", "0003"]
     assert migrations.upgrade(url) == []
     with empty.connect() as connection:
-        assert migrations.current(connection) == migrations.head() == "0002"
+        assert migrations.current(connection) == migrations.head() == "0003"
 
 
 def test_two_at_once_migrate_once(empty: Engine) -> None:
@@ -80,7 +81,7 @@ def test_two_at_once_migrate_once(empty: Engine) -> None:
     with ThreadPoolExecutor(2) as pool:
         applied = list(pool.map(lambda _: run(url), range(2)))
     assert [code for code, _, _ in applied] == [0] * 2
-    assert sorted("0001, 0002" in told for _, told, _ in applied) == [False, True]
+    assert sorted("0001, 0002, 0003" in told for _, told, _ in applied) == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from policy import in_force
 from storage.connection import Actor, Books
 from storage.loading import load
 from storage.queue import QueueEntry
-from storage.tables_execution import audit_records, paper_orders
+from storage.tables_audit import audit_records
+from storage.tables_execution import paper_orders
 from venues.registry import Venues
 from worker import make_worker
 from workflows.contract import TASK_QUEUE, rebalance_workflow_id

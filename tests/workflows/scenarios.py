@@ -143,7 +143,7 @@ async def record() -> None:
             TemporalServer() as server,
         ):
             migrations.upgrade(postgres.url)
-            engine = connect(postgres.url)
+            engine = connect(postgres.application_url)
             desk = TestDesk(await connect_temporal(server.address), Books(engine))
             async with desk.working():
                 history = await (await scenario(desk)).fetch_history()
