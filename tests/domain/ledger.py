@@ -58,7 +58,7 @@ class World:
     @property
     def managed_value(self) -> Decimal:
         """What every weight is a share of."""
-        sleeves = {"managed", *(f"model:{sleeve['model']}" for sleeve in self.account["sleeves"])}
+        sleeves = {"managed", *(f"model:{sleeve['model']}" for sleeve in self.account.get("sleeves", []))}
         return sum((self.before.value(sleeve, self.prices) for sleeve in sleeves), Decimal(0)) - self.reserved
 
 
@@ -83,7 +83,7 @@ def world(book: Json, plan: Json) -> World:
         book,
         plan,
         {symbol: Decimal(each["price"]) for symbol, each in securities.items()},
-        {symbol: Decimal(each["quantity_increment"]) for symbol, each in securities.items()},
+        {symbol: Decimal(each.get("quantity_increment", "1")) for symbol, each in securities.items()},
         before,
         after,
         _lots(account),
@@ -93,8 +93,8 @@ def world(book: Json, plan: Json) -> World:
 def _opening(account: Json) -> Books:
     books = Books()
     books.cash["managed"] = Decimal(account["cash"])
-    for sleeve in account["sleeves"]:
-        books.cash[f"model:{sleeve['model']}"] = Decimal(sleeve["cash"])
+    for sleeve in account.get("sleeves", []):
+        books.cash[f"model:{sleeve['model']}"] = Decimal(sleeve.get("cash", "0"))
     for (sleeve, symbol), lots in _lots(account).items():
         books.shares[sleeve, symbol] = Decimal(sum(lots.values()))
     return books
@@ -102,8 +102,8 @@ def _opening(account: Json) -> Books:
 
 def _lots(account: Json) -> dict[tuple[str, str], Lots]:
     found: dict[tuple[str, str], Lots] = defaultdict(Counter)
-    sleeves = [("managed", account["holdings"])]
-    sleeves += [(f"model:{sleeve['model']}", sleeve["holdings"]) for sleeve in account["sleeves"]]
+    sleeves = [("managed", account.get("holdings", []))]
+    sleeves += [(f"model:{sleeve['model']}", sleeve.get("holdings", [])) for sleeve in account.get("sleeves", [])]
     for sleeve, holdings in sleeves:
         for holding in holdings:
             for lot in holding.get("lots") or [{"quantity": holding["quantity"]}]:

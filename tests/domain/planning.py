@@ -1,4 +1,4 @@
-"""A book's one account, planned: for tests that have a book and want its plan."""
+"""A book's first account, planned: for tests that have a book and want its plan."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -13,7 +13,7 @@ from policy import in_force
 
 
 def snapshot_of(book: Mapping[str, Any]) -> tuple[Snapshot, Policy]:
-    """The snapshot of a book's account and the numbers in force. Raises BookRefused where the book is."""
+    """The snapshot of a book's first account and the numbers in force. Raises BookRefused where the book is."""
     market_part = {key: value for key, value in book.items() if key != "accounts"}
     day = date.fromisoformat(book["as_of"])
     numbers = in_force(day)
@@ -25,6 +25,12 @@ def snapshot_of(book: Mapping[str, Any]) -> tuple[Snapshot, Policy]:
         models=market.models,
         securities=market.securities,
         fresh_from=day,
+        household_sales=tuple(
+            sale
+            for at, other in enumerate(book["accounts"])
+            if other["id"] in market.household(book["accounts"][0]["id"])
+            for sale in read_account(other, at, market).recent_sales
+        ),
     )
     return snapshot, numbers.overridden(market.policy)
 
