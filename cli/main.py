@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cancel": ("cli.decide:cancel", "Cancel what is pending in a rebalance or a request."),
     "history": ("cli.history:history", "Rebalances, newest first."),
     "show": ("cli.history:show", "One rebalance or request, whole."),
+    "audit": ("cli.audit:audit", "For auditors: a rebalance's story, the record's proof and export, recomputing."),
     "rules": ("cli.rules:rules", "The rule catalogue, from the code itself."),
     "policy": ("cli.policy:policy", "The numbers in force."),
 }

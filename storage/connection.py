@@ -69,6 +69,7 @@ class Transaction:
     def __init__(self, connection: Connection, actor: Actor) -> None:
         from storage.accounts import Accounts
         from storage.audit import Audit
+        from storage.audit_seals import Seals
         from storage.breaks import Breaks
         from storage.evaluations import Evaluations
         from storage.market import MarketRecords
@@ -79,6 +80,7 @@ class Transaction:
 
         self.connection = connection
         self.audit = Audit(connection, actor)
+        self.seals = Seals(connection, actor)
         self.market = MarketRecords(connection, self.audit)
         self.queue = Queue(connection, self.audit)
         self.snapshots = Snapshots(connection)

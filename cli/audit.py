@@ -1,0 +1,14 @@
+"""`rebalancer audit`: for auditors. What happened, whether the record is whole, and whether a decision comes out again."""
+
+import click
+
+from cli.audit_verify import seal, verify
+
+
+@click.group()
+def audit() -> None:
+    """For auditors: the story of a rebalance, the record's proof, its export, a decision computed again."""
+
+
+audit.add_command(verify)
+audit.add_command(seal)

@@ -1,0 +1,283 @@
+"""Whoever is superuser can change the record all the same: then `verify` names where."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from storage.audit_chain import Link, beginning
+from storage.audit_seals import Seal
+from storage.audit_verification import Fault, NotSealed, find_seal, snapshot, verify
+from storage.connection import Actor, Books
+
+FIELDS = (
+    "id, chain, seq, at, who, action, account_id, rebalance_id, rule, rules_version, policy_version, workflow_id,"
+    " run_id, activity, before::text, after::text"
+)
+
+
+@pytest.fixture
+def record(books: Books) -> Books:
+    """Six records of A and of B, and three without an account: half of them sealed, half not."""
+    for half in range(2):
+        for at in range(3):
+            with books.transaction(Actor("ann")) as transaction:
+                transaction.audit.record(f"step {3 * half + at + 1}", account_id="A", after={"at": at})
+                transaction.audit.record(f"step {3 * half + at + 1}", account_id="B", before={"at": at})
+        with books.transaction(Actor("ann")) as transaction:
+            transaction.audit.record("book loaded")
+        if half == 0:
+            sealed(books)
+    return books
+
+
+def sealed(books: Books) -> Seal | None:
+    with books.transaction(Actor("clerk")) as transaction:
+        return transaction.seals.seal()
+
+
+@contextmanager
+def tampering(owner: Engine) -> Iterator[Connection]:
+    """As a superuser does it who knows what he is doing: with the triggers off."""
+    with owner.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        yield connection
+
+
+def faults(books: Books, account_id: str | None = None) -> list[Fault]:
+    with snapshot(books.engine) as connection:
+        return verify(connection, account_id).faults
+
+
+def only(books: Books) -> tuple[str, int, str]:
+    """The single fault: chain, place, kind. Each account's own verification says the same, and no other's."""
+    found = faults(books)
+    assert len(found) == 1, found
+    assert [fault.says for fault in faults(books, "A")] == [fault.says for fault in found if fault.chain == "account/A"]
+    assert faults(books, "B") == []
+    return found[0].chain, found[0].seq, found[0].kind
+
+
+def place(chain: str, seq: int) -> str:
+    return f"chain = '{chain}' AND seq = {seq}"
+
+
+def chained_anew(connection: Connection, chain: str, first: int = 1) -> None:
+    """Gives the records of a chain hashes that follow from each other again, and the chain its new end."""
+    head, seq = beginning(chain), 0
+    for *values, kept in connection.execute(
+        text(f"SELECT {FIELDS}, hash FROM audit_records WHERE chain = :chain ORDER BY seq"), {"chain": chain}
+    ).all():
+        link = Link(*values)
+        made = link.hash(head) if link.seq >= first else kept
+        connection.execute(
+            text("UPDATE audit_records SET previous = :previous, hash = :hash WHERE id = :id"),
+            {"previous": head, "hash": made, "id": link.id},
+        )
+        head, seq = made, link.seq
+    connection.execute(
+        text("UPDATE audit_heads SET seq = :seq, hash = :hash WHERE chain = :chain"),
+        {"seq": seq, "hash": head, "chain": chain},
+    )
+
+
+def test_what_nobody_touched_is_whole(record: Books) -> None:
+    with snapshot(record.engine) as connection:
+        done = verify(connection)
+        of_a = verify(connection, "A")
+    assert (done.records, done.chains, done.seals, done.unsealed, done.faults) == (14, 3, 1, 7, [])
+    assert (of_a.records, of_a.chains, of_a.seals, of_a.unsealed, of_a.faults) == (6, 1, 1, 3, [])
+
+
+CHANGES = (
+    "who = 'eve'",
+    "at = at + interval '1 second'",
+    "after = '[8]'",
+    "after = (after::text || ' ')::json",  # the same value in other bytes
+    "rule = 'X'",
+    "id = 999",
+)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("seq", [1, 2, 6])
+def test_a_record_that_was_changed(record: Books, owner: Engine, change: str, seq: int) -> None:
+    with tampering(owner) as connection:
+        connection.execute(text(f"UPDATE audit_records SET {change} WHERE {place('account/A', seq)}"))
+    assert only(record) == ("account/A", seq, "changed")
+
+
+@pytest.mark.parametrize("seq", [1, 2, 5])
+def test_a_record_that_was_changed_and_got_a_new_hash(record: Books, owner: Engine, seq: int) -> None:
+    with tampering(owner) as connection:
+        connection.execute(text(f"UPDATE audit_records SET who = 'eve' WHERE {place('account/A', seq)}"))
+        found = connection.execute(
+            text(f"SELECT {FIELDS}, previous FROM audit_records WHERE {place('account/A', seq)}")
+        ).one()
+        new = Link(*found[:-1]).hash(found.previous)
+        connection.execute(text(f"UPDATE audit_records SET hash = :h WHERE {place('account/A', seq)}"), {"h": new})
+    assert only(record) == ("account/A", seq, "changed")
+
+
+@pytest.mark.parametrize("seq", [1, 3, 6])
+def test_a_record_that_was_removed(record: Books, owner: Engine, seq: int) -> None:
+    with tampering(owner) as connection:
+        connection.execute(text(f"DELETE FROM audit_records WHERE {place('account/A', seq)}"))
+    assert only(record) == ("account/A", seq, "removed")
+
+
+def test_a_record_that_was_removed_and_the_rest_moved_up(record: Books, owner: Engine) -> None:
+    with tampering(owner) as connection:
+        connection.execute(text(f"DELETE FROM audit_records WHERE {place('account/A', 4)}"))
+        for seq in (5, 6):
+            connection.execute(text(f"UPDATE audit_records SET seq = seq - 1 WHERE {place('account/A', seq)}"))
+    assert only(record) == ("account/A", 4, "removed")
+
+
+def test_a_record_that_was_put_in_between(record: Books, owner: Engine) -> None:
+    with tampering(owner) as connection:
+        for seq in (6, 5, 4):
+            connection.execute(text(f"UPDATE audit_records SET seq = seq + 1 WHERE {place('account/A', seq)}"))
+        forged(connection, "account/A", 4)
+    assert only(record) == ("account/A", 4, "inserted")
+
+
+def test_a_record_that_was_put_behind_the_last(record: Books, owner: Engine) -> None:
+    with tampering(owner) as connection:
+        forged(connection, "account/A", 7)
+    assert only(record) == ("account/A", 7, "inserted")
+
+
+def test_a_chain_that_nobody_began(record: Books, owner: Engine) -> None:
+    with tampering(owner) as connection:
+        forged(connection, "account/C", 1)
+    assert only(record) == ("account/C", 1, "inserted")
+
+
+def test_all_of_an_account_removed(record: Books, owner: Engine) -> None:
+    with tampering(owner) as connection:
+        connection.execute(text("DELETE FROM audit_records WHERE chain = 'account/A'"))
+    assert only(record) == ("account/A", 1, "removed")
+
+
+def test_all_of_an_account_removed_and_where_it_ended_too(record: Books, owner: Engine) -> None:
+    with tampering(owner) as connection:
+        connection.execute(text("DELETE FROM audit_records WHERE chain = 'account/A'"))
+        connection.execute(text("DELETE FROM audit_heads WHERE chain = 'account/A'"))
+    assert only(record) == ("account/A", 1, "removed")
+
+
+def test_a_chain_rewritten_whole_is_not_what_was_sealed(record: Books, owner: Engine) -> None:
+    with tampering(owner) as connection:
+        connection.execute(text(f"UPDATE audit_records SET who = 'eve' WHERE {place('account/A', 2)}"))
+        chained_anew(connection, "account/A")
+    assert only(record) == ("account/A", 1, "rewritten")
+    assert "one of records 1 to 3 was changed" in faults(record)[0].says
+
+
+def test_the_newest_seal_narrows_it_down(record: Books, owner: Engine) -> None:
+    sealed(record)
+    with tampering(owner) as connection:
+        connection.execute(text(f"UPDATE audit_records SET who = 'eve' WHERE {place('account/A', 5)}"))
+        chained_anew(connection, "account/A")
+    assert only(record) == ("account/A", 4, "rewritten")
+    assert "one of records 4 to 6 was changed" in faults(record)[0].says
+
+
+def test_what_was_sealed_and_is_shortened(record: Books, owner: Engine) -> None:
+    """The last records removed, and the chain made to end there."""
+    sealed(record)
+    with tampering(owner) as connection:
+        connection.execute(text("DELETE FROM audit_records WHERE chain = 'account/A' AND seq > 4"))
+        chained_anew(connection, "account/A", first=9)
+    assert only(record) == ("account/A", 4, "rewritten")
+
+
+def test_every_account_tampered_with_is_named(record: Books, owner: Engine) -> None:
+    with tampering(owner) as connection:
+        connection.execute(text(f"UPDATE audit_records SET who = 'eve' WHERE {place('account/A', 5)}"))
+        connection.execute(text(f"DELETE FROM audit_records WHERE {place('account/B', 2)}"))
+        connection.execute(text(f"UPDATE audit_records SET action = 'x' WHERE {place('general/1', 1)}"))
+    found = [(fault.chain, fault.seq, fault.kind) for fault in faults(record)]
+    assert found == [("account/B", 2, "removed"), ("general/1", 1, "changed"), ("account/A", 5, "changed")]
+
+
+# --- seals
+
+
+@pytest.mark.parametrize(
+    "tampered",
+    [
+        "UPDATE audit_seals SET sealed_by = 'eve' WHERE id = 1",
+        "UPDATE audit_seals SET sealed_at = sealed_at + interval '1 day' WHERE id = 1",
+        "UPDATE audit_seals SET chains = 4 WHERE id = 1",
+        "DELETE FROM audit_seal_heads WHERE seal_id = 1 AND chain = 'account/B'",
+        r"INSERT INTO audit_seal_heads SELECT 1, 'account/Z', seq, hash FROM audit_records WHERE seq = 1 LIMIT 1",
+        "DELETE FROM audit_seals WHERE id = 1",
+    ],
+)
+def test_a_seal_that_was_tampered_with(record: Books, owner: Engine, tampered: str) -> None:
+    sealed(record)
+    with tampering(owner) as connection:
+        connection.execute(text(tampered))
+    found = faults(record)
+    assert (found[0].chain, found[0].seq, found[0].kind) == ("seals", 1, "seal")
+
+
+def test_records_and_seal_changed_together_break_the_next_seal(record: Books, owner: Engine) -> None:
+    sealed(record)
+    with tampering(owner) as connection:
+        connection.execute(text(f"UPDATE audit_records SET who = 'eve' WHERE {place('account/A', 6)}"))
+        chained_anew(connection, "account/A")
+        connection.execute(
+            text(
+                "UPDATE audit_seal_heads AS s SET hash = r.hash FROM audit_records AS r"
+                " WHERE r.chain = s.chain AND r.seq = s.seq"
+            )
+        )
+    assert [(fault.chain, fault.kind) for fault in faults(record)] == [("seals", "seal")]
+
+
+def test_a_hash_kept_elsewhere_is_found_again(record: Books) -> None:
+    made = sealed(record)
+    assert made is not None and (made.id, made.chains, made.records) == (2, 3, 7)
+    with snapshot(record.engine) as connection:
+        assert find_seal(connection, made.hash.hex().upper())[0] == 2
+        with pytest.raises(NotSealed):
+            find_seal(connection, "00" * 32)
+
+
+def test_nothing_new_needs_no_seal_and_one_a_day_is_enough(record: Books) -> None:
+    assert sealed(record) is not None
+    assert sealed(record) is None
+    with record.transaction(Actor("clerk")) as transaction:
+        transaction.audit.record("queued", account_id="A")
+    with record.transaction(Actor("clerk")) as transaction:
+        last = transaction.seals.last()
+        assert last is not None
+        assert transaction.seals.seal_of_day(last.sealed_at.date()) is None
+        assert transaction.seals.seal_of_day(last.sealed_at.date().replace(year=2999)) is not None
+    assert faults(record) == []
+
+
+def forged(connection: Connection, chain: str, seq: int) -> None:
+    """A record with a hash that follows from the one before it."""
+    values: dict[str, Any] = {
+        "id": 5000 + seq, "chain": chain, "seq": seq, "who": "eve", "action": "approved", "account_id": chain[8:],
+    }  # fmt: skip
+    previous = connection.execute(
+        text("SELECT hash FROM audit_records WHERE chain = :chain AND seq = :seq"), {"chain": chain, "seq": seq - 1}
+    ).scalar()
+    values["previous"] = previous or beginning(chain)
+    connection.execute(
+        text(
+            "INSERT INTO audit_records (id, chain, seq, who, action, account_id, previous, hash)"
+            " VALUES (:id, :chain, :seq, :who, :action, :account_id, :previous, '')"
+        ),
+        values,
+    )
+    found = connection.execute(text(f"SELECT {FIELDS} FROM audit_records WHERE id = :id"), values).one()
+    made = Link(*found).hash(values["previous"])
+    connection.execute(text("UPDATE audit_records SET hash = :hash WHERE id = :id"), {"hash": made, "id": values["id"]})
