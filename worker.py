@@ -20,6 +20,7 @@ from activities.evaluation import EvaluationSteps
 from activities.execution import ExecutionSteps
 from activities.minimums import MinimumSteps
 from activities.reconciliation import ReconciliationSteps
+from activities.refusals import RefusalRecords
 from activities.sleeves import SleeveSteps
 from activities.target import TargetSteps
 from activities.trades import TradeSteps
@@ -30,6 +31,7 @@ from workflows.contract import TASK_QUEUE
 from workflows.daily_target_evaluation import DailyTargetEvaluation
 from workflows.inputs import OneInput
 from workflows.rebalance_account import RebalanceAccount
+from workflows.refusals import Refusals
 
 THREADS = 10
 
@@ -55,7 +57,7 @@ def make_worker(client: Client, desk: Desk, threads: int = THREADS) -> Worker:
             evaluation.evaluate_page,
             evaluation.end_evaluation,
         ],
-        interceptors=[OneInput()],
+        interceptors=[OneInput(), Refusals(RefusalRecords(desk).tell)],
         activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="step"),
         max_concurrent_activities=threads,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),  # how long a dead worker holds up its workflows

@@ -174,3 +174,15 @@ class EvaluationResult(_Message):
     queued: dict[str, int]
     unable_to_check: int
     within: int
+
+
+class Refusal(_Message):
+    """What somebody asked of a workflow and did not get, and why: for the audit record, not for a step."""
+
+    action: str
+    who: str
+    account_id: str | None
+    workflow_id: str
+    run_id: str
+    given: str
+    reason: str

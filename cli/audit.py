@@ -1,4 +1,4 @@
-"""`rebalancer audit`: for auditors. What happened, whether the record is whole, and whether a decision comes out again."""
+"""`rebalancer audit`, for auditors: what happened, is the record whole, and does a decision come out again."""
 
 import click
 

@@ -31,8 +31,8 @@ def verify(account_id: str | None, kept: str | None, form: str) -> int:
                 found = find_seal(connection, kept)
             except NotSealed as flaw:
                 raise Refused(
-                    f"no seal has the hash {kept}: check how you noted it. If it was noted rightly, seals were removed or "
-                    "changed, and all records with them are in doubt"
+                    f"no seal has the hash {kept}: check how you noted it. If it was noted rightly, seals were removed "
+                    "or changed, and all records with them are in doubt"
                 ) from flaw
     if account_id is not None and not done.records and not done.faults:
         raise Refused(f"there is no record of account {account_id}: see `rebalancer history` for the accounts")
@@ -65,11 +65,16 @@ def seal(by: str | None, form: str) -> None:
     if form == "json":
         say.as_json(None if made is None else seal_as_json(made))
     elif made is None:
-        of = f"seal {last.id} of {_at(last.sealed_at)} has all of it: {last.hash.hex()}" if last else "nothing is recorded"
+        of = (
+            f"seal {last.id} of {_at(last.sealed_at)} has all of it: {last.hash.hex()}"
+            if last
+            else "nothing is recorded"
+        )
         say.show(f"Nothing to seal: {of}")
     else:
+        added = f"{_count(made.records, 'record')} in {_count(made.chains, 'chain')}"
         say.show(
-            f"Seal {made.id} of {_at(made.sealed_at)}: {_count(made.records, 'record')} in {_count(made.chains, 'chain')}",
+            f"Seal {made.id} of {_at(made.sealed_at)}: {added}",
             f"hash {made.hash.hex()}",
             "Keep the hash where nobody who may write to the database can change it.",
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from cli import refusals
 from cli.say import Refused
 
 # name -> module:attribute, line of help. The modules are imported when their command is called, not before.
@@ -87,6 +88,7 @@ def run() -> int:
         return 130
     except Refused as refused:
         click.echo(f"rebalancer: {refused}", err=True)
+        refusals.note(sys.argv[1:], str(refused))
         return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

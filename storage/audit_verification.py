@@ -123,7 +123,7 @@ def _fault(before: Link | None, head: bytes, link: Link, previous: bytes, kept: 
 
 
 def _removed(chain: str, first: int, last: int, before: Link | None, after: Link | None) -> Fault:
-    which = f"record {first} of it" if first == last else f"records {first} to {last} of it"
+    which = f"record {first}" if first == last else f"records {first} to {last}"
     near = [f"after {_named(before)}" if before else "", f"before {_named(after)}" if after else ""]
     where = " and ".join(each for each in near if each)
     says = f"{which} {'was' if first == last else 'were'} removed{f', {where}' if where else ''}"
@@ -189,7 +189,7 @@ def _sealed_ends(connection: Connection, chain: str | None) -> Iterator[Fault]:
         first = _record(connection, row.chain, row.good + 1)
         among = f"record {row.seq}" if row.good + 1 == row.seq else f"one of records {row.good + 1} to {row.seq}"
         if first is None:
-            says = f"records {row.good + 1} to {row.seq} of it were removed: {seal} has them"
+            says = f"records {row.good + 1} to {row.seq} were removed: {seal} has them"
             yield Fault(row.chain, row.good + 1, "removed", says, last=row.seq)
         else:
             told = "removed" if row.gone else "changed, and what follows it was chained anew"

@@ -100,6 +100,14 @@ def desk(demo_url: str) -> Iterator[Books]:
 
 
 @pytest.fixture
+def as_owner(postgres: Postgres, demo_url: str) -> Iterator[Books]:
+    """The same books as the owner of their tables, who is a superuser."""
+    engine = connect(make_url(postgres.url).set(database=make_url(demo_url).database).render_as_string(False))
+    yield Books(engine)
+    engine.dispose()
+
+
+@pytest.fixture
 def inside(alone: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """As `command`, in this process: where a test asks much and what is asked does not depend on the process."""
     for key in os.environ.keys() - alone.keys():

@@ -1,0 +1,41 @@
+"""A command that is refused changes nothing, and is recorded all the same: who asked for what, and why not."""
+
+import contextlib
+from collections.abc import Sequence
+
+# Commands that only read; what they refuse is nobody's attempt at anything.
+READING = frozenset({"plan", "status", "diagnose", "queue", "history", "show", "audit", "rules", "policy"})
+READING_PARTS = frozenset({("account", "show"), ("target", "show")})
+LONGEST = 2000  # characters of a command and of a reason that are kept
+
+
+def note(words: Sequence[str], reason: str) -> None:
+    """Records a refused command, where the database can be reached; a second trouble is not told behind the first."""
+    if not words or words[0] in READING or tuple(words[:2]) in READING_PARTS:
+        return
+    with contextlib.suppress(Exception):
+        _record(words, reason)
+
+
+def _record(words: Sequence[str], reason: str) -> None:
+    from sqlalchemy import select
+
+    from cli import connections, say
+    from storage.connection import Actor
+    from storage.tables import accounts
+    from storage.values import among
+
+    with connections.books().transaction(Actor(say.who(_by(words)))) as books:
+        known = books.connection.scalars(select(accounts.c.id).where(among(accounts.c.id, words))).all()
+        told = {"command": " ".join(["rebalancer", *words])[:LONGEST], "reason": reason[:LONGEST]}
+        books.audit.record("command refused", account_id=known[0] if len(known) == 1 else None, after=told)
+
+
+def _by(words: Sequence[str]) -> str | None:
+    """The name behind `--by`."""
+    for at, word in enumerate(words):
+        if word == "--by" and at + 1 < len(words):
+            return words[at + 1] or None
+        if word.startswith("--by="):
+            return word.partition("=")[2] or None
+    return None
