@@ -127,11 +127,12 @@ class Postgres:
     def _answers(self, port: int) -> bool:
         """Whether it accepts connections; the first time, its database and the application's user are made."""
         import psycopg
+        from psycopg import sql
 
         try:
             with self._connect(port) as connection:
                 if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
-                    connection.execute(f"CREATE DATABASE {DATABASE}")  # type: ignore[arg-type,unused-ignore]
+                    connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
                 self._let_application_in(connection)
             return True
         except psycopg.OperationalError as error:
