@@ -15,6 +15,7 @@ from domain import book_schema as schema
 from domain.book_stand_ins import with_stand_ins
 from domain.money import ONE, ZERO, plain
 from domain.policy import Policy
+from domain.restrictions import contradictions, told
 from domain.snapshot import (
     MANAGED,
     Account,
@@ -342,7 +343,17 @@ def _restrictions(
             problems.append(Problem(f"{path}[{at}]", '"by" names the substitute, and only a substitute has one'))
         if form.start and form.until and form.until < form.start:
             problems.append(Problem(f"{path}[{at}].until", f"{form.until} is before {form.start}"))
+        if form.by == form.symbol:
+            problems.append(Problem(f"{path}[{at}].by", f"{form.symbol} can't be its own substitute"))
         found.append(Restriction(form.type, form.symbol, form.start, form.until, form.to, form.by, form.hold))
+    problems += [
+        Problem(
+            f"{path}[{place}]",
+            f"{told(found[place])} contradicts {told(found[at])} ({path}[{at}]): {why}. Take one of them out, or give "
+            "them days that don't overlap",
+        )
+        for at, place, why in contradictions(found)
+    ]
     return tuple(found)
 
 

@@ -1,6 +1,6 @@
 """Cash needs: what pending withdrawals reserve, and rebalances that trade one way only.
 
-CASH-1 is decided here and used by the valuation. CASH-2 rebalances are not made yet: they are refused, by code.
+CASH-1 is decided here and used by the valuation. Rebalances that trade one way only are `one_way`.
 """
 
 from decimal import Decimal
@@ -10,7 +10,6 @@ from domain.rules import Rule
 from domain.snapshot import Snapshot
 
 CASH_1 = Rule("CASH-1", "A pending withdrawal reserves its cash: it is out of managed value, and the plan raises it.")
-CASH_2 = Rule("CASH-2", "`raise_cash` and `invest_cash` trade one way only.")
 
 
 def reserved(snapshot: Snapshot) -> Decimal:

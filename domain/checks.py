@@ -3,8 +3,10 @@
 Asked first, of every snapshot. What fails here fails the account, with a reason that says what to do.
 """
 
-from domain import cash_needs, gain_budget, restrictions
+from domain import cash_needs, gain_budget
 from domain.money import ZERO, cents, money
+from domain.purpose import FULL, Purpose
+from domain.restrictions import limits
 from domain.rules import Finding, Rule, error, warning
 from domain.snapshot import CASH, MANAGED, Snapshot
 from domain.valuation import Valuation, held_symbols
@@ -18,9 +20,18 @@ OPEN_BREAK = "open_break"
 
 def needed_symbols(snapshot: Snapshot) -> set[str]:
     """The symbols whose prices a plan needs: all that is held, and all that the target could buy."""
-    symbols = held_symbols(snapshot.account.sleeves)
+    allowed = limits(snapshot, {})
+    named = named_symbols(snapshot)
+    if allowed.excluded or allowed.substitutes:
+        named = {allowed.substitutes.get(symbol, symbol) for symbol in named if symbol not in allowed.excluded}
+    return held_symbols(snapshot.account.sleeves) | named
+
+
+def named_symbols(snapshot: Snapshot) -> set[str]:
+    """The symbols that the target names, itself or by its models and sub-targets."""
     if snapshot.target is None:
-        return symbols
+        return set()
+    symbols: set[str] = set()
     stack = [snapshot.target]
     seen = {snapshot.target.id}
     while stack:
@@ -87,7 +98,7 @@ def check(snapshot: Snapshot, overrides: frozenset[str] = frozenset()) -> list[F
                 breaks=list(snapshot.open_breaks),
             )
         )
-    return found + restrictions.unmet(snapshot) + gain_budget.unmet(snapshot)
+    return found
 
 
 def unknown(account_id: str) -> Finding:
@@ -112,9 +123,9 @@ def check_value(snapshot: Snapshot, valuation: Valuation) -> list[Finding]:
     ]
 
 
-def liquidation(snapshot: Snapshot) -> list[Finding]:
+def liquidation(snapshot: Snapshot, purpose: Purpose = FULL) -> list[Finding]:
     """Says that an account without a target is sold to cash (CHECK-3)."""
-    if snapshot.account.target_id is not None:
+    if snapshot.account.target_id is not None or purpose.kind != "full":
         return []
     return [
         warning(

@@ -3,14 +3,14 @@
 Check target, the queue, the minimums and the plan all look at an account through this list.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
 from domain import sleeves
-from domain.money import ONE, ZERO
+from domain.money import ONE, ZERO, tidy
 from domain.policy import Policy
+from domain.restrictions import NO_LIMITS, Block, Limits
 from domain.sleeves import SleeveState
 from domain.snapshot import CASH, MANAGED, Snapshot, unassigned_key
 from domain.targets import Band, BandedComponent, flatten
@@ -32,6 +32,8 @@ class Component:
     value: Decimal
     breach: Breach | None
     sleeve: SleeveState | None
+    no_buy: Block | None = None  # of a security that is held directly: why it may not grow, and not shrink
+    no_sell: Block | None = None
 
     @property
     def kind(self) -> str:
@@ -49,46 +51,56 @@ class Component:
         return self.weight == 0 and self.threshold.upper == 0
 
 
-def components(snapshot: Snapshot, valuation: Valuation, policy: Policy) -> tuple[Component, ...]:
+def components(
+    snapshot: Snapshot, valuation: Valuation, policy: Policy, allowed: Limits = NO_LIMITS
+) -> tuple[Component, ...]:
     """The target's components as named, then closing sleeves, then unassigned holdings by symbol, and cash last.
 
     Without a target everything goes to cash (CHECK-3). Raises TargetRefused for a target that can't be flattened.
     """
-    target = snapshot.target
-    named = flatten(target, snapshot.targets, policy) if target else (ALL_CASH,)
-    states = sleeves.verify(snapshot.account, named)
+    target, total = snapshot.target, valuation.managed_value
     managed = valuation.holding_values[MANAGED]
+    kept = {
+        symbol: tidy(max(ZERO, managed[symbol] / total)) if total else ZERO
+        for symbol in allowed.excluded
+        if symbol in managed and allowed.kept(symbol)
+    }
+    named = flatten(target, snapshot.targets, policy, allowed, kept) if target else (ALL_CASH,)
+    states = sleeves.verify(snapshot.account, named)
     found: list[Component] = []
     for banded in named[:-1]:
-        if banded.key.startswith("model:"):
+        kind, _, ref = banded.key.partition(":")
+        if kind == "model":
             worth = valuation.sleeve_values.get(banded.key, ZERO)
+            found.append(_component(banded, worth, total, states.get(banded.key)))
         else:
-            worth = managed.get(banded.key.partition(":")[2], ZERO)
-        found.append(_component(banded, worth, valuation.managed_value, states))
+            found.append(_direct(banded, managed.get(ref, ZERO), total, allowed, ref in kept))
     keys = {banded.key for banded in named}
     for key in sorted(states.keys() - keys):
         closing = BandedComponent(key, ZERO, NOTHING, NOTHING)
-        found.append(_component(closing, valuation.sleeve_values[key], valuation.managed_value, states))
+        found.append(_component(closing, valuation.sleeve_values[key], total, states.get(key)))
     directly = {key.partition(":")[2] for key in keys if key.startswith("security:")}
     for symbol in sorted(managed.keys() - directly):
-        unassigned = BandedComponent(unassigned_key(symbol), ZERO, NOTHING, NOTHING)
-        found.append(_component(unassigned, managed[symbol], valuation.managed_value, states))
-    found.append(_component(named[-1], valuation.cash, valuation.managed_value, states))
+        stays = Band(kept[symbol], kept[symbol]) if symbol in kept else NOTHING
+        unassigned = BandedComponent(unassigned_key(symbol), stays.lower, stays, stays)
+        found.append(_direct(unassigned, managed[symbol], total, allowed, symbol in kept))
+    found.append(_component(named[-1], valuation.cash, total, None))
     return tuple(found)
 
 
-def _component(
-    banded: BandedComponent, worth: Decimal, managed_value: Decimal, states: Mapping[str, SleeveState]
-) -> Component:
+def _direct(banded: BandedComponent, worth: Decimal, total: Decimal, allowed: Limits, kept: bool) -> Component:
+    """A security of the managed sleeve. What is excluded and kept is where it should be (RESTRICT-1)."""
+    symbol = banded.key.partition(":")[2]
+    outside = None if kept else breach(worth, banded.threshold, total)
+    no_buy, no_sell = allowed.no_buy.get(symbol), allowed.no_sell.get(symbol)
     return Component(
-        banded.key,
-        banded.weight,
-        banded.threshold,
-        banded.precision,
-        worth,
-        breach(worth, banded.threshold, managed_value),
-        states.get(banded.key),
+        banded.key, banded.weight, banded.threshold, banded.precision, worth, outside, None, no_buy, no_sell
     )
+
+
+def _component(banded: BandedComponent, worth: Decimal, total: Decimal, state: SleeveState | None) -> Component:
+    outside = breach(worth, banded.threshold, total)
+    return Component(banded.key, banded.weight, banded.threshold, banded.precision, worth, outside, state)
 
 
 def breach(worth: Decimal, threshold: Band, managed_value: Decimal) -> Breach | None:

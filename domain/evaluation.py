@@ -14,6 +14,7 @@ from domain.money import EXACT
 from domain.plan import plan
 from domain.policy import Policy
 from domain.queue import Evidence
+from domain.restrictions import limits
 from domain.rules import Finding
 from domain.snapshot import Snapshot
 from domain.targets import TargetRefused
@@ -48,7 +49,9 @@ def evaluate(snapshot: Snapshot, policy: Policy) -> Verdict:
             empty = not snapshot.account.holds_securities and valuation.managed_value == 0
             return Verdict("inside") if empty else Verdict("unable_to_check", finding=worthless[0])
         try:
-            reasons = queue.standing_reasons(snapshot, valuation, components(snapshot, valuation, numbers))
+            allowed = limits(snapshot, {})
+            known = components(snapshot, valuation, numbers, allowed)
+            reasons = queue.standing_reasons(snapshot, valuation, known, allowed)
         except TargetRefused as flaw:
             return Verdict("unable_to_check", finding=Finding(flaw.rule.code, "error", str(flaw)))
     if not reasons:

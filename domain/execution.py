@@ -60,12 +60,13 @@ def read(plan: Mapping[str, Any]) -> ExecutablePlan:
     edge = {"exact": "weight", "best_fit": "precision_lower", "min_transaction": "lower"}[plan["mode"]]
     reserved = Decimal(plan["cash"]["before"]) - Decimal(cash["current_value"])
     states = {each["component"]: each["sleeve"] for each in plan["components"]}
+    emptied = {each["component"] for each in plan["components"] if Decimal(each["planned_value"]) == 0}
     return ExecutablePlan(
         legs,
         tuple(crossings),
         fundings,
         frozenset(key for key, state in states.items() if state == "opening"),
-        frozenset(key for key, state in states.items() if state == "closing"),
+        frozenset(key for key, state in states.items() if state == "closing" and key in emptied),
         reserved + max(ZERO, Decimal(cash[edge]) * managed_value),
     )
 

@@ -3,94 +3,136 @@
 Asked by `plan` once everything is decided. Nothing is decided here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 from domain import checks, lots
-from domain.destination import DESTINATION_1, DESTINATION_2, Destination
 from domain.filling import SLEEVE_1, SLEEVE_4
+from domain.gain_budget import LOT_2
+from domain.lines import DESTINATION_1, DESTINATION_2, Destination
 from domain.lots import Gain, RelievedLot
-from domain.money import ZERO, cents, money, percent, plain
-from domain.orders import ORDER_2, ORDER_3, MarketOrder, minimum_trade
-from domain.policy import Policy
-from domain.proposal import Proposal
+from domain.money import ZERO, cents, down_to_increment, money, percent, plain, tidy
+from domain.one_way import CASH_2
+from domain.orders import ORDER_2, ORDER_3, Crossing, MarketOrder, Trade
+from domain.proposal import Case, Proposal
 from domain.rebalance_plan import Allocation, ComponentOutcome, Order, SkippedTrade, Transfer
-from domain.rules import Finding, info
-from domain.settlement import order_amount
-from domain.snapshot import CASH, MANAGED, Lot, Snapshot
-from domain.valuation import Valuation
+from domain.restrictions import RESTRICT_1, RESTRICT_2, Block
+from domain.rules import Finding, Rule, info
+from domain.settlement import Funding, order_amount
+from domain.signals import SIGNAL_2
+from domain.snapshot import CASH, MANAGED, Lot
+
+NO_GAIN = Gain()
 
 
 def explained(
-    snapshot: Snapshot, valuation: Valuation, proposal: Proposal, outcomes: Sequence[ComponentOutcome], policy: Policy
-) -> tuple[tuple[Order, ...], tuple[Transfer, ...], list[str]]:
-    """Orders and transfers with their reasons and lots, and the symbols sold whose basis is unknown.
+    case: Case, proposal: Proposal, outcomes: Sequence[ComponentOutcome]
+) -> tuple[tuple[Order, ...], tuple[Transfer, ...]]:
+    """Orders and transfers with their lots, and the words for why.
 
     The market takes its lots first, by the account's relief method; what crosses takes along the next ones.
     """
-    method = lots.method_of(snapshot.account)
-    held = {
-        (sleeve.key, holding.symbol): holding.lots for sleeve in snapshot.account.sleeves for holding in sleeve.holdings
-    }
+    books = _Lots.of(case)
     destinations = {each.component.key: each for each in proposal.destined.destinations}
     by_key = {each.component: each for each in outcomes}
-    liquidation = snapshot.account.target_id is None
-    orders, unknown = [], []
-    for order in proposal.netted.orders:
-        price = snapshot.price(order.symbol)
-        relieved: list[RelievedLot] = []
-        for trade in order.allocations if order.is_sell else ():
-            given, held[trade.sleeve, trade.symbol] = lots.relieve(
-                held[trade.sleeve, trade.symbol], -trade.quantity, price, snapshot.as_of, method, policy
-            )
-            relieved += given
-        if any(each.gain is None for each in relieved):
-            unknown.append(order.symbol)
-        rule, reason = _why(order, destinations, by_key, liquidation)
-        orders.append(
-            Order(
-                side="sell" if order.is_sell else "buy",
-                symbol=order.symbol,
-                quantity=order.quantity,
-                price=price,
-                amount=order_amount(order.quantity, snapshot.securities[order.symbol]),
-                allocations=tuple(Allocation(each.sleeve, abs(each.quantity)) for each in order.allocations),
-                lots=tuple(relieved),
-                gain=lots.gain(relieved) if relieved else Gain(),
-                rule=rule,
-                reason=reason,
-            )
+    liquidation = case.purpose.kind == "full" and case.snapshot.account.target_id is None
+    orders = tuple(_order(order, case, books, destinations, by_key, liquidation) for order in proposal.netted.orders)
+    crossed = tuple(_crossed(crossing, books) for crossing in proposal.netted.crossings)
+    return orders, (*crossed, *(_funded(each) for each in proposal.after.fundings))
+
+
+@dataclass(slots=True)
+class _Lots:
+    """The lots of every sleeve while orders and crossings take theirs."""
+
+    case: Case
+    method: str
+    held: dict[tuple[str, str], tuple[Lot, ...]]
+
+    @classmethod
+    def of(cls, case: Case) -> "_Lots":
+        account = case.snapshot.account
+        held = {(sleeve.key, holding.symbol): holding.lots for sleeve in account.sleeves for holding in sleeve.holdings}
+        return cls(case, lots.method_of(account), held)
+
+    def take(self, sleeve: str, symbol: str, quantity: Decimal) -> tuple[RelievedLot, ...]:
+        snapshot = self.case.snapshot
+        given, self.held[sleeve, symbol] = lots.relieve(
+            self.held[sleeve, symbol],
+            quantity,
+            snapshot.price(symbol),
+            snapshot.as_of,
+            self.method,
+            self.case.policy,
         )
-    transfers = [_crossed(snapshot, proposal, at, held, method, policy) for at in range(len(proposal.netted.crossings))]
-    return tuple(orders), (*transfers, *_funded(proposal)), unknown
+        return given
+
+
+def _order(
+    order: MarketOrder,
+    case: Case,
+    books: _Lots,
+    destinations: Mapping[str, Destination],
+    outcomes: Mapping[str, ComponentOutcome],
+    liquidation: bool,
+) -> Order:
+    relieved: tuple[RelievedLot, ...] = ()
+    if order.is_sell:
+        for trade in order.allocations:
+            relieved += books.take(trade.sleeve, trade.symbol, -trade.quantity)
+    served = order.allocations
+    if len(served) > 1:
+        served = tuple(sorted(served, key=lambda each: (-abs(each.quantity), each.component)))
+    rule = checks.CHECK_3 if liquidation else served[0].rule or destinations[served[0].component].rule
+    return Order(
+        side="sell" if order.is_sell else "buy",
+        symbol=order.symbol,
+        quantity=order.quantity,
+        price=case.snapshot.price(order.symbol),
+        amount=order_amount(order.quantity, case.snapshot.securities[order.symbol]),
+        allocations=tuple(Allocation(each.sleeve, abs(each.quantity)) for each in order.allocations),
+        lots=relieved,
+        gain=lots.gain(relieved) if relieved else NO_GAIN,
+        rule=rule.code,
+        say=partial(_why, served, rule, destinations, outcomes, case, liquidation),
+    )
 
 
 def _why(
-    order: MarketOrder,
-    destinations: dict[str, Destination],
-    outcomes: dict[str, ComponentOutcome],
+    served: Sequence[Trade],
+    rule: Rule,
+    destinations: Mapping[str, Destination],
+    outcomes: Mapping[str, ComponentOutcome],
+    case: Case,
     liquidation: bool,
-) -> tuple[str, str]:
-    """The rule of the order's largest allocation, and a sentence for each component that it serves (ORDER-5)."""
-    served = sorted(order.allocations, key=lambda each: (-abs(each.quantity), each.component))
-    first = destinations[served[0].component]
-    rule = checks.CHECK_3.code if liquidation else first.rule.code
+) -> str:
+    """A sentence for each component that an order serves, its largest part first (ORDER-5)."""
     sentences = []
     for trade in served:
         each, seen = destinations[trade.component], outcomes[trade.component]
         moved = f"{trade.component} goes from {percent(seen.current_weight)} to {percent(seen.planned_weight)}"
-        sentences.append(f"{moved}: {_cause(each, liquidation)}")
-    return rule, "; ".join(sentences) + f" ({rule})"
+        sentences.append(f"{moved}: {_cause(trade, each, case, liquidation)}")
+    return "; ".join(sentences) + f" ({rule.code})"
 
 
-def _cause(each: Destination, liquidation: bool) -> str:
-    component = each.component
+def _cause(trade: Trade, each: Destination, case: Case, liquidation: bool) -> str:
+    component, sells = each.component, trade.quantity < 0
     if liquidation:
         return "the account has no target and is sold to cash"
+    if trade.rule is RESTRICT_2:
+        return f"{case.allowed.substitutes[trade.symbol]} is held instead of {trade.symbol}"
+    if trade.rule is RESTRICT_1:
+        return f"{trade.symbol} is excluded" if sells else "what its restrictions take out is invested again"
+    if trade.rule is SIGNAL_2:
+        return f"its model's new version moves {trade.symbol} to its new weight"
     if component.kind == "unassigned":
         return "the target does not name it"
     if component.sleeve == "closing":
         return "the target no longer names it and its sleeve closes"
+    if each.rule is CASH_2:
+        return "cash is raised, from what is most above its weight first" if sells else "cash is invested"
     if component.sleeve == "opening":
         return f"its sleeve opens at its weight of {percent(component.weight)}"
     if each.rule is DESTINATION_2:
@@ -99,19 +141,8 @@ def _cause(each: Destination, liquidation: bool) -> str:
     return f"it is {side} its destination band around {percent(component.weight)}"
 
 
-def _crossed(
-    snapshot: Snapshot,
-    proposal: Proposal,
-    at: int,
-    held: dict[tuple[str, str], tuple[Lot, ...]],
-    method: str,
-    policy: Policy,
-) -> Transfer:
-    crossing = proposal.netted.crossings[at]
-    key = crossing.seller, crossing.symbol
-    given, held[key] = lots.relieve(
-        held[key], crossing.quantity, snapshot.price(crossing.symbol), snapshot.as_of, method, policy
-    )
+def _crossed(crossing: Crossing, books: _Lots) -> Transfer:
+    given = books.take(crossing.seller, crossing.symbol, crossing.quantity)
     return Transfer(
         crossing.seller,
         crossing.buyer,
@@ -119,57 +150,86 @@ def _crossed(
         crossing.quantity,
         crossing.amount,
         ORDER_2.code,
-        f"{plain(crossing.quantity)} {crossing.symbol} that {crossing.seller} sells and {crossing.buyer} buys cross "
-        f"inside the account; {crossing.buyer} pays {money(crossing.amount)} for them ({ORDER_2.code})",
+        partial(_crosses, crossing),
         tuple(each.lot for each in given),
     )
 
 
-def _funded(proposal: Proposal) -> list[Transfer]:
-    transfers = []
-    for funding in proposal.after.fundings:
-        into = funding.amount > 0
-        source, destination = (MANAGED, funding.sleeve) if into else (funding.sleeve, MANAGED)
-        verb = "receives" if into else "pays"
-        transfers.append(
-            Transfer(
-                source,
-                destination,
-                None,
-                None,
-                abs(funding.amount),
-                SLEEVE_1.code,
-                f"{funding.sleeve} {verb} {money(abs(funding.amount))}, the change of its value ({SLEEVE_1.code})",
-            )
-        )
-    return transfers
+def _crosses(crossing: Crossing) -> str:
+    return (
+        f"{plain(crossing.quantity)} {crossing.symbol} that {crossing.seller} sells and {crossing.buyer} buys cross "
+        f"inside the account; {crossing.buyer} pays {money(crossing.amount)} for them ({ORDER_2.code})"
+    )
 
 
-def skipped(snapshot: Snapshot, proposal: Proposal, policy: Policy, valuation: Valuation) -> tuple[SkippedTrade, ...]:
-    """What was too small to trade (ORDER-3)."""
-    minimum = minimum_trade(valuation.managed_value, policy)
-    found = []
-    for order in sorted(proposal.netted.skipped, key=lambda each: (not each.is_sell, each.symbol)):
-        amount = order_amount(order.quantity, snapshot.securities[order.symbol])
-        side = "sell" if order.is_sell else "buy"
-        found.append(
-            SkippedTrade(
-                "sell" if order.is_sell else "buy",
-                order.symbol,
-                order.quantity,
-                amount,
-                ORDER_3.code,
-                f"the {side} of {plain(order.quantity)} {order.symbol} for {money(amount)} is below the minimum trade "
-                f"of {money(minimum)} ({ORDER_3.code})",
-            )
-        )
-    return tuple(found)
+def _funded(funding: Funding) -> Transfer:
+    source, destination = (MANAGED, funding.sleeve) if funding.amount > 0 else (funding.sleeve, MANAGED)
+    return Transfer(source, destination, None, None, abs(funding.amount), SLEEVE_1.code, partial(_funds, funding))
+
+
+def _funds(funding: Funding) -> str:
+    verb = "receives" if funding.amount > 0 else "pays"
+    return f"{funding.sleeve} {verb} {money(abs(funding.amount))}, the change of its value ({SLEEVE_1.code})"
+
+
+def skipped(case: Case, proposal: Proposal) -> tuple[SkippedTrade, ...]:
+    """What the plan does not trade although its bands ask for it: too small, beyond the budget, or restricted."""
+    found = [
+        *(_left_out(order, ORDER_3, _too_small(order, case), case) for order in proposal.netted.skipped),
+        *(_left_out(order, LOT_2, _beyond_budget(order, case), case) for order in proposal.netted.cut),
+        *_restricted(case, proposal),
+    ]
+    return tuple(sorted(found, key=lambda each: (each.side == "buy", each.symbol, each.rule)))
+
+
+def _left_out(order: MarketOrder, rule: Rule, why: str, case: Case) -> SkippedTrade:
+    amount = order_amount(order.quantity, case.snapshot.securities[order.symbol])
+    return SkippedTrade("sell" if order.is_sell else "buy", order.symbol, order.quantity, amount, rule.code, why)
+
+
+def _named(side: str, quantity: Decimal, symbol: str, amount: Decimal) -> str:
+    return f"the {side} of {plain(quantity)} {symbol} for {money(amount)}"
+
+
+def _order_named(order: MarketOrder, case: Case) -> str:
+    amount = order_amount(order.quantity, case.snapshot.securities[order.symbol])
+    return _named("sell" if order.is_sell else "buy", order.quantity, order.symbol, amount)
+
+
+def _too_small(order: MarketOrder, case: Case) -> str:
+    return f"{_order_named(order, case)} is below the minimum trade of {money(case.smallest)} ({ORDER_3.code})"
+
+
+def _beyond_budget(order: MarketOrder, case: Case) -> str:
+    budget = money(case.snapshot.account.gain_budget or ZERO)
+    return f"{_order_named(order, case)} is left out: its gain is beyond the budget of {budget} ({LOT_2.code})"
+
+
+def _restricted(case: Case, proposal: Proposal) -> Iterator[SkippedTrade]:
+    """What may not be bought or sold, all sleeves together, in whole increments."""
+    amounts: dict[tuple[str, str], Decimal] = {}
+    blocks: dict[tuple[str, str], Block] = {}
+    for each in proposal.blocked:
+        key = ("buy" if each.amount > 0 else "sell", each.symbol)
+        amounts[key] = amounts.get(key, ZERO) + abs(each.amount)
+        blocks[key] = each.block
+    for (side, symbol), amount in amounts.items():
+        security, block = case.snapshot.securities[symbol], blocks[side, symbol]
+        exact = tidy(amount / case.snapshot.price(symbol))
+        quantity = exact if side == "sell" else down_to_increment(exact, security.quantity_increment)
+        if quantity:
+            worth = order_amount(quantity, security)
+            why = f"{_named(side, quantity, symbol, worth)} is not made: {block.why} ({block.rule.code})"
+            yield SkippedTrade(side, symbol, quantity, worth, block.rule.code, why)  # type: ignore[arg-type]
 
 
 def decisions(proposal: Proposal) -> list[Finding]:
     """What cash forced, what was given up as too small: the decisions that no order shows by itself."""
     found = []
-    for sleeve, amounts in sorted(proposal.given_up.items()):
+    for sleeve, filled in sorted(proposal.fills.items()):
+        amounts = filled.given_up
+        if not amounts:
+            continue
         listed = ", ".join(f"{symbol} {money(amount)}" for symbol, amount in sorted(amounts.items()))
         found.append(
             info(

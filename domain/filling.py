@@ -4,13 +4,14 @@ Asked for every component that a plan changes. A sleeve comes closer to its mode
 never trades both ways for it.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.money import ONE, ZERO, down_to_increment, tidy, up_to_increment
+from domain.restrictions import NO_LIMITS, Aim, Limits
 from domain.rules import Rule
-from domain.snapshot import Model, Security, Sleeve
+from domain.snapshot import Security, Sleeve
 
 SLEEVE_1 = Rule("SLEEVE-1", "A sleeve receives or pays the change of its value in cash; remainders stay in it as cash.")
 SLEEVE_2 = Rule("SLEEVE-2", "A growing sleeve only buys and a shrinking one only sells, towards its model.")
@@ -27,12 +28,14 @@ ORDER_1 = Rule(
 class Fill:
     """What one sleeve trades: quantities by symbol, bought above 0 and sold below; `wanted` before rounding.
 
-    `given_up` are the amounts that went to other holdings because they were too small to trade (SLEEVE-4).
+    `given_up` are the amounts that went to other holdings because they were too small to trade (SLEEVE-4), `blocked`
+    those that may not be bought (above 0) or sold (RESTRICT-3, WASH-1).
     """
 
     quantities: Mapping[str, Decimal]
     wanted: Mapping[str, Decimal]
-    given_up: Mapping[str, Decimal]
+    given_up: Mapping[str, Decimal] = field(default_factory=dict)
+    blocked: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 def level(values: Mapping[str, Decimal], weights: Mapping[str, Decimal], total: Decimal) -> Decimal | None:
@@ -60,43 +63,79 @@ def level(values: Mapping[str, Decimal], weights: Mapping[str, Decimal], total: 
 
 def fill_sleeve(
     sleeve: Sleeve,
-    model: Model | None,
+    aim: Aim | None,
     value: Decimal,
     change: Decimal,
     market: Mapping[str, Security],
     minimum: Decimal,
+    allowed: Limits = NO_LIMITS,
 ) -> Fill:
     """The trades of a sleeve whose value goes from `value` to `value + change`.
 
-    `model` None sells everything. `minimum` is the smallest order worth making (ORDER-3); 0 for a sleeve that opens.
+    `aim` None sells everything. `minimum` is the smallest order worth making (ORDER-3); 0 for a sleeve that opens.
+    What may not be traded stays where it is, and the other holdings make the change. What an exclusion or a
+    substitution takes out is sold whatever the change, and what it brings is invested again (RESTRICT-1, RESTRICT-2).
     """
     held = {holding.symbol: holding.quantity for holding in sleeve.holdings}
-    if model is None:
-        wanted = {symbol: -quantity * _price(market, symbol) for symbol, quantity in held.items()}
-        return Fill({symbol: -quantity for symbol, quantity in held.items()}, wanted, {})
-    weights = {holding.symbol: holding.weight for holding in model.holdings if holding.weight > 0}
+    weights = aim.weights if aim else {}
+    leaving = {symbol: held[symbol] * _price(market, symbol) for symbol in held if symbol not in weights}
+    stays = {symbol: leaving.pop(symbol) for symbol in held if symbol in leaving and symbol in allowed.no_sell}
+    dropped = {symbol: -held[symbol] for symbol in leaving}
+    wanted = {symbol: -amount for symbol, amount in leaving.items()}
+    blocked = {symbol: -amount for symbol, amount in stays.items() if not allowed.kept(symbol)}
+    if aim is None:
+        return Fill(dropped, wanted, blocked=blocked)
     values = {symbol: held.get(symbol, ZERO) * _price(market, symbol) for symbol in weights}
-    invested = tidy((value + change) * (ONE - model.cash_weight))
-    dropped = {symbol: -quantity for symbol, quantity in held.items() if symbol not in weights}
-    wanted = {symbol: quantity * _price(market, symbol) for symbol, quantity in dropped.items()}
-    growing = change > 0
-    reached = level(values, weights, invested)
-    if reached is None or (invested > sum(values.values(), ZERO)) is not growing:
-        return Fill(dropped, wanted, {})  # the sleeve's cash alone makes the change, or what it drops does
+    after = value + change
+    invested = tidy(after * (ONE - aim.cash_weight)) - sum(
+        (max(ZERO, amount - aim.room.get(symbol, ZERO) * after) for symbol, amount in stays.items()), ZERO
+    )
+    forced = any(allowed.leaves(symbol) for symbol in dropped)
+    growing = invested > sum(values.values(), ZERO) if forced else change > 0
     sign = 1 if growing else -1
-    goals = {
-        symbol: amount
-        for symbol, weight in weights.items()
-        if (amount := sign * (tidy(reached * weight) - values[symbol])) > 0
-    }
+    frozen = weights.keys() & (allowed.no_buy if growing else allowed.no_sell).keys()
+    if frozen:
+        blocked |= _blocked(values, weights, invested, frozen, sign)
+        invested = max(ZERO, invested - sum((values[symbol] for symbol in frozen), ZERO))
+        weights = {symbol: weight for symbol, weight in weights.items() if symbol not in frozen}
+    goals = _goals(values, weights, invested, sign)
+    if not goals:
+        return Fill(dropped, wanted, blocked=blocked)  # the sleeve's cash alone makes the change, or what it drops does
     # How far a holding is from its model weight, in the direction of the change.
-    distances = {symbol: sign * (weights[symbol] * (value + change) - values[symbol]) for symbol in goals}
+    distances = {symbol: sign * (weights[symbol] * after - values[symbol]) for symbol in goals}
     quantities, kept, given_up = _concentrated(goals, distances, held, market, minimum, growing)
     return Fill(
         dropped | {symbol: sign * quantity for symbol, quantity in quantities.items() if quantity},
         wanted | {symbol: sign * amount for symbol, amount in kept.items()},
         given_up,
+        blocked,
     )
+
+
+def _goals(
+    values: Mapping[str, Decimal], weights: Mapping[str, Decimal], invested: Decimal, sign: int
+) -> dict[str, Decimal]:
+    """The amounts that move the holdings to `invested` in one direction, by λ; nothing where they are beyond it."""
+    reached = level(values, weights, invested) if weights else None
+    if reached is None or (invested - sum((values[symbol] for symbol in weights), ZERO)) * sign < 0:
+        return {}
+    return {
+        symbol: amount
+        for symbol, weight in weights.items()
+        if (amount := sign * (tidy(reached * weight) - values[symbol])) > 0
+    }
+
+
+def _blocked(
+    values: Mapping[str, Decimal],
+    weights: Mapping[str, Decimal],
+    invested: Decimal,
+    frozen: Collection[str],
+    sign: int,
+) -> dict[str, Decimal]:
+    """What would have been traded of what may not be."""
+    goals = _goals(values, weights, invested, sign)
+    return {symbol: sign * goals[symbol] for symbol in sorted(frozen) if symbol in goals}
 
 
 def _concentrated(

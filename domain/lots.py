@@ -35,6 +35,11 @@ class Gain:
     short_term: Decimal = ZERO
     long_term: Decimal = ZERO
 
+    @property
+    def net(self) -> Decimal:
+        """Short- and long-term together."""
+        return self.short_term + self.long_term
+
     def __add__(self, other: "Gain") -> "Gain":
         return Gain(self.short_term + other.short_term, self.long_term + other.long_term)
 
@@ -132,6 +137,13 @@ def gain(relieved: Sequence[RelievedLot]) -> Gain:
         sum((each.gain for each in relieved if each.gain is not None and each.term == "short"), ZERO),
         sum((each.gain for each in relieved if each.gain is not None and each.term == "long"), ZERO),
     )
+
+
+def tax(relieved: RelievedLot, policy: Policy) -> Decimal:
+    """What a relieved lot's gain costs at the policy's rates, below 0 what its loss saves; 0 where it is unknown."""
+    if relieved.gain is None:
+        return ZERO
+    return relieved.gain * (policy.tax_rate_long if relieved.term == "long" else policy.tax_rate_short)
 
 
 def basis_unknown(symbols: Sequence[str]) -> list[Finding]:

@@ -26,7 +26,8 @@ ORDER_5 = Rule("ORDER-5", "Every order says why it exists: the component, the ru
 class Trade:
     """What one sleeve buys (quantity above 0) or sells of one security, and for which component.
 
-    `opens`: it buys into a sleeve that opens. `completes`: it sells all that the sleeve holds of the security.
+    `opens`: it buys into a sleeve that opens. `completes`: it sells all that the sleeve holds of the security. `rule`:
+    what takes the security out, whatever becomes of its component (RESTRICT-1, RESTRICT-2), or makes it trade (SIGNAL-2).
     """
 
     sleeve: str
@@ -35,6 +36,7 @@ class Trade:
     component: str
     opens: bool = False
     completes: bool = False
+    rule: Rule | None = None  # that of its component's destination where None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Netted:
     orders: tuple[MarketOrder, ...]
     crossings: tuple[Crossing, ...]
     skipped: tuple[MarketOrder, ...]
+    cut: tuple[MarketOrder, ...] = ()  # sells that a gain budget does not let happen (LOT-2)
 
 
 def minimum_trade(managed_value: Decimal, policy: Policy) -> Decimal:

@@ -6,99 +6,120 @@ plan, byte for byte.
 
 from collections.abc import Sequence
 from datetime import date
-from decimal import localcontext
+from decimal import Decimal, localcontext
 
-from domain import checks, explanations, lots, minimums, outcome, queue, wash_sales
+from domain import checks, explanations, gain_budget, lots, minimums, one_way, outcome, queue, signals, wash_sales
 from domain.components import Component, components
 from domain.money import EXACT, ZERO
 from domain.policy import DEFAULT_MODE, Mode, Policy
-from domain.proposal import Proposal, propose
-from domain.rebalance_plan import ComponentOutcome, RebalancePlan
+from domain.proposal import Case, Proposal, propose, strays
+from domain.purpose import FULL, Purpose
+from domain.rebalance_plan import ComponentOutcome, Order, RebalancePlan
+from domain.restrictions import limits, obeyed
 from domain.rules import Finding
-from domain.snapshot import CASH, MANAGED, Snapshot
+from domain.snapshot import CASH, MANAGED, Snapshot, model_key
 from domain.targets import TargetRefused, need_not_be_held
-from domain.valuation import Valuation, value
+from domain.valuation import Valuation, held_symbols, value
 
 
 def plan(
-    snapshot: Snapshot, policy: Policy, mode: Mode = DEFAULT_MODE, overrides: frozenset[str] = frozenset()
+    snapshot: Snapshot,
+    policy: Policy,
+    mode: Mode = DEFAULT_MODE,
+    overrides: frozenset[str] = frozenset(),
+    purpose: Purpose = FULL,
 ) -> RebalancePlan:
     """Plans one account. What can't be planned is a plan with an error finding and no orders; nothing is raised.
 
     `overrides` names checks that a person has set aside (CHECK-1: `open_break`).
     """
     with localcontext(EXACT):
-        numbers = snapshot.numbers(policy)
-        refused = checks.check(snapshot, overrides)
-        if refused:
-            return _refused(snapshot, numbers, mode, refused)
-        valuation = value(snapshot)
-        refused = checks.check_value(snapshot, valuation)
-        if refused:
-            return _refused(snapshot, numbers, mode, refused)
-        try:
-            known = components(snapshot, valuation, numbers)
-        except TargetRefused as flaw:
-            finding = Finding(flaw.rule.code, "error", str(flaw), {"target": snapshot.account.target_id})
-            return _refused(snapshot, numbers, mode, [finding])
-        proposal = propose(snapshot, valuation, known, numbers, mode)
-        return _told(snapshot, valuation, known, proposal, numbers, mode)
+        case = examine(snapshot, policy, mode, overrides, purpose)
+        if isinstance(case, RebalancePlan):
+            return case
+        return told(case, propose(case))
+
+
+def examine(
+    snapshot: Snapshot, policy: Policy, mode: Mode, overrides: frozenset[str], purpose: Purpose
+) -> Case | RebalancePlan:
+    """What is known of the account and asked of it; or the plan that refuses it."""
+    numbers = snapshot.numbers(policy)
+    refused = checks.check(snapshot, overrides) + one_way.check(snapshot, purpose)
+    if refused:
+        return _refused(snapshot, numbers, mode, purpose, refused)
+    valuation = value(snapshot)
+    refused = checks.check_value(snapshot, valuation)
+    if refused:
+        return _refused(snapshot, numbers, mode, purpose, refused)
+    allowed = limits(snapshot, wash_sales.washed(snapshot, numbers))
+    try:
+        known = components(snapshot, valuation, numbers, allowed)
+    except TargetRefused as flaw:
+        finding = Finding(flaw.rule.code, "error", str(flaw), {"target": snapshot.account.target_id})
+        return _refused(snapshot, numbers, mode, purpose, [finding])
+    return Case(snapshot, valuation, known, numbers, mode, purpose, allowed)
+
+
+def plan_signal(snapshot: Snapshot, policy: Policy, model_id: str, largest_change: Decimal) -> RebalancePlan:
+    """What a new version of a model trades in the account's sleeve of it (SIGNAL-1, SIGNAL-2).
+
+    The snapshot has the new version; `largest_change` is what `signals.largest_change` says of it and the one before.
+    """
+    return plan(snapshot, policy, purpose=signals.signal(model_id, largest_change))
 
 
 def unknown_account(account_id: str, as_of: date, policy: Policy, mode: Mode) -> RebalancePlan:
     """The plan of an account that nobody knows: refused (CHECK-1)."""
-    return RebalancePlan(account_id, as_of, mode, policy, False, "FAILED", (checks.unknown(account_id),))
+    return RebalancePlan(account_id, as_of, mode, policy, FULL, False, "FAILED", (checks.unknown(account_id),))
 
 
-def _refused(snapshot: Snapshot, policy: Policy, mode: Mode, findings: list[Finding]) -> RebalancePlan:
+def _refused(
+    snapshot: Snapshot, policy: Policy, mode: Mode, purpose: Purpose, findings: list[Finding]
+) -> RebalancePlan:
     return RebalancePlan(
         account_id=snapshot.account.id,
         as_of=snapshot.as_of,
         mode=mode,
         policy=policy,
-        liquidation=snapshot.account.target_id is None,
+        purpose=purpose,
+        liquidation=_liquidates(snapshot, purpose),
         expected_status="FAILED",
         findings=tuple(findings),
     )
 
 
-def _told(
-    snapshot: Snapshot, valuation: Valuation, known: Sequence[Component], proposal: Proposal, policy: Policy, mode: Mode
-) -> RebalancePlan:
+def _liquidates(snapshot: Snapshot, purpose: Purpose) -> bool:
+    return purpose.kind == "full" and snapshot.account.target_id is None
+
+
+def told(case: Case, proposal: Proposal) -> RebalancePlan:
     """The proposal as a plan: outcomes, orders and transfers with their reasons and lots, findings, the status."""
-    outcomes = tuple(_outcome(component, snapshot, valuation, proposal) for component in known)
-    orders, transfers, unknown_basis = explanations.explained(snapshot, valuation, proposal, outcomes, policy)
-    skipped = explanations.skipped(snapshot, proposal, policy, valuation)
-    buys = [order.symbol for order in orders if order.side == "buy"]
-    planned = {each.component: each.planned_value for each in outcomes}
+    snapshot, policy, known = case.snapshot, case.policy, case.known
+    outcomes = tuple(_outcome(component, snapshot, case.valuation, proposal) for component in known)
+    orders, transfers = explanations.explained(case, proposal, outcomes)
+    skipped = explanations.skipped(case, proposal)
     findings = [
-        *checks.liquidation(snapshot),
+        *checks.liquidation(snapshot, case.purpose),
         *need_not_be_held(known),
-        *proposal.rejected.values(),
-        *minimums.stays_in_cash([component for component in known if component.key in proposal.rejected]),
-        *(
-            finding
-            for component in known
-            if component.kind == "model" and component.sleeve == "open"
-            if (finding := minimums.below_minimum(component, planned[component.key], snapshot.models[component.ref]))
-        ),
+        *_minimums(case, proposal, outcomes),
         *explanations.decisions(proposal),
-        *lots.basis_unknown(unknown_basis),
-        *wash_sales.unmet(snapshot, buys, policy),
+        *_asked(case, proposal, orders),
+        *_limited(case, proposal, orders),
+        *lots.basis_unknown([order.symbol for order in orders if any(each.gain is None for each in order.lots)]),
     ]
-    if any(finding.rule == wash_sales.WASH_1.code for finding in findings):
-        return _refused(snapshot, policy, mode, findings)
-    standing = queue.standing_reasons(snapshot, valuation, known)
+    standing = queue.standing_reasons(snapshot, case.valuation, known, case.allowed)
     reasons, why_not = queue.worth_queueing(snapshot, standing, bool(orders))
     return RebalancePlan(
         account_id=snapshot.account.id,
         as_of=snapshot.as_of,
-        mode=mode,
+        mode=case.mode,
         policy=policy,
-        liquidation=snapshot.account.target_id is None,
+        purpose=case.purpose,
+        liquidation=_liquidates(snapshot, case.purpose),
         expected_status=outcome.of_account(findings, bool(orders) or any(each.symbol for each in transfers)),
         findings=(*findings, *why_not),
-        managed_value=valuation.managed_value,
+        managed_value=case.valuation.managed_value,
         queue_reasons=reasons,
         components=outcomes,
         orders=orders,
@@ -107,6 +128,47 @@ def _told(
         cash_before=snapshot.account.managed.cash,
         cash_after=proposal.after.cash[MANAGED],
     )
+
+
+def _minimums(case: Case, proposal: Proposal, outcomes: Sequence[ComponentOutcome]) -> list[Finding]:
+    """What the investment minimums say: models that can't open, and open ones below theirs."""
+    models = case.snapshot.models
+    return [
+        *proposal.rejected.values(),
+        *minimums.stays_in_cash([component for component in case.known if component.key in proposal.rejected]),
+        *(
+            finding
+            for component, seen in zip(case.known, outcomes, strict=True)
+            if component.kind == "model" and component.sleeve == "open"
+            if (finding := minimums.below_minimum(component, seen.planned_value, models[component.ref]))
+        ),
+    ]
+
+
+def _asked(case: Case, proposal: Proposal, orders: Sequence[Order]) -> list[Finding]:
+    """What a rebalance that a person or a signal asked for says of itself."""
+    if case.purpose.kind == "full":
+        return []
+    if case.purpose.kind == "signal" and case.purpose.model_id is not None:
+        key = model_key(case.purpose.model_id)
+        found = next((each for each in case.snapshot.account.model_sleeves if each.key == key), None)
+        near = strays(case, found) if found else None
+        return signals.told(case.snapshot, case.purpose, near, case.policy)
+    moved = sum((order.amount for order in orders), ZERO)
+    return one_way.told(proposal.destined, moved, case.purpose, proposal.rejected)
+
+
+def _limited(case: Case, proposal: Proposal, orders: Sequence[Order]) -> list[Finding]:
+    """What restrictions, the gain budget and wash sales say."""
+    findings: list[Finding] = []
+    if case.allowed.excluded or case.allowed.substitutes:
+        concerned = checks.named_symbols(case.snapshot) | held_symbols(case.snapshot.account.sleeves)
+        findings += obeyed(case.allowed, concerned)
+    if proposal.netted.cut:
+        gain = sum((order.gain.net for order in orders), ZERO)
+        findings += gain_budget.kept_to(case.snapshot.account.gain_budget or ZERO, proposal.netted.cut, gain)
+    sold = (wash_sales.Sold(order.symbol, order.lots) for order in orders if order.lots)
+    return [*findings, *wash_sales.disallowed(case.snapshot, sold, case.policy)]
 
 
 def _outcome(component: Component, snapshot: Snapshot, valuation: Valuation, proposal: Proposal) -> ComponentOutcome:

@@ -24,6 +24,8 @@ def as_json(plan: RebalancePlan) -> Json:
         "account_id": plan.account_id,
         "as_of": str(plan.as_of),
         "mode": plan.mode,
+        "kind": plan.purpose.kind,
+        "amount": None if plan.purpose.amount is None else cents(plan.purpose.amount),
         "liquidation": plan.liquidation,
         "managed_value": cents(plan.managed_value or Decimal(0)),
         "expected_status": plan.expected_status,

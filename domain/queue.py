@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from domain.components import Component
 from domain.money import cents, weight_text
+from domain.restrictions import NO_LIMITS, Limits
 from domain.rules import Finding, Rule, as_evidence, info
 from domain.snapshot import CASH, Snapshot
 from domain.valuation import Valuation
@@ -43,7 +44,9 @@ def in_order(codes: Iterable[str]) -> list[str]:
     return sorted(codes, key=REASONS.index)
 
 
-def standing_reasons(snapshot: Snapshot, valuation: Valuation, components: Sequence[Component]) -> dict[str, Evidence]:
+def standing_reasons(
+    snapshot: Snapshot, valuation: Valuation, components: Sequence[Component], allowed: Limits = NO_LIMITS
+) -> dict[str, Evidence]:
     """The reasons that the account's state gives by itself, each with its evidence, the primary one first.
 
     Knows nothing of the toggle, nor of whether anything can be traded: that is for `worth_queueing`.
@@ -56,10 +59,28 @@ def standing_reasons(snapshot: Snapshot, valuation: Valuation, components: Seque
         reasons["LOW_CASH"] = _against_band(cash, valuation)
     elif cash.breach == "above":
         reasons["HIGH_CASH"] = _against_band(cash, valuation)
-    outside = [component for component in components if component.key != CASH and component.breach]
+    outside = {
+        component.key: _against_band(component, valuation)
+        for component in components
+        if component.key != CASH and component.breach
+    }
+    outside |= _held_against_wish(snapshot, valuation, allowed)
     if outside:
-        reasons["OUTSIDE_TOLERANCE"] = {component.key: _against_band(component, valuation) for component in outside}
+        reasons["OUTSIDE_TOLERANCE"] = outside
     return reasons
+
+
+def _held_against_wish(snapshot: Snapshot, valuation: Valuation, allowed: Limits) -> dict[str, Evidence]:
+    """What model sleeves hold although a restriction takes it out; the managed sleeve's are components of their own."""
+    return {
+        f"{sleeve.key} {holding.symbol}": {
+            "value": cents(valuation.holding_values[sleeve.key][holding.symbol]),
+            "rule": allowed.rule_of(holding.symbol).code,
+        }
+        for sleeve in (snapshot.account.model_sleeves if allowed is not NO_LIMITS else ())
+        for holding in sleeve.holdings
+        if allowed.leaves(holding.symbol) and holding.symbol not in allowed.no_sell
+    }
 
 
 def target_reasons(snapshot: Snapshot) -> dict[str, Evidence]:

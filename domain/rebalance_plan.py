@@ -1,6 +1,6 @@
 """The plan as a value: what is shown, kept, executed and recomputed. `plan_json` gives it its public form."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -11,6 +11,7 @@ from domain.lots import Gain, RelievedLot
 from domain.money import ZERO
 from domain.outcome import Status
 from domain.policy import Mode, Policy
+from domain.purpose import Purpose
 from domain.queue import Evidence
 from domain.rules import Finding
 from domain.sleeves import SleeveState
@@ -18,6 +19,7 @@ from domain.snapshot import Lot
 from domain.targets import Band
 
 Side = Literal["sell", "buy"]
+Sentence = Callable[[], str]  # words are made when somebody reads them: an evaluation plans a million accounts unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,12 @@ class Order:
     lots: tuple[RelievedLot, ...]
     gain: Gain
     rule: str
-    reason: str
+    say: Sentence = field(repr=False, compare=False)
+
+    @property
+    def reason(self) -> str:
+        """Why the order exists, in words with its numbers (ORDER-5)."""
+        return self.say()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +78,13 @@ class Transfer:
     quantity: Decimal | None
     amount: Decimal
     rule: str
-    reason: str
+    say: Sentence = field(repr=False, compare=False)
     lots: tuple[Lot, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """Why it moves, in words."""
+        return self.say()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +107,7 @@ class RebalancePlan:
     as_of: date
     mode: Mode
     policy: Policy
+    purpose: Purpose
     liquidation: bool
     expected_status: Status
     findings: tuple[Finding, ...]

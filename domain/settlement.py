@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from domain.destination import Destination
+from domain.lines import Destination
 from domain.money import ZERO, down_to_cent, share_out, to_cent, up_to_cent
 from domain.orders import Crossing, MarketOrder
 from domain.snapshot import MANAGED, Account, Security
@@ -87,7 +87,7 @@ def fund(books: Settled, destinations: Iterable[Destination]) -> None:
         if each.component.kind != "model" or (each.change == 0 and each.component.sleeve != "closing"):
             continue
         has = books.cash.get(key, ZERO)
-        if each.component.goes_to_zero:
+        if each.component.goes_to_zero and each.value == 0:
             amount = -has
         elif each.change < 0:
             amount = max(each.change, -max(ZERO, down_to_cent(has)))

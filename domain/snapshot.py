@@ -166,6 +166,16 @@ class RecentSale:
 
 
 @dataclass(frozen=True, slots=True)
+class RecentBuy:
+    """Shares bought a short while ago in another account of the household."""
+
+    symbol: str
+    date: date
+    quantity: Decimal
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """A client's account at a custodian, as the books have it."""
 
@@ -212,8 +222,8 @@ class Snapshot:
 
     `fresh_from` is the oldest date that a price may have (QUEUE-3); whoever knows the exchange's calendar sets it.
     `open_breaks` are the ids of reconciliation breaks that nobody has resolved; `rebalanced_to` is None where the
-    books do not know (a book file says only `first_rebalanced`). `household_sales` are the recent sales of the
-    other accounts of the tax household.
+    books do not know (a book file says only `first_rebalanced`). `household_sales` and `household_buys` are what the
+    other accounts of the tax household sold (the taxable ones) and bought lately, orders under way included (WASH-1).
     """
 
     as_of: date
@@ -225,6 +235,7 @@ class Snapshot:
     open_breaks: tuple[str, ...] = ()
     rebalanced_to: RebalancedTo | None = None
     household_sales: tuple[RecentSale, ...] = ()
+    household_buys: tuple[RecentBuy, ...] = ()
 
     @property
     def target(self) -> Target | None:

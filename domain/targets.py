@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
-from domain.money import ONE, ZERO, percent
+from domain.money import ONE, ZERO, percent, tidy
 from domain.policy import Policy
+from domain.restrictions import NO_LIMITS, Limits
 from domain.rules import Finding, Rule, warning
-from domain.snapshot import CASH, BandGiven, Target, TargetComponent
+from domain.snapshot import CASH, BandGiven, Target, TargetComponent, security_key
 
 TARGET_1 = Rule("TARGET-1", "Component weights are 0 or more and sum to at most 100 %; the remainder goes to cash.")
 TARGET_2 = Rule("TARGET-2", "Sub-targets flatten by multiplying; a component reached twice adds up; no cycles.")
@@ -19,6 +20,7 @@ TARGET_3 = Rule("TARGET-3", "Bands nest: 0 ≤ lower ≤ precision lower ≤ wei
 TARGET_4 = Rule("TARGET-4", "Cash's default bands are at least 1 point (threshold) and 0.5 points (precision) wide.")
 TARGET_5 = Rule("TARGET-5", "A lower threshold of 0 says that the asset need not be held at all.")
 
+NOTHING_KEPT: Mapping[str, Decimal] = {}
 MAX_DEPTH = 20  # of sub-targets in sub-targets; nobody follows more, and no stack has to
 
 
@@ -56,6 +58,7 @@ class _Reach:
     explicit: dict[str, Band] = field(default_factory=dict)  # by "threshold" and "precision": the sum of given bands
     default_weight: dict[str, Decimal] = field(default_factory=dict)  # weight whose band is the default one
     default_width: dict[str, Decimal] = field(default_factory=dict)  # half-width of those default bands
+    grown: bool = False
 
     def add(self, kind: str, weight: Decimal, scale: Decimal, given: BandGiven | None, default: Decimal) -> None:
         """Adds one way's share of a band; `weight` and absolute bounds count `scale` times (TARGET-2)."""
@@ -69,6 +72,14 @@ class _Reach:
             band = Band(given.lower or ZERO, ONE if given.upper is None else given.upper)
         before = self.explicit.get(kind, Band(ZERO, ZERO))
         self.explicit[kind] = Band(before.lower + band.lower * scale, before.upper + band.upper * scale)
+
+    def grow(self, factor: Decimal) -> None:
+        """Takes over a share of what another component left, its bands with it (RESTRICT-1)."""
+        self.grown = True
+        self.weight = tidy(self.weight * factor)
+        self.explicit = {kind: Band(band.lower * factor, band.upper * factor) for kind, band in self.explicit.items()}
+        self.default_weight = {kind: weight * factor for kind, weight in self.default_weight.items()}
+        self.default_width = {kind: width * factor for kind, width in self.default_width.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +103,63 @@ class _Defaults:
         )
 
 
-def flatten(target: Target, targets: Mapping[str, Target], policy: Policy) -> tuple[BandedComponent, ...]:
+def flatten(
+    target: Target,
+    targets: Mapping[str, Target],
+    policy: Policy,
+    allowed: Limits = NO_LIMITS,
+    kept: Mapping[str, Decimal] = NOTHING_KEPT,
+) -> tuple[BandedComponent, ...]:
     """The target's models, securities and cash with their bands, in the order named, cash last.
 
-    Cash is always there, with what the components leave over (TARGET-1). Raises TargetRefused.
+    Cash is always there, with what the components leave over (TARGET-1). `allowed` are the account's restrictions:
+    what they exclude has a weight of 0, or of its share in `kept` (of managed value) where it stays. Raises
+    TargetRefused.
     """
     reached: dict[str, _Reach] = {}
     defaults = _Defaults(policy.threshold_relative, policy.precision_relative)
     for component, scale, inherited in _walk(target, targets, defaults, (target.id,), ONE):
         _check_given(component)
-        reach = reached.setdefault(component.key, _Reach())
+        by = allowed.substitutes.get(str(component.ref)) if component.kind == "security" else None
+        reach = reached.setdefault(component.key if by is None else security_key(by), _Reach())
         reach.weight += component.weight * scale
         reach.add("threshold", component.weight, scale, component.threshold, inherited.threshold)
         reach.add("precision", component.weight, scale, component.precision, inherited.precision)
+    gone = _hand_over(reached, allowed, kept) if allowed.excluded else {}
     remainder = ONE - sum((reach.weight for reach in reached.values()), ZERO)
     cash = reached.pop(CASH, _Reach())
     cash.weight += remainder
     cash.add("threshold", remainder, ONE, None, defaults.threshold)
     cash.add("precision", remainder, ONE, None, defaults.precision)
-    banded = [_banded(key, reach, ZERO, ZERO) for key, reach in reached.items()]
+    banded = [
+        BandedComponent(key, reach.weight, _point(reach), _point(reach)) if key in gone else _banded(key, reach)
+        for key, reach in reached.items()
+    ]
     return (*banded, _banded(CASH, cash, policy.cash_threshold_floor, policy.cash_precision_floor))
+
+
+def _hand_over(reached: dict[str, _Reach], allowed: Limits, kept: Mapping[str, Decimal]) -> set[str]:
+    """Takes the weight of excluded securities away, for the other components or for cash; the keys that lost theirs.
+
+    What is kept keeps its share, up to its weight.
+    """
+    gone = {security_key(symbol): each for symbol, each in allowed.excluded.items() if security_key(symbol) in reached}
+    spread = ZERO
+    for key, excluded in gone.items():
+        stays = kept.get(excluded.symbol, ZERO)
+        freed = max(ZERO, reached[key].weight - stays)
+        reached[key] = _Reach(weight=min(stays, reached[key].weight))
+        spread += ZERO if excluded.to == "cash" else freed
+    others = [reach for key, reach in reached.items() if key != CASH and key not in gone]
+    total = sum((reach.weight for reach in others), ZERO)
+    if spread and total:
+        for reach in others:
+            reach.grow((total + spread) / total)
+    return set(gone)
+
+
+def _point(reach: _Reach) -> Band:
+    return Band(reach.weight, reach.weight)
 
 
 def _walk(
@@ -159,11 +207,17 @@ def _check_given(component: TargetComponent) -> None:
             )
 
 
-def _banded(key: str, reach: _Reach, threshold_floor: Decimal, precision_floor: Decimal) -> BandedComponent:
+def _banded(
+    key: str, reach: _Reach, threshold_floor: Decimal = ZERO, precision_floor: Decimal = ZERO
+) -> BandedComponent:
     threshold = _merged(reach, "threshold", threshold_floor)
     precision = _merged(reach, "precision", precision_floor)
     if "precision" not in reach.explicit:  # only what a person wrote can contradict the threshold
         precision = Band(max(precision.lower, threshold.lower), min(precision.upper, threshold.upper))
+    if reach.grown:  # the last digit of a division must not put a weight outside its own band
+        precision, threshold = (
+            Band(min(band.lower, reach.weight), max(band.upper, reach.weight)) for band in (precision, threshold)
+        )
     lower, upper = threshold.lower, threshold.upper
     if not ZERO <= lower <= precision.lower <= reach.weight <= precision.upper <= upper <= ONE:
         raise TargetRefused(

@@ -1,40 +1,132 @@
-"""Wash sales: a security sold at a loss is not bought again in the household for a while.
+"""Wash sales: a security sold at a loss is not bought in the tax household for a while, before and after.
 
-Asked of every plan once its orders are known. Skipping the buy is not built yet: a plan that would make a wash sale
-is refused, by code, rather than made.
+Asked before a plan is made (what may not be bought?) and once its sells are known (which losses are disallowed, as
+the security was bought a short while ago?). Only a taxable account realises a loss; a buy counts in any.
 """
 
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
 
-from domain.money import money
+from domain.lots import RelievedLot
+from domain.money import ZERO, money, plain, to_cent
 from domain.policy import Policy
-from domain.rules import Finding, Rule, error
-from domain.snapshot import Snapshot
+from domain.restrictions import Block
+from domain.rules import Finding, Rule, warning
+from domain.snapshot import RecentBuy, RecentSale, Snapshot
 
 WASH_1 = Rule("WASH-1", "What a tax household sold at a loss is not bought in it for 30 days before and after.")
 
 
-def unmet(snapshot: Snapshot, bought: Iterable[str], policy: Policy) -> list[Finding]:
-    """An error for every buy of the plan that would follow a loss sale of the household, on any account of it."""
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """What a plan sells of one security, with the lots it gives up."""
+
+    symbol: str
+    lots: tuple[RelievedLot, ...]
+
+
+def recent_losses(snapshot: Snapshot, policy: Policy) -> Iterator[RecentSale]:
+    """The sales at a loss near the snapshot's day, of the account where it is taxed and of its household."""
     window = timedelta(days=policy.wash_sale_days)
-    recent = [
-        sale
-        for sale in (*snapshot.account.recent_sales, *snapshot.household_sales)
-        if sale.gain < 0 and abs(snapshot.as_of - sale.date) <= window
-    ]
-    wanted = sorted(set(bought))
-    return [
-        error(
-            WASH_1,
-            f"buying {symbol} would wash the loss of {money(-sale.gain)} from the sale of {sale.date} in account "
-            f"{sale.account_id or snapshot.account.id}: this release can't skip the buy, so the plan is refused",
-            symbol=symbol,
-            sold=sale.date,
-            loss=-sale.gain,
-            account=sale.account_id or snapshot.account.id,
+    own = snapshot.account.recent_sales if snapshot.account.tax_status == "taxable" else ()
+    for sale in (*own, *snapshot.household_sales):
+        if sale.gain < 0 and abs(snapshot.as_of - sale.date) <= window:
+            yield sale
+
+
+def washed(snapshot: Snapshot, policy: Policy) -> Mapping[str, Block]:
+    """What may not be bought, by symbol: the latest loss of each that a buy would wash."""
+    blocks: dict[str, tuple[date, Block]] = {}
+    for sale in recent_losses(snapshot, policy):
+        account = sale.account_id or snapshot.account.id
+        clear = sale.date + timedelta(days=policy.wash_sale_days + 1)
+        why = (
+            f"buying it would wash the loss of {money(-sale.gain)} from the sale of {plain(sale.quantity)} "
+            f"{sale.symbol} on {sale.date} in account {account}; it may be bought from {clear}"
         )
-        for symbol in wanted
-        for sale in recent
-        if sale.symbol == symbol
-    ]
+        if sale.symbol not in blocks or blocks[sale.symbol][0] < sale.date:
+            blocks[sale.symbol] = sale.date, Block(WASH_1, why)
+    return {symbol: block for symbol, (_, block) in blocks.items()}
+
+
+def disallowed(snapshot: Snapshot, sold: Iterable[Sold], policy: Policy) -> list[Finding]:
+    """A warning for every loss of the plan that earlier buys wash, with the loss that is disallowed.
+
+    As many of the shares sold at a loss are washed as were bought within the window, in the account or its household,
+    and are not sold by this plan themselves.
+    """
+    if snapshot.account.tax_status != "taxable":
+        return []
+    return [found for each in sold if (found := _disallowed(snapshot, each, policy))]
+
+
+def _disallowed(snapshot: Snapshot, sold: Sold, policy: Policy) -> Finding | None:
+    losses = sorted(
+        (each for each in sold.lots if each.gain is not None and each.gain < 0),
+        key=lambda each: (each.lot.acquired or date.min, each.lot.cost_per_share or ZERO),
+    )
+    if not losses:
+        return None
+    bought = list(_bought(snapshot, sold, policy.wash_sale_days))
+    replacing = sum((each.quantity for each in bought), ZERO)
+    washed_shares, loss = ZERO, ZERO
+    for each in losses:
+        shares = min(each.lot.quantity, replacing - washed_shares)
+        if shares <= 0:
+            break
+        washed_shares += shares
+        loss += -(each.gain or ZERO) * shares / each.lot.quantity
+    if not washed_shares:
+        return None
+    loss = to_cent(loss)
+    latest = max(bought, key=lambda each: (each.date, each.account_id))
+    return warning(
+        WASH_1,
+        f"{money(loss)} of the loss from selling {sold.symbol} is disallowed: {plain(washed_shares)} "
+        f"{sold.symbol} of it were replaced within {policy.wash_sale_days} days, last on {latest.date} in account "
+        f"{latest.account_id or snapshot.account.id}",
+        symbol=sold.symbol,
+        disallowed_loss=loss,
+        shares=washed_shares,
+        bought=latest.date,
+        account=latest.account_id or snapshot.account.id,
+    )
+
+
+def _bought(snapshot: Snapshot, sold: Sold, days: int) -> Iterator[RecentBuy]:
+    """What the household bought of a security in the window and still holds after the plan, as its lots show.
+
+    A lot that is itself sold at a loss in part does not replace what is sold of it.
+    """
+    first = snapshot.as_of - timedelta(days=days)
+    account = snapshot.account
+    given: dict[tuple[date | None, Decimal | None], Decimal] = {}
+    at_a_loss = set()
+    for each in sold.lots:
+        lot = each.lot.acquired, each.lot.cost_per_share
+        given[lot] = given.get(lot, ZERO) + each.lot.quantity
+        if each.gain is not None and each.gain < 0:
+            at_a_loss.add(lot)
+    for holdings in (*(sleeve.holdings for sleeve in account.sleeves), account.protected):
+        for holding in holdings:
+            for lot in holding.lots if holding.symbol == sold.symbol else ():
+                key = lot.acquired, lot.cost_per_share
+                if lot.acquired is None or lot.acquired < first or key in at_a_loss:
+                    continue
+                taken = min(lot.quantity, given.get(key, ZERO))
+                given[key] = given.get(key, ZERO) - taken
+                if lot.quantity > taken:
+                    yield RecentBuy(sold.symbol, lot.acquired, lot.quantity - taken, account.id)
+    yield from (each for each in snapshot.household_buys if each.symbol == sold.symbol and each.date >= first)
+
+
+def recent_buys(
+    account_id: str, lots: Iterable[tuple[str, date | None, Decimal]], as_of: date, days: int
+) -> Iterator[RecentBuy]:
+    """Of lots as symbol, day and quantity, those that could wash a loss of the household on that day."""
+    first = as_of - timedelta(days=days)
+    for symbol, acquired, quantity in lots:
+        if acquired is not None and acquired >= first:
+            yield RecentBuy(symbol, acquired, quantity, account_id)

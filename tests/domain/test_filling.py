@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.filling import buy_quantities, fill_sleeve, level, sell_quantities, shares_to_sell
-from domain.snapshot import Holding, Lot, Model, ModelHolding, Security, Sleeve
+from domain.restrictions import Aim
+from domain.snapshot import Holding, Lot, Security, Sleeve
 from tests.domain.cases import TODAY
 from tests.domain.numbers import number
 
@@ -35,10 +36,10 @@ def sleeve(text: str, cash: str = "0") -> Sleeve:
     return Sleeve("model:M", number(cash), held)
 
 
-def model(text: str, cash: str = "0") -> Model:
-    """A model of so many percent."""
-    holdings = tuple(ModelHolding(symbol, weight / 100) for symbol, weight in amounts(text).items())
-    return Model("M", "M", "", Decimal(0), 1, holdings, Decimal(cash) / 100)
+def model(text: str, cash: str = "0") -> Aim:
+    """What a model of so many percent asks of its sleeve."""
+    weights = {symbol: weight / 100 for symbol, weight in amounts(text).items()}
+    return Aim(weights, Decimal(cash) / 100, {})
 
 
 HALF = {"X": Decimal("0.5"), "Y": Decimal("0.3"), "Z": Decimal("0.2")}

@@ -1,0 +1,27 @@
+"""Purpose: what a rebalance is for. A full one unless a person asks for cash, or a manager's signal comes."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal, get_args
+
+Kind = Literal["full", "raise_cash", "invest_cash", "signal"]
+ONE_WAY: tuple[Kind, ...] = ("raise_cash", "invest_cash")
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a plan is made for.
+
+    `amount` is how much cash to raise or to invest, in the account's currency; None as much as brings cash to its
+    weight. `model_id` and `largest_change` are a signal's: the model, and by how much the weight of any of its holdings
+    changes, as a fraction of one (SIGNAL-2).
+    """
+
+    kind: Kind = "full"
+    amount: Decimal | None = None
+    model_id: str | None = None
+    largest_change: Decimal | None = None
+
+
+FULL = Purpose()
