@@ -48,8 +48,9 @@ def destine(
         lowest = ZERO
     else:
         asked = cash.value - goal if purpose.amount is None else purpose.amount
-        _invest(lines, max(ZERO, min(asked, cash.value - lower)))
-        lowest = lower
+        spent = max(ZERO, min(asked, cash.value - lower))
+        _invest(lines, spent)
+        lowest = lower = cash.value - spent
     left = cash.value - sum((each.buy for each in lines), ZERO)
     destinations = in_cents(lines, left, min(left, lowest))
     ends = cash.value - sum((each.change for each in destinations), ZERO)

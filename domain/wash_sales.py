@@ -105,18 +105,18 @@ def _bought(snapshot: Snapshot, sold: Sold, days: int) -> Iterator[RecentBuy]:
     given: dict[tuple[date | None, Decimal | None], Decimal] = {}
     at_a_loss = set()
     for each in sold.lots:
-        lot = each.lot.acquired, each.lot.cost_per_share
-        given[lot] = given.get(lot, ZERO) + each.lot.quantity
+        basis = each.lot.acquired, each.lot.cost_per_share
+        given[basis] = given.get(basis, ZERO) + each.lot.quantity
         if each.gain is not None and each.gain < 0:
-            at_a_loss.add(lot)
+            at_a_loss.add(basis)
     for holdings in (*(sleeve.holdings for sleeve in account.sleeves), account.protected):
         for holding in holdings:
             for lot in holding.lots if holding.symbol == sold.symbol else ():
-                key = lot.acquired, lot.cost_per_share
-                if lot.acquired is None or lot.acquired < first or key in at_a_loss:
+                basis = lot.acquired, lot.cost_per_share
+                if lot.acquired is None or lot.acquired < first or basis in at_a_loss:
                     continue
-                taken = min(lot.quantity, given.get(key, ZERO))
-                given[key] = given.get(key, ZERO) - taken
+                taken = min(lot.quantity, given.get(basis, ZERO))
+                given[basis] = given.get(basis, ZERO) - taken
                 if lot.quantity > taken:
                     yield RecentBuy(sold.symbol, lot.acquired, lot.quantity - taken, account.id)
     yield from (each for each in snapshot.household_buys if each.symbol == sold.symbol and each.date >= first)

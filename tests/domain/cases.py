@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -16,8 +17,10 @@ from domain.book import read_account, read_market
 from domain.money import plain
 from domain.plan import plan
 from domain.policy import Mode
+from domain.purpose import Purpose
 from domain.rebalance_plan import RebalancePlan
-from domain.snapshot import RebalancedTo, Snapshot
+from domain.signals import largest_change, signal
+from domain.snapshot import Model, ModelHolding, RebalancedTo, RecentBuy, RecentSale, Snapshot
 from policy import in_force
 from policy.trading_days import oldest_allowed
 from tests.domain.numbers import number
@@ -37,9 +40,11 @@ LOT = re.compile(r"(?P<quantity>[\d.]+) @ (?P<cost_per_share>[\d.]+) (?P<acquire
 PRICE = re.compile(r"(?P<price>[\d.]+|none)(?: by (?P<by>[\d.]+))?(?: of (?P<day>[\d-]{10}))?")
 CASE_KEYS = {
     "name", "rule", "prices", "models", "targets", "account", "policy", "breaks", "override", "mode", "modes", "expect",
+    "household", "kind", "amount", "signal",
 }  # fmt: skip
 WHOLE = {"price_max_age_days", "wash_sale_days"}
 Json = dict[str, Any]
+TradeT = TypeVar("TradeT", RecentSale, RecentBuy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +104,32 @@ def planned(case: Case) -> RebalancePlan:
         fresh_from=oldest_allowed(TODAY, own.price_max_age_days, oldest),
         open_breaks=tuple(case.given.get("breaks", ())),
         rebalanced_to=RebalancedTo(last["target"], int(last["version"])) if last else None,
+        household_sales=tuple(_told(RecentSale, each) for each in case.given.get("household", {}).get("sales", ())),
+        household_buys=tuple(_told(RecentBuy, each) for each in case.given.get("household", {}).get("buys", ())),
     )
-    return plan(snapshot, numbers, case.mode, frozenset(case.given.get("override", ())))
+    return plan(snapshot, numbers, case.mode, frozenset(case.given.get("override", ())), _purpose(case, snapshot))
+
+
+def _purpose(case: Case, snapshot: Snapshot) -> Purpose:
+    """What the case's rebalance is for: a full one unless it says otherwise."""
+    signalled = case.given.get("signal")
+    if signalled:
+        (name, lines), *_ = signalled.items()
+        before = Model(name, name, "", Decimal(0), 1, tuple(_holding(line) for line in lines))
+        return signal(name, largest_change(before, snapshot.models[name]))
+    amount = case.given.get("amount")
+    return Purpose(case.given.get("kind", "full"), None if amount is None else number(amount))
+
+
+def _holding(line: str) -> ModelHolding:
+    share = _match(SHARE, line)
+    return ModelHolding(str(share["what"]), Decimal(_weight(share["weight"])))
+
+
+def _told(kind: type[TradeT], given: Mapping[str, str]) -> TradeT:
+    """A sale or a buy of another account of the household."""
+    numbers = {key: number(given[key]) for key in ("quantity", "gain") if key in given}
+    return kind(symbol=given["symbol"], date=date.fromisoformat(given["date"]), account_id=given["account"], **numbers)
 
 
 def book_of(given: Mapping[str, Any]) -> Json:
