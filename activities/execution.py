@@ -16,9 +16,9 @@ from storage.connection import Transaction
 from storage.snapshots import kept, restored
 from venues.port import VenueAnswer, VenueOrder
 
-# What of a snapshot may differ between plan and approval without the plan being made again: prices move all day, and
-# the toggle never stops a person.
-NOT_THE_ACCOUNT = ("as_of", "securities", "fresh_from")
+# What of a snapshot may differ between plan and approval without the plan being made again: prices move all day, the
+# toggle never stops a person, and what the household traded counts where it washes a buy of the plan.
+NOT_THE_ACCOUNT = ("as_of", "securities", "fresh_from", "household_sales", "household_buys")
 
 
 def changed_since(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -46,6 +46,9 @@ class ExecutionSteps:
                 return ExecutionBegun(changed=[])
             if row.round != message.round:
                 return ExecutionBegun(changed=[f"round {row.round} was planned meanwhile"])
+            books.accounts.lock_household(
+                message.account_id
+            )  # what its others are about to trade is seen here (WASH-1)
             now, _ = books.snapshots.take(message.account_id, None, self.desk.today())
             changed = changed_since(row.snapshot, kept(now))
             if changed:

@@ -4,11 +4,13 @@ Snapshots and plans stay in PostgreSQL under the rebalance's id.
 """
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from domain.outcome import Status
+from domain.purpose import Kind
 
 
 class _Message(BaseModel):
@@ -22,7 +24,8 @@ class CheckTarget(_Message):
     requested_by: str
     mode: str
     approval: str
-    kind: str
+    kind: Kind
+    amount: Decimal | None = None
     request_id: str | None
     override: tuple[str, ...]
     start_key: str

@@ -177,14 +177,19 @@ def _end(
         ],
     )
     books.rebalances.end(row.id, status, issue, result.model_dump(mode="json"))
-    if status in {"COMPLETE", "COMPLETE_WITH_ERRORS"}:
+    whole = row.kind == "full"  # cash raised or invested, or a signal, does not bring an account to its target
+    if whole and status in {"COMPLETE", "COMPLETE_WITH_ERRORS"}:
         snapshot = restored(row.snapshot)
         target = snapshot.target
         books.accounts.mark_rebalanced(
             row.account_id, target.id if target else None, target.version if target else None, snapshot.as_of
         )
-    if status == "COMPLETE":
+    if whole and status == "COMPLETE":
         _leave_queue(desk, books, row, snapshot)
+    elif status == "COMPLETE":
+        entry = books.queue.entry(row.account_id)
+        if entry is not None and entry.reasons == ["MANUAL"]:
+            books.queue.leave(row.account_id, f"{row.id} ended COMPLETE")
     else:
         books.queue.note_issue(row.account_id, issue)
     books.audit.record(

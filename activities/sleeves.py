@@ -9,6 +9,7 @@ from domain.components import ALL_CASH
 from domain.filling import SLEEVE_1
 from domain.money import EXACT
 from domain.policy import Policy
+from domain.restrictions import limits
 from domain.targets import flatten
 from storage.snapshots import restored
 
@@ -27,7 +28,7 @@ class SleeveSteps:
             snapshot = restored(row.snapshot)
             target = snapshot.target
             numbers = snapshot.numbers(Policy.from_json(row.policy))
-            named = flatten(target, snapshot.targets, numbers) if target else (ALL_CASH,)
+            named = flatten(target, snapshot.targets, numbers, limits(snapshot, {})) if target else (ALL_CASH,)
             answer = SleevesVerified(sleeves=dict(sleeves.verify(snapshot.account, named)))
             books.audit.record(
                 "sleeves verified",

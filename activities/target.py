@@ -8,12 +8,14 @@ from temporalio.exceptions import ApplicationError
 from activities.context import Desk, actor, step
 from activities.messages import CheckTarget, TargetChecked
 from activities.reconciliation import finish_orphan
-from domain import cash_needs, checks, plan_json
+from domain import checks, one_way, plan_json
 from domain.components import components
 from domain.execution import EXEC_3
 from domain.money import EXACT, cents
 from domain.outcome import issue
 from domain.policy import Policy
+from domain.purpose import Purpose
+from domain.restrictions import limits
 from domain.rules import Finding, error
 from domain.snapshot import Snapshot
 from domain.targets import TargetRefused
@@ -56,7 +58,7 @@ class TargetSteps:
                 as_of=str(snapshot.as_of),
                 target=snapshot.account.target_id,
                 target_version=snapshot.target.version if snapshot.target else None,
-                liquidation=snapshot.target is None,
+                liquidation=snapshot.target is None and message.kind == "full",
                 managed_value=_worth(snapshot) if not findings else None,
                 four_eyes=snapshot.numbers(policy).four_eyes,
                 queue_reasons=entry.reasons if entry else [],
@@ -74,14 +76,6 @@ class TargetSteps:
 
     def _check(self, snapshot: Snapshot, policy: Policy, message: CheckTarget) -> list[Finding]:
         """What forbids this rebalance; the plan's own checks, asked early so that the reason is seen first."""
-        if message.kind != "full":
-            return [
-                error(
-                    cash_needs.CASH_2,
-                    f"{message.kind} rebalances are not made by this release: submit a full rebalance",
-                    kind=message.kind,
-                )
-            ]
         custodian = snapshot.account.custodian
         if custodian not in self.desk.venues.names:
             return [
@@ -93,7 +87,7 @@ class TargetSteps:
                 )
             ]
         with localcontext(EXACT):
-            found = checks.check(snapshot, frozenset(message.override))
+            found = checks.check(snapshot, frozenset(message.override)) + one_way.check(snapshot, _purpose(message))
             if found:
                 return found
             valuation = value(snapshot)
@@ -101,7 +95,7 @@ class TargetSteps:
             if found:
                 return found
             try:
-                components(snapshot, valuation, snapshot.numbers(policy))
+                components(snapshot, valuation, snapshot.numbers(policy), limits(snapshot, {}))
             except TargetRefused as flaw:
                 return [Finding(flaw.rule.code, "error", str(flaw))]
             return []
@@ -136,13 +130,17 @@ def _new(message: CheckTarget) -> NewRebalance:
         start_key=message.start_key,
         workflow_id=activity.info().workflow_id or "",
         request_id=message.request_id,
-        kind=message.kind,
+        purpose=_purpose(message),
         mode=message.mode,
         approval=message.approval,
         requested_by=message.requested_by,
         overrides=message.override,
         workflow_started_at=message.started_at,
     )
+
+
+def _purpose(message: CheckTarget) -> Purpose:
+    return Purpose(message.kind, message.amount)
 
 
 def _worth(snapshot: Snapshot) -> str:

@@ -7,10 +7,8 @@ from activities.messages import Step, TradesGenerated
 from domain import plan_json
 from domain.money import ZERO, cents
 from domain.orders import ORDER_5
-from domain.plan import plan
-from domain.policy import Policy
 from policy.trading_days import next_close
-from storage.snapshots import restored
+from storage.kept_plans import plan_of
 
 
 class TradeSteps:
@@ -24,8 +22,7 @@ class TradeSteps:
         """Plans the account from its kept snapshot. Made once a round: asked again, the kept plan answers."""
         with self.desk.books.transaction(actor()) as books:
             row = books.rebalances.get(message.rebalance_id, lock=True)
-            snapshot, policy = restored(row.snapshot), Policy.from_json(row.policy)
-            proposed = plan(snapshot, policy, row.mode, frozenset(row.overrides))
+            proposed = plan_of(row)
             sells = [order for order in proposed.orders if order.side == "sell"]
             buys = [order for order in proposed.orders if order.side == "buy"]
             expires_at = row.expires_at or next_close(self.desk.now())

@@ -9,12 +9,14 @@ import click
 from cli import say
 from domain.outcome import issue
 from domain.policy import MODES
+from domain.purpose import ONE_WAY
 
 if TYPE_CHECKING:
     from domain.book import Market
     from domain.policy import Policy
+    from domain.purpose import Purpose
     from domain.rebalance_plan import RebalancePlan
-    from domain.snapshot import Account, RecentSale, Snapshot
+    from domain.snapshot import Account, Snapshot
 
 
 @click.command()
@@ -22,12 +24,16 @@ if TYPE_CHECKING:
 @click.option("--account", "account_id", help="The account to plan.")
 @click.option("--all", "everything", is_flag=True, help="Plan every account of the book.")
 @click.option("--mode", type=click.Choice(MODES), default="best_fit", show_default=True, help="How near to land.")
+@click.option("--kind", type=click.Choice(["full", *ONE_WAY]), default="full", help="Only raise, or only invest, cash.")
+@click.option("--amount", help="How much cash to raise or to invest; as much as brings cash to its weight without it.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "jsonl"]), default="table")
-def plan(book: Path, account_id: str | None, everything: bool, mode: str, form: str) -> int:
+def plan(
+    book: Path, account_id: str | None, everything: bool, mode: str, kind: str, amount: str | None, form: str
+) -> int:
     """What a rebalance would do, from a book file; nothing is stored, nothing trades."""
     if (account_id is None) is not everything:
         raise click.UsageError("give --account ID or --all, one of them")
-    plans = _plans(book, account_id, mode)
+    plans = _plans(book, account_id, mode, asked_for(kind, amount))
     if form == "jsonl":
         from domain import plan_json
 
@@ -57,8 +63,28 @@ def _ending(plan: "RebalancePlan | None", everything: bool) -> int:
     return 1
 
 
-def _plans(path: Path, account_id: str | None, mode: str) -> "Iterator[RebalancePlan]":
+def asked_for(kind: str, amount: str | None) -> "Purpose":
+    """The purpose that `--kind` and `--amount` give. Raises UsageError where they make none."""
+    from decimal import Decimal, InvalidOperation
+
+    from domain.purpose import Purpose
+
+    if amount is None:
+        return Purpose(kind)  # type: ignore[arg-type]
+    try:
+        wanted = Decimal(amount)
+    except InvalidOperation:
+        wanted = Decimal(0)
+    if kind == "full" or not wanted.is_finite() or wanted <= 0 or wanted != round(wanted, 2):
+        raise click.UsageError(
+            f'--amount is an amount above 0 in cents, for --kind {" or ".join(ONE_WAY)}; not "{amount}" for {kind}'
+        )
+    return Purpose(kind, wanted)  # type: ignore[arg-type]
+
+
+def _plans(path: Path, account_id: str | None, mode: str, purpose: "Purpose") -> "Iterator[RebalancePlan]":
     from cli.books import read_whole
+    from domain.household_plans import plan_household
     from domain.plan import plan as planned
     from domain.plan import unknown_account
     from policy import in_force
@@ -67,16 +93,24 @@ def _plans(path: Path, account_id: str | None, mode: str) -> "Iterator[Rebalance
     asked = [account for account in accounts if account_id in {None, account.id}]
     if not asked and account_id is not None:
         yield unknown_account(account_id, market.as_of, in_force(market.as_of), mode)  # type: ignore[arg-type]
-    sales = {account.id: account.recent_sales for account in accounts}
+    by_id = {account.id: account for account in accounts}
+    together: dict[str, RebalancePlan] = {}
     for account in asked:
-        snapshot, numbers = _snapshot(account, market, sales)
-        yield planned(snapshot, numbers, mode)  # type: ignore[arg-type]
+        others = [by_id[each] for each in market.household(account.id) if each in by_id] if account_id is None else []
+        if others and account.id not in together:
+            members = [account, *others]
+            made = plan_household([_snapshot(each, market, by_id) for each in members], mode, purpose)  # type: ignore[arg-type]
+            together |= {each.account_id: each for each in made}
+        if account.id in together:
+            yield together.pop(account.id)
+        else:
+            snapshot, numbers = _snapshot(account, market, by_id)
+            yield planned(snapshot, numbers, mode, purpose=purpose)  # type: ignore[arg-type]
 
 
-def _snapshot(
-    account: "Account", market: "Market", sales: "Mapping[str, tuple[RecentSale, ...]]"
-) -> "tuple[Snapshot, Policy]":
+def _snapshot(account: "Account", market: "Market", by_id: "Mapping[str, Account]") -> "tuple[Snapshot, Policy]":
     from domain.snapshot import Snapshot
+    from domain.wash_sales import recent_buys
     from policy import in_force
     from policy.trading_days import oldest_allowed
 
@@ -84,6 +118,7 @@ def _snapshot(
     target = market.targets[account.target_id].policy if account.target_id else {}
     own = numbers.overridden(target, account.policy)
     oldest = min((each.price_as_of for each in market.securities.values()), default=market.as_of)
+    others = [by_id[each] for each in market.household(account.id) if each in by_id]
     snapshot = Snapshot(
         as_of=market.as_of,
         account=account,
@@ -91,6 +126,7 @@ def _snapshot(
         models=market.models,
         securities=market.securities,
         fresh_from=oldest_allowed(market.as_of, own.price_max_age_days, oldest),
-        household_sales=tuple(sale for other in market.household(account.id) for sale in sales.get(other, ())),
+        household_sales=tuple(sale for each in others if each.tax_status == "taxable" for sale in each.recent_sales),
+        household_buys=tuple(buy for each in others for buy in recent_buys(each, market.as_of, numbers.wash_sale_days)),
     )
     return snapshot, numbers

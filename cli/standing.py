@@ -15,6 +15,7 @@ from domain.components import ALL_CASH, Component, components
 from domain.minimums import MinimumDecision, check
 from domain.money import EXACT
 from domain.policy import Policy
+from domain.restrictions import limits
 from domain.sleeves import SleeveState
 from domain.snapshot import Snapshot
 from domain.targets import BandedComponent, TargetRefused, flatten
@@ -61,7 +62,8 @@ def _stand(snapshot: Snapshot, policy: Policy) -> Standing:
     target = snapshot.target
     numbers = snapshot.numbers(policy)
     try:
-        named = flatten(target, snapshot.targets, numbers) if target else (ALL_CASH,)
+        allowed = limits(snapshot, {})
+        named = flatten(target, snapshot.targets, numbers, allowed) if target else (ALL_CASH,)
     except TargetRefused as flaw:
         return Standing(snapshot, policy, numbers, flaw=str(flaw))
     states = sleeves.verify(snapshot.account, named)
@@ -72,6 +74,6 @@ def _stand(snapshot: Snapshot, policy: Policy) -> Standing:
     if valuation.managed_value <= 0:
         found = checks.check_value(snapshot, valuation)
         return Standing(snapshot, policy, numbers, named, states, valuation, flaw=found[0].message)
-    known = components(snapshot, valuation, numbers)
+    known = components(snapshot, valuation, numbers, allowed)
     decided = check(known, snapshot.models, valuation.managed_value)
     return Standing(snapshot, policy, numbers, named, states, valuation, known, decided)

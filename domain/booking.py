@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from domain.lots import RelievedLot, gain, relieve
+from domain.lots import RelievedLot, gain, losses, relieve
 from domain.money import ZERO, share_out, to_cent
 from domain.policy import Policy
 from domain.snapshot import MANAGED, Account, Holding, Lot, RecentSale, Sleeve
@@ -116,12 +116,16 @@ def book(account: Account, plan: ExecutablePlan, fills: Mapping[int, Fill], reli
 
 
 def _sales(account_id: str, relieved: Mapping[str, list[RelievedLot]], day: date) -> tuple[RecentSale, ...]:
-    """What was sold of each security, with the gain that is known."""
+    """What was sold of each security, what lost apart from the rest (WASH-1), with the gain that is known."""
     sales = []
     for symbol, lots in sorted(relieved.items()):
-        known = gain(lots)
-        quantity = sum((each.lot.quantity for each in lots), ZERO)
-        sales.append(RecentSale(symbol, day, quantity, known.short_term + known.long_term, account_id))
+        at_a_loss = losses(lots)
+        others = [each for each in lots if each.gain is None or each.gain >= 0]
+        if at_a_loss:
+            sales.append(RecentSale(symbol, day, *at_a_loss, account_id))
+        if others:
+            quantity = sum((each.lot.quantity for each in others), ZERO)
+            sales.append(RecentSale(symbol, day, quantity, gain(others).net, account_id))
     return tuple(sales)
 
 
@@ -217,7 +221,7 @@ class _Books:
                     continue
                 paid = fill.amount / fill.quantity
                 if leg.side == "sell":
-                    given = self._take(key, leg.symbol, quantity, paid, relief)
+                    given = self._take(key, leg.symbol, quantity, leg.price, relief, paid)
                     self.relieved.setdefault(leg.symbol, []).extend(given)
                 else:
                     self._add(key, leg.symbol, (Lot(quantity, paid.quantize(Decimal("1e-8")).normalize(), relief.day),))
@@ -226,10 +230,17 @@ class _Books:
         self.cash[key] = self.cash.get(key, ZERO) + amount
 
     def _take(
-        self, key: str, symbol: str, quantity: Decimal, price: Decimal, relief: Relief
+        self,
+        key: str,
+        symbol: str,
+        quantity: Decimal,
+        price: Decimal,
+        relief: Relief,
+        paid: Decimal | None = None,
     ) -> tuple[RelievedLot, ...]:
+        """Gives up the lots that the plan showed: chosen at its price, whatever was paid (LOT-1)."""
         held = self.lots[key][symbol]
-        given, kept = relieve(held, quantity, price, relief.day, relief.method, relief.policy)
+        given, kept = relieve(held, quantity, price, relief.day, relief.method, relief.policy, paid)
         if kept:
             self.lots[key][symbol] = kept
         else:

@@ -45,10 +45,10 @@ def cut_back(
         left = max(ZERO, down_to_increment(-trade.quantity - gone, security.quantity_increment))
         sells[key] = replace(trade, quantity=-left, completes=False)
         order = _order(key[0], sells)
-        if order.allocations and order.quantity * (security.price or ZERO) < smallest:
-            if not any(each.completes for each in order.allocations):
-                for other in [other for other in sells if other[0] == key[0]]:
-                    sells[other], pieces[other] = replace(sells[other], quantity=ZERO), []
+        exempt = any(each.completes for each in order.allocations)
+        if order.allocations and not exempt and order.quantity * (security.price or ZERO) < smallest:
+            for other in [other for other in sells if other[0] == key[0]]:
+                sells[other], pieces[other] = replace(sells[other], quantity=ZERO), []
         pieces[key] = list(relieve(sells[key])) if sells[key].quantity else []
     return _cut(netted, sells)
 

@@ -3,11 +3,11 @@
 Asked for every sell of a plan, and again when its fill is booked. One function a relief method, behind a table.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from domain.money import ZERO, to_cent
 from domain.policy import Policy
@@ -96,11 +96,18 @@ RELIEF: dict[str, Callable[[Lot, Decimal, date, Policy], _Key]] = {
 
 
 def relieve(
-    lots: Sequence[Lot], quantity: Decimal, price: Decimal, day: date, method: str, policy: Policy
+    lots: Sequence[Lot],
+    quantity: Decimal,
+    price: Decimal,
+    day: date,
+    method: str,
+    policy: Policy,
+    paid: Decimal | None = None,
 ) -> tuple[tuple[RelievedLot, ...], tuple[Lot, ...]]:
     """The lots that a sale of `quantity` shares gives up, and those that remain, in their old order (LOT-1).
 
-    Raises ValueError where the lots hold less than is sold.
+    They are chosen at `price`, the plan's; the gain is that of the price `paid`, where it is another. Raises ValueError
+    where the lots hold less than is sold.
     """
     key = RELIEF[method]
     order = sorted(
@@ -115,7 +122,7 @@ def relieve(
         lot = lots[at]
         taken = min(lot.quantity, left)
         left -= taken
-        relieved.append(_relieved(replace(lot, quantity=taken), price, day))
+        relieved.append(_relieved(replace(lot, quantity=taken), price if paid is None else paid, day))
         if taken == lot.quantity:
             del remaining[at]
         else:
@@ -137,6 +144,22 @@ def gain(relieved: Sequence[RelievedLot]) -> Gain:
         sum((each.gain for each in relieved if each.gain is not None and each.term == "short"), ZERO),
         sum((each.gain for each in relieved if each.gain is not None and each.term == "long"), ZERO),
     )
+
+
+def losses(relieved: Sequence[RelievedLot]) -> tuple[Decimal, Decimal] | None:
+    """The shares sold at a loss and their gain, below 0; None where nothing was (WASH-1 looks at lots, not at nets)."""
+    lost = [each for each in relieved if each.gain is not None and each.gain < 0]
+    if not lost:
+        return None
+    return sum((each.lot.quantity for each in lost), ZERO), sum((each.gain or ZERO for each in lost), ZERO)
+
+
+def losses_in(order: Mapping[str, Any]) -> tuple[Decimal, Decimal] | None:
+    """As `losses`, of an order in a plan's public form."""
+    lost = [each for each in order["lots"] if each["gain"] is not None and Decimal(each["gain"]) < 0]
+    if not lost:
+        return None
+    return sum((Decimal(each["quantity"]) for each in lost), ZERO), sum((Decimal(each["gain"]) for each in lost), ZERO)
 
 
 def tax(relieved: RelievedLot, policy: Policy) -> Decimal:

@@ -27,7 +27,7 @@ class Trade:
     """What one sleeve buys (quantity above 0) or sells of one security, and for which component.
 
     `opens`: it buys into a sleeve that opens. `completes`: it sells all that the sleeve holds of the security. `rule`:
-    what takes the security out, whatever becomes of its component (RESTRICT-1, RESTRICT-2), or makes it trade (SIGNAL-2).
+    what makes it trade where it is not its component's destination (RESTRICT-1, RESTRICT-2, SIGNAL-2).
     """
 
     sleeve: str

@@ -15,7 +15,7 @@ from domain.destination import Destined, destine, openings_to_reject
 from domain.filling import Fill, buy_quantities, fill_sleeve, shares_to_sell
 from domain.lines import DESTINATION_1, Destination
 from domain.money import ZERO
-from domain.orders import MarketOrder, Netted, Trade, minimum_trade, net
+from domain.orders import Netted, Trade, minimum_trade, net
 from domain.policy import Mode, Policy
 from domain.purpose import ONE_WAY, Purpose
 from domain.restrictions import RESTRICT_1, Aim, Block, Limits, aim

@@ -144,7 +144,7 @@ def _against(one: Restriction, other: Restriction) -> str | None:
         if other.type == "exclude" and (one.to or "pro_rata", one.hold) != (other.to or "pro_rata", other.hold):
             return "both exclude it, each in another way"
         if other.type in NO_SELL and not one.hold:
-            return "what is excluded is sold, and it may not be; exclude it with \"hold\": true to keep it"
+            return 'what is excluded is sold, and it may not be; exclude it with "hold": true to keep it'
     return None
 
 

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 from domain.lots import RelievedLot
 from domain.money import ZERO, money, plain, to_cent
 from domain.policy import Policy
 from domain.restrictions import Block
 from domain.rules import Finding, Rule, warning
-from domain.snapshot import RecentBuy, RecentSale, Snapshot
+from domain.snapshot import Account, RecentBuy, RecentSale, Snapshot
 
 WASH_1 = Rule("WASH-1", "What a tax household sold at a loss is not bought in it for 30 days before and after.")
 
@@ -49,6 +50,13 @@ def washed(snapshot: Snapshot, policy: Policy) -> Mapping[str, Block]:
         if sale.symbol not in blocks or blocks[sale.symbol][0] < sale.date:
             blocks[sale.symbol] = sale.date, Block(WASH_1, why)
     return {symbol: block for symbol, (_, block) in blocks.items()}
+
+
+def washed_since(plan: Mapping[str, Any], now: Snapshot, policy: Policy) -> list[str]:
+    """What became of a plan, in its public form, since it was made: buys that would wash a loss by now (EXEC-3)."""
+    blocked = washed(now, now.numbers(policy))
+    bought = {order["symbol"] for order in plan["orders"] if order["side"] == "buy"}
+    return [f"{symbol}: {blocked[symbol].why}" for symbol in sorted(bought & blocked.keys())]
 
 
 def disallowed(snapshot: Snapshot, sold: Iterable[Sold], policy: Policy) -> list[Finding]:
@@ -122,11 +130,11 @@ def _bought(snapshot: Snapshot, sold: Sold, days: int) -> Iterator[RecentBuy]:
     yield from (each for each in snapshot.household_buys if each.symbol == sold.symbol and each.date >= first)
 
 
-def recent_buys(
-    account_id: str, lots: Iterable[tuple[str, date | None, Decimal]], as_of: date, days: int
-) -> Iterator[RecentBuy]:
-    """Of lots as symbol, day and quantity, those that could wash a loss of the household on that day."""
+def recent_buys(account: Account, as_of: date, days: int) -> Iterator[RecentBuy]:
+    """What an account holds that it bought lately, for the others of its household."""
     first = as_of - timedelta(days=days)
-    for symbol, acquired, quantity in lots:
-        if acquired is not None and acquired >= first:
-            yield RecentBuy(symbol, acquired, quantity, account_id)
+    for holdings in (*(sleeve.holdings for sleeve in account.sleeves), account.protected):
+        for holding in holdings:
+            for lot in holding.lots:
+                if lot.acquired is not None and lot.acquired >= first:
+                    yield RecentBuy(holding.symbol, lot.acquired, lot.quantity, account.id)

@@ -27,6 +27,8 @@ from storage.snapshots import Snapshots, UnknownAccount
 from storage.tables import accounts, recent_sales, targets
 from storage.values import by_key
 
+HOUSEHOLD = 0x686F_6D65  # the first half of the advisory lock of a household; the second is its id
+
 __all__ = ["Accounts", "TargetUnknown", "UnknownAccount"]
 
 
@@ -46,6 +48,13 @@ class Accounts:
         self.audit = audit
         self.queue = queue
         self.snapshots = snapshots
+
+    def lock_household(self, account_id: str) -> None:
+        """Two accounts of a household begin to execute one after the other; its own row is to be locked before."""
+        home = select(accounts.c.household_id).where(accounts.c.id == account_id)
+        household = self.connection.execute(home).scalar_one_or_none()
+        if household is not None:
+            self.connection.execute(select(func.pg_advisory_xact_lock(HOUSEHOLD, func.hashtext(household))))
 
     def locked(self, account_id: str) -> Row[Any]:
         """The account's row, which nobody else changes until the transaction ends. Raises UnknownAccount."""

@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, desc, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from domain import purpose as purposes
 from domain.outcome import Status
+from domain.purpose import FULL, Purpose
 from domain.rules import RULES_VERSION
 from storage.audit import Audit
 from storage.tables_audit import rebalance_rounds
@@ -30,7 +32,7 @@ class NewRebalance:
     start_key: str
     workflow_id: str
     request_id: str | None
-    kind: str
+    purpose: Purpose
     mode: str
     approval: str
     requested_by: str
@@ -56,7 +58,8 @@ class Rebalances:
                 start_key=new.start_key,
                 workflow_id=new.workflow_id,
                 request_id=new.request_id,
-                kind=new.kind,
+                kind=new.purpose.kind,
+                purpose=None if new.purpose == FULL else purposes.as_json(new.purpose),
                 mode=new.mode,
                 approval=new.approval,
                 requested_by=new.requested_by,
@@ -69,7 +72,12 @@ class Rebalances:
             "rebalance started",
             account_id=new.account_id,
             rebalance_id=made,
-            after={"mode": new.mode, "kind": new.kind, "requested_by": new.requested_by, "request_id": new.request_id},
+            after={
+                **purposes.as_json(new.purpose),
+                "mode": new.mode,
+                "requested_by": new.requested_by,
+                "request_id": new.request_id,
+            },
         )
         return made
 

@@ -12,8 +12,9 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, select
 
 from domain.policy import Policy
-from domain.snapshot import Account, Model, RecentSale, Security, Snapshot, Target
-from storage.account_reading import StoredAccount, read_accounts, read_sales
+from domain.snapshot import Account, Model, Security, Snapshot, Target
+from storage import households
+from storage.account_reading import StoredAccount, read_accounts
 from storage.market_reading import book_day, read_models, read_securities, read_targets
 from storage.tables import accounts
 from storage.tables_execution import breaks
@@ -69,8 +70,8 @@ class Snapshots:
         at = as_of or day.as_of
         market = _NeededMarket(self.connection, found.values(), at)
         breaks_of = self._open_breaks(ids)
-        sales_of = self._household_sales(found.values())
         numbers = day.numbers(at)
+        others = households.elsewhere(self.connection, found.values(), at, numbers.wash_sale_days)
         taken = []
         for stored in found.values():
             account = stored.account
@@ -86,7 +87,8 @@ class Snapshots:
                 fresh_from=day.fresh_from(at, today, as_of is not None, max_age, oldest),
                 open_breaks=breaks_of.get(account.id, ()),
                 rebalanced_to=stored.rebalanced_to,
-                household_sales=sales_of.get(account.id, ()),
+                household_sales=others.get(account.id, households.ALONE).sales,
+                household_buys=others.get(account.id, households.ALONE).buys,
             )
             taken.append((snapshot, numbers))
         return taken
@@ -101,26 +103,6 @@ class Snapshots:
         for account_id, number in rows:
             found[account_id] = (*found.get(account_id, ()), str(number))
         return found
-
-    def _household_sales(self, found: Iterable[StoredAccount]) -> dict[str, tuple[RecentSale, ...]]:
-        """For each account, the recent sales of the others of its tax household."""
-        home = {stored.account.id: stored.household_id for stored in found if stored.household_id is not None}
-        if not home:
-            return {}
-        members: dict[str, list[str]] = {}
-        for member, household in self.connection.execute(
-            select(accounts.c.id, accounts.c.household_id)
-            .where(among(accounts.c.household_id, set(home.values())))
-            .order_by(by_key(accounts.c.id))
-        ):
-            members.setdefault(household, []).append(member)
-        sales = read_sales(self.connection, [member for together in members.values() for member in together])
-        return {
-            account_id: tuple(
-                sale for other in members[household] if other != account_id for sale in sales.get(other, ())
-            )
-            for account_id, household in home.items()
-        }
 
 
 class _NeededMarket:

@@ -31,6 +31,7 @@ rebalances = Table(
     Column("workflow_started_at", DateTime(timezone=True), nullable=False, server_default=NOW),  # by Temporal's clock
     Column("request_id", Text, nullable=True),
     Column("kind", Text, nullable=False),
+    Column("purpose", JSON(none_as_null=True), nullable=True),  # amount, model and change; null: a full rebalance
     Column("mode", Text, nullable=False),
     Column("approval", Text, nullable=False),
     Column("requested_by", Text, nullable=False),

@@ -98,7 +98,9 @@ class RebalanceAccount:
         checked = await self._step(
             "check_target",
             CheckTarget(
-                **request.model_dump(include={"account_id", "requested_by", "mode", "approval", "kind", "request_id"}),
+                **request.model_dump(
+                    include={"account_id", "requested_by", "mode", "approval", "kind", "amount", "request_id"}
+                ),
                 override=request.override,
                 start_key=_start_key(),
                 started_at=workflow.info().workflow_start_time,

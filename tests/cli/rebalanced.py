@@ -7,6 +7,7 @@ from typing import Any
 
 from domain import execution, plan_json
 from domain.plan import plan
+from domain.purpose import FULL
 from storage.connection import Actor, Books
 from storage.rebalances import NewRebalance
 from storage.snapshots import kept
@@ -24,7 +25,7 @@ def pending(books: Books, account_id: str) -> str:
                 start_key=f"rebalance/{account_id}#run-{account_id}",
                 workflow_id=f"rebalance/{account_id}",
                 request_id=REQUEST,
-                kind="full",
+                purpose=FULL,
                 mode="best_fit",
                 approval="required",
                 requested_by="ann",

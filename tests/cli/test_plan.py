@@ -17,8 +17,8 @@ Json = dict[str, Any]
 
 KEYS = {
     "plan": {
-        "account_id", "as_of", "mode", "liquidation", "managed_value", "expected_status", "queue_reasons", "components",
-        "orders", "transfers", "skipped", "cash", "gain", "findings", "policy",
+        "account_id", "as_of", "mode", "kind", "amount", "liquidation", "managed_value", "expected_status",
+        "queue_reasons", "components", "orders", "transfers", "skipped", "cash", "gain", "findings", "policy",
     },
     "components": {
         "component", "weight", "lower", "upper", "precision_lower", "precision_upper", "current_value",
@@ -280,7 +280,10 @@ def test_the_household_s_losses_count(command: Command, tmp_path: Path) -> None:
     book["account_groups"] = [{"id": "G", "accounts": ["A-1", "A-2"]}]
     path.write_text(json.dumps(book))
     plan = command("plan", "--book", str(path), "--account", "A-1", "--format", "json").json
-    assert (plan["expected_status"], plan["findings"][-1]["rule"]) == ("FAILED", "WASH-1")
+    assert "INDEX" not in {order["symbol"] for order in plan["orders"]}
+    (skipped,) = plan["skipped"]
+    assert (skipped["side"], skipped["symbol"], skipped["rule"]) == ("buy", "INDEX", "WASH-1")
+    assert "the sale of 1 INDEX on 2026-11-10 in account A-2; it may be bought from 2026-12-11" in skipped["reason"]
 
 
 def test_the_same_book_gives_the_same_bytes(command: Command) -> None:

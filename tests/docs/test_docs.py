@@ -18,6 +18,7 @@ from cli.main import COMMANDS, rebalancer
 from domain import book_schema, plan_json
 from domain.outcome import STATUSES
 from domain.policy import MODES, POLICY_KEYS
+from domain.purpose import FULL
 from domain.queue import REASONS
 from domain.rules import catalogue
 
@@ -218,7 +219,7 @@ def _anchors(document: Path) -> frozenset[str]:
 def _plans() -> list[dict[str, Any]]:
     from cli.plan import _plans as planned
 
-    return [plan_json.as_json(each) for each in planned(PROJECT / "examples" / "demo.yaml", None, "best_fit")]
+    return [plan_json.as_json(each) for each in planned(PROJECT / "examples" / "demo.yaml", None, "best_fit", FULL)]
 
 
 def _keys(value: Any) -> set[str]:

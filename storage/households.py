@@ -1,0 +1,96 @@
+"""Tax households: what their other accounts sold and bought lately, booked or on its way to the venue (WASH-1)."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from domain.lots import losses_in
+from domain.snapshot import RecentBuy, RecentSale
+from storage.account_reading import StoredAccount, read_sales
+from storage.tables import accounts, lots, sleeves
+from storage.tables_execution import rebalances
+from storage.values import among, by_key, exact
+
+UNDER_WAY = ("EXECUTING", "RECONCILING")  # its orders are written down, and its fills not yet in the books
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What the other accounts of a household traded lately."""
+
+    sales: tuple[RecentSale, ...] = ()
+    buys: tuple[RecentBuy, ...] = ()
+
+
+ALONE = Elsewhere()
+
+
+def elsewhere(
+    connection: Connection, found: Iterable[StoredAccount], as_of: date, wash_sale_days: int
+) -> dict[str, Elsewhere]:
+    """For each account that belongs to a household, what the others traded."""
+    home = {stored.account.id: stored.household_id for stored in found if stored.household_id is not None}
+    if not home:
+        return {}
+    members: dict[str, list[str]] = {}
+    taxable: set[str] = set()
+    for row in connection.execute(
+        select(accounts.c.id, accounts.c.household_id, accounts.c.tax_status)
+        .where(among(accounts.c.household_id, set(home.values())))
+        .order_by(by_key(accounts.c.id))
+    ):
+        members.setdefault(row.household_id, []).append(row.id)
+        if row.tax_status == "taxable":
+            taxable.add(row.id)
+    everybody = [member for together in members.values() for member in together]
+    sold: dict[str, list[RecentSale]] = {key: list(each) for key, each in read_sales(connection, everybody).items()}
+    bought = _recent_lots(connection, everybody, as_of - timedelta(days=wash_sale_days))
+    for account_id, plan in _under_way(connection, everybody):
+        for order in plan["orders"]:
+            day = date.fromisoformat(plan["as_of"])
+            if order["side"] == "buy":
+                buy = RecentBuy(order["symbol"], day, Decimal(order["quantity"]), account_id)
+                bought.setdefault(account_id, []).append(buy)
+            elif (loss := losses_in(order)) is not None:
+                sold.setdefault(account_id, []).append(RecentSale(order["symbol"], day, *loss, account_id))
+    return {
+        account_id: Elsewhere(
+            tuple(
+                sale
+                for other in members[household]
+                if other != account_id and other in taxable
+                for sale in sold.get(other, ())
+            ),
+            tuple(buy for other in members[household] if other != account_id for buy in bought.get(other, ())),
+        )
+        for account_id, household in home.items()
+    }
+
+
+def _recent_lots(connection: Connection, ids: Collection[str], since: date) -> dict[str, list[RecentBuy]]:
+    """What was bought since a day and is still held, by account."""
+    query = (
+        select(sleeves.c.account_id, lots.c.symbol, lots.c.acquired, exact(func.sum(lots.c.quantity)).label("quantity"))
+        .select_from(lots.join(sleeves, sleeves.c.id == lots.c.sleeve_id))
+        .where(among(sleeves.c.account_id, ids), sleeves.c.status == "open", lots.c.acquired >= since)
+        .group_by(sleeves.c.account_id, lots.c.symbol, lots.c.acquired)
+        .order_by(by_key(sleeves.c.account_id), by_key(lots.c.symbol), lots.c.acquired)
+    )
+    found: dict[str, list[RecentBuy]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.account_id, []).append(RecentBuy(row.symbol, row.acquired, row.quantity, row.account_id))
+    return found
+
+
+def _under_way(connection: Connection, ids: Collection[str]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The plans whose orders are out and whose fills are not booked yet, by account."""
+    query = (
+        select(rebalances.c.account_id, rebalances.c.plan)
+        .where(among(rebalances.c.account_id, ids), rebalances.c.stage.in_(UNDER_WAY))
+        .order_by(by_key(rebalances.c.account_id))
+    )
+    return [(row.account_id, row.plan) for row in connection.execute(query)]
