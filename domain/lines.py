@@ -53,6 +53,7 @@ class Line:
     planned: Decimal
     rule: Rule = DESTINATION_1
     blocked: Decimal = ZERO
+    unblocked: tuple[Decimal, Decimal] | None = None  # lower and upper as they were where a restriction narrowed them
 
     @property
     def above(self) -> Decimal:
@@ -69,6 +70,7 @@ class Line:
     def blocked_or_free(self) -> "Line":
         """The line as what may not be bought or sold lets it move (RESTRICT-1, RESTRICT-3, WASH-1)."""
         no_buy, no_sell, worth = self.component.no_buy, self.component.no_sell, self.component.value
+        self.unblocked = self.lower, self.upper
         if (no_sell and self.planned < worth) or (no_buy and self.planned > worth):
             self.blocked, self.planned = self.planned - worth, worth
         if no_sell:
@@ -76,6 +78,13 @@ class Line:
         if no_buy:
             self.upper = min(self.upper, self.planned)
         return self
+
+    def note_blocked(self, sold: Decimal = ZERO, bought: Decimal = ZERO) -> None:
+        """Notes what closing the plan would have sold or bought here, if it might (RESTRICT-3, WASH-1)."""
+        if self.unblocked is None or self.blocked:
+            return
+        lower, upper = self.unblocked
+        self.blocked = min(bought, max(ZERO, upper - self.planned)) - min(sold, max(ZERO, self.planned - lower))
 
 
 def line(component: Component, managed_value: Decimal, mode: Mode, kept_out: frozenset[str]) -> Line:
@@ -102,6 +111,7 @@ def sell_more(lines: Iterable[Line], needed: Decimal, rule: Rule = DESTINATION_2
             break
         room = each.planned - each.lower
         if room <= 0:  # what was bought up is at its lower edge, and so is an opening
+            each.note_blocked(sold=needed - raised)
             continue
         amount = min(room, needed - raised)
         each.planned -= amount
@@ -118,6 +128,7 @@ def buy_more(lines: Iterable[Line], surplus: Decimal, rule: Rule = DESTINATION_2
             break
         room = each.upper - each.planned
         if room <= 0:  # what was sold down is at its upper edge, and so is an opening
+            each.note_blocked(bought=surplus - spent)
             continue
         amount = min(room, surplus - spent)
         each.planned += amount

@@ -72,11 +72,21 @@ async def test_a_frozen_account_is_refused_with_the_reason(desk: TestDesk) -> No
     assert "CHECK-1" in result["issue"]
 
 
-async def test_a_restriction_in_force_is_refused_not_ignored(desk: TestDesk) -> None:
+async def test_a_restriction_in_force_holds_in_execution(desk: TestDesk) -> None:
     desk.load(account(restrictions=[{"type": "no_buy", "symbol": "X", "from": "2026-01-01", "until": None}]))
     result = await desk.rebalance()
-    assert result["status"] == "FAILED"
-    assert "RESTRICT-3" in result["issue"]
+    assert result["status"] == "COMPLETE"
+    assert {order["symbol"] for order in result["orders"]} == {order.symbol for order in desk.venue_orders()}
+    assert "X" not in {order["symbol"] for order in result["orders"]}
+
+
+async def test_cash_is_raised_and_the_account_stays_in_the_queue(desk: TestDesk) -> None:
+    desk.load(drifted())
+    before = desk.snapshot().account.managed.cash
+    result = await desk.rebalance(kind="raise_cash", amount="1000.00")
+    assert result["status"] == "COMPLETE"
+    assert {order["side"] for order in result["orders"]} == {"sell"}
+    assert desk.snapshot().account.managed.cash >= before + 1000
 
 
 async def test_a_liquidation_waits_for_an_approval_whatever_was_asked(desk: TestDesk) -> None:
