@@ -51,6 +51,7 @@ def make_worker(client: Client, desk: Desk, threads: int = THREADS) -> Worker:
             trades.generate_trades,
             execution.begin_execution,
             execution.submit_trades,
+            execution.collect_fills,
             reconciliation.reconcile,
             reconciliation.close_rebalance,
             evaluation.begin_evaluation,

@@ -1,20 +1,22 @@
-"""Execution: an approved plan becomes orders, each sent at most once, sells before buys."""
+"""Execution: an approved plan becomes orders, each sent at most once, sells before buys.
 
+No step waits for a fill: `submit_trades` sends what may be sent, `collect_fills` asks what became of it, and the
+workflow sleeps in between.
+"""
+
+from collections import Counter
 from typing import Any
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from activities.context import Desk, actor, step
-from activities.messages import BeginExecution, ExecutionBegun, OrdersSubmitted, Step
+from activities.messages import BeginExecution, CollectFills, ExecutionBegun, OrdersSubmitted, Step
+from activities.orders import Sender
 from domain import execution
-from domain.booking import ExecutablePlan, Fill, Leg
-from domain.execution import EXEC_1, EXEC_2, EXEC_3, resized_buys
-from domain.money import ZERO, plain
-from domain.orders import ORDER_4
-from storage.connection import Transaction
+from domain.execution import EXEC_2, EXEC_3
+from storage.orders import OPEN, UNACKNOWLEDGED
 from storage.snapshots import kept, restored
-from venues.port import VenueAnswer, VenueOrder
+from venues.port import VenueBusy
 
 # What of a snapshot may differ between plan and approval without the plan being made again: prices move all day, the
 # toggle never stops a person, and what the household traded counts where it washes a buy of the plan.
@@ -31,7 +33,7 @@ def changed_since(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 class ExecutionSteps:
-    """`begin_execution` and `submit_trades`."""
+    """`begin_execution`, `submit_trades` and `collect_fills`."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -73,103 +75,63 @@ class ExecutionSteps:
 
     @step
     def submit_trades(self, message: Step) -> OrdersSubmitted:
-        """Sends the sells, sizes the buys on what they brought (ORDER-4), sends the buys."""
+        """Sends the sells; once they have their last word, sizes the buys on what they brought (ORDER-4), sends those.
+
+        Sends nothing twice: asked again, it goes on where it stopped.
+        """
         with self.desk.books.transaction(actor()) as books:
             row = books.rebalances.get(message.rebalance_id)
-        if row.stage == "ENDED":  # a reset workflow comes by again
-            return self._submitted(message, [])
-        snapshot = restored(row.snapshot)
-        plan = execution.read(row.plan)
-        self._send(message, snapshot.account.custodian, [leg for leg in plan.legs if leg.side == "sell"])
-        increments = {symbol: each.quantity_increment for symbol, each in snapshot.securities.items()}
-        fitted = resized_buys(snapshot.account, plan, self._fills(message), increments)
-        resized = self._resize(message, plan, fitted)
-        self._send(message, snapshot.account.custodian, [leg for leg in fitted.legs if leg.side == "buy"])
-        return self._submitted(message, resized)
+        resized: list[str] = []
+        if row.stage != "ENDED":  # else a reset workflow comes by again
+            sender = Sender(self.desk, message, row)
+            try:
+                if sender.send("sell"):
+                    resized = sender.size_buys()
+                    while not sender.send("buy"):
+                        resized += sender.size_buys()
+            except VenueBusy as busy:
+                activity.logger.info("%s: %s", message.rebalance_id, busy)
+        return self._standing(message, resized)
 
-    def _send(self, message: Step, custodian: str, legs: list[Leg]) -> None:
-        """Sends what has no last word yet. The venue knows a repeated client order ID (EXEC-1)."""
-        venue = self.desk.venues.venue(custodian)
-        for leg in legs:
-            activity.heartbeat(leg.number)
-            with self.desk.books.transaction(actor()) as books:
-                if books.rebalances.get(message.rebalance_id, lock=True).stage != "EXECUTING":
-                    raise ApplicationError(f"{message.rebalance_id} is over", type="Superseded", non_retryable=True)
-                if not books.orders.sending(message.rebalance_id, leg.number):
-                    continue
-            if leg.quantity == 0:
-                said = VenueAnswer("CANCELED", ZERO, ZERO, "not sent: the sells did not bring the cash for it")
+    @step
+    def collect_fills(self, message: CollectFills) -> OrdersSubmitted:
+        """Asks the venue what became of the orders that work there; with `stop`, cancels what is open first."""
+        with self.desk.books.transaction(actor()) as books:
+            row = books.rebalances.get(message.rebalance_id)
+        if row.stage != "ENDED":
+            sender = Sender(self.desk, message, row)
+            if message.stop is not None:
+                sender.stop(message.stop)
             else:
-                said = venue.submit(venue_order(message.rebalance_id, message.account_id, leg))
-            with self.desk.books.transaction(actor()) as books:
-                answered(books, message.rebalance_id, message.account_id, leg, said)
+                sender.look()
+        return self._standing(message, [])
 
-    def _fills(self, message: Step) -> dict[int, Fill]:
+    def _standing(self, message: Step, resized: list[str]) -> OrdersSubmitted:
+        """How the orders stand; where all have their last word, the rebalance moves on (EXEC-2)."""
         with self.desk.books.transaction(actor()) as books:
-            return fills(books.orders.of(message.rebalance_id))
-
-    def _resize(self, message: Step, plan: ExecutablePlan, fitted: ExecutablePlan) -> list[str]:
-        """Writes smaller buys down before they are sent."""
-        smaller = [new for old, new in zip(plan.legs, fitted.legs, strict=True) if new.quantity < old.quantity]
-        with self.desk.books.transaction(actor()) as books:
-            books.rebalances.keep_execution(message.rebalance_id, execution.kept(fitted))
-            for leg in smaller:
-                books.orders.resize(message.rebalance_id, leg)
-            if smaller:
-                books.audit.record(
-                    "buys sized again",
-                    account_id=message.account_id,
-                    rebalance_id=message.rebalance_id,
-                    rule=ORDER_4.code,
-                    after={leg.symbol: plain(leg.quantity) for leg in smaller},
-                )
-        return [f"{leg.symbol} to {plain(leg.quantity)}" for leg in smaller]
-
-    def _submitted(self, message: Step, resized: list[str]) -> OrdersSubmitted:
-        with self.desk.books.transaction(actor()) as books:
-            statuses: dict[str, int] = {}
-            for order in books.orders.of(message.rebalance_id):
-                statuses[order.status] = statuses.get(order.status, 0) + 1
-            if books.rebalances.submitted(message.rebalance_id):
-                books.audit.record(
-                    "orders submitted",
-                    account_id=message.account_id,
-                    rebalance_id=message.rebalance_id,
-                    rule=EXEC_2.code,
-                    after={"statuses": statuses, "resized": resized},
-                )
-            return OrdersSubmitted(statuses=statuses, resized=resized)
-
-
-def venue_order(rebalance_id: str, account_id: str, leg: Leg) -> VenueOrder:
-    """A leg as the venue gets it, under its client order ID (EXEC-1)."""
-    name = execution.client_order_id(rebalance_id, leg.number)
-    return VenueOrder(name, account_id, leg.side, leg.symbol, leg.quantity, leg.price)
-
-
-def answered(books: Transaction, rebalance_id: str, account_id: str, leg: Leg, said: VenueAnswer) -> None:
-    """Writes the venue's last word down, once, with its audit record (EXEC-2)."""
-    new = books.orders.answered(
-        rebalance_id, leg.number, said.status, said.filled_quantity, said.filled_amount, said.reason
-    )
-    if new:
-        books.audit.record(
-            f"order {said.status.lower().replace('_', ' ')}",
-            account_id=account_id,
-            rebalance_id=rebalance_id,
-            rule=EXEC_1.code,
-            after={
-                "client_order_id": execution.client_order_id(rebalance_id, leg.number),
-                "side": leg.side,
-                "symbol": leg.symbol,
-                "quantity": plain(leg.quantity),
-                "filled": plain(said.filled_quantity),
-                "amount": plain(said.filled_amount),
-                "venue_reason": said.reason,
-            },
+            row = books.rebalances.get(message.rebalance_id, lock=True)
+            orders = books.orders.of(message.rebalance_id)
+            statuses = dict(Counter(order.status for order in orders))
+            if not any(order.status in OPEN for order in orders):
+                if books.rebalances.submitted(message.rebalance_id):
+                    books.audit.record(
+                        "orders submitted",
+                        account_id=message.account_id,
+                        rebalance_id=message.rebalance_id,
+                        rule=EXEC_2.code,
+                        after={"statuses": statuses, "resized": resized},
+                    )
+                return OrdersSubmitted(statuses=statuses, resized=resized)
+            sent = books.orders.first_sent(message.rebalance_id)
+        selling = any(order.side == "sell" and order.status in OPEN for order in orders)
+        sendable = [
+            order for order in orders if order.status in UNACKNOWLEDGED and (order.side == "sell" or not selling)
+        ]
+        custodian = restored(row.snapshot).account.custodian
+        return OrdersSubmitted(
+            statuses=statuses,
+            resized=resized,
+            working=statuses.get("WORKING", 0),
+            sendable=len(sendable),
+            give_up_at=self.desk.venues.terms(custodian).give_up_at(sent or row.approved_at),
         )
-
-
-def fills(orders: Any) -> dict[int, Fill]:
-    """What the venue did, by leg."""
-    return {order.leg: Fill(order.filled_quantity, order.filled_amount) for order in orders}

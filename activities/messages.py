@@ -105,11 +105,29 @@ class ExecutionBegun(_Message):
     changed: list[str]
 
 
+class CollectFills(Step):
+    """Asks after orders that work at the venue. `stop` says why what is open is cancelled now."""
+
+    stop: str | None
+
+
 class OrdersSubmitted(_Message):
-    """How the orders ended, by status, and what buys gave up because sells brought less (ORDER-4)."""
+    """How the orders stand, by status, and what buys gave up because sells brought less (ORDER-4).
+
+    `working` are at the venue without a last word, `sendable` are not there yet though nothing but the venue's rate
+    limit holds them. What is open at `give_up_at` is cancelled.
+    """
 
     statuses: dict[str, int]
     resized: list[str]
+    working: int = 0
+    sendable: int = 0
+    give_up_at: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        """True where not every order has its last word."""
+        return bool(self.working or self.sendable)
 
 
 class CloseRebalance(_Message):

@@ -1,24 +1,25 @@
 """Reconcile: fills into the books, the books against the custodian, and the rebalance to its end."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from activities.context import Desk, actor, step
-from activities.execution import answered, fills, venue_order
 from activities.messages import CloseRebalance, RebalanceResult, Step
-from domain import execution, outcome, reconciliation
-from domain.booking import ExecutablePlan, Fill, Relief, book
-from domain.execution import EXEC_2, resized_buys
+from activities.orders import cancelled, executed, fills, heard, venue_order
+from domain import outcome, reconciliation
+from domain.booking import Relief, book
+from domain.execution import EXEC_2
 from domain.lots import method_of
-from domain.money import ZERO, cents, plain
+from domain.money import ZERO, cents, money, plain, to_cent
 from domain.outcome import Status
 from domain.policy import Policy
 from domain.queue import QUEUE_5, target_reasons
-from domain.rules import Finding, error
+from domain.rules import Finding, error, info
 from domain.snapshot import Account, Snapshot
 from storage.connection import Transaction
+from storage.orders import OPEN
 from storage.snapshots import restored
-from venues.port import UnknownAtCustodian
+from venues.port import StillWorking, UnknownAtCustodian
 
 Json = dict[str, Any]
 
@@ -36,6 +37,8 @@ class ReconciliationSteps:
             books.accounts.locked(message.account_id)
             row = books.rebalances.get(message.rebalance_id, lock=True)
             if row.stage != "ENDED":
+                if any(order.status in OPEN for order in books.orders.of(row.id)):
+                    raise StillWorking(f"not every order of {row.id} has its last word")
                 finish(self.desk, books, row)
                 row = books.rebalances.get(message.rebalance_id)
             return RebalanceResult.model_validate(row.result)
@@ -71,11 +74,12 @@ def finish_orphan(desk: Desk, books: Transaction, row: Any) -> None:
         return
     snapshot = restored(row.snapshot)
     venue = desk.venues.venue(snapshot.account.custodian)
-    sent = {leg.number: leg for leg in _executed(row, snapshot, {}).legs}
+    sent = {leg.number: leg for leg in executed(row, snapshot, ()).legs}
     for order in books.orders.of(row.id):
-        if order.status in {"NEW", "SENT"}:
-            leg = sent[order.leg]
-            answered(books, row.id, row.account_id, leg, venue.void(venue_order(row.id, row.account_id, leg)))
+        if order.status in OPEN:
+            asked = venue_order(row.id, row.account_id, sent[order.leg])
+            for said in cancelled(venue.cancel(asked), asked, "its workflow ended before it had its last word"):
+                heard(books, row.id, row.account_id, sent[order.leg], said)
     finish(desk, books, row)
 
 
@@ -85,7 +89,7 @@ def finish(desk: Desk, books: Transaction, row: Any) -> None:
     numbers = snapshot.numbers(policy)
     orders = books.orders.of(row.id)
     done = fills(orders)
-    plan = _executed(row, snapshot, done)
+    plan = executed(row, snapshot, orders)
     relief = Relief(snapshot.as_of, method_of(snapshot.account), numbers)
     booked = book(snapshot.account, plan, done, relief)
     books.accounts.store_positions(row.account_id, snapshot.account, booked.account)
@@ -97,19 +101,11 @@ def finish(desk: Desk, books: Transaction, row: Any) -> None:
     findings = [
         *_findings(row.plan["findings"]),
         *_not_filled(orders),
+        *_at_another_price(orders),
         *reconciliation.findings(row.account_id, found),
     ]
-    executed = any(fill.quantity for fill in done.values()) or any(each.quantity for each in plan.crossings)
-    _end(desk, books, row, outcome.of_account(findings, executed), None, findings, orders, found)
-
-
-def _executed(row: Any, snapshot: Snapshot, done: Mapping[int, Fill]) -> ExecutablePlan:
-    """What of the plan is executed: as its buys were sized again, or as it was planned where none was sent yet."""
-    if row.execution is not None:
-        return execution.restored(row.execution)
-    plan = execution.read(row.plan)
-    increments = {symbol: each.quantity_increment for symbol, each in snapshot.securities.items()}
-    return resized_buys(snapshot.account, plan, done, increments) if done else plan
+    traded = any(fill.quantity for fill in done.values()) or any(each.quantity for each in plan.crossings)
+    _end(desk, books, row, outcome.of_account(findings, traded), None, findings, orders, found)
 
 
 def _findings(raw: Iterable[Json]) -> list[Finding]:
@@ -117,13 +113,14 @@ def _findings(raw: Iterable[Json]) -> list[Finding]:
 
 
 def _not_filled(orders: Any) -> list[Finding]:
-    """An error for every order that did not fill as planned, saying what the venue said."""
+    """An error for every order that did not fill as planned, saying what the venue said and what to do."""
     return [
         error(
             EXEC_2,
             f"the {order.side} of {plain(order.planned_quantity)} {order.symbol} ended {order.status} with "
-            f"{plain(order.filled_quantity)} filled: {order.venue_reason or 'the venue gave no reason'}. Submit the "
-            "account again",
+            f"{plain(order.filled_quantity)} filled: {order.venue_reason or 'the venue gave no reason'}. "
+            + ("Mend what the venue names, then submit" if order.status == "REJECTED" else "Submit")
+            + " the account again",
             symbol=order.symbol,
             side=order.side,
             status=order.status,
@@ -134,6 +131,27 @@ def _not_filled(orders: Any) -> list[Finding]:
         for order in orders
         if order.status != "FILLED"
     ]
+
+
+def _at_another_price(orders: Any) -> list[Finding]:
+    """Says which fills were not at the price that was planned."""
+    found = []
+    for order in orders:
+        expected = to_cent(order.filled_quantity * order.price)
+        if order.filled_quantity and order.filled_amount != expected:
+            found.append(
+                info(
+                    EXEC_2,
+                    f"the {order.side} of {plain(order.filled_quantity)} {order.symbol} "
+                    f"{'cost' if order.side == 'buy' else 'brought'} {money(order.filled_amount)}, planned were "
+                    f"{money(expected)}",
+                    symbol=order.symbol,
+                    side=order.side,
+                    amount=cents(order.filled_amount),
+                    planned=cents(expected),
+                )
+            )
+    return found
 
 
 def _custodian(desk: Desk, account: Account) -> reconciliation.Ledger:

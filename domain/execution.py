@@ -94,8 +94,7 @@ def resized_buys(
     destination bound (or below what withdrawals reserve), what sleeves receive is cut in proportion, those that open
     last, and with it their buys and what crosses into them. Nothing grows beyond the plan.
     """
-    planned = booking.cash_after(account, plan, _all_filled(plan))
-    floor = min(planned[MANAGED], plan.cash_floor)
+    floor = _floor(account, plan)
     fitted = plan
     for _ in range(40):
         short = _shortages(account, fitted, sells, floor)
@@ -103,6 +102,43 @@ def resized_buys(
             return fitted
         fitted = _cut(fitted, short, increments)
     return _cut(fitted, dict.fromkeys((MANAGED, *plan.fundings), Decimal("1e30")), increments)
+
+
+def trimmed_buys(
+    account: Account,
+    approved: ExecutablePlan,
+    plan: ExecutablePlan,
+    sent: Mapping[int, Fill],
+    increments: Mapping[str, Decimal],
+) -> ExecutablePlan:
+    """The plan with the buys that are not sent yet cut to what dearer fills left of the cash (ORDER-4).
+
+    `approved` is the plan before its buys were sized again, `sent` what each leg that was sent brought or cost, or is
+    expected to. All buys that are left are cut in the same proportion, and with each what its sleeve receives for it.
+    """
+    cash = booking.cash_after(account, plan, _all_filled(plan) | dict(sent))
+    before = {sleeve.key: min(ZERO, sleeve.cash) for sleeve in account.sleeves}
+    overdrawn = sum((min(ZERO, cash[key] - before.get(key, ZERO)) for key in cash if key != MANAGED), ZERO)
+    short = _floor(account, approved) - cash[MANAGED] - overdrawn
+    left = [leg for leg in plan.legs if leg.side == "buy" and leg.number not in sent and leg.quantity]
+    cost = sum((leg.quantity * leg.price for leg in left), ZERO)
+    if short <= 0 or not cost:
+        return plan
+    share = max(ZERO, 1 - short / cost)
+    fundings, legs = dict(plan.fundings), {leg.number: leg for leg in plan.legs}
+    for leg in left:
+        parts = tuple((key, down_to_increment(part * share, increments[leg.symbol])) for key, part in leg.allocations)
+        for (key, planned), (_, kept) in zip(leg.allocations, parts, strict=True):
+            if fundings.get(key, ZERO) > 0:
+                fundings[key] = max(ZERO, fundings[key] - to_cent((planned - kept) * leg.price))
+        quantity = sum((part for _, part in parts), ZERO)
+        legs[leg.number] = replace(leg, quantity=quantity, allocations=tuple(part for part in parts if part[1]))
+    return replace(plan, legs=tuple(legs.values()), fundings=fundings)
+
+
+def _floor(account: Account, plan: ExecutablePlan) -> Decimal:
+    """The managed sleeve's cash below which buys must not take it: the plan's bound, or what the plan itself leaves."""
+    return min(booking.cash_after(account, plan, _all_filled(plan))[MANAGED], plan.cash_floor)
 
 
 def _all_filled(plan: ExecutablePlan) -> dict[int, Fill]:

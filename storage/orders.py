@@ -1,6 +1,12 @@
-"""Orders: what a rebalance sends to the venue, leg by leg, and the venue's last word on each."""
+"""Orders: what a rebalance sends to the venue, leg by leg, and what the venue says of each.
+
+    NEW ──► SENT ──► WORKING ──► FILLED, PARTIALLY_FILLED, REJECTED, CANCELED or EXPIRED
+
+A last word is never changed, and what was filled never falls: answers may come twice, late or out of order.
+"""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +17,9 @@ from domain.booking import Leg
 from domain.execution import client_order_id
 from storage.audit import Audit
 from storage.tables_execution import orders
+
+UNACKNOWLEDGED = ("NEW", "SENT")
+OPEN = (*UNACKNOWLEDGED, "WORKING")
 
 
 class Orders:
@@ -57,32 +66,61 @@ class Orders:
             allocations=[{"sleeve": key, "quantity": str(part)} for key, part in leg.allocations],
         )
 
-    def sending(self, rebalance_id: str, number: int) -> bool:
-        """Noted before the venue is asked, so that a crash in between is known of; False where it has its last word."""
-        return self._open(rebalance_id, number, status="SENT", sent_at=func.coalesce(orders.c.sent_at, func.now()))
+    def sending(self, rebalance_id: str, leg: Leg) -> bool:
+        """Noted before the venue is asked, so that a crash in between is known of.
 
-    def answered(
+        False where the venue has it, or where it was sized again meanwhile.
+        """
+        changed = self.connection.execute(
+            update(orders)
+            .where(
+                orders.c.rebalance_id == rebalance_id,
+                orders.c.leg == leg.number,
+                orders.c.quantity == leg.quantity,
+                orders.c.status.in_(UNACKNOWLEDGED),
+            )
+            .values(status="SENT", sent_at=func.coalesce(orders.c.sent_at, func.now()))
+        )
+        return bool(changed.rowcount)
+
+    def not_sent(self, rebalance_id: str, number: int, why: str) -> bool:
+        """An order that never will be sent; False where it was sent, or may have been."""
+        changed = self.connection.execute(
+            update(orders)
+            .where(orders.c.rebalance_id == rebalance_id, orders.c.leg == number, orders.c.status == "NEW")
+            .values(status="CANCELED", venue_reason=why)
+        )
+        return bool(changed.rowcount)
+
+    def heard(
         self, rebalance_id: str, number: int, status: str, quantity: Decimal, amount: Decimal, reason: str | None
     ) -> bool:
-        """The venue's last word on an order (EXEC-2); False where it was written down already."""
-        return self._open(
-            rebalance_id, number, status=status, filled_quantity=quantity, filled_amount=amount, venue_reason=reason
+        """What the venue says of an order (EXEC-2); False where it says nothing new, or less than it had said."""
+        changed = self.connection.execute(
+            update(orders)
+            .where(
+                orders.c.rebalance_id == rebalance_id,
+                orders.c.leg == number,
+                orders.c.status.in_(OPEN),
+                orders.c.filled_quantity <= quantity,
+                (orders.c.status != status) | (orders.c.filled_quantity != quantity),
+            )
+            .values(status=status, filled_quantity=quantity, filled_amount=amount, venue_reason=reason)
         )
+        return bool(changed.rowcount)
+
+    def first_sent(self, rebalance_id: str) -> datetime | None:
+        """When the first of them was sent."""
+        first: datetime | None = self.connection.execute(
+            select(func.min(orders.c.sent_at)).where(orders.c.rebalance_id == rebalance_id)
+        ).scalar_one()
+        return first
 
     def booked(self, rebalance_id: str) -> None:
         """All fills of a rebalance are in the books."""
         self.connection.execute(
             update(orders).where(orders.c.rebalance_id == rebalance_id).values(booked_at=func.now())
         )
-
-    def _open(self, rebalance_id: str, number: int, **values: Any) -> bool:
-        """Changes an order that has no last word yet."""
-        changed = self.connection.execute(
-            update(orders)
-            .where(orders.c.rebalance_id == rebalance_id, orders.c.leg == number, orders.c.status.in_(("NEW", "SENT")))
-            .values(**values)
-        )
-        return bool(changed.rowcount)
 
     def _set(self, rebalance_id: str, number: int, **values: Any) -> None:
         self.connection.execute(

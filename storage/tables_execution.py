@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -81,7 +82,7 @@ orders = Table(
     Column("allocations", JSONB, nullable=False),
     Column("rule", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("status", Text, nullable=False),  # NEW until the venue's last word
+    Column("status", Text, nullable=False),  # NEW, SENT, WORKING, then the venue's last word
     Column("filled_quantity", MONEY, nullable=False, server_default="0"),
     Column("filled_amount", MONEY, nullable=False, server_default="0"),
     Column("venue_reason", Text, nullable=True),
@@ -91,7 +92,7 @@ orders = Table(
     CheckConstraint("quantity >= 0 AND planned_quantity > 0 AND quantity <= planned_quantity", name="quantity_sane"),
     CheckConstraint("filled_quantity >= 0 AND filled_quantity <= quantity", name="never_overfilled"),
     CheckConstraint(
-        "status IN ('NEW', 'SENT', 'FILLED', 'PARTIALLY_FILLED', 'REJECTED', 'CANCELED', 'EXPIRED')",
+        "status IN ('NEW', 'SENT', 'WORKING', 'FILLED', 'PARTIALLY_FILLED', 'REJECTED', 'CANCELED', 'EXPIRED')",
         name="status_known",
     ),
 )
@@ -110,6 +111,7 @@ breaks = Table(
     Column("resolved_at", DateTime(timezone=True), nullable=True),
     Column("resolved_by", Text, nullable=True),
     Column("note", Text, nullable=True),
+    Column("booked", Boolean, nullable=False, server_default=text("false")),  # the custodian's figure is in the books
     CheckConstraint("kind IN ('quantity', 'cash')", name="kind_known"),
     CheckConstraint(
         "(resolved_at IS NULL) = (resolved_by IS NULL) AND (resolved_at IS NULL) = (note IS NULL)",

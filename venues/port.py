@@ -1,11 +1,21 @@
-"""The port that every venue and custodian is reached through."""
+"""The port that every venue and custodian is reached through.
 
+    submit ──► answers: WORKING, or at once a last word
+    look   ──► answers: what became of a working order since
+    cancel ──► answers: its last word, with what was filled before
+
+An answer says what was filled so far, never what was added: one that comes twice, late or out of order does no harm.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, Protocol
 
 from domain.execution import OrderStatus
 from domain.reconciliation import Ledger
+
+WORKING: Literal["WORKING"] = "WORKING"
 
 
 class UnknownVenue(LookupError):
@@ -14,6 +24,22 @@ class UnknownVenue(LookupError):
 
 class UnknownAtCustodian(LookupError):
     """The custodian has no such account."""
+
+
+class VenueUnreachable(ConnectionError):
+    """The connection was lost. Whether the venue has the order is not known: it is sent again under the same ID."""
+
+
+class VenueBusy(Exception):
+    """The venue's rate limit leaves no room now; nothing was sent. To be tried again after `seconds`."""
+
+    def __init__(self, venue: str, seconds: float) -> None:
+        super().__init__(f"{venue} takes no order for another {seconds:.1f} seconds")
+        self.seconds = seconds
+
+
+class StillWorking(Exception):
+    """The venue has not confirmed that an order is cancelled. To be asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +56,30 @@ class VenueOrder:
 
 @dataclass(frozen=True, slots=True)
 class VenueAnswer:
-    """The venue's last word on an order: its end, and what was filled for which cash."""
+    """What the venue says of an order: how it stands or ended, and what was filled so far for which cash."""
 
-    status: OrderStatus
+    status: OrderStatus | Literal["WORKING"]
     filled_quantity: Decimal
     filled_amount: Decimal
     reason: str | None = None
 
 
 class Venue(Protocol):
-    """Takes orders. The answer to a client order ID that it has seen is the first one (EXEC-1)."""
+    """Takes orders. A client order ID that it has seen is the same order, whatever comes with it (EXEC-1).
 
-    def submit(self, order: VenueOrder) -> VenueAnswer:
-        """Sends an order and waits for its end. Raises what is transient; the caller sends the same order again."""
+    Every method raises VenueUnreachable, or what else is transient; the caller asks again.
+    """
+
+    def submit(self, order: VenueOrder) -> Sequence[VenueAnswer]:
+        """Sends an order; does not wait for its fills. Raises VenueBusy where the rate limit leaves no room."""
         ...
 
-    def void(self, order: VenueOrder) -> VenueAnswer:
-        """What became of an order; one that the venue has not seen is cancelled, and stays so if it comes later."""
+    def look(self, order: VenueOrder) -> Sequence[VenueAnswer]:
+        """What became of an order; nothing where the venue has not seen it."""
+        ...
+
+    def cancel(self, order: VenueOrder) -> Sequence[VenueAnswer]:
+        """Cancels what is open of an order; one that the venue has not seen is cancelled if it comes later."""
         ...
 
 

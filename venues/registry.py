@@ -1,11 +1,13 @@
-"""Which venues and custodians this installation has."""
+"""Which venues and custodians this installation has, and on what terms."""
 
 from collections.abc import Mapping
 
 from sqlalchemy import Engine
 
+from venues.pacing import PacedVenue
 from venues.paper import PAPER, PaperVenue
 from venues.port import Custodian, UnknownVenue, Venue
+from venues.terms import Terms, terms_of
 
 
 class Venues:
@@ -13,7 +15,8 @@ class Venues:
 
     def __init__(self, engine: Engine) -> None:
         paper = PaperVenue(engine)
-        self._venues: Mapping[str, Venue] = {PAPER: paper}
+        self.engine = engine
+        self._venues: Mapping[str, Venue] = {PAPER: PacedVenue(paper, PAPER, engine)}
         self._custodians: Mapping[str, Custodian] = {PAPER: paper}
 
     @property
@@ -26,6 +29,12 @@ class Venues:
         if custodian not in self._venues:
             raise UnknownVenue(f"no venue is set up for custodian {custodian}: there is {', '.join(self._venues)}")
         return self._venues[custodian]
+
+    def terms(self, custodian: str) -> Terms:
+        """What a venue may be asked now. Raises UnknownVenue."""
+        self.venue(custodian)
+        with self.engine.connect() as connection:
+            return terms_of(connection, custodian)
 
     def custodian(self, custodian: str) -> Custodian:
         """Whose figures the books are compared with. Raises UnknownVenue."""

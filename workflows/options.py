@@ -20,9 +20,18 @@ class StepOptions:
     heartbeat: timedelta | None = None
 
 
+def next_look(waited: timedelta) -> timedelta:
+    """How long to wait before a venue is asked again: a tenth of what was waited already, 1 second to 15 minutes.
+
+    A fill is then noticed at most a tenth later than it came, and a day of waiting is about a hundred questions.
+    """
+    return min(max(waited / 10, timedelta(seconds=1)), timedelta(minutes=15))
+
+
 # Reads and plans one account: milliseconds. After an hour the rebalance fails and says so; nothing was traded.
 DECIDE = StepOptions(once=timedelta(seconds=10), in_all=timedelta(hours=1))
-# Sends up to a few hundred orders, each with its own answer. Must not give up: what is sent has to be booked.
+# Sends up to a few hundred orders, or asks after them, each with its own answer. Must not give up: what is sent has to
+# be booked.
 EXECUTE = StepOptions(once=timedelta(minutes=30), in_all=timedelta(days=7), heartbeat=timedelta(seconds=10))
 # Books what was filled. Must not give up either.
 BOOK = StepOptions(once=timedelta(seconds=20), in_all=timedelta(days=7))

@@ -1,9 +1,10 @@
 """One account's rebalance: check target, sleeves, minimums, trades; wait for an approval; execute; reconcile."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -17,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         BeginExecution,
         CheckTarget,
         CloseRebalance,
+        CollectFills,
         ExecutionBegun,
         MinimumsChecked,
         OrdersSubmitted,
@@ -28,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows import search_attributes
     from workflows.contract import Approval, Cancellation, RebalanceInput, read, unreadable
-    from workflows.options import BOOK, DECIDE, EXECUTE, TRANSIENT, StepOptions
+    from workflows.options import BOOK, DECIDE, EXECUTE, TRANSIENT, StepOptions, next_look
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 AUTOMATIC = "policy: automatic approval"
@@ -61,6 +63,8 @@ class RebalanceAccount:
         self.proposal: Proposal | None = None  # the same, while it waits for an approval
         self.approval: Approval | None = None
         self.cancellation: Cancellation | None = None
+        self.waiting = False  # for fills
+        self.stop: str | None = None  # why what is open at the venue is to be cancelled
         self.result: RebalanceResult | None = None
 
     @workflow.run
@@ -87,8 +91,7 @@ class RebalanceAccount:
                 return await self._not_approved(request)
             begun = await self._begin(proposal, approval)
             if not begun.changed:
-                # From here on the rebalance goes to its end, whatever is cancelled: orders are out.
-                return await _to_the_end(self._execute(proposal))
+                return await self._to_the_end(self._execute(proposal))
             round_number = proposal.checked.round + 1
             self._tell("PLANNING AGAIN", f"changed since the plan: {', '.join(begun.changed)}")
 
@@ -157,11 +160,49 @@ class RebalanceAccount:
         )
 
     async def _execute(self, proposal: Proposal) -> RebalanceResult:
-        """Submit trades, reconcile."""
+        """Submit trades, wait until the venue has said its last word on each, reconcile."""
         self._tell("EXECUTING", "orders are being sent, sells first")
-        submitted = await self._step("submit_trades", proposal.step, OrdersSubmitted, EXECUTE, "sells, then buys")
+        submitted = await self._submit(proposal, "sells, then buys")
+        since = workflow.now()
+        while submitted.open:
+            self.waiting = True
+            stop = await self._wait_for_fills(submitted, since)
+            if stop or submitted.working:
+                message = CollectFills(**proposal.step.model_dump(), stop=stop)
+                summary = f"cancelling what is open: {stop}" if stop else f"{submitted.working} at the venue"
+                submitted = await self._step("collect_fills", message, OrdersSubmitted, EXECUTE, summary)
+            if submitted.sendable:
+                submitted = await self._submit(proposal, f"{submitted.sendable} more")
+        self.waiting = False
         self._tell("RECONCILING", f"orders ended {submitted.statuses}; comparing with the custodian")
         return self._ended(await self._step("reconcile", proposal.step, RebalanceResult, BOOK, "books and custodian"))
+
+    async def _submit(self, proposal: Proposal, summary: str) -> OrdersSubmitted:
+        return await self._step("submit_trades", proposal.step, OrdersSubmitted, EXECUTE, summary)
+
+    async def _wait_for_fills(self, submitted: OrdersSubmitted, since: datetime) -> str | None:
+        """Sleeps until the venue is asked again; says why no more is waited for, where that is so."""
+        assert submitted.give_up_at is not None
+        now, give_up_at = workflow.now(), submitted.give_up_at
+        pause = min(next_look(now - since), max(give_up_at - now, timedelta()))
+        told = f"{submitted.working} at the venue, {submitted.sendable} to be sent, ended {submitted.statuses}"
+        self._tell("EXECUTING", f"orders: {told}. What is open at {_utc(give_up_at)} is cancelled")
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self.stop is not None, timeout=pause, timeout_summary="until the venue is asked again"
+            )
+        if self.stop is None and workflow.now() >= give_up_at:
+            return "it was not filled in time"
+        return self.stop
+
+    async def _to_the_end(self, work: Awaitable[RebalanceResult]) -> RebalanceResult:
+        """Waits for work that has to be finished: orders are out. Asked to cancel, it stops waiting for fills."""
+        task = asyncio.ensure_future(work)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self.stop = self.stop or "its workflow was cancelled"
+            return await task
 
     async def _close(
         self,
@@ -274,22 +315,38 @@ class RebalanceAccount:
 
     @workflow.update
     async def cancel(self, given: Any = None) -> dict[str, Any]:
-        """Cancels the pending trades."""
-        self.cancellation = Cancellation.model_validate(given)
-        return {"cancelled_by": self.cancellation.by}
+        """Cancels the pending trades; once they are approved, what of them is still open at the venue."""
+        said = Cancellation.model_validate(given)
+        if self.waiting:
+            self.stop = f"cancelled by {said.by}{f': {said.reason}' if said.reason else ''}"
+        else:
+            self.cancellation = said
+        return {"cancelled_by": said.by}
 
     @cancel.validator
     def _may_cancel(self, given: Any = None) -> None:
         wrong = unreadable(Cancellation, given)
         if wrong:
             raise ValueError(wrong)
-        self._pending_or_refuse("cancellation", Cancellation.model_validate(given))
+        said = Cancellation.model_validate(given)
+        if self.waiting and self.rebalance and self.stop is None:
+            self._meant_or_refuse("cancellation", said, self.rebalance)
+        else:
+            self._pending_or_refuse("cancellation", said)
 
     def _pending_or_refuse(self, what: str, said: Approval | Cancellation) -> Proposal:
         """What is pending, where it is what the person meant, and it is not too late."""
         if self.proposal is None or self.approval is not None or self.cancellation is not None:
             raise ValueError(f"{what} refused: nothing is pending, the rebalance is at {self.stage}. {self.note}")
-        checked, trades = self.proposal.checked, self.proposal.trades
+        self._meant_or_refuse(what, said, self.proposal)
+        trades = self.proposal.trades
+        if trades is not None and workflow.now() >= trades.expires_at:
+            raise ValueError(f"{what} refused: it expired at the exchange's close, {_utc(trades.expires_at)}")
+        return self.proposal
+
+    def _meant_or_refuse(self, what: str, said: Approval | Cancellation, proposal: Proposal) -> None:
+        """Who names a rebalance and a round means that plan alone."""
+        checked = proposal.checked
         if (said.rebalance_id or checked.rebalance_id, said.round or checked.round) != (
             checked.rebalance_id,
             checked.round,
@@ -298,9 +355,6 @@ class RebalanceAccount:
                 f"{what} refused: round {checked.round} of {checked.rebalance_id} is pending, not what was meant. Look "
                 "at its plan again"
             )
-        if trades is not None and workflow.now() >= trades.expires_at:
-            raise ValueError(f"{what} refused: it expired at the exchange's close, {_utc(trades.expires_at)}")
-        return self.proposal
 
 
 def _start_key() -> str:
@@ -332,12 +386,3 @@ def _pending(proposal: Proposal) -> str:
         f"{trades.expected_status}. Approve before {_utc(trades.expires_at)}: "
         f"`rebalancer approve {checked.rebalance_id} --by WHO`"
     )
-
-
-async def _to_the_end(work: Awaitable[RebalanceResult]) -> RebalanceResult:
-    """Waits for work that has to be finished, even where the workflow is asked to cancel."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        return await task

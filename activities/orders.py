@@ -1,0 +1,195 @@
+"""Orders on their way: one rebalance's legs, sent to the venue, asked after and cancelled there.
+
+Every change of an order is a transaction of its own, under the rebalance's lock, so that a step that runs twice at the
+same time (its worker was taken for dead) does each thing once.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.context import Desk, actor
+from activities.messages import Step
+from domain import execution
+from domain.booking import ExecutablePlan, Fill, Leg
+from domain.execution import EXEC_1, resized_buys, trimmed_buys
+from domain.money import ZERO, plain, to_cent
+from domain.orders import ORDER_4
+from domain.snapshot import Snapshot
+from storage.connection import Transaction
+from storage.orders import OPEN
+from storage.snapshots import restored
+from venues.port import StillWorking, VenueAnswer, VenueOrder
+
+NO_CASH_FOR_IT = VenueAnswer("CANCELED", ZERO, ZERO, "not sent: there was no cash left for it")
+
+
+class Sender:
+    """Sends one rebalance's orders, as its kept plan has them."""
+
+    def __init__(self, desk: Desk, message: Step, row: Any) -> None:
+        self.desk = desk
+        self.rebalance_id = message.rebalance_id
+        self.account_id = message.account_id
+        self.approved = execution.read(row.plan)
+        self.snapshot = restored(row.snapshot)
+        self.venue = desk.venues.venue(self.snapshot.account.custodian)
+
+    def send(self, side: Literal["sell", "buy"]) -> bool:
+        """Sends the legs of a side that the venue has not acknowledged. True where it had nothing to stop for:
+
+        sells, once each has its last word; buys, unless one was dearer than planned and others are still to be sent.
+        """
+        legs = [leg for leg in self._legs() if leg.side == side]
+        for at, leg in enumerate(legs):
+            activity.heartbeat(leg.number)
+            with self.desk.books.transaction(actor()) as books:
+                self._still_mine(books)
+                if not books.orders.sending(self.rebalance_id, leg):
+                    continue
+            order = venue_order(self.rebalance_id, self.account_id, leg)
+            said = self.venue.submit(order) if leg.quantity else [NO_CASH_FOR_IT]
+            self._note(leg, said)
+            dear = any(each.filled_amount > to_cent(each.filled_quantity * leg.price) for each in said)
+            if side == "buy" and dear and at + 1 < len(legs):
+                return False
+        return side == "buy" or not self._open(legs)
+
+    def size_buys(self) -> list[str]:
+        """Sizes the buys that are not sent yet on the cash there is (ORDER-4), and writes it down before they are."""
+        with self.desk.books.transaction(actor()) as books:
+            row = self._still_mine(books)
+            orders = {order.leg: order for order in books.orders.of(self.rebalance_id)}
+            before = execution.restored(row.execution) if row.execution is not None else self.approved
+            increments = increments_of(self.snapshot)
+            account = self.snapshot.account
+            if row.execution is None:
+                after = resized_buys(account, before, fills(orders.values()), increments)
+            else:
+                sent = {leg.number: _expected(leg, orders[leg.number]) for leg in before.legs}
+                sent = {number: fill for number, fill in sent.items() if orders[number].status != "NEW"}
+                after = trimmed_buys(account, self.approved, before, sent, increments)
+            smaller = [new for old, new in zip(before.legs, after.legs, strict=True) if new.quantity < old.quantity]
+            if row.execution is None or smaller:
+                books.rebalances.keep_execution(self.rebalance_id, execution.kept(after))
+            for leg in smaller:
+                books.orders.resize(self.rebalance_id, leg)
+            if smaller:
+                books.audit.record(
+                    "buys sized again",
+                    account_id=self.account_id,
+                    rebalance_id=self.rebalance_id,
+                    rule=ORDER_4.code,
+                    after={leg.symbol: plain(leg.quantity) for leg in smaller},
+                )
+        return [f"{leg.symbol} to {plain(leg.quantity)}" for leg in smaller]
+
+    def look(self) -> None:
+        """Asks after every order that works at the venue."""
+        for leg in self._open(self._legs(), "WORKING"):
+            activity.heartbeat(leg.number)
+            self._note(leg, self.venue.look(venue_order(self.rebalance_id, self.account_id, leg)))
+
+    def stop(self, why: str) -> None:
+        """Cancels what is open: what was not sent never will be, the rest is cancelled at the venue."""
+        for leg in self._open(self._legs()):
+            activity.heartbeat(leg.number)
+            with self.desk.books.transaction(actor()) as books:
+                self._still_mine(books)
+                if books.orders.not_sent(self.rebalance_id, leg.number, f"not sent: {why}"):
+                    audit(books, self.rebalance_id, self.account_id, leg, VenueAnswer("CANCELED", ZERO, ZERO, why))
+                    continue
+            order = venue_order(self.rebalance_id, self.account_id, leg)
+            self._note(leg, cancelled(self.venue.cancel(order), order, why))
+
+    def _legs(self) -> Sequence[Leg]:
+        """The legs as they are sent: with the buys as they were last sized."""
+        with self.desk.books.transaction(actor()) as books:
+            return executed(books.rebalances.get(self.rebalance_id), self.snapshot, ()).legs
+
+    def _open(self, legs: Iterable[Leg], *statuses: str) -> list[Leg]:
+        with self.desk.books.transaction(actor()) as books:
+            at = {order.leg: order.status for order in books.orders.of(self.rebalance_id)}
+        return [leg for leg in legs if at[leg.number] in (statuses or OPEN)]
+
+    def _still_mine(self, books: Transaction) -> Any:
+        """The rebalance, locked. Raises what is not retried where somebody else brought it to its end."""
+        row = books.rebalances.get(self.rebalance_id, lock=True)
+        if row.stage != "EXECUTING":
+            raise ApplicationError(f"{self.rebalance_id} is over", type="Superseded", non_retryable=True)
+        return row
+
+    def _note(self, leg: Leg, said: Iterable[VenueAnswer]) -> None:
+        with self.desk.books.transaction(actor()) as books:
+            for each in said:
+                heard(books, self.rebalance_id, self.account_id, leg, each)
+
+
+def venue_order(rebalance_id: str, account_id: str, leg: Leg) -> VenueOrder:
+    """A leg as the venue gets it, under its client order ID (EXEC-1)."""
+    name = execution.client_order_id(rebalance_id, leg.number)
+    return VenueOrder(name, account_id, leg.side, leg.symbol, leg.quantity, leg.price)
+
+
+def heard(books: Transaction, rebalance_id: str, account_id: str, leg: Leg, said: VenueAnswer) -> None:
+    """Writes down what the venue says of an order, once, with its audit record (EXEC-2)."""
+    if books.orders.heard(rebalance_id, leg.number, said.status, said.filled_quantity, said.filled_amount, said.reason):
+        audit(books, rebalance_id, account_id, leg, said)
+
+
+def audit(books: Transaction, rebalance_id: str, account_id: str, leg: Leg, said: VenueAnswer) -> None:
+    """The record of an answer."""
+    books.audit.record(
+        f"order {said.status.lower().replace('_', ' ')}",
+        account_id=account_id,
+        rebalance_id=rebalance_id,
+        rule=EXEC_1.code,
+        after={
+            "client_order_id": execution.client_order_id(rebalance_id, leg.number),
+            "side": leg.side,
+            "symbol": leg.symbol,
+            "quantity": plain(leg.quantity),
+            "filled": plain(said.filled_quantity),
+            "amount": plain(said.filled_amount),
+            "venue_reason": said.reason,
+        },
+    )
+
+
+def cancelled(said: Sequence[VenueAnswer], order: VenueOrder, why: str) -> list[VenueAnswer]:
+    """The answers to a cancellation, with why we asked for it. Raises StillWorking where it is not confirmed."""
+    if not said or said[-1].status == "WORKING":
+        raise StillWorking(f"the venue has not confirmed that {order.client_order_id} is cancelled")
+    ours = {"CANCELED", "PARTIALLY_FILLED"}
+    return [
+        VenueAnswer(each.status, each.filled_quantity, each.filled_amount, f"{each.reason}: {why}")
+        if each.status in ours
+        else each
+        for each in said
+    ]
+
+
+def executed(row: Any, snapshot: Snapshot, orders: Iterable[Any]) -> ExecutablePlan:
+    """What of the plan is executed: as its buys were last sized, or as planned where none was sized yet."""
+    if row.execution is not None:
+        return execution.restored(row.execution)
+    plan, done = execution.read(row.plan), fills(orders)
+    return resized_buys(snapshot.account, plan, done, increments_of(snapshot)) if done else plan
+
+
+def fills(orders: Iterable[Any]) -> dict[int, Fill]:
+    """What the venue did, by leg."""
+    return {order.leg: Fill(order.filled_quantity, order.filled_amount) for order in orders}
+
+
+def increments_of(snapshot: Snapshot) -> dict[str, Any]:
+    """What each security is traded in."""
+    return {symbol: each.quantity_increment for symbol, each in snapshot.securities.items()}
+
+
+def _expected(leg: Leg, order: Any) -> Fill:
+    """What an order will have brought or cost: what was filled, and, while it is open, the rest at the plan's price."""
+    rest = leg.quantity - order.filled_quantity if order.status in OPEN else ZERO
+    return Fill(order.filled_quantity + rest, order.filled_amount + to_cent(rest * leg.price))

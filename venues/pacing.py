@@ -1,0 +1,76 @@
+"""The rate limit of a venue, over all workers and all retries together.
+
+Every time that an order is sent, a retry too, takes a turn from one row in the database, by the database's clock. A
+turn is good for `GOOD_FOR` seconds; who comes later takes another. With N orders a second, turns are so far apart that
+N + 1 orders never arrive within one second, though each may be late by the whole time that its turn is good for.
+"""
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+from sqlalchemy import Engine, func, select, update
+
+from storage.tables_venues import venue_terms
+from venues.port import Venue, VenueAnswer, VenueBusy, VenueOrder
+
+GOOD_FOR = 0.25  # seconds from a turn's beginning in which the order has to be at the venue
+HANDED_OVER = 0.05  # of them, what is left for the way to the venue
+LONGEST_WAIT = 1.0  # seconds that a worker's thread waits for a turn; who would wait longer comes again
+
+
+class PacedVenue:
+    """A venue that is sent no more orders a second than its terms allow."""
+
+    def __init__(self, venue: Venue, name: str, engine: Engine) -> None:
+        self.venue = venue
+        self.name = name
+        self.engine = engine
+
+    def submit(self, order: VenueOrder) -> Sequence[VenueAnswer]:
+        """Sends an order when it is its turn. Raises VenueBusy where that is too far away."""
+        while not self._my_turn():
+            pass
+        return self.venue.submit(order)
+
+    def look(self, order: VenueOrder) -> Sequence[VenueAnswer]:
+        """Asking is not limited."""
+        return self.venue.look(order)
+
+    def cancel(self, order: VenueOrder) -> Sequence[VenueAnswer]:
+        """Cancelling is not limited: it must never wait."""
+        return self.venue.cancel(order)
+
+    def _my_turn(self) -> bool:
+        """Takes a turn and waits for it; False where it came too late to be used."""
+        asked = time.monotonic()
+        wait = self._turn()
+        if wait is None:
+            return True
+        if wait > 0:
+            time.sleep(wait)
+        return time.monotonic() - asked <= max(wait, 0) + GOOD_FOR - HANDED_OVER
+
+    def _turn(self) -> float | None:
+        """Seconds until a turn that is ours now; None where there is no limit. Raises VenueBusy."""
+        row = venue_terms.c
+        with self.engine.begin() as connection:
+            limit: Decimal | None = connection.execute(
+                select(row.orders_per_second).where(row.venue == self.name)
+            ).scalar_one_or_none()
+            if limit is None:
+                return None
+            apart = timedelta(seconds=(1 + GOOD_FOR) / float(limit))
+            now = func.clock_timestamp()
+            turn = func.greatest(row.next_order_at, now)
+            taken = connection.execute(
+                update(venue_terms)
+                .where(row.venue == self.name, row.next_order_at <= now + timedelta(seconds=LONGEST_WAIT))
+                .values(next_order_at=turn + apart)
+                .returning(row.next_order_at - apart - now)
+            ).scalar_one_or_none()
+            if taken is not None:
+                return float(taken.total_seconds())
+            ahead = connection.execute(select(row.next_order_at - now).where(row.venue == self.name)).scalar_one()
+        raise VenueBusy(self.name, max(float(ahead.total_seconds()), LONGEST_WAIT))

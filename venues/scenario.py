@@ -1,0 +1,129 @@
+"""Scenarios: how unkind the paper venue is, order by order. For trying out what a real venue may do on a bad day.
+
+The first line that matches an order says what becomes of it; an order that none matches is filled whole at its price.
+What happens by chance is decided by the seed and the order's ID, so that a repeated order meets the same fate.
+"""
+
+import hashlib
+from collections.abc import Collection
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from venues.port import VenueOrder
+
+Share = Annotated[Decimal, Field(ge=0, lt=1)]
+Line = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class ScenarioRefused(ValueError):
+    """A scenario that can't be used: every problem, each with its place in the file."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class _Given(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Treatment(_Given):
+    """One line: which orders (all that is given must match), and what becomes of them.
+
+    `price` multiplies the order's own. With `fill` the rest is cancelled at once, or, with `cancel_at_close`, then.
+    `late` are the seconds until it fills.
+    """
+
+    account: Line | None = None
+    symbol: Line | None = None
+    side: Literal["sell", "buy"] | None = None
+    chance: Annotated[Decimal, Field(gt=0, le=1)] = Decimal(1)
+    fill: Share | None = None
+    price: Annotated[Decimal, Field(gt=0, le=10)] = Decimal(1)
+    reject: Line | None = None
+    never_fills: bool = False
+    cancel_at_close: bool = False
+    late: Annotated[int, Field(ge=1, le=86_400)] | None = None
+    twice: bool = False
+    lose_connection: Literal["before_accepting", "after_accepting"] | None = None
+    times: Annotated[int, Field(ge=1, le=100)] = 1
+
+    @model_validator(mode="after")
+    def _one_end(self) -> "Treatment":
+        filled = self.fill is not None or self.price != 1 or self.late is not None
+        ends = {"reject": self.reject is not None, "never_fills": self.never_fills}
+        named = [name for name, given in ends.items() if given]
+        if len(named) > 1 or (named and (filled or self.cancel_at_close)):
+            raise ValueError(f"{named[0]} goes with no other fate: leave out fill, price, late and cancel_at_close")
+        if self.times != 1 and not self.lose_connection:
+            raise ValueError("times belongs to lose_connection")
+        return self
+
+    @property
+    def waits(self) -> bool:
+        """True where the order is open for a while."""
+        return self.never_fills or self.cancel_at_close or self.late is not None
+
+    def matches(self, order: VenueOrder, seed: int, line: int) -> bool:
+        """True where the line is about this order."""
+        given = ((self.account, order.account_id), (self.symbol, order.symbol), (self.side, order.side))
+        if any(wanted is not None and wanted != found for wanted, found in given):
+            return False
+        return self.chance == 1 or _fraction(f"{seed}/{line}/{order.client_order_id}") < self.chance
+
+
+class Scenario(_Given):
+    """A whole scenario. `close` is when the venue closes; without it, the exchange's next close after each order."""
+
+    seed: int = 0
+    close: datetime | None = None
+    orders: tuple[Treatment, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _close_in_a_zone(self) -> "Scenario":
+        if self.close is not None and self.close.tzinfo is None:
+            raise ValueError("close needs its time zone, like 2026-11-20T21:00:00Z")
+        return self
+
+    def treatment(self, order: VenueOrder) -> Treatment:
+        """What becomes of an order."""
+        for line, each in enumerate(self.orders):
+            if each.matches(order, self.seed, line):
+                return each
+        return KIND
+
+
+KIND = Treatment()
+
+
+def read(raw: Any, accounts: Collection[str], symbols: Collection[str]) -> Scenario:
+    """A scenario from a file's raw values. Raises ScenarioRefused with all problems, unknown names among them."""
+    if not isinstance(raw, dict):
+        raise ScenarioRefused(["the file is not an object with seed, close and orders"])
+    try:
+        scenario = Scenario.model_validate(raw)
+    except ValidationError as flaw:
+        raise ScenarioRefused([_told(each) for each in flaw.errors(include_url=False)]) from flaw
+    problems = []
+    for at, each in enumerate(scenario.orders):
+        if each.account is not None and each.account not in accounts:
+            problems.append(f'orders[{at}].account: the paper custodian has no account "{each.account}"')
+        if each.symbol is not None and each.symbol not in symbols:
+            problems.append(f'orders[{at}].symbol: unknown symbol "{each.symbol}"')
+    if problems:
+        raise ScenarioRefused(problems)
+    return scenario
+
+
+def _told(flaw: Any) -> str:
+    place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in flaw["loc"]).lstrip(".")
+    said = {"missing": "is missing", "extra_forbidden": "is no key of a scenario"}.get(flaw["type"], flaw["msg"])
+    return f"{place}: {said.removeprefix('Value error, ')}" if place else said.removeprefix("Value error, ")
+
+
+def _fraction(text: str) -> Decimal:
+    """A number from 0 to 1 that the text alone decides."""
+    return Decimal(int.from_bytes(hashlib.sha256(text.encode()).digest()[:6])) / Decimal(1 << 48)
