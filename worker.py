@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 from temporalio.client import Client
@@ -19,6 +20,7 @@ from activities.context import Desk
 from activities.evaluation import EvaluationSteps
 from activities.execution import ExecutionSteps
 from activities.minimums import MinimumSteps
+from activities.orphans import asking
 from activities.reconciliation import ReconciliationSteps
 from activities.refusals import RefusalRecords
 from activities.sleeves import SleeveSteps
@@ -37,7 +39,8 @@ THREADS = 10
 
 
 def make_worker(client: Client, desk: Desk, threads: int = THREADS) -> Worker:
-    """A worker with every workflow and activity; tests make theirs with it too."""
+    """A worker with every workflow and activity; tests make theirs with it too. To be called where the loop runs."""
+    desk = replace(desk, is_over=asking(client, asyncio.get_running_loop()))
     target, sleeves, minimums, trades = TargetSteps(desk), SleeveSteps(desk), MinimumSteps(desk), TradeSteps(desk)
     execution, reconciliation, evaluation = ExecutionSteps(desk), ReconciliationSteps(desk), EvaluationSteps(desk)
     return Worker(

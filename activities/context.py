@@ -25,11 +25,15 @@ CallableT = TypeVar("CallableT", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The worker's connections. `today` and `now` are the only clock that activities read."""
+    """The worker's connections. `today` and `now` are the only clock that activities read.
+
+    `is_over` says of a rebalance's start key whether its workflow has ended; who can't ask takes it for running.
+    """
 
     books: Books
     venues: Venues
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    is_over: Callable[[str], bool] = lambda start_key: False
 
     def today(self) -> date:
         """The day in UTC."""

@@ -1,6 +1,7 @@
 """Reconcile: fills into the books, the books against the custodian, and the rebalance to its end."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from activities.context import Desk, actor, step
@@ -97,15 +98,15 @@ def finish(desk: Desk, books: Transaction, row: Any) -> None:
         books.accounts.note_sales(row.account_id, booked.sales)
     books.orders.booked(row.id)
     found = reconciliation.compare(reconciliation.ledger(booked.account), _custodian(desk, booked.account))
-    books.breaks.open(row.account_id, row.id, found)
+    opened = dict(zip(books.breaks.open(row.account_id, row.id, found), found, strict=True))
     findings = [
         *_findings(row.plan["findings"]),
         *_not_filled(orders),
         *_at_another_price(orders),
-        *reconciliation.findings(row.account_id, found),
+        *reconciliation.findings(row.account_id, opened.items()),
     ]
     traded = any(fill.quantity for fill in done.values()) or any(each.quantity for each in plan.crossings)
-    _end(desk, books, row, outcome.of_account(findings, traded), None, findings, orders, found)
+    _end(desk, books, row, outcome.of_account(findings, traded), None, findings, orders, opened)
 
 
 def _findings(raw: Iterable[Json]) -> list[Finding]:
@@ -170,7 +171,7 @@ def _end(
     issue: str | None,
     findings: list[Finding],
     orders: Iterable[Any] = (),
-    found: Iterable[reconciliation.Break] = (),
+    found: Mapping[int, reconciliation.Break] = MappingProxyType({}),
 ) -> None:
     """Writes the result, moves the queue on (QUEUE-5), and notes to what the account is now rebalanced."""
     plan: Json = row.plan or {}
@@ -186,8 +187,14 @@ def _end(
         components=plan.get("components", []),
         orders=[_order(order) for order in orders],
         breaks=[
-            {"kind": each.kind, "symbol": each.symbol, "expected": plain(each.expected), "actual": plain(each.actual)}
-            for each in found
+            {
+                "id": number,
+                "kind": each.kind,
+                "symbol": each.symbol,
+                "expected": plain(each.expected),
+                "actual": plain(each.actual),
+            }
+            for number, each in found.items()
         ],
         findings=[
             {"rule": each.rule, "severity": each.severity, "message": each.message, "evidence": dict(each.evidence)}

@@ -103,12 +103,16 @@ class TargetSteps:
     def _end_orphan(self, books: Transaction, message: CheckTarget) -> None:
         """Ends a rebalance whose workflow is gone (terminated, or its server lost), so that a new one can start.
 
-        Raises what is not retried where the rebalance belongs to a workflow of another name, which may still run.
+        One of this workflow's own name is gone, as only one of a name runs; of another's Temporal is asked. Raises
+        what is not retried where it still runs.
         """
         orphan = books.rebalances.under_way(message.account_id)
         if orphan is None:
             return
         if orphan.workflow_id != activity.info().workflow_id:
+            if self.desk.is_over(orphan.start_key):
+                finish_orphan(self.desk, books, orphan)
+                return
             raise ApplicationError(
                 f"rebalance refused: {orphan.id} is under way on account {message.account_id} in workflow "
                 f"{orphan.workflow_id} ({EXEC_3.code}). Wait for it, or cancel it: rebalancer cancel {orphan.id}",

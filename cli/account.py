@@ -75,6 +75,7 @@ def as_json(standing: "Standing", in_queue: Sequence[str], under_way: str | None
             "cash": cents(known.managed.cash),
             "in_queue": list(in_queue),
             "in_flight": under_way,
+            "open_breaks": [int(each) for each in standing.snapshot.open_breaks],
             "components": list(_components(standing)),
             "sleeves": list(_sleeves(standing)),
         }
@@ -154,6 +155,8 @@ def _page(told: Json, standing: "Standing", evidence: Json) -> Iterator[object]:
     yield f"managed value {worth} · cash of the managed sleeve {plan_page.amount(told['cash'])}"
     if told["in_flight"]:
         yield f"rebalance {told['in_flight']} is under way: rebalancer show {told['in_flight']}"
+    if told["open_breaks"]:
+        yield f"open break {', '.join(map(str, told['open_breaks']))}: rebalancer breaks --account {known.id}"
     lines = [f"{code}: {line}" for code in told["in_queue"] for line in reasons.in_words(code, evidence[code])]
     yield plan_page.bullets("in the queue", lines) if lines else "not in the queue"
     yield from _flaws(standing)

@@ -153,8 +153,14 @@ def _mend(facts: Facts) -> str:
     if price_trouble(facts.standing.snapshot):
         return "rebalancer load FILE with newer prices"
     if facts.breaks:
-        return "settle the break, see the last rebalance"
+        return f"find out whether the books or the custodian are right, then {_resolve(facts)}"
     return "mend what this names, in the account or its target, and load it"
+
+
+def _resolve(facts: Facts) -> str:
+    """How an open break is resolved, or set aside."""
+    aside = f"rebalancer submit {facts.id} --override open_break"
+    return f"rebalancer breaks resolve {facts.breaks[0].id} --note TEXT; or trade in spite of it: {aside}"
 
 
 def sleeves(facts: Facts) -> Check:
@@ -262,7 +268,7 @@ def last_rebalance(facts: Facts) -> Check:
 
     if facts.breaks:
         told = "open break: " + "; ".join(break_in_words(each) for each in facts.breaks)
-        action = f"find out which is right; rebalancer submit {facts.id} --override open_break trades in spite of it"
+        action = f"find out which is right, then {_resolve(facts)}"
         return act("last_rebalance", told, action)
     row, workflow = facts.last_ended, facts.workflow
     if workflow is not None and workflow.failure and not workflow.is_of(row):

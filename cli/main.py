@@ -28,6 +28,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "history": ("cli.history:history", "Rebalances, newest first."),
     "show": ("cli.history:show", "One rebalance or request, whole."),
     "audit": ("cli.audit:audit", "For auditors: a rebalance's story, the record's proof and export, recomputing."),
+    "breaks": ("cli.breaks:breaks", "Differences to the custodian; resolve them with a note."),
+    "venue": ("cli.venue:venue", "What venues may be asked; how unkind the paper venue is."),
     "rules": ("cli.rules:rules", "The rule catalogue, from the code itself."),
     "policy": ("cli.policy:policy", "The numbers in force."),
 }

@@ -91,8 +91,8 @@ class RebalancePage:
             return f"rebalancer approve {row.id} --by WHO{other}; or rebalancer cancel {row.id}"
         if self.breaks:
             return (
-                "find out whether the books or the custodian are right; until the break is resolved, only "
-                f"`rebalancer submit {account} --override open_break` rebalances the account"
+                "find out whether the books or the custodian are right, then rebalancer breaks resolve "
+                f"{self.breaks[0].id} --note TEXT; or in spite of it: rebalancer submit {account} --override open_break"
             )
         if row.status in {"EXPIRED", "CANCELED"}:
             return f"if it is still wanted: rebalancer submit {account}"
@@ -179,6 +179,8 @@ def _at_venue(order: Any) -> str:
     if order.status in {"NEW", "SENT"}:
         return {"NEW": "not sent yet", "SENT": "sent"}[order.status]
     of = f"{number(plain(order.filled_quantity))} of {number(plain(order.planned_quantity))}"
+    if order.status == "WORKING":
+        return f"at the venue, {of} filled"
     return f"{order.status} {of}{f': {order.venue_reason}' if order.venue_reason else ''}"
 
 
@@ -187,6 +189,7 @@ def _break(each: Any) -> Json:
     from storage.rebalances import utc
 
     return {
+        "id": each.id,
         "kind": each.kind,
         "symbol": each.symbol,
         "expected": plain(each.expected),
@@ -196,11 +199,11 @@ def _break(each: Any) -> Json:
 
 
 def break_in_words(each: Any) -> str:
-    """`AAPL: the books have 10, the custodian 9`."""
+    """`3, AAPL: the books have 10, the custodian 9`."""
     from cli.plan_page import number
     from domain.money import money, plain
 
     if each.kind == "cash":
-        return f"cash: the books have {money(each.expected)}, the custodian {money(each.actual)}"
+        return f"{each.id}, cash: the books have {money(each.expected)}, the custodian {money(each.actual)}"
     books, custodian = (number(plain(value)) for value in (each.expected, each.actual))
-    return f"{each.symbol}: the books have {books}, the custodian {custodian}"
+    return f"{each.id}, {each.symbol}: the books have {books}, the custodian {custodian}"

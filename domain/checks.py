@@ -93,8 +93,9 @@ def check(snapshot: Snapshot, overrides: frozenset[str] = frozenset()) -> list[F
         found.append(
             error(
                 CHECK_1,
-                f"account {snapshot.account.id} has an open reconciliation break ({', '.join(snapshot.open_breaks)}): "
-                f"resolve it, or override {OPEN_BREAK} by name",
+                f"account {snapshot.account.id} has an open reconciliation break ({', '.join(snapshot.open_breaks)}). "
+                f"Find out which side is right, then: rebalancer breaks resolve {snapshot.open_breaks[0]} --note TEXT; "
+                f"or override {OPEN_BREAK} by name",
                 breaks=list(snapshot.open_breaks),
             )
         )

@@ -4,13 +4,13 @@ Asked after every execution, over all sleeves of the account together, as the cu
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
 from domain.money import ZERO, money, plain
 from domain.rules import Finding, Rule, error
-from domain.snapshot import Account
+from domain.snapshot import Account, Holding, Lot, Sleeve
 
 RECON_1 = Rule("RECON-1", "The books are compared with the custodian's; a difference is a break until it is resolved.")
 RECON_2 = Rule("RECON-2", "A model sleeve that got no fill is closed again; a closing one with nothing left is closed.")
@@ -55,19 +55,85 @@ def compare(books: Ledger, custodian: Ledger) -> tuple[Break, ...]:
     return tuple(found)
 
 
-def findings(account_id: str, breaks: Iterable[Break]) -> list[Finding]:
-    """An error for every break."""
+def corrected(account: Account, found: Break) -> Account:
+    """The account with the custodian's figure of one break booked, so that the books agree with it.
+
+    What the custodian has more comes into the managed sleeve, shares as a lot of unknown cost. What it has less goes
+    out of the managed sleeve first, then out of the model sleeves by their key, then out of what is protected; shares
+    leave first in, first out. It is no sale: no gain is realised.
+    """
+    missing = found.expected - found.actual
+    if found.symbol is None:
+        sleeves = _cash_taken(account, missing)
+        return replace(account, managed=sleeves[0], model_sleeves=tuple(sleeves[1:]))
+    if missing < 0:
+        more = Holding(found.symbol, -missing, (Lot(-missing),))
+        return replace(account, managed=replace(account.managed, holdings=_with(account.managed.holdings, more)))
+    sleeves = []
+    for sleeve in account.sleeves:
+        kept, missing = _shares_taken(sleeve.holdings, found.symbol, missing)
+        sleeves.append(replace(sleeve, holdings=kept))
+    protected, _ = _shares_taken(account.protected, found.symbol, missing)
+    return replace(account, managed=sleeves[0], model_sleeves=tuple(sleeves[1:]), protected=protected)
+
+
+def _cash_taken(account: Account, missing: Decimal) -> list[Sleeve]:
+    """Cash less by what is missing (more, where that is below 0); an overdraft is the managed sleeve's."""
+    sleeves = list(account.sleeves)
+    here = missing if missing <= 0 else min(missing, max(ZERO, sleeves[0].cash))
+    sleeves[0] = replace(sleeves[0], cash=sleeves[0].cash - here)
+    missing -= here
+    for at, sleeve in enumerate(sleeves[1:], start=1):
+        taken = min(missing, max(ZERO, sleeve.cash))
+        sleeves[at] = replace(sleeve, cash=sleeve.cash - taken)
+        missing -= taken
+    sleeves[0] = replace(sleeves[0], cash=sleeves[0].cash - missing)
+    return sleeves
+
+
+def _shares_taken(holdings: tuple[Holding, ...], symbol: str, missing: Decimal) -> tuple[tuple[Holding, ...], Decimal]:
+    """The holdings without the missing shares, first in, first out, and how many are still missing."""
+    kept: list[Holding] = []
+    for holding in holdings:
+        if holding.symbol != symbol or not missing:
+            kept.append(holding)
+            continue
+        lots = []
+        for lot in sorted(holding.lots, key=lambda each: (each.acquired is not None, each.acquired)):
+            taken = min(lot.quantity, missing)
+            missing -= taken
+            lots.append(replace(lot, quantity=lot.quantity - taken))
+        left = tuple(lot for lot in lots if lot.quantity)
+        if left:
+            kept.append(Holding(symbol, sum((lot.quantity for lot in left), ZERO), left))
+    return tuple(kept), missing
+
+
+def _with(holdings: tuple[Holding, ...], more: Holding) -> tuple[Holding, ...]:
+    """The holdings with more of one, in the order of their symbols."""
+    held = {each.symbol: each for each in holdings}
+    had = held.get(more.symbol)
+    held[more.symbol] = (
+        more if had is None else Holding(more.symbol, had.quantity + more.quantity, had.lots + more.lots)
+    )
+    return tuple(held[symbol] for symbol in sorted(held))
+
+
+def findings(account_id: str, breaks: Iterable[tuple[int, Break]]) -> list[Finding]:
+    """An error for every break, under the number by which it is resolved."""
     return [
         error(
             RECON_1,
             f"account {account_id}: the books have {_amount(each, each.expected)} and the custodian "
-            f"{_amount(each, each.actual)}. The difference stays open until somebody resolves it with a note",
+            f"{_amount(each, each.actual)}. Find out which is right, then: rebalancer breaks resolve {number} "
+            "--note TEXT",
+            break_id=number,
             kind=each.kind,
             symbol=each.symbol,
             expected=each.expected,
             actual=each.actual,
         )
-        for each in breaks
+        for number, each in breaks
     ]
 
 

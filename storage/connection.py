@@ -77,6 +77,7 @@ class Transaction:
         from storage.queue import Queue
         from storage.rebalances import Rebalances
         from storage.snapshots import Snapshots
+        from storage.venues import VenueSettings
 
         self.connection = connection
         self.audit = Audit(connection, actor)
@@ -89,6 +90,7 @@ class Transaction:
         self.orders = Orders(connection, self.audit)
         self.breaks = Breaks(connection, self.audit)
         self.evaluations = Evaluations(connection)
+        self.venues = VenueSettings(connection, self.audit)
 
     def execute(self, statement: Any, *arguments: Any) -> Any:
         """A statement of a caller with its own tables (the paper venue)."""

@@ -93,6 +93,15 @@ class Rebalances:
             select(rebalances).where(rebalances.c.account_id == account_id, UNDER_WAY).with_for_update()
         ).one_or_none()
 
+    def executing(self, account_id: str) -> str | None:
+        """The rebalance whose orders are out or not booked yet on an account, or None."""
+        found: str | None = self.connection.execute(
+            select(rebalances.c.id).where(
+                rebalances.c.account_id == account_id, rebalances.c.stage.in_(("EXECUTING", "RECONCILING"))
+            )
+        ).scalar()
+        return found
+
     def get(self, rebalance_id: str, lock: bool = False) -> Row[Any]:
         """A rebalance. Raises UnknownRebalance."""
         query = select(rebalances).where(rebalances.c.id == rebalance_id)

@@ -50,7 +50,7 @@ def executed(books: Books, rebalance_id: str, rejected: str | None = None) -> No
             answer: tuple[Any, ...] = ("FILLED", leg.quantity, leg.quantity * leg.price, None)
             if leg.symbol == rejected:
                 answer = ("REJECTED", Decimal(0), Decimal(0), "halted")
-            transaction.orders.answered(rebalance_id, leg.number, *answer)
+            transaction.orders.heard(rebalance_id, leg.number, *answer)
         issue = f"{rejected} was halted" if rejected else None
         status: Any = "COMPLETE_WITH_ERRORS" if rejected else "COMPLETE"
         result = {"status": status, "issue": issue, "findings": row.plan["findings"]}

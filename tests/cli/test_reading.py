@@ -60,6 +60,7 @@ def test_an_account_in_its_public_form(loaded: Command) -> None:
         "cash": "4318.02",
         "in_queue": ["NO_TARGET"],
         "in_flight": None,
+        "open_breaks": [],
     }
     sleeves = {each["sleeve"]: each for each in told["sleeves"]}
     assert {key: (each["status"], each["cash"], each["value"]) for key, each in sleeves.items()} == {
@@ -318,7 +319,10 @@ def test_the_last_issue_and_an_open_break(loaded: Command, desk: Books, three: l
         found = Break("quantity", "AAPL", expected=_shares("262"), actual=_shares("260"))
         transaction.breaks.open("A-103", three[0], [found])
     broken = diagnosed(loaded, "A-103")["last_rebalance"]
-    assert broken["found"] == "open break: AAPL: the books have 262, the custodian 260"
+    assert broken["found"] == "open break: 1, AAPL: the books have 262, the custodian 260"
+    assert "rebalancer breaks resolve 1 --note TEXT" in broken["next_action"]
+    shown = loaded("account", "show", "A-103", "--format", "json").json
+    assert shown["open_breaks"] == [1]
     assert "--override open_break" in broken["next_action"]
 
 

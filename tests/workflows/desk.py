@@ -19,7 +19,9 @@ from storage.loading import load
 from storage.queue import QueueEntry
 from storage.tables_audit import audit_records
 from storage.tables_execution import paper_orders
+from venues.paper import PAPER
 from venues.registry import Venues
+from venues.scenario import read as read_scenario
 from worker import make_worker
 from workflows.contract import TASK_QUEUE, rebalance_workflow_id
 
@@ -104,6 +106,17 @@ class TestDesk:
         raw = book(*accounts, **more)
         listed = raw.pop("accounts")
         load(self.books, raw, iter(listed), in_force(AS_OF), AS_OF, Actor("test"), None)
+
+    def unkind(self, *orders: dict[str, Any], **more: Any) -> None:
+        """The paper venue follows a scenario from now on."""
+        with self.books.transaction(Actor("test")) as books:
+            scenario = read_scenario({"orders": list(orders), **more}, *books.venues.paper_names())
+            books.venues.set_scenario(scenario.model_dump(mode="json"))
+
+    def patience(self, seconds: int) -> None:
+        """How long an order may work at the paper venue."""
+        with self.books.transaction(Actor("test")) as books:
+            books.venues.set_terms(PAPER, None, seconds)
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:

@@ -13,6 +13,7 @@ from temporalio.client import WorkflowFailureError
 
 from storage.tables_execution import paper_accounts, paper_positions
 from tests.workflows.desk import TestDesk, drifted
+from workflows.contract import TASK_QUEUE
 
 
 async def test_a_cancelled_workflow_ends_its_rebalance(desk: TestDesk) -> None:
@@ -35,6 +36,20 @@ async def test_after_a_terminated_workflow_the_next_one_starts_clean(desk: TestD
     result = await desk.rebalance()
     assert result["status"] == "COMPLETE"
     assert result["rebalance_id"] != first
+    assert desk.row(first).status == "CANCELED"
+
+
+async def test_a_rebalance_under_another_workflow_id_holds_the_account_until_it_ends(desk: TestDesk) -> None:
+    """EXEC-3. Terminated, it is brought to its end by the next one, as Temporal says that it is gone."""
+    desk.load(drifted())
+    given = {"account_id": "A-1", "requested_by": "ann"}
+    other = await desk.client.start_workflow("RebalanceAccount", given, id="by-hand", task_queue=TASK_QUEUE)
+    first = (await desk.pending(other))["rebalance_id"]
+    with pytest.raises(WorkflowFailureError) as refused:
+        await (await desk.start()).result()
+    assert f"{first} is under way" in str(refused.value.cause.__cause__)
+    await other.terminate()
+    assert (await desk.rebalance())["status"] == "COMPLETE"
     assert desk.row(first).status == "CANCELED"
 
 

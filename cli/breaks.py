@@ -1,0 +1,159 @@
+"""`rebalancer breaks`: differences between the books and the custodian, and how somebody resolves them."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli import say
+from cli.say import Refused
+
+if TYPE_CHECKING:
+    from domain.reconciliation import Break
+    from storage.connection import Transaction
+
+
+@click.group(invoke_without_command=True)
+@click.option("--account", "account_id", metavar="ID", default=None, help="Only this account's.")
+@click.option("--all", "all_", is_flag=True, help="Those that were resolved too.")
+@say.format_option
+@click.pass_context
+def breaks(ctx: click.Context, account_id: str | None, all_: bool, form: str) -> None:
+    """Open differences between the books and the custodian (RECON-1). Each keeps its account from being rebalanced."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from cli import connections
+
+    with connections.books().transaction() as books:
+        listed = [_as_json(each) for each in books.breaks.listing(account_id, all_)]
+    if form == "json":
+        say.as_json(listed)
+    elif not listed:
+        whose = f" of account {account_id}" if account_id else ""
+        say.show(f"No break{whose} is open." if not all_ else f"There never was a break{whose}.")
+    else:
+        rows = [
+            (str(each["id"]), each["account_id"], each["symbol"] or "cash", each["expected"], each["actual"],
+             say.moment(each["opened_at"]), each["rebalance_id"] or "–", _resolution(each))
+            for each in listed
+        ]  # fmt: skip
+        columns = ("break", "account", "of", "books", "custodian", "opened", "by", "resolved")
+        say.show(say.table("", columns, rows, right=(0, 3, 4)), "")
+        if any(each["resolved_at"] is None for each in listed):
+            say.show(
+                "Find out which side is right, then: rebalancer breaks resolve BREAK --note TEXT, and --book-custodian "
+                "where the custodian is."
+            )
+
+
+@breaks.command()
+@click.argument("number", metavar="BREAK", type=click.IntRange(min=1))
+@click.option("--note", required=True, metavar="TEXT", help="Why; kept for good.")
+@click.option("--book-custodian", is_flag=True, help="Take the custodian's figure into the books.")
+@say.by_option
+def resolve(number: int, note: str, book_custodian: bool, by: str | None) -> None:
+    """Resolve BREAK with a note; the account can be rebalanced again.
+
+    With --book-custodian the books take over the custodian's figure: what it has more comes into the managed sleeve
+    (shares at an unknown cost), what it has less goes out of it first. Without, the books stay as they are; if the
+    custodian does not mend its side, the next rebalance opens the break again.
+    """
+    from cli import connections
+    from storage.breaks import UnknownBreak
+    from storage.connection import Actor
+
+    if not note.strip():
+        raise Refused("--note is empty: say what was found out, like --note 'dividend of 20 November, booked late'")
+    refused: Refused | None = None
+    with connections.books().transaction(Actor(say.who(by))) as books:
+        try:
+            account_id = books.breaks.get(number).account_id
+        except UnknownBreak as flaw:
+            raise Refused(f"there is no break {number}: rebalancer breaks --all lists them") from flaw
+        books.accounts.locked(account_id)
+        row = books.breaks.get(number)
+        if row.resolved_at is not None:
+            raise Refused(f"break {number} was resolved by {row.resolved_by} already: {row.note}")
+        if book_custodian:
+            refused = _book(books, row)
+        if refused is None:
+            books.breaks.resolve(row, note.strip(), book_custodian)
+            left = [str(each.id) for each in books.breaks.open_of(account_id)]
+    if refused is not None:
+        raise refused
+    done = ", and the books have the custodian's figure" if book_custodian else ""
+    click.echo(f"break {number} of account {account_id} is resolved{done}")
+    more = f"still open: {', '.join(left)}" if left else f"it can be rebalanced again: rebalancer submit {account_id}"
+    say.message(more)
+
+
+def _book(books: "Transaction", row: Any) -> Refused | None:
+    """Takes the custodian's figure into the books, or says why not.
+
+    Nobody books a figure that he has not seen: where it is no longer the break's, the break shows the new one.
+    """
+    from cli import connections
+    from domain.reconciliation import corrected
+
+    under_way = books.rebalances.executing(row.account_id)
+    if under_way is not None:
+        return Refused(
+            f"{under_way} trades on account {row.account_id} now: wait for its end (rebalancer show {under_way}), "
+            "then try again"
+        )
+    snapshot, _ = books.snapshots.take(row.account_id, None, connections.today())
+    account = snapshot.account
+    now = _now(account, row)
+    if (now.expected, now.actual) != (row.expected, row.actual):
+        books.breaks.renew(row, now)
+        return Refused(
+            f"break {row.id} is not what it was: now the books have {now.expected:f} and the custodian "
+            f"{now.actual:f}. Nothing was booked; look again, and repeat the command if that is right"
+        )
+    books.accounts.store_positions(account.id, account, corrected(account, now))
+    return None
+
+
+def _now(account: Any, row: Any) -> "Break":
+    """The break's figures as they are now."""
+    from cli import connections
+    from domain.money import ZERO
+    from domain.reconciliation import Break, ledger
+    from venues.port import UnknownAtCustodian
+    from venues.registry import Venues
+
+    ours = ledger(account)
+    try:
+        theirs = Venues(connections.books().engine).custodian(account.custodian).ledger(account.id)
+    except UnknownAtCustodian as flaw:
+        raise Refused(f"{flaw}: there is no figure to book") from flaw
+    if row.kind == "cash":
+        return Break("cash", None, ours.cash, theirs.cash)
+    return Break("quantity", row.symbol, ours.positions.get(row.symbol, ZERO), theirs.positions.get(row.symbol, ZERO))
+
+
+def _as_json(row: Any) -> dict[str, Any]:
+    from domain.money import cents, plain
+    from storage.rebalances import utc
+
+    shown = cents if row.kind == "cash" else plain
+    return {
+        "id": row.id,
+        "account_id": row.account_id,
+        "rebalance_id": row.rebalance_id,
+        "kind": row.kind,
+        "symbol": row.symbol,
+        "expected": shown(row.expected),
+        "actual": shown(row.actual),
+        "opened_at": utc(row.opened_at),
+        "resolved_at": utc(row.resolved_at),
+        "resolved_by": row.resolved_by,
+        "note": row.note,
+        "booked": row.booked,
+    }
+
+
+def _resolution(each: dict[str, Any]) -> str:
+    if each["resolved_at"] is None:
+        return "open"
+    booked = ", the custodian's figure booked" if each["booked"] else ""
+    return f"{say.moment(each['resolved_at'])} by {each['resolved_by']}{booked}: {each['note']}"

@@ -1,0 +1,200 @@
+"""`rebalancer venue`: what each venue may be asked, and how unkind the paper venue is."""
+
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli import say
+from cli.say import Refused
+
+
+@click.group()
+def venue() -> None:
+    """The venues: terms, and the paper venue's scenario. Both hold for every worker at once."""
+
+
+@venue.command()
+@say.format_option
+def show(form: str) -> None:
+    """The venues that there are, with their terms."""
+    from cli import connections
+    from storage.rebalances import utc
+    from venues.registry import Venues
+
+    books = connections.books()
+    listed: list[dict[str, Any]] = []
+    with books.transaction() as read:
+        for name in Venues(books.engine).names:
+            terms = read.venues.terms(name)
+            listed.append(
+                {
+                    "venue": name,
+                    "orders_per_second": _text(terms.orders_per_second) if terms else None,
+                    "patience_seconds": terms.patience_seconds if terms else None,
+                    "set_by": terms.set_by if terms else None,
+                    "set_at": utc(terms.set_at) if terms else None,
+                }
+            )
+    if form == "json":
+        say.as_json(listed)
+        return
+    rows = [
+        (
+            each["venue"],
+            each["orders_per_second"] or "no limit",
+            f"{each['patience_seconds']} s, at most to the close" if each["patience_seconds"] else "to the close",
+            f"{each['set_by']}, {say.moment(each['set_at'])}" if each["set_by"] else "–",
+        )
+        for each in listed
+    ]
+    say.show(say.table("", ("venue", "orders a second", "an order may work", "set by"), rows))
+
+
+@venue.command("set")
+@click.argument("name", metavar="VENUE")
+@click.option(
+    "--orders-per-second", "rate", metavar="N|none", default=None, help="At most so many are sent, retries too."
+)
+@click.option(
+    "--patience", metavar="SECONDS|none", default=None, help="How long an order may work before it is cancelled."
+)
+@say.by_option
+def set_(name: str, rate: str | None, patience: str | None, by: str | None) -> None:
+    """Set the terms of VENUE; what is not given stays. `none` takes a limit away."""
+    from cli import connections
+    from storage.connection import Actor
+    from venues.registry import Venues
+
+    if rate is None and patience is None:
+        raise click.UsageError("nothing to set: give --orders-per-second or --patience")
+    books = connections.books()
+    if name not in (names := Venues(books.engine).names):
+        raise Refused(f"{name} is no venue: there is {', '.join(names)}")
+    wanted_rate, wanted_patience = _rate(rate), _patience(patience)
+    with books.transaction(Actor(say.who(by))) as change:
+        now = change.venues.terms(name)
+        change.venues.set_terms(
+            name,
+            wanted_rate if rate is not None else now.orders_per_second if now else None,
+            wanted_patience if patience is not None else now.patience_seconds if now else None,
+        )
+    click.echo(f"the terms of {name} are set; every worker sees them from now on")
+
+
+@venue.group()
+def scenario() -> None:
+    """The paper venue's scenario: how it treats the orders that it gets. For trying out a bad day."""
+
+
+@scenario.command("set")
+@click.argument("file", type=click.Path(path_type=Path))
+@say.by_option
+def set_scenario(file: Path, by: str | None) -> None:
+    """Set the scenario in FILE (YAML or JSON); it counts for orders from now on. Refused whole where it has a flaw."""
+    from cli import connections
+    from cli.book_file import read_object
+    from domain.book import BookRefused
+    from storage.connection import Actor
+    from venues.scenario import ScenarioRefused, read
+
+    with connections.books().transaction(Actor(say.who(by))) as books:
+        try:
+            raw = read_object(file, "is not an object with seed, close and orders")
+            found = read(raw, *books.venues.paper_names())
+        except BookRefused as flaw:
+            raise Refused(f"{file} refused: {'; '.join(each.message for each in flaw.problems)}") from flaw
+        except ScenarioRefused as flaw:
+            lines = "\n".join(f"  {each}" for each in flaw.problems)
+            told = f"{file} refused, {_count(len(flaw.problems), 'problem')}; nothing was changed"
+            raise Refused(f"{told}. Mend the file and try again:\n{lines}") from flaw
+        books.venues.set_scenario(found.model_dump(mode="json", exclude_defaults=True))
+    click.echo(f"the paper venue follows {file}, {_count(len(found.orders), 'line')}")
+    say.message("Make it kind again: rebalancer venue scenario clear")
+
+
+@scenario.command("show")
+@say.format_option
+def show_scenario(form: str) -> None:
+    """The scenario in force."""
+    from cli import connections
+    from storage.rebalances import utc
+
+    with connections.books().transaction() as books:
+        found = books.venues.scenario()
+    if form == "json":
+        say.as_json(None if found is None else {**found.told, "set_by": found.set_by, "set_at": utc(found.set_at)})
+    elif found is None:
+        say.show("The paper venue follows no scenario: every order is filled whole at its price.")
+    else:
+        rows = [(str(at), _orders(each), _fate(each)) for at, each in enumerate(found.told["orders"], start=1)]
+        told = f"set by {found.set_by}, {say.moment(utc(found.set_at))} · seed {found.told.get('seed', 0)}"
+        say.show(
+            told,
+            "",
+            say.table("", ("line", "orders", "what becomes of them"), rows),
+            "",
+            "The first line that matches counts.",
+        )
+
+
+@scenario.command("clear")
+@say.by_option
+def clear_scenario(by: str | None) -> None:
+    """Make the paper venue kind again. Orders that work there already keep their fate."""
+    from cli import connections
+    from storage.connection import Actor
+
+    with connections.books().transaction(Actor(say.who(by))) as books:
+        books.venues.set_scenario(None)
+    click.echo("the paper venue fills every order whole at its price again")
+
+
+def _rate(given: str | None) -> Decimal | None:
+    if given is None or given == "none":
+        return None
+    try:
+        rate = Decimal(given)
+    except InvalidOperation as flaw:
+        raise click.UsageError(f"--orders-per-second needs a number like 20, or none, not {given}") from flaw
+    if not rate.is_finite() or not Decimal("0.001") <= rate <= 100_000:
+        raise click.UsageError("--orders-per-second goes from 0.001 to 100000")
+    return rate
+
+
+def _patience(given: str | None) -> int | None:
+    if given is None or given == "none":
+        return None
+    if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= 1_000_000:
+        raise click.UsageError(f"--patience needs whole seconds like 600, or none, not {given}")
+    return int(given)
+
+
+def _text(number: Decimal | None) -> str | None:
+    from domain.money import plain
+
+    return None if number is None else plain(number)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _orders(line: dict[str, Any]) -> str:
+    told = [f"{key} {line[key]}" for key in ("account", "symbol", "side") if key in line]
+    chance = [f"by chance {line['chance']}"] if "chance" in line else []
+    return ", ".join((told or ["all"]) + chance)
+
+
+def _fate(line: dict[str, Any]) -> str:
+    told = [f"rejected: {line['reject']}"] if "reject" in line else []
+    told += ["never filled"] if line.get("never_fills") else []
+    told += [f"{line['fill']} of it filled"] if "fill" in line else []
+    told += [f"at {line['price']} times its price"] if "price" in line else []
+    told += [f"{line['late']} s late"] if "late" in line else []
+    told += ["what is open is cancelled at the close"] if line.get("cancel_at_close") else []
+    told += ["answered twice"] if line.get("twice") else []
+    if "lose_connection" in line:
+        told.append(f"connection lost {line['lose_connection'].replace('_', ' ')}, {line.get('times', 1)} times")
+    return ", ".join(told) or "filled whole at its price"

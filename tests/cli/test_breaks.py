@@ -1,0 +1,116 @@
+"""`rebalancer breaks`: listed, resolved with a note, and, where the custodian is right, booked."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import update
+
+from domain.reconciliation import Break, compare, ledger
+from storage.connection import Actor, Books
+from storage.rebalances import NewRebalance
+from storage.tables_audit import audit_records
+from storage.tables_execution import paper_accounts, paper_positions, rebalances
+from tests.cli.conftest import Command
+from venues.registry import Venues
+
+Differ = Callable[..., int]
+
+
+@pytest.fixture
+def differ(desk: Books) -> Differ:
+    """Makes the custodian of A-103 differ by some of a symbol, or of cash, and opens the break."""
+
+    def make(symbol: str | None, by: str) -> int:
+        with desk.engine.begin() as connection:
+            if symbol is None:
+                account = paper_accounts.c.account_id == "A-103"
+                connection.execute(
+                    update(paper_accounts).where(account).values(cash=paper_accounts.c.cash + Decimal(by))
+                )
+            else:
+                here = (paper_positions.c.account_id == "A-103") & (paper_positions.c.symbol == symbol)
+                more = paper_positions.c.quantity + Decimal(by)
+                connection.execute(update(paper_positions).where(here).values(quantity=more))
+        with desk.transaction(Actor("test")) as books:
+            started = NewRebalance("A-103", f"w#{symbol}{by}", "w", None, "full", "best_fit", "required", "ann", ())
+            rebalance_id = books.rebalances.create(started)
+            (opened,) = books.breaks.open("A-103", rebalance_id, found(desk))
+            books.rebalances.end(rebalance_id, "COMPLETE_WITH_ERRORS", "a break", {})
+        return opened
+
+    return make
+
+
+def found(desk: Books) -> tuple[Break, ...]:
+    with desk.transaction() as books:
+        account = books.snapshots.take("A-103", None, books.market.book_day().as_of)[0].account
+    return compare(ledger(account), Venues(desk.engine).custodian("PAPER").ledger("A-103"))
+
+
+def test_an_open_break_is_listed_with_what_to_do(loaded: Command, differ: Differ) -> None:
+    assert "No break is open" in loaded("breaks").out
+    number = differ("AAPL", "-2")
+    said = loaded("breaks", "--account", "A-103")
+    assert f"{number}" in said.out
+    assert "rebalancer breaks resolve BREAK --note TEXT" in said.out
+    (listed,) = loaded("breaks", "--format", "json").json
+    assert (listed["id"], listed["account_id"], listed["symbol"]) == (number, "A-103", "AAPL")
+    assert Decimal(listed["expected"]) - Decimal(listed["actual"]) == 2
+    assert loaded("breaks", "--account", "A-101", "--format", "json").json == []
+
+
+def test_resolved_with_a_note_it_leaves_the_listing_and_the_books_alone(
+    loaded: Command, desk: Books, differ: Differ
+) -> None:
+    number = differ("AAPL", "-2")
+    assert loaded("breaks", "resolve", str(number)).code == 2
+    assert loaded("breaks", "resolve", str(number), "--note", " ").code == 1
+    said = loaded("breaks", "resolve", str(number), "--note", "settles tomorrow", "--by", "ben")
+    assert said.code == 0
+    assert "rebalancer submit A-103" in said.err
+    assert loaded("breaks", "--format", "json").json == []
+    (kept,) = loaded("breaks", "--all", "--format", "json").json
+    assert (kept["resolved_by"], kept["note"], kept["booked"]) == ("ben", "settles tomorrow", False)
+    assert found(desk) != ()
+    again = loaded("breaks", "resolve", str(number), "--note", "twice")
+    assert (again.code, "was resolved by ben already" in again.err) == (1, True)
+    assert loaded("breaks", "resolve", "999", "--note", "none").code == 1
+
+
+@pytest.mark.parametrize(("symbol", "by"), [("AAPL", "-2"), ("AAPL", "3"), (None, "-12.34"), (None, "100.00")])
+def test_the_custodians_figure_is_booked(
+    loaded: Command, desk: Books, differ: Differ, symbol: str | None, by: str
+) -> None:
+    number = differ(symbol, by)
+    said = loaded("breaks", "resolve", str(number), "--note", "the custodian is right", "--book-custodian")
+    assert said.code == 0, said.err
+    assert found(desk) == ()
+    with desk.transaction() as books:
+        actions = set(books.connection.scalars(audit_records.select().with_only_columns(audit_records.c.action)))
+    assert {"break resolved", "positions booked"} <= actions
+
+
+def test_a_figure_that_nobody_saw_is_not_booked(loaded: Command, desk: Books, differ: Differ) -> None:
+    number = differ("AAPL", "-2")
+    with desk.engine.begin() as connection:
+        here = (paper_positions.c.account_id == "A-103") & (paper_positions.c.symbol == "AAPL")
+        connection.execute(update(paper_positions).where(here).values(quantity=paper_positions.c.quantity - 1))
+    said = loaded("breaks", "resolve", str(number), "--note", "right", "--book-custodian")
+    assert said.code == 1
+    assert "is not what it was" in said.err
+    (listed,) = loaded("breaks", "--format", "json").json
+    assert Decimal(listed["expected"]) - Decimal(listed["actual"]) == 3
+    assert loaded("breaks", "resolve", str(number), "--note", "right", "--book-custodian").code == 0
+    assert found(desk) == ()
+
+
+def test_nothing_is_booked_while_orders_are_out(loaded: Command, desk: Books, differ: Differ) -> None:
+    number = differ("AAPL", "-2")
+    with desk.transaction(Actor("test")) as books:
+        started = NewRebalance("A-103", "w#2", "w", None, "full", "best_fit", "required", "ann", ())
+        rebalance_id = books.rebalances.create(started)
+        books.execute(update(rebalances).where(rebalances.c.id == rebalance_id).values(stage="EXECUTING"))
+    said = loaded("breaks", "resolve", str(number), "--note", "right", "--book-custodian")
+    assert said.code == 1
+    assert rebalance_id in said.err
