@@ -46,11 +46,11 @@ def breaks(ctx: click.Context, account_id: str | None, all_: bool, form: str) ->
 
 
 @breaks.command()
-@click.argument("number", metavar="BREAK", type=click.IntRange(min=1))
+@click.argument("break_id", metavar="BREAK")
 @click.option("--note", required=True, metavar="TEXT", help="Why; kept for good.")
 @click.option("--book-custodian", is_flag=True, help="Take the custodian's figure into the books.")
 @say.by_option
-def resolve(number: int, note: str, book_custodian: bool, by: str | None) -> None:
+def resolve(break_id: str, note: str, book_custodian: bool, by: str | None) -> None:
     """Resolve BREAK with a note; the account can be rebalanced again.
 
     With --book-custodian the books take over the custodian's figure: what it has more comes into the managed sleeve
@@ -61,6 +61,9 @@ def resolve(number: int, note: str, book_custodian: bool, by: str | None) -> Non
     from storage.breaks import UnknownBreak
     from storage.connection import Actor
 
+    if not (break_id.isascii() and break_id.isdigit()):
+        raise click.UsageError(f"a break is a number, like 3, not {break_id}: rebalancer breaks lists them")
+    number = int(break_id[:18])
     if not note.strip():
         raise Refused("--note is empty: say what was found out, like --note 'dividend of 20 November, booked late'")
     refused: Refused | None = None

@@ -154,7 +154,7 @@ def test_rebalancer_commands_parse(document: Path) -> None:
         if words[0] in {PLACEHOLDER, "--help"}:
             continue
         command, path = _command(words[0]), words[:1]
-        if isinstance(command, click.Group) and words[1:]:
+        if isinstance(command, click.Group) and words[1:] and not words[1].startswith("-"):
             assert words[1] in command.commands, line
             command, path = command.commands[words[1]], words[:2]
         assert _help_exits(tuple(path)) == 0, line
