@@ -4,6 +4,7 @@ No step waits for a fill: `submit_trades` sends what may be sent, `collect_fills
 workflow sleeps in between.
 """
 
+import contextlib
 from collections import Counter
 from typing import Any
 
@@ -11,7 +12,7 @@ from temporalio import activity
 
 from activities.context import Desk, actor, step
 from activities.messages import BeginExecution, CollectFills, ExecutionBegun, OrdersSubmitted, Step
-from activities.orders import Sender
+from activities.orders import Over, Sender
 from domain import execution
 from domain.execution import EXEC_2, EXEC_3
 from storage.orders import OPEN, UNACKNOWLEDGED
@@ -82,7 +83,7 @@ class ExecutionSteps:
         with self.desk.books.transaction(actor()) as books:
             row = books.rebalances.get(message.rebalance_id)
         resized: list[str] = []
-        if row.stage != "ENDED":  # else a reset workflow comes by again
+        if row.stage == "EXECUTING":  # else a reset workflow comes by again
             sender = Sender(self.desk, message, row)
             try:
                 if sender.send("sell"):
@@ -91,6 +92,8 @@ class ExecutionSteps:
                         resized += sender.size_buys()
             except VenueBusy as busy:
                 activity.logger.info("%s: %s", message.rebalance_id, busy)
+            except Over:
+                pass
         return self._standing(message, resized)
 
     @step
@@ -98,12 +101,13 @@ class ExecutionSteps:
         """Asks the venue what became of the orders that work there; with `stop`, cancels what is open first."""
         with self.desk.books.transaction(actor()) as books:
             row = books.rebalances.get(message.rebalance_id)
-        if row.stage != "ENDED":
+        if row.stage == "EXECUTING":
             sender = Sender(self.desk, message, row)
-            if message.stop is not None:
-                sender.stop(message.stop)
-            else:
-                sender.look()
+            with contextlib.suppress(Over):
+                if message.stop is not None:
+                    sender.stop(message.stop)
+                else:
+                    sender.look()
         return self._standing(message, [])
 
     def _standing(self, message: Step, resized: list[str]) -> OrdersSubmitted:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from activities.context import Desk, actor
 from activities.messages import Step
@@ -24,6 +23,10 @@ from storage.snapshots import restored
 from venues.port import StillWorking, VenueAnswer, VenueOrder
 
 NO_CASH_FOR_IT = VenueAnswer("CANCELED", ZERO, ZERO, "not sent: there was no cash left for it")
+
+
+class Over(Exception):
+    """Somebody else went on meanwhile: the same step, tried twice, or the account's next rebalance."""
 
 
 class Sender:
@@ -115,10 +118,10 @@ class Sender:
         return [leg for leg in legs if at[leg.number] in (statuses or OPEN)]
 
     def _still_mine(self, books: Transaction) -> Any:
-        """The rebalance, locked. Raises what is not retried where somebody else brought it to its end."""
+        """The rebalance, locked. Raises Over where nothing of it is to be sent any more."""
         row = books.rebalances.get(self.rebalance_id, lock=True)
         if row.stage != "EXECUTING":
-            raise ApplicationError(f"{self.rebalance_id} is over", type="Superseded", non_retryable=True)
+            raise Over
         return row
 
     def _note(self, leg: Leg, said: Iterable[VenueAnswer]) -> None:

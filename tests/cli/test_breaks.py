@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import update
 
+from domain.purpose import Purpose
 from domain.reconciliation import Break, compare, ledger
 from storage.connection import Actor, Books
 from storage.rebalances import NewRebalance
@@ -33,7 +34,7 @@ def differ(desk: Books) -> Differ:
                 more = paper_positions.c.quantity + Decimal(by)
                 connection.execute(update(paper_positions).where(here).values(quantity=more))
         with desk.transaction(Actor("test")) as books:
-            started = NewRebalance("A-103", f"w#{symbol}{by}", "w", None, "full", "best_fit", "required", "ann", ())
+            started = NewRebalance("A-103", f"w#{symbol}{by}", "w", None, Purpose(), "best_fit", "required", "ann", ())
             rebalance_id = books.rebalances.create(started)
             (opened,) = books.breaks.open("A-103", rebalance_id, found(desk))
             books.rebalances.end(rebalance_id, "COMPLETE_WITH_ERRORS", "a break", {})
@@ -108,7 +109,7 @@ def test_a_figure_that_nobody_saw_is_not_booked(loaded: Command, desk: Books, di
 def test_nothing_is_booked_while_orders_are_out(loaded: Command, desk: Books, differ: Differ) -> None:
     number = differ("AAPL", "-2")
     with desk.transaction(Actor("test")) as books:
-        started = NewRebalance("A-103", "w#2", "w", None, "full", "best_fit", "required", "ann", ())
+        started = NewRebalance("A-103", "w#2", "w", None, Purpose(), "best_fit", "required", "ann", ())
         rebalance_id = books.rebalances.create(started)
         books.execute(update(rebalances).where(rebalances.c.id == rebalance_id).values(stage="EXECUTING"))
     said = loaded("breaks", "resolve", str(number), "--note", "right", "--book-custodian")
