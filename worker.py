@@ -58,7 +58,7 @@ def make_worker(client: Client, desk: Desk, threads: int = THREADS) -> Worker:
             reconciliation.reconcile,
             reconciliation.close_rebalance,
             evaluation.begin_evaluation,
-            evaluation.evaluate_page,
+            evaluation.evaluate_range,
             evaluation.end_evaluation,
         ],
         interceptors=[OneInput(), Refusals(RefusalRecords(desk).tell)],

@@ -1,111 +1,155 @@
-"""The daily evaluation, a page of accounts at a time."""
+"""The daily evaluation: a range of accounts, a page at a time.
 
+A page is read in one transaction, which sees the books at one moment and locks nothing; it is decided without any; and
+what follows is stored in another, short one. So nobody waits for an evaluation: who changes an account that is just
+being queued, waits until that page is stored, which is milliseconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import date
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.context import Desk, actor, step
-from activities.messages import BeginEvaluation, EvaluatePage, EvaluationBegun, EvaluationResult, PageEvaluated
-from domain.evaluation import Verdict, evaluate
+from activities.messages import (
+    BeginEvaluation,
+    EndEvaluation,
+    EvaluateRange,
+    EvaluationBegun,
+    EvaluationResult,
+    RangeEvaluated,
+)
+from domain.evaluation import FAULT, Verdict, evaluate
 from domain.policy import Policy
-from domain.queue import QUEUE_3, in_order
+from domain.queue import QUEUE_3, QUEUE_4, in_order
 from domain.rules import error
 from domain.snapshot import Snapshot
+from storage.account_versions import account_versions
 from storage.connection import Transaction
 from storage.evaluations import Note, PageResult
-from storage.queue import STANDING
+from storage.queue import STANDING, Queued
+from storage.screening import Screening
+
+MOST_RANGES = 200  # so that one run of the workflow stays far below the server's limit of events
+MOST_DOUBTFUL = 100  # accounts decided one by one a page: what is in memory, and what is locked, at once
+LISTED = 50  # accounts that can't be checked, in the workflow's result; the database has them all
 
 
 class EvaluationSteps:
-    """`begin_evaluation`, `evaluate_page` and `end_evaluation`."""
+    """`begin_evaluation`, `evaluate_range` and `end_evaluation`."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
     @step
     def begin_evaluation(self, message: BeginEvaluation) -> EvaluationBegun:
-        """Decides which day is evaluated: the one asked for, else that of the last book."""
+        """Decides which day is evaluated, the one asked for or else that of the last book, and splits the accounts."""
         with self.desk.books.transaction(actor()) as books:
             book_day = books.market.book_day()
-            as_of = _day(message.as_of) or (book_day.as_of if book_day else self.desk.today())
+            asked = None if message.as_of is None else date.fromisoformat(message.as_of)
+            as_of = asked or (book_day.as_of if book_day else self.desk.today())
             books.evaluations.begin(message.evaluation_id, as_of)
-            return EvaluationBegun(as_of=str(as_of))
+            return EvaluationBegun(as_of=str(as_of), bounds=books.evaluations.bounds(message.range_size, MOST_RANGES))
 
     @step
-    def evaluate_page(self, message: EvaluatePage) -> PageEvaluated:
-        """Evaluates the accounts behind `after`: queues, notes what can't be checked (QUEUE-3, QUEUE-4).
+    def evaluate_range(self, message: EvaluateRange) -> RangeEvaluated:
+        """Evaluates a range of accounts, behind the last page of it that is done already.
 
-        A page is one transaction, and is done once: asked again, its kept counts answer.
+        Heartbeats with the last account that is done.
         """
-        with self.desk.books.transaction(actor("schedule")) as books:
-            done = books.evaluations.page(message.evaluation_id, message.after)
-            if done is None:
-                if not books.market.readable():
-                    raise ApplicationError("a book is being loaded: the page is evaluated when that is done")
-                taken = books.snapshots.page(message.after, message.size, _day(message.as_of), self.desk.today())
-                if not taken:
-                    return PageEvaluated(last=None, evaluated=0, queued={}, unable_to_check=0, within=0)
-                result, notes = PageResult(), list[Note]()
-                for snapshot, policy in taken:
-                    activity.heartbeat(snapshot.account.id)
-                    self._one(books, snapshot, policy, result, notes)
-                last = taken[-1][0].account.id
-                books.evaluations.keep_page(message.evaluation_id, message.after, last, result, notes)
-                done = (last, result)
-            last, result = done
-            return PageEvaluated(
-                last=last,
-                evaluated=result.evaluated,
-                queued=result.queued,
-                unable_to_check=result.unable_to_check,
-                within=result.within,
-            )
+        with self.desk.books.reading() as books:
+            done = books.evaluations.reached(message.evaluation_id, message.after, message.upto)
+        while (page := self._read(message, done)) is not None:
+            verdicts = {}
+            for snapshot, policy in page.taken:
+                activity.heartbeat(done)
+                verdicts[snapshot.account.id] = _verdict(snapshot, policy)
+            with self.desk.books.transaction(actor("schedule")) as books:
+                self._store(books, message, page, verdicts)
+            done = page.last
+            activity.heartbeat(done)
+        with self.desk.books.reading() as books:
+            total = books.evaluations.total(message.evaluation_id, message.after, message.upto)
+        return RangeEvaluated(**asdict(total))
 
-    def _one(
-        self, books: Transaction, snapshot: Snapshot, policy: Policy, result: PageResult, notes: list[Note]
+    def _read(self, message: EvaluateRange, after: str) -> "_Page | None":
+        """The next page: most of its accounts are inside their bands for sure, the others are read whole."""
+        as_of, today = date.fromisoformat(message.as_of), self.desk.today()
+        with self.desk.books.reading() as books:
+            screening = Screening(books.connection, books.snapshots, as_of, today, message.explicit)
+            screened = screening.page(after, message.upto, message.page_size, MOST_DOUBTFUL)
+            if screened.last is None:
+                return None
+            taken = books.snapshots.of(screened.doubtful, as_of, today, message.explicit)
+            versions = account_versions(books.connection, screened.doubtful)
+        return _Page(after, screened.last, screened.accounts, taken, versions)
+
+    def _store(
+        self, books: Transaction, message: EvaluateRange, page: "_Page", verdicts: Mapping[str, Verdict]
     ) -> None:
-        try:
-            verdict = evaluate(snapshot, policy)
-        except (ArithmeticError, LookupError, ValueError) as flaw:  # one odd account must not stop its page
-            verdict = Verdict("unable_to_check", finding=error(QUEUE_3, f"{type(flaw).__name__}: {flaw}"))
-        account_id = snapshot.account.id
-        result.evaluated += 1
-        if verdict.kind == "queued":
-            books.queue.add(account_id, verdict.reasons, instead_of=STANDING)
-            primary = in_order(verdict.reasons)[0]
-            result.queued[primary] = result.queued.get(primary, 0) + 1
-        elif verdict.kind != "inside" and verdict.finding:
-            notes.append(Note(account_id, verdict.kind, verdict.finding.message, verdict.finding.evidence))
-            if verdict.kind == "within":
+        """Queues and notes what was decided (QUEUE-3, QUEUE-4); what has changed since is decided again."""
+        flagged = [account_id for account_id, verdict in verdicts.items() if verdict.kind == "queued"]
+        if flagged and not books.market.readable():
+            raise ApplicationError("a book is being loaded: the page is evaluated when that is done")
+        books.queue.lock(flagged)
+        now = account_versions(books.connection, flagged)
+        changed = [account_id for account_id in flagged if now.get(account_id) != page.versions.get(account_id)]
+        again = books.snapshots.of(changed, date.fromisoformat(message.as_of), self.desk.today(), message.explicit)
+        verdicts = {**verdicts, **{each.account.id: _verdict(each, policy) for each, policy in again}}
+        for snapshot, _ in again:
+            if not snapshot.account.rebalancing:  # switched off since (QUEUE-2)
+                del verdicts[snapshot.account.id]
+        result, queued, notes = PageResult(page.accounts), list[Queued](), list[Note]()
+        for account_id, verdict in verdicts.items():
+            if verdict.kind == "queued":
+                queued.append(Queued(account_id, verdict.reasons, STANDING))
+                primary = in_order(verdict.reasons)[0]
+                result.queued[primary] = result.queued.get(primary, 0) + 1
+            elif verdict.kind == "within" and verdict.finding:
+                notes.append(Note(account_id, "within", QUEUE_4.code, verdict.finding.message, verdict.finding.evidence))
                 result.within += 1
-            else:
+            elif verdict.kind == "unable_to_check" and verdict.finding:
+                why = verdict.why or FAULT
+                notes.append(Note(account_id, verdict.kind, why, verdict.finding.message, verdict.finding.evidence))
                 result.unable_to_check += 1
+                result.unable[why] = result.unable.get(why, 0) + 1
+        books.queue.add_all(queued)
+        if not books.evaluations.keep_page(message.evaluation_id, page.after, page.last, result, notes):
+            raise ApplicationError(f"the page behind {page.after!r} has been done by another attempt: go on behind it")
 
     @step
-    def end_evaluation(self, message: BeginEvaluation) -> EvaluationResult:
+    def end_evaluation(self, message: EndEvaluation) -> EvaluationResult:
         """Sums the pages up."""
         with self.desk.books.transaction(actor("schedule")) as books:
-            total = books.evaluations.end(message.evaluation_id)
-            books.audit.record(
-                "evaluation ended",
-                after={
-                    "evaluation_id": message.evaluation_id,
-                    "evaluated": total.evaluated,
-                    "queued": total.queued,
-                    "unable_to_check": total.unable_to_check,
-                    "within": total.within,
-                },
-            )
+            total, ended = books.evaluations.end(message.evaluation_id)
+            if ended:
+                after = {"evaluation_id": message.evaluation_id, **asdict(total)}
+                books.audit.record("evaluation ended", after=after)
+            unable = [
+                {"account_id": note.account_id, "why": note.why, "message": note.message}
+                for note in books.evaluations.notes(message.evaluation_id, "unable_to_check", LISTED)
+            ]
             return EvaluationResult(
-                evaluation_id=message.evaluation_id,
-                as_of=message.as_of or "",
-                evaluated=total.evaluated,
-                queued=total.queued,
-                unable_to_check=total.unable_to_check,
-                within=total.within,
+                evaluation_id=message.evaluation_id, as_of=message.as_of, unable_accounts=unable, **asdict(total)
             )
 
 
-def _day(text: str | None) -> date | None:
-    return None if text is None else date.fromisoformat(text)
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The accounts behind `after`, up to `last`, and of those that are in doubt all that decides, with its version."""
+
+    after: str
+    last: str
+    accounts: int
+    taken: list[tuple[Snapshot, Policy]]
+    versions: Mapping[str, str]
+
+
+def _verdict(snapshot: Snapshot, policy: Policy) -> Verdict:
+    """The domain's verdict; an account whose data makes the rules fail must not stop its page."""
+    try:
+        return evaluate(snapshot, policy)
+    except (ArithmeticError, LookupError, ValueError) as flaw:
+        return Verdict("unable_to_check", finding=error(QUEUE_3, f"{type(flaw).__name__}: {flaw}"), why=FAULT)

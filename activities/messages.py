@@ -141,35 +141,52 @@ class CloseRebalance(_Message):
     findings: list[dict[str, Any]] = []  # of the checks, where there is no plan that has them
 
 
-class EvaluatePage(_Message):
-    """One page of the daily evaluation: the accounts behind `after`."""
-
-    evaluation_id: str
-    as_of: str | None
-    after: str
-    size: int
-
-
-class PageEvaluated(_Message):
-    """A page's counts. `last` is None where there was no account left."""
-
-    last: str | None
-    evaluated: int
-    queued: dict[str, int]
-    unable_to_check: int
-    within: int
-
-
 class BeginEvaluation(_Message):
-    """Starts an evaluation; its id is the workflow's start."""
+    """Starts an evaluation; its id is the workflow's start. `as_of` is None where nobody asked for a day.
+
+    `range_size` is how many accounts a range has at least.
+    """
 
     evaluation_id: str
     as_of: str | None
+    range_size: int
 
 
 class EvaluationBegun(_Message):
-    """The day that is evaluated."""
+    """The day that is evaluated, and the ranges: the last account of each but the last, which is open."""
 
+    as_of: str
+    bounds: list[str]
+
+
+class EvaluateRange(_Message):
+    """A range of the daily evaluation: the accounts behind `after`, up to `upto`, in pages of `page_size`.
+
+    `explicit` says that somebody asked for the day.
+    """
+
+    evaluation_id: str
+    as_of: str
+    explicit: bool
+    after: str
+    upto: str | None
+    page_size: int
+
+
+class RangeEvaluated(_Message):
+    """A range's counts: accounts looked at, queued by primary reason, unable to check by the kind of trouble."""
+
+    evaluated: int
+    queued: dict[str, int]
+    unable_to_check: int
+    unable: dict[str, int]
+    within: int
+
+
+class EndEvaluation(_Message):
+    """Sums an evaluation up."""
+
+    evaluation_id: str
     as_of: str
 
 
@@ -187,13 +204,18 @@ class RebalanceResult(_Message):
 
 
 class EvaluationResult(_Message):
-    """What an evaluation found: accounts looked at, queued by primary reason, unable to check."""
+    """What an evaluation found: accounts looked at, queued by primary reason, unable to check.
+
+    `unable` counts those by the kind of trouble, and `unable_accounts` lists the first of them; the command lists all.
+    """
 
     evaluation_id: str
     as_of: str
     evaluated: int
     queued: dict[str, int]
     unable_to_check: int
+    unable: dict[str, int] = {}
+    unable_accounts: list[dict[str, str]] = []
     within: int
 
 

@@ -1,11 +1,14 @@
 """`rebalancer evaluate`: the daily evaluation, now."""
 
+import itertools
 from typing import Any
 
 import click
 
 from cli import connections, say
 from cli.say import Refused
+
+LISTED = 50  # accounts a table names of each kind
 
 
 @click.command()
@@ -22,24 +25,43 @@ def evaluate(as_of: str | None, form: str) -> int:
             raise click.UsageError(f"--as-of needs a date like 2026-11-20, not {as_of}") from flaw
     books = connections.books()
     found = connections.run(_evaluate({"as_of": as_of} if as_of else {}))
-    if form == "json":
-        say.as_json(found)
-        return 0
+    with books.reading() as read:
+        unable = read.evaluations.notes(found["evaluation_id"], "unable_to_check")
+        if form == "json":
+            say.as_json(found | {"unable_accounts": [_as_json(note) for note in unable]})
+            return 0
+        within = read.evaluations.notes(found["evaluation_id"], "within", LISTED)
+        _show(found, list(itertools.islice(unable, LISTED)), list(within))
+    return 0
+
+
+def _show(found: dict[str, Any], unable: list[Any], within: list[Any]) -> None:
+    """The evaluation for people: counts by reason, then who could not be checked and who has nothing to trade."""
     queued = sum(found["queued"].values())
     noun = "account" if found["evaluated"] == 1 else "accounts"
     say.show(
-        f"Evaluated {found['evaluated']} {noun} as of {found['as_of']}: {queued} queued, "
-        f"{found['unable_to_check']} unable to check, {found['within']} outside but with nothing to trade."
+        f"Evaluated {found['evaluated']:,} {noun} as of {found['as_of']}: {queued:,} queued, "
+        f"{found['unable_to_check']:,} unable to check, {found['within']:,} outside but with nothing to trade."
     )
     if found["queued"]:
-        rows = [(reason, str(count)) for reason, count in found["queued"].items()]
+        rows = [(reason, f"{count:,}") for reason, count in found["queued"].items()]
         say.show(say.table("", ("primary reason", "accounts"), rows, right=(1,)))
-    with books.transaction() as read:
-        notes = read.evaluations.notes(found["evaluation_id"])
-    for note in notes:
-        say.show(f"{note.account_id}  {note.kind.replace('_', ' ')}: {note.message}")
+    if found["unable"]:
+        rows = [(why, f"{count:,}") for why, count in found["unable"].items()]
+        say.show(say.table("", ("unable to check because", "accounts"), rows, right=(1,)))
+    for title, notes, count in (
+        ("Unable to check:", unable, found["unable_to_check"]),
+        ("Outside, but with nothing to trade:", within, found["within"]),
+    ):
+        if notes:
+            say.show(title, *(f"  {note.account_id}  {note.message}" for note in notes))
+        if count > len(notes):
+            say.show(f"  and {count - len(notes):,} more: rebalancer evaluate --format json lists all unable to check")
     say.show("See the queue with its reasons: rebalancer queue")
-    return 0
+
+
+def _as_json(note: Any) -> dict[str, Any]:
+    return {"account_id": note.account_id, "why": note.why, "message": note.message, "evidence": note.evidence}
 
 
 async def _evaluate(given: dict[str, str]) -> dict[str, Any]:

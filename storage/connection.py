@@ -63,6 +63,15 @@ class Books:
             work.audit.write()
 
 
+    @contextmanager
+    def reading(self, actor: Actor | None = None) -> Iterator["Transaction"]:
+        """A transaction that changes nothing, and sees the database as it was at its first statement."""
+        with self.engine.connect() as connection:
+            connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield Transaction(connection, actor or Actor("unknown"))
+
+
 class Transaction:
     """All repositories over one database transaction."""
 

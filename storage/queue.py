@@ -71,7 +71,7 @@ class Queue:
     def add_all(self, wanted: Iterable[Queued]) -> dict[str, str]:
         """As `add`, for many accounts at once; the entries opened or changed, as account -> primary reason."""
         each_of = {each.account_id: each for each in wanted if each.reasons}
-        self._lock(each_of)
+        self.lock(each_of)
         open_now = {
             row.account_id: row
             for row in self.connection.execute(
@@ -103,7 +103,7 @@ class Queue:
         self.audit.record_all(records)
         return changed
 
-    def _lock(self, account_ids: Collection[str]) -> None:
+    def lock(self, account_ids: Collection[str]) -> None:
         """Two transactions that would open an entry for the same account wait for each other."""
         self.connection.execute(
             select(accounts.c.id)

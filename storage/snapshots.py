@@ -43,33 +43,36 @@ class Snapshots:
         `today` tells how old prices are where neither the day was asked for nor the book is a historical one.
         Target and account may override the policy; the plan applies that. Raises UnknownAccount.
         """
-        taken = self._taken([account_id], as_of, today)
+        taken = self.of([account_id], as_of, today)
         if not taken:
             raise UnknownAccount(account_id)
         return taken[0]
 
-    def page(self, after: str, limit: int, as_of: date | None, today: date) -> list[tuple[Snapshot, Policy]]:
-        """The next accounts behind `after` with rebalancing on, by id, each as `take` gives it.
+    def of(
+        self, ids: Collection[str], as_of: date | None, today: date, explicit: bool | None = None
+    ) -> list[tuple[Snapshot, Policy]]:
+        """The accounts that exist among `ids`, by id, each as `take` gives it, with a fixed number of queries.
 
-        The accounts stay locked until the transaction ends: what is decided of them is still so when it is written.
+        `explicit` says whether somebody asked for the day; where it is left out, whoever gave one did.
         """
-        ids = self.connection.scalars(
-            select(accounts.c.id)
-            .where(accounts.c.rebalancing, by_key(accounts.c.id) > after)
-            .order_by(by_key(accounts.c.id))
-            .limit(limit)
-            .with_for_update(key_share=True)
-        ).all()
-        return self._taken(ids, as_of, today)
+        return self._of(read_accounts(self.connection, ids), as_of, today, explicit)
 
-    def _taken(self, ids: Collection[str], as_of: date | None, today: date) -> list[tuple[Snapshot, Policy]]:
-        found = read_accounts(self.connection, ids)
+    def of_nobody(
+        self, accounts_: Iterable[Account], as_of: date, today: date, explicit: bool
+    ) -> list[tuple[Snapshot, Policy]]:
+        """Snapshots of accounts that are in no book, in their order: what everybody with their target shares."""
+        imagined = {str(at): StoredAccount(each, None, None, None, {}) for at, each in enumerate(accounts_)}
+        return self._of(imagined, as_of, today, explicit)
+
+    def _of(
+        self, found: Mapping[str, StoredAccount], as_of: date | None, today: date, explicit: bool | None
+    ) -> list[tuple[Snapshot, Policy]]:
         day = book_day(self.connection)
         if not found or day is None:
             return []
         at = as_of or day.as_of
         market = _NeededMarket(self.connection, found.values(), at)
-        breaks_of = self._open_breaks(ids)
+        breaks_of = self._open_breaks(found)
         numbers = day.numbers(at)
         others = households.elsewhere(self.connection, found.values(), at, numbers.wash_sale_days)
         taken = []
@@ -78,13 +81,14 @@ class Snapshots:
             targets, models, securities = market.of(account)
             max_age = _max_age(account, targets, numbers)
             oldest = min((each.price_as_of for each in securities.values()), default=at)
+            asked = as_of is not None if explicit is None else explicit
             snapshot = Snapshot(
                 as_of=at,
                 account=account,
                 targets=targets,
                 models=models,
                 securities=securities,
-                fresh_from=day.fresh_from(at, today, as_of is not None, max_age, oldest),
+                fresh_from=day.fresh_from(at, today, asked, max_age, oldest),
                 open_breaks=breaks_of.get(account.id, ()),
                 rebalanced_to=stored.rebalanced_to,
                 household_sales=others.get(account.id, households.ALONE).sales,

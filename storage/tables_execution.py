@@ -139,6 +139,7 @@ evaluations = Table(
     Column("queued", JSONB, nullable=False, server_default=text("'{}'")),  # reason code -> accounts
     Column("unable_to_check", Integer, nullable=False, server_default="0"),
     Column("within", Integer, nullable=False, server_default="0"),  # flagged, but nothing can be traded (QUEUE-4)
+    Column("unable", JSONB, nullable=False, server_default=text("'{}'")),  # kind of trouble -> accounts
 )
 
 evaluation_pages = Table(
@@ -158,6 +159,7 @@ evaluation_notes = Table(
     Column("kind", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("evidence", JSONB, nullable=False),
+    Column("why", Text, nullable=False, server_default="UNKNOWN"),  # the kind of trouble, for counting
     CheckConstraint("kind IN ('unable_to_check', 'within')", name="kind_known"),
 )
 

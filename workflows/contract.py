@@ -67,11 +67,15 @@ class RebalanceInput(_Given):
 
 
 class EvaluationInput(_Given):
-    """Starts `DailyTargetEvaluation`. Without `as_of` it is the day of the last book loaded."""
+    """Starts `DailyTargetEvaluation`. Without `as_of` it is the day of the last book loaded.
+
+    The rest is for whoever tunes it: accounts a range, accounts a page, and how many ranges are evaluated at once.
+    """
 
     as_of: Annotated[str, AfterValidator(_real_day)] | None = None
-    page_size: int = Field(default=200, ge=1, le=5000)
-    progress: dict[str, Any] | None = None  # what a page-wise run hands to the next; not for people
+    range_size: int = Field(default=20_000, ge=1, le=1_000_000)
+    page_size: int = Field(default=20_000, ge=1, le=50_000)
+    at_once: int = Field(default=4, ge=1, le=100)
 
 
 class Approval(_Given):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from temporalio.common import RetryPolicy
+from temporalio.common import Priority, RetryPolicy
 
 # A database or network that comes back within minutes: try soon, then less often, and don't give up for a day.
 TRANSIENT = RetryPolicy(
@@ -35,5 +35,10 @@ DECIDE = StepOptions(once=timedelta(seconds=10), in_all=timedelta(hours=1))
 EXECUTE = StepOptions(once=timedelta(minutes=30), in_all=timedelta(days=7), heartbeat=timedelta(seconds=10))
 # Books what was filled. Must not give up either.
 BOOK = StepOptions(once=timedelta(seconds=20), in_all=timedelta(days=7))
-# A page of accounts: seconds. A worker that dies is noticed by its heartbeat and the page done again by another.
-PAGE = StepOptions(once=timedelta(minutes=10), in_all=timedelta(hours=6), heartbeat=timedelta(seconds=30))
+# Counts the accounts and splits them into ranges: a second for a million.
+BEGIN_EVALUATION = StepOptions(once=timedelta(minutes=2), in_all=timedelta(hours=1))
+# A range of accounts: seconds, or minutes where many need a plan. A worker that dies is noticed by its heartbeat, which
+# comes after every account that is planned, and another goes on behind the last page that is done.
+RANGE = StepOptions(once=timedelta(hours=1), in_all=timedelta(hours=6), heartbeat=timedelta(seconds=30))
+# What the schedule asks for waits while there is work that a person asked for; 3 is what everything else has.
+BEHIND_PEOPLE = Priority(priority_key=4)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,9 +57,15 @@ def catalogue(connection: Connection) -> dict[str, list[Any]]:
     return {part: [tuple(row) for row in connection.execute(text(query))] for part, query in CATALOGUE.items()}
 
 
+def looked_at(_: Any, name: str | None, *__: Any) -> bool:
+    """All but an index whose order of text is read back as if it had none; the catalogue below has it."""
+    return name != "ix_accounts_evaluated"
+
+
 def test_a_migrated_database_has_the_tables_of_the_code(books: Books) -> None:
     with books.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"include_schemas": True, "compare_type": True})
+        options = {"include_schemas": True, "compare_type": True, "include_object": looked_at}
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, metadata) == []
 
 

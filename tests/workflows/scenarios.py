@@ -1,4 +1,5 @@
-"""The runs whose histories are kept: one of every ending. `python -m tests.workflows.scenarios` records them anew.
+"""The runs whose histories are kept: one of every ending. `python -m tests.workflows.scenarios` records them anew,
+or with names those.
 
 A history is what a server holds of a run that an older release made; the replay test says whether today's code could
 still carry it on. Record anew only when a workflow changed on purpose, and say so in the commit.
@@ -7,8 +8,9 @@ still carry it on. Record anew only when a workflow changed on purpose, and say 
 import asyncio
 import contextlib
 import json
+import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +77,7 @@ async def bad_input(desk: TestDesk) -> Handle:
 async def evaluation(desk: TestDesk) -> Handle:
     desk.load(drifted("A-1"), account("A-2"), account("A-3"))
     handle = await desk.client.start_workflow(
-        "DailyTargetEvaluation", {"page_size": 2}, id=EVALUATION_ID, task_queue=TASK_QUEUE
+        "DailyTargetEvaluation", {"range_size": 2, "page_size": 1}, id=EVALUATION_ID, task_queue=TASK_QUEUE
     )
     return await _ended(handle)
 
@@ -127,16 +129,18 @@ def _impersonal(told: Any) -> Any:
     return told
 
 
-async def record() -> None:
-    """Runs every scenario on servers of its own and keeps its history and fingerprint."""
+async def record(names: Sequence[str]) -> None:
+    """Runs scenarios, all where none is named, on servers of their own and keeps their histories and fingerprints."""
     from devstack.postgres import Postgres
     from devstack.temporal import TemporalServer
     from storage import migrations
     from storage.connection import Books, connect
     from workflows.connection import connect as connect_temporal
 
-    fingerprints = {}
+    fingerprints = json.loads((HISTORIES / "fingerprints.json").read_text())
     for name, scenario in SCENARIOS.items():
+        if names and name not in names:
+            continue
         with (
             tempfile.TemporaryDirectory() as scratch,
             Postgres(Path(scratch, "data"), durable=False) as postgres,
@@ -155,4 +159,4 @@ async def record() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(record())
+    asyncio.run(record(sys.argv[1:]))

@@ -28,6 +28,8 @@ async def test_every_account_is_looked_at_and_queued_for_its_reason(desk: TestDe
     assert found["evaluated"] == 5  # A-4 is left out (QUEUE-2)
     assert found["queued"] == {"OUTSIDE_TOLERANCE": 1, "HIGH_CASH": 1, "FIRST_REBALANCE": 1}
     assert found["unable_to_check"] == 1
+    assert found["unable"] == {"ACCOUNT_FROZEN": 1}
+    assert [each["account_id"] for each in found["unable_accounts"]] == ["A-5"]
     entry = desk.entry("A-1")
     assert entry is not None
     assert entry.evidence["OUTSIDE_TOLERANCE"]["model:M"]["upper"] == "0.72"
