@@ -101,20 +101,17 @@ class EvaluationSteps:
         for snapshot, _ in again:
             if not snapshot.account.rebalancing:  # switched off since (QUEUE-2)
                 del verdicts[snapshot.account.id]
+                page.accounts -= 1
         result, queued, notes = PageResult(page.accounts), list[Queued](), list[Note]()
         for account_id, verdict in verdicts.items():
             if verdict.kind == "queued":
                 queued.append(Queued(account_id, verdict.reasons, STANDING))
                 primary = in_order(verdict.reasons)[0]
                 result.queued[primary] = result.queued.get(primary, 0) + 1
-            elif verdict.kind == "within" and verdict.finding:
-                notes.append(Note(account_id, "within", QUEUE_4.code, verdict.finding.message, verdict.finding.evidence))
-                result.within += 1
-            elif verdict.kind == "unable_to_check" and verdict.finding:
-                why = verdict.why or FAULT
-                notes.append(Note(account_id, verdict.kind, why, verdict.finding.message, verdict.finding.evidence))
-                result.unable_to_check += 1
-                result.unable[why] = result.unable.get(why, 0) + 1
+            elif verdict.kind != "inside" and (finding := verdict.finding):
+                why = verdict.why or QUEUE_4.code
+                notes.append(Note(account_id, verdict.kind, why, finding.message, finding.evidence))
+                result.count(verdict.kind, why)
         books.queue.add_all(queued)
         if not books.evaluations.keep_page(message.evaluation_id, page.after, page.last, result, notes):
             raise ApplicationError(f"the page behind {page.after!r} has been done by another attempt: go on behind it")
@@ -136,7 +133,7 @@ class EvaluationSteps:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Page:
     """The accounts behind `after`, up to `last`, and of those that are in doubt all that decides, with its version."""
 

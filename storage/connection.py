@@ -62,14 +62,12 @@ class Books:
             yield work
             work.audit.write()
 
-
     @contextmanager
-    def reading(self, actor: Actor | None = None) -> Iterator["Transaction"]:
+    def reading(self) -> Iterator["Transaction"]:
         """A transaction that changes nothing, and sees the database as it was at its first statement."""
-        with self.engine.connect() as connection:
-            connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            with connection.begin():
-                yield Transaction(connection, actor or Actor("unknown"))
+        reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with reading.begin() as connection:
+            yield Transaction(connection, Actor("nobody: reads only"))
 
 
 class Transaction:

@@ -36,6 +36,14 @@ class PageResult:
     within: int = 0
     unable: dict[str, int] = field(default_factory=dict)
 
+    def count(self, kind: str, why: str) -> None:
+        """Counts an account that is noted: `unable_to_check` for a kind of trouble, or `within`."""
+        if kind == "within":
+            self.within += 1
+        else:
+            self.unable_to_check += 1
+            self.unable[why] = self.unable.get(why, 0) + 1
+
     def add(self, other: "PageResult") -> None:
         """Adds the counts of another page."""
         self.evaluated += other.evaluated
@@ -81,11 +89,10 @@ class Evaluations:
     def reached(self, evaluation_id: str, after: str, upto: str | None) -> str:
         """The last account that is done of the range behind `after`; `after` where none is."""
         pages = evaluation_pages.c
-        within = by_key(pages.last) > after if upto is None else by_key(pages.last).between(after, upto)
-        found = self.connection.scalar(
-            select(func.max(by_key(pages.last))).where(pages.evaluation_id == evaluation_id, within)
+        query = select(func.max(by_key(pages.last))).where(
+            pages.evaluation_id == evaluation_id, by_key(pages.after) >= after
         )
-        return str(found or after)
+        return self.connection.scalar(query if upto is None else query.where(by_key(pages.after) < upto)) or after
 
     def keep_page(self, evaluation_id: str, after: str, last: str, result: PageResult, notes: Iterable[Note]) -> bool:
         """Keeps a page's counts and notes; False where somebody else has done the page."""

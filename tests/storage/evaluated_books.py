@@ -1,6 +1,7 @@
 """Books for the daily evaluation: many small accounts in every state, their values often exactly on a bound.
 
 Prices and quantities are small whole numbers and bands are whole percents, so that values meet bounds all the time.
+Every id begins with § in place of what tells one book's names from another's in the same database.
 """
 
 from typing import Any
@@ -11,7 +12,7 @@ from tests.domain.strategies import shares
 
 Json = dict[str, Any]
 AS_OF = "2026-11-20"
-SYMBOLS = ("A", "B", "C", "D")
+SYMBOLS = ("§A", "§B", "§C", "§D")
 PRICES = (None, "1", "1", "1", "2", "0.5", "0.333333333333")
 DAYS = (AS_OF, AS_OF, AS_OF, "2026-11-18", "2026-11-13")
 BANDS = (None, None, {"relative": "0.20"}, {"relative": "0.5"}, {"relative": "0"})
@@ -41,26 +42,26 @@ def markets(draw: st.DrawFn) -> Json:
     ]
     if draw(st.booleans()):  # most markets have all their prices
         securities = [each | {"price": each["price"] or "1", "price_as_of": AS_OF} for each in securities]
-    inner = [{"security": "C", "weight": "0.5"}, {"model": "N", "weight": "0.5"}]
-    targets: list[Json] = [{"id": "SUB", "components": inner}]
+    inner = [{"security": "§C", "weight": "0.5"}, {"model": "§N", "weight": "0.5"}]
+    targets: list[Json] = [{"id": "§SUB", "components": inner}]
     for at in range(3):
         first, second, third, _ = shares(draw, 4, 20)
         weights = [f"{each * 5 / 100:.2f}" for each in (first, second, third)]
         lines = [
-            banded({"model": "M", "weight": weights[0]}),
+            banded({"model": "§M", "weight": weights[0]}),
             banded({"security": draw(st.sampled_from(SYMBOLS)), "weight": weights[1]}),
-            banded({"target": "SUB", "weight": weights[2]}) if at else {"model": "N", "weight": weights[2]},
+            banded({"target": "§SUB", "weight": weights[2]}) if at else {"model": "§N", "weight": weights[2]},
         ]
         if draw(st.booleans()):
             lines[1]["threshold"] = {"lower": draw(st.sampled_from(("0", weights[1]))), "upper": "0.95"}
             lines[1]["weight"] = weights[1] if float(weights[1]) <= 0.95 else "0.95"
-        targets.append({"id": f"T{at}", "components": lines, "policy": draw(st.sampled_from(OVERRIDES))})
+        targets.append({"id": f"§T{at}", "components": lines, "policy": draw(st.sampled_from(OVERRIDES))})
     return {
         "as_of": AS_OF,
         "securities": [{key: value for key, value in each.items() if value is not None} for each in securities],
         "models": [
-            {"id": "M", "holdings": [{"symbol": "A", "weight": "0.5"}, {"symbol": "B", "weight": "0.5"}]},
-            {"id": "N", "holdings": [{"symbol": "D", "weight": "0.9"}, {"cash": True, "weight": "0.1"}]},
+            {"id": "§M", "holdings": [{"symbol": "§A", "weight": "0.5"}, {"symbol": "§B", "weight": "0.5"}]},
+            {"id": "§N", "holdings": [{"symbol": "§D", "weight": "0.9"}, {"cash": True, "weight": "0.1"}]},
         ],
         "targets": targets,
     }
@@ -76,8 +77,8 @@ def accounts(draw: st.DrawFn, at: int) -> Json:
         return [{"symbol": each, "quantity": str(draw(quantity))} for each in symbols if draw(st.booleans())]
 
     account: Json = {
-        "id": f"A-{at:02}",
-        "target": draw(st.sampled_from(("T0", "T0", "T1", "T1", "T2", None))),
+        "id": f"§A-{at:02}",
+        "target": draw(st.sampled_from(("§T0", "§T0", "§T1", "§T1", "§T2", None))),
         "status": draw(st.sampled_from(("open",) * 9 + ("frozen", "closed"))),
         "rebalancing": draw(st.integers(0, 9)) > 0,
         "first_rebalanced": draw(st.sampled_from(("2025-03-01",) * 5 + (None,))),
@@ -85,7 +86,7 @@ def accounts(draw: st.DrawFn, at: int) -> Json:
         "holdings": some(SYMBOLS[2:]),
         "sleeves": [
             {"model": model, "cash": str(draw(st.integers(-2 if odd else 0, 10))), "holdings": some(inside)}
-            for model, inside in (("M", ("A", "B")), ("N", ("D",)))
+            for model, inside in (("§M", ("§A", "§B")), ("§N", ("§D",)))
             if draw(st.integers(0, 3))
         ],
         "policy": draw(st.sampled_from(OVERRIDES)),
@@ -94,7 +95,7 @@ def accounts(draw: st.DrawFn, at: int) -> Json:
         account["protected"] = [{"symbol": draw(st.sampled_from(SYMBOLS)), "quantity": "1000"}]
         account["withdrawals"] = [{"amount": str(draw(quantity)), "due": "2026-12-01"}] if draw(st.booleans()) else []
         kind = draw(st.sampled_from(("no_buy", "exclude", "substitute")))
-        limit = {"type": kind, "symbol": "A"} | ({"by": "B"} if kind == "substitute" else {})
+        limit = {"type": kind, "symbol": "§A"} | ({"by": "§B"} if kind == "substitute" else {})
         account["restrictions"] = [limit] if draw(st.booleans()) else []
     return account
 
@@ -104,5 +105,5 @@ def books(draw: st.DrawFn) -> Json:
     """A book of twenty accounts, some of them in a household."""
     book: Json = draw(markets())
     book["accounts"] = [draw(accounts(at)) for at in range(20)]
-    book["account_groups"] = [{"id": "HOME", "accounts": ["A-01", "A-02"]}] if draw(st.booleans()) else []
+    book["account_groups"] = [{"id": "§HOME", "accounts": ["§A-01", "§A-02"]}] if draw(st.booleans()) else []
     return book
