@@ -16,9 +16,8 @@ from domain.snapshot import Account, Model, Security, Snapshot, Target
 from storage import households
 from storage.account_reading import StoredAccount, read_accounts
 from storage.market_reading import book_day, read_models, read_securities, read_targets
-from storage.tables import accounts
 from storage.tables_execution import breaks
-from storage.values import among, by_key, overrides_as_json, overrides_from_json
+from storage.values import among, overrides_as_json, overrides_from_json
 
 _FORM = TypeAdapter(Snapshot)
 

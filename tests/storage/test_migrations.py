@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ from storage.tables_venues import venue_terms
 
 assert venue_terms.metadata is metadata  # all tables are known
 
-ALL = ["0001", "0002", "0003", "0008", "0004"]  # in the order in which they are applied
+ALL = ["0001", "0002", "0003", "0008", "0004", "0006"]  # in the order in which they are applied
 
 # What compare_metadata does not look at: checks, partial indexes, defaults, deferrable keys.
 CATALOGUE = {

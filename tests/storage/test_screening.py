@@ -93,7 +93,7 @@ def small(**accounts: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_it_is_seldom_in_doubt(books: Books) -> None:
-    """What is inside by a distance is found: on its weights, far off but inside, under an override, without a target."""
+    """What is inside by a distance is found: on its weights, off them, under an override, without a target."""
     book = small(
         on_weights={},
         far_off={"cash": "2.9"},
