@@ -19,6 +19,7 @@ from temporalio.worker import Worker
 from activities.context import Desk
 from activities.evaluation import EvaluationSteps
 from activities.execution import ExecutionSteps
+from activities.histories import HistoryKeeper, HistorySteps
 from activities.minimums import MinimumSteps
 from activities.orphans import asking
 from activities.reconciliation import ReconciliationSteps
@@ -28,9 +29,11 @@ from activities.target import TargetSteps
 from activities.trades import TradeSteps
 from storage.connection import DATABASE_URL, Books, connect
 from venues.registry import Venues
+from workflows.archive_histories import ArchiveHistories
 from workflows.connection import connect as connect_temporal
 from workflows.contract import TASK_QUEUE
 from workflows.daily_target_evaluation import DailyTargetEvaluation
+from workflows.endings import Endings
 from workflows.inputs import OneInput
 from workflows.rebalance_account import RebalanceAccount
 from workflows.refusals import Refusals
@@ -43,10 +46,11 @@ def make_worker(client: Client, desk: Desk, threads: int = THREADS) -> Worker:
     desk = replace(desk, is_over=asking(client, asyncio.get_running_loop()))
     target, sleeves, minimums, trades = TargetSteps(desk), SleeveSteps(desk), MinimumSteps(desk), TradeSteps(desk)
     execution, reconciliation, evaluation = ExecutionSteps(desk), ReconciliationSteps(desk), EvaluationSteps(desk)
+    histories = HistorySteps(desk, client)
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[RebalanceAccount, DailyTargetEvaluation],
+        workflows=[RebalanceAccount, DailyTargetEvaluation, ArchiveHistories],
         activities=[
             target.check_target,
             sleeves.verify_sleeves,
@@ -60,8 +64,14 @@ def make_worker(client: Client, desk: Desk, threads: int = THREADS) -> Worker:
             evaluation.begin_evaluation,
             evaluation.evaluate_range,
             evaluation.end_evaluation,
+            histories.archive_page,
+            histories.seal_day,
         ],
-        interceptors=[OneInput(), Refusals(RefusalRecords(desk).tell)],
+        interceptors=[
+            Endings(HistoryKeeper(desk, client).ended),
+            OneInput(),
+            Refusals(RefusalRecords(desk).tell),
+        ],
         activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="step"),
         max_concurrent_activities=threads,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),  # how long a dead worker holds up its workflows

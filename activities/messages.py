@@ -229,3 +229,41 @@ class Refusal(_Message):
     run_id: str
     given: str
     reason: str
+
+
+class ArchivePage(_Message):
+    """One page of the closed workflows of a task queue; `since`: only those closed then or later."""
+
+    task_queue: str
+    since: str | None
+    token: str | None
+    size: int
+
+
+class PageArchived(_Message):
+    """How many closed workflows were seen, and how many of them were not archived yet. `token` finds the next page."""
+
+    seen: int
+    archived: int
+    token: str | None
+
+
+class SealDay(_Message):
+    """Asks for the day's seal over the audit record."""
+
+
+class DaySealed(_Message):
+    """The seal that was made, with its hash; None where the day has one, or nothing was recorded."""
+
+    seal: int | None
+    hash: str | None
+
+
+class ArchiveResult(_Message):
+    """What a sweep found; the next one looks at what closed since `swept_until`."""
+
+    seen: int
+    archived: int
+    swept_until: str
+    seal: int | None = None
+    seal_hash: str | None = None

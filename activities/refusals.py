@@ -1,6 +1,7 @@
 """Records what workflows refuse, beside their work: a validator may neither wait nor write."""
 
 import logging
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -33,7 +34,7 @@ class RefusalRecords:
             except SQLAlchemyError as flaw:
                 first = str(getattr(flaw, "orig", None) or flaw).splitlines()[0]
                 logging.getLogger("refusals").warning("%s of %s not recorded: %s", refusal.action, refusal.who, first)
-                if left:
+                if left and threading.main_thread().is_alive():  # at the process's end it is now or never
                     time.sleep(2 ** (TRIES - left - 1))
 
     def _write(self, refusal: Refusal, told: dict[str, str]) -> None:

@@ -79,6 +79,7 @@ class Transaction:
         from storage.audit_seals import Seals
         from storage.breaks import Breaks
         from storage.evaluations import Evaluations
+        from storage.histories import Histories
         from storage.market import MarketRecords
         from storage.orders import Orders
         from storage.queue import Queue
@@ -98,6 +99,7 @@ class Transaction:
         self.breaks = Breaks(connection, self.audit)
         self.evaluations = Evaluations(connection)
         self.venues = VenueSettings(connection, self.audit)
+        self.histories = Histories(connection, self.audit)
 
     def execute(self, statement: Any, *arguments: Any) -> Any:
         """A statement of a caller with its own tables (the paper venue)."""

@@ -16,6 +16,7 @@ from domain.policy import Mode
 
 TASK_QUEUE = "rebalancer"
 EVALUATION_ID = "daily-target-evaluation"
+ARCHIVE_ID = "archive-histories"
 BAD_INPUT = "BadInput"
 
 __all__ = [
@@ -78,6 +79,14 @@ class EvaluationInput(_Given):
     at_once: int = Field(default=4, ge=1, le=100)
 
 
+class ArchiveInput(_Given):
+    """Starts `ArchiveHistories`. Without `since` it looks at what closed since the schedule's last sweep."""
+
+    since: Annotated[str, AfterValidator(_real_day)] | None = None
+    page_size: int = Field(default=100, ge=1, le=1000)
+    progress: dict[str, Any] | None = None  # what a run hands to the next; not for people
+
+
 class Approval(_Given):
     """The update `approve`. With `rebalance_id` and `round` it is taken only for that plan."""
 
@@ -97,6 +106,7 @@ class Cancellation(_Given):
 
 EXAMPLES: dict[type[BaseModel], tuple[str, str]] = {
     RebalanceInput: ("rebalance", '\'{"account_id": "A-100", "requested_by": "ann"}\''),
+    ArchiveInput: ("archive", '\'{"since": "2026-11-20"}\''),
     EvaluationInput: ("evaluation", '\'{"as_of": "2026-11-20"}\''),
     Approval: ("approval", '\'{"by": "ben"}\''),
     Cancellation: ("cancellation", '\'{"by": "ben", "reason": "client called"}\''),

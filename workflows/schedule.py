@@ -1,4 +1,4 @@
-"""The schedule of the daily evaluation: every exchange trading day at 06:00 in New York.
+"""The schedules: the daily evaluation every exchange trading day at 06:00 in New York, the archive's sweep every hour.
 
 The exchange's holidays are put into the schedule as days to leave out, two years ahead; setting the schedule again
 (`python -m workflows.schedule`, or starting the stack) moves them on.
@@ -14,6 +14,7 @@ from temporalio.client import (
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
     ScheduleCalendarSpec,
+    ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleRange,
@@ -22,12 +23,14 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
-from workflows.contract import EVALUATION_ID, TASK_QUEUE
+from workflows.archive_histories import ArchiveHistories
+from workflows.contract import ARCHIVE_ID, EVALUATION_ID, TASK_QUEUE
 from workflows.daily_target_evaluation import DailyTargetEvaluation
 
 TIME_ZONE = "America/New_York"
 HOUR = 6
 YEARS_AHEAD = 2
+SWEEP_EVERY = timedelta(hours=1)
 
 
 def holidays(first: date, last: date) -> list[date]:
@@ -73,26 +76,49 @@ def schedule(today: date) -> Schedule:
     )
 
 
+def sweep() -> Schedule:
+    """The hourly sweep that archives histories, and seals each day's record."""
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            ArchiveHistories.run,
+            {},
+            id=ARCHIVE_ID,
+            task_queue=TASK_QUEUE,
+            static_summary="archives histories of closed workflows; seals the audit record once a day",
+        ),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=SWEEP_EVERY)]),
+        # Whatever was missed, one sweep finds.
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=SWEEP_EVERY),
+    )
+
+
 async def ensure_schedule(client: Client) -> None:
-    """Creates the schedule, or brings the one there up to date; a pause by an operator stays."""
-    wanted = schedule(datetime.now(UTC).date())
+    """Creates the schedules, or brings those there up to date; a pause by an operator stays."""
+    await _ensure(client, EVALUATION_ID, schedule(datetime.now(UTC).date()))
+    await _ensure(client, ARCHIVE_ID, sweep())
+
+
+async def _ensure(client: Client, schedule_id: str, wanted: Schedule) -> None:
     try:
-        await client.create_schedule(EVALUATION_ID, wanted)
+        await client.create_schedule(schedule_id, wanted)
     except ScheduleAlreadyRunningError:
 
         def renewed(given: ScheduleUpdateInput) -> ScheduleUpdate:
             wanted.state = given.description.schedule.state
             return ScheduleUpdate(schedule=wanted)
 
-        await client.get_schedule_handle(EVALUATION_ID).update(renewed)
+        await client.get_schedule_handle(schedule_id).update(renewed)
 
 
 async def main() -> None:
-    """Sets the schedule on the Temporal server that the environment names."""
+    """Sets the schedules on the Temporal server that the environment names."""
     from workflows.connection import connect
 
     await ensure_schedule(await connect())
-    sys.stdout.write(f"schedule {EVALUATION_ID} is set: trading days at {HOUR:02d}:00 {TIME_ZONE}\n")
+    sys.stdout.write(
+        f"schedule {EVALUATION_ID} is set: trading days at {HOUR:02d}:00 {TIME_ZONE}\n"
+        f"schedule {ARCHIVE_ID} is set: every hour\n"
+    )
 
 
 if __name__ == "__main__":

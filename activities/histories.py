@@ -1,0 +1,152 @@
+"""Archives the histories of closed workflows before Temporal's retention takes them, and seals the day's record.
+
+A worker archives what it has just brought to its end (`HistoryKeeper`); the sweep finds whatever was missed: a worker
+that died, a workflow that was terminated or reset, a database that was away.
+"""
+
+import asyncio
+import base64
+import logging
+import queue
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.service import RPCError
+
+from activities.context import Desk, actor
+from activities.messages import ArchivePage, DaySealed, PageArchived, SealDay
+from storage.connection import Actor
+from storage.histories import ClosedWorkflow
+
+CLOSED = "TaskQueue = '{queue}' AND ExecutionStatus != 'Running'"
+CLOSES_WITHIN = 1.0  # seconds from a workflow's last step to the server having it closed, nearly always
+LOOKS = 3  # so often it is looked for; then the sweep takes it
+PATIENCE = timedelta(seconds=5)
+LOG = logging.getLogger("histories")
+
+
+class HistorySteps:
+    """`archive_page` and `seal_day`."""
+
+    def __init__(self, desk: Desk, client: Client) -> None:
+        self.desk = desk
+        self.client = client
+
+    @activity.defn
+    async def archive_page(self, message: ArchivePage) -> PageArchived:
+        """Archives what of a page of closed workflows is not kept yet."""
+        by = actor()
+        query = CLOSED.format(queue=message.task_queue)
+        if message.since:
+            query += f" AND CloseTime >= '{message.since}'"
+        token = base64.b64decode(message.token) if message.token else None
+        listed = self.client.list_workflows(query, page_size=message.size, next_page_token=token)
+        await listed.fetch_next_page()
+        page = {(each.id, each.run_id): each for each in listed.current_page or ()}
+        missing = await asyncio.to_thread(self._missing, page)
+        archived = 0
+        for key in sorted(missing):
+            activity.heartbeat(*key)
+            closed = await closed_workflow(self.client, page[key])
+            archived += await asyncio.to_thread(keep, self.desk, closed, by)
+        following = base64.b64encode(listed.next_page_token).decode() if listed.next_page_token else None
+        return PageArchived(seen=len(page), archived=archived, token=following)
+
+    def _missing(self, page: dict[tuple[str, str], WorkflowExecution]) -> set[tuple[str, str]]:
+        if not page:
+            return set()
+        with self.desk.books.transaction() as books:
+            return books.histories.missing(page.keys())
+
+    @activity.defn
+    def seal_day(self, message: SealDay) -> DaySealed:
+        """Seals the record, unless the day (in UTC) has a seal already."""
+        with self.desk.books.transaction(actor()) as books:
+            made = books.seals.seal_of_day(self.desk.today())
+            return DaySealed(seal=made.id if made else None, hash=made.hash.hex() if made else None)
+
+
+class HistoryKeeper:
+    """Archives in the background what its worker brings to an end. What it can't, it leaves to the sweep.
+
+    Its thread ends with the process, whatever is still waiting.
+    """
+
+    def __init__(self, desk: Desk, client: Client) -> None:
+        self.desk = desk
+        self.client = client
+        self._waiting: queue.SimpleQueue[_Ended] = queue.SimpleQueue()
+        self._start = threading.Lock()
+        self._started = False
+
+    def ended(self, workflow_id: str, run_id: str) -> None:
+        """Takes a workflow whose last step is done, and returns at once."""
+        self._waiting.put(_Ended(workflow_id, run_id, time.monotonic() + CLOSES_WITHIN))
+        with self._start:
+            if not self._started:
+                self._started = True
+                threading.Thread(target=self._work, name="histories", daemon=True).start()
+
+    def _work(self) -> None:
+        loop = asyncio.new_event_loop()
+        while True:
+            each = self._waiting.get()
+            time.sleep(max(0.0, each.due - time.monotonic()))
+            try:
+                loop.run_until_complete(self._archive(each))
+            except Exception as flaw:  # whatever it is: nobody waits for it, and the sweep comes by
+                LOG.info("the history of %s is left to the sweep: %s", each.workflow_id, flaw)
+
+    async def _archive(self, each: "_Ended") -> None:
+        handle = self.client.get_workflow_handle(each.workflow_id, run_id=each.run_id)
+        found = await handle.describe(rpc_timeout=PATIENCE)
+        if found.status == WorkflowExecutionStatus.RUNNING:
+            if each.looks < LOOKS:
+                due = time.monotonic() + CLOSES_WITHIN
+                self._waiting.put(_Ended(each.workflow_id, each.run_id, due, each.looks + 1))
+            return
+        closed = await closed_workflow(self.client, found)
+        keep(self.desk, closed, Actor("rebalancer", each.workflow_id, each.run_id))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A workflow that should be closed by then."""
+
+    workflow_id: str
+    run_id: str
+    due: float
+    looks: int = 1
+
+
+def keep(desk: Desk, closed: ClosedWorkflow | None, by: Actor) -> bool:
+    """Keeps a history; False where it was kept already, or was not there any more."""
+    if closed is None:
+        return False
+    with desk.books.transaction(by) as books:
+        return books.histories.keep(closed)
+
+
+async def closed_workflow(client: Client, run: WorkflowExecution) -> ClosedWorkflow | None:
+    """A closed run with its whole history; None where somebody deleted it, or retention took it, meanwhile."""
+    try:
+        history = await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
+    except RPCError as flaw:
+        LOG.warning("the history of %s, run %s, can't be read: %s", run.id, run.run_id, flaw.message)
+        return None
+    started = history.events[0].workflow_execution_started_event_attributes
+    return ClosedWorkflow(
+        workflow_id=run.id,
+        run_id=run.run_id,
+        first_run_id=started.first_execution_run_id or run.run_id,
+        workflow_type=run.workflow_type,
+        status=run.status.name if run.status else "UNKNOWN",
+        started_at=run.start_time,
+        closed_at=run.close_time or datetime.now(run.start_time.tzinfo),
+        events=len(history.events),
+        history=history.to_json(),
+    )

@@ -1,0 +1,111 @@
+"""Histories of closed workflows, kept for good: Temporal forgets them when its retention ends.
+
+Each is the JSON that `temporal workflow show --output json` prints and a replayer reads, compressed. Its hash is in the
+audit record, and so in a chain and under a seal.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.audit import Audit
+from storage.tables_audit import workflow_histories
+
+ARCHIVED = "history archived"
+
+
+class HistoryDamaged(ValueError):
+    """A kept history is not what was archived."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedWorkflow:
+    """One run of a workflow that is over, and its history as JSON."""
+
+    workflow_id: str
+    run_id: str
+    first_run_id: str
+    workflow_type: str
+    status: str
+    started_at: datetime
+    closed_at: datetime
+    events: int
+    history: str
+
+
+class Histories:
+    """The kept histories of one transaction."""
+
+    def __init__(self, connection: Connection, audit: Audit) -> None:
+        self.connection = connection
+        self.audit = audit
+
+    def missing(self, runs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Which of these runs, as (workflow id, run id), are not kept yet."""
+        key = tuple_(workflow_histories.c.workflow_id, workflow_histories.c.run_id)
+        kept = self.connection.execute(
+            select(workflow_histories.c.workflow_id, workflow_histories.c.run_id).where(key.in_(list(runs)))
+        )
+        return set(runs) - {(row.workflow_id, row.run_id) for row in kept}
+
+    def keep(self, closed: ClosedWorkflow) -> bool:
+        """Keeps a history, with its audit record; False where it is kept already."""
+        text = closed.history.encode()
+        digest = hashlib.sha256(text).digest()
+        kept = self.connection.execute(
+            insert(workflow_histories)
+            .values(
+                workflow_id=closed.workflow_id,
+                run_id=closed.run_id,
+                first_run_id=closed.first_run_id,
+                workflow_type=closed.workflow_type,
+                status=closed.status,
+                started_at=closed.started_at,
+                closed_at=closed.closed_at,
+                events=closed.events,
+                sha256=digest,
+                content=gzip.compress(text, mtime=0),
+            )
+            .on_conflict_do_nothing()
+        )
+        if not kept.rowcount:
+            return False
+        kind, _, account_id = closed.workflow_id.partition("/")
+        self.audit.record(
+            ARCHIVED,
+            account_id=account_id if kind == "rebalance" and account_id else None,
+            after={
+                "workflow_id": closed.workflow_id,
+                "run_id": closed.run_id,
+                "workflow_type": closed.workflow_type,
+                "status": closed.status,
+                "events": closed.events,
+                "sha256": digest.hex(),
+            },
+        )
+        return True
+
+    def of_start(self, workflow_id: str, first_run_id: str) -> Sequence[Row[Any]]:
+        """Every run of one start of a workflow, resets included, the oldest first."""
+        return self.connection.execute(
+            select(workflow_histories)
+            .where(workflow_histories.c.workflow_id == workflow_id, workflow_histories.c.first_run_id == first_run_id)
+            .order_by(workflow_histories.c.started_at, workflow_histories.c.run_id)
+        ).all()
+
+
+def history_of(row: Row[Any]) -> str:
+    """The history's JSON. Raises HistoryDamaged where it is not what was archived."""
+    try:
+        text = gzip.decompress(row.content)
+    except (OSError, EOFError) as flaw:
+        raise HistoryDamaged(f"the history of {row.workflow_id}, run {row.run_id}, can't be unpacked") from flaw
+    if hashlib.sha256(text).digest() != row.sha256:
+        raise HistoryDamaged(f"the history of {row.workflow_id}, run {row.run_id}, is not what was archived")
+    return text.decode()

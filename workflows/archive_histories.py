@@ -1,0 +1,75 @@
+"""The sweep: histories of closed workflows that nobody archived yet, and the day's seal over the audit record."""
+
+from datetime import UTC, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.messages import ArchivePage, ArchiveResult, DaySealed, PageArchived, SealDay
+    from workflows.contract import TASK_QUEUE, ArchiveInput, read
+    from workflows.options import BOOK, PAGE, TRANSIENT
+
+PAGES_A_RUN = 200  # far below the server's history limit; then the run continues as new
+LAG = timedelta(minutes=10)  # how far the server's list may be behind; looked at twice
+
+
+@workflow.defn(name="ArchiveHistories", failure_exception_types=[ValidationError])
+class ArchiveHistories:
+    """Archives, page by page, what closed since the last sweep; the first sweep takes all that retention still has."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self.archived = 0
+
+    @workflow.run
+    async def run(self, given: Any = None) -> ArchiveResult:
+        """Sweeps, then seals. Bad input fails the workflow at once."""
+        request = read(ArchiveInput, {} if given is None else given)
+        progress = request.progress or {}
+        until = progress.get("until") or (workflow.now() - LAG).astimezone(UTC).isoformat()
+        since = progress["since"] if progress else self._since(request)
+        token = progress.get("token")
+        self.seen, self.archived = progress.get("seen", 0), progress.get("archived", 0)
+        for _ in range(PAGES_A_RUN):
+            page = await self._page(since, token, request.page_size)
+            self.seen += page.seen
+            self.archived += page.archived
+            token = page.token
+            if token is None:
+                return await self._sealed(until)
+        kept = {"since": since, "until": until, "token": token, "seen": self.seen, "archived": self.archived}
+        workflow.continue_as_new(request.model_dump(mode="json") | {"progress": kept})
+
+    def _since(self, request: ArchiveInput) -> str | None:
+        """From when on it looks: as asked, else from where the schedule's last sweep got to, else from the first on."""
+        if request.since:
+            return f"{request.since}T00:00:00Z"
+        last: dict[str, Any] | None = workflow.get_last_completion_result(dict)
+        return last["swept_until"] if last else None
+
+    async def _page(self, since: str | None, token: str | None, size: int) -> PageArchived:
+        page: PageArchived = await workflow.execute_activity(
+            "archive_page",
+            ArchivePage(task_queue=TASK_QUEUE, since=since, token=token, size=size),
+            result_type=PageArchived,
+            start_to_close_timeout=PAGE.once,
+            schedule_to_close_timeout=PAGE.in_all,
+            heartbeat_timeout=PAGE.heartbeat,
+            retry_policy=TRANSIENT,
+        )
+        return page
+
+    async def _sealed(self, until: str) -> ArchiveResult:
+        sealed: DaySealed = await workflow.execute_activity(
+            "seal_day",
+            SealDay(),
+            result_type=DaySealed,
+            start_to_close_timeout=PAGE.once,
+            schedule_to_close_timeout=BOOK.in_all,
+            retry_policy=TRANSIENT,
+        )
+        return ArchiveResult(
+            seen=self.seen, archived=self.archived, swept_until=until, seal=sealed.seal, seal_hash=sealed.hash
+        )
