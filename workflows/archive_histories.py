@@ -9,7 +9,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.messages import ArchivePage, ArchiveResult, DaySealed, PageArchived, SealDay
     from workflows.contract import TASK_QUEUE, ArchiveInput, read
-    from workflows.options import BOOK, PAGE, TRANSIENT
+    from workflows.options import ARCHIVE, BEHIND_PEOPLE, SEAL, TRANSIENT
 
 PAGES_A_RUN = 200  # far below the server's history limit; then the run continues as new
 LAG = timedelta(minutes=10)  # how far the server's list may be behind; looked at twice
@@ -54,10 +54,11 @@ class ArchiveHistories:
             "archive_page",
             ArchivePage(task_queue=TASK_QUEUE, since=since, token=token, size=size),
             result_type=PageArchived,
-            start_to_close_timeout=PAGE.once,
-            schedule_to_close_timeout=PAGE.in_all,
-            heartbeat_timeout=PAGE.heartbeat,
+            start_to_close_timeout=ARCHIVE.once,
+            schedule_to_close_timeout=ARCHIVE.in_all,
+            heartbeat_timeout=ARCHIVE.heartbeat,
             retry_policy=TRANSIENT,
+            priority=BEHIND_PEOPLE,
         )
         return page
 
@@ -66,9 +67,10 @@ class ArchiveHistories:
             "seal_day",
             SealDay(),
             result_type=DaySealed,
-            start_to_close_timeout=PAGE.once,
-            schedule_to_close_timeout=BOOK.in_all,
+            start_to_close_timeout=SEAL.once,
+            schedule_to_close_timeout=SEAL.in_all,
             retry_policy=TRANSIENT,
+            priority=BEHIND_PEOPLE,
         )
         return ArchiveResult(
             seen=self.seen, archived=self.archived, swept_until=until, seal=sealed.seal, seal_hash=sealed.hash
