@@ -13,6 +13,7 @@ from domain.purpose import ONE_WAY
 
 if TYPE_CHECKING:
     from domain.book import Market
+    from domain.derivation import Derived
     from domain.policy import Policy
     from domain.purpose import Purpose
     from domain.rebalance_plan import RebalancePlan
@@ -26,13 +27,25 @@ if TYPE_CHECKING:
 @click.option("--mode", type=click.Choice(MODES), default="best_fit", show_default=True, help="How near to land.")
 @click.option("--kind", type=click.Choice(["full", *ONE_WAY]), default="full", help="Only raise, or only invest, cash.")
 @click.option("--amount", help="How much cash to raise or to invest; as much as brings cash to its weight without it.")
+@click.option("--explain", is_flag=True, help="How the plan of --account comes about, step by step with its numbers.")
 @click.option("--format", "form", type=click.Choice(["table", "json", "jsonl"]), default="table")
 def plan(
-    book: Path, account_id: str | None, everything: bool, mode: str, kind: str, amount: str | None, form: str
+    book: Path,
+    account_id: str | None,
+    everything: bool,
+    mode: str,
+    kind: str,
+    amount: str | None,
+    explain: bool,
+    form: str,
 ) -> int:
     """What a rebalance would do, from a book file; nothing is stored, nothing trades."""
     if (account_id is None) is not everything:
         raise click.UsageError("give --account ID or --all, one of them")
+    if explain:
+        if account_id is None:
+            raise click.UsageError("--explain is for one account: give --account ID instead of --all")
+        return _explained(_derived(book, account_id, mode, asked_for(kind, amount)), form)
     plans = _plans(book, account_id, mode, asked_for(kind, amount))
     if form == "jsonl":
         from domain import plan_json
@@ -53,6 +66,42 @@ def plan(
         for each in found:
             say.show(*page(each))
     return _ending(found[0] if found else None, everything)
+
+
+def _explained(derived: "Derived", form: str) -> int:
+    """Shows one plan with its derivation; in JSON that is the plan's key `derivation`."""
+    import json
+
+    from domain import plan_json, steps
+
+    told = steps.as_json(derived.steps)
+    if form == "table":
+        from cli import explain_page
+        from cli.plan_page import page
+
+        say.show(*page(derived.plan), *explain_page.page_of(told))
+    else:
+        whole = plan_json.as_json(derived.plan) | {"derivation": told}
+        if form == "json":
+            say.as_json(whole)
+        else:
+            click.echo(json.dumps(whole, ensure_ascii=False))
+    return _ending(derived.plan, False)
+
+
+def _derived(path: Path, account_id: str, mode: str, purpose: "Purpose") -> "Derived":
+    from cli.books import read_whole
+    from domain.derivation import Derived, derive, refused
+    from domain.plan import unknown_account
+    from policy import in_force
+
+    market, accounts = read_whole(path)
+    by_id = {account.id: account for account in accounts}
+    if account_id not in by_id:
+        unknown = unknown_account(account_id, market.as_of, in_force(market.as_of), mode)  # type: ignore[arg-type]
+        return Derived(unknown, refused(unknown))
+    snapshot, numbers = _snapshot(by_id[account_id], market, by_id)
+    return derive(snapshot, numbers, mode, purpose=purpose)  # type: ignore[arg-type]
 
 
 def _ending(plan: "RebalancePlan | None", everything: bool) -> int:
