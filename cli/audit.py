@@ -2,6 +2,7 @@
 
 import click
 
+from cli.audit_recompute import recompute
 from cli.audit_verify import seal, verify
 
 
@@ -11,4 +12,5 @@ def audit() -> None:
 
 
 audit.add_command(verify)
+audit.add_command(recompute)
 audit.add_command(seal)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, desc, func, select, update
+from sqlalchemy import Connection, Row, Text, and_, cast, desc, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain import purpose as purposes
@@ -17,6 +17,7 @@ from storage.tables_audit import rebalance_rounds
 from storage.tables_execution import rebalance_numbers, rebalances
 
 Json = dict[str, Any]
+DECISION_KEPT = "decision kept"  # the audit record of a round: SHA-256 of its snapshot, policy and plan
 UNDER_WAY = rebalances.c.stage != "ENDED"
 
 
@@ -138,7 +139,18 @@ class Rebalances:
         kept = select(
             rebalances.c.id, rebalances.c.round, version, rebalances.c.snapshot, rebalances.c.policy, rebalances.c.plan
         ).where(rebalances.c.id == rebalance_id, rebalances.c.snapshot.is_not(None))
-        self.connection.execute(insert(rebalance_rounds).from_select(names, kept).on_conflict_do_nothing())
+        texts = {name: cast(rebalance_rounds.c[name], Text) for name in ("snapshot", "policy", "plan")}
+        digests = [func.encode(func.sha256(func.convert_to(each, "UTF8")), "hex") for each in texts.values()]
+        new = self.connection.execute(
+            insert(rebalance_rounds)
+            .from_select(names, kept)
+            .on_conflict_do_nothing()
+            .returning(rebalance_rounds.c.round, rebalance_rounds.c.rules_version, *digests)
+        ).one_or_none()
+        if new is not None:
+            of = self.connection.scalar(select(rebalances.c.account_id).where(rebalances.c.id == rebalance_id))
+            told = {"round": new[0], "rules_version": new[1], **dict(zip(texts, new[2:], strict=True))}
+            self.audit.record(DECISION_KEPT, account_id=of, rebalance_id=rebalance_id, after=told)
 
     def rounds(self, rebalance_id: str) -> Sequence[Row[Any]]:
         """What each round of a rebalance decided from, and what it decided; the newest last."""

@@ -2,8 +2,10 @@
 
 from sqlalchemy import text
 
+from domain.rules import RULES_VERSION
 from storage.connection import Books
 from tests.cli.conftest import Command
+from tests.cli.rebalanced import pending
 from tests.storage.small_book import rows
 
 
@@ -50,3 +52,56 @@ def test_a_refused_command_is_recorded(loaded: Command, desk: Books) -> None:
         ("eve", "A-103", "rebalancer target assign A-103 NO-SUCH --by eve"),
         ("eve", None, "rebalancer load no-such-file.yaml --by=eve"),
     ]
+
+
+# --- a decision computed again
+
+
+def tamper(as_owner: Books, statement: str) -> None:
+    with as_owner.transaction() as owner:
+        owner.execute(text("SET LOCAL session_replication_role = replica"))
+        owner.execute(text(statement))
+
+
+def test_a_decision_comes_out_again(loaded: Command, desk: Books) -> None:
+    made = pending(desk, "A-103")
+    said = loaded("audit", "recompute", made)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.splitlines() == [
+        f"{made} round 1, rules {RULES_VERSION}: the same plan, byte for byte",
+        "  snapshot, policy and plan are those of the audit record",
+    ]
+    told = loaded("audit", "recompute", made, "--format", "json").json
+    assert (told["ok"], told["rounds"][0]["same"], told["rounds"][0]["differences"]) == (True, True, [])
+
+
+def test_a_plan_that_was_changed_is_shown_in_words(loaded: Command, desk: Books, as_owner: Books) -> None:
+    made = pending(desk, "A-103")
+    tamper(
+        as_owner,
+        'UPDATE rebalance_rounds SET plan = replace(plan::text, \'"expected_status"\\: "COMPLETE"\','
+        ' \'"expected_status"\\: "FAILED"\')::json',
+    )
+    said = loaded("audit", "recompute", made)
+    assert said.code == 1
+    assert "  expected_status: FAILED, now COMPLETE" in said.out
+    assert "  its plan IS NOT the one of the audit record" in said.out
+    assert said.err == (
+        f"rebalancer: round 1 of {made} does not come out again. What is kept as its plan was changed: "
+        "rebalancer audit verify\n"
+    )
+
+
+def test_other_rules_are_named(loaded: Command, desk: Books, as_owner: Books) -> None:
+    made = pending(desk, "A-103")
+    tamper(as_owner, "UPDATE rebalance_rounds SET rules_version = '0'")
+    assert loaded("audit", "recompute", made).code == 0
+    tamper(as_owner, "UPDATE rebalances SET mode = 'exact'")
+    said = loaded("audit", "recompute", made)
+    assert (said.code, "mode: best_fit, now exact" in said.out) == (1, True)
+    assert f"made by rules 0, this release has {RULES_VERSION}" in said.err
+
+
+def test_what_is_no_rebalance(loaded: Command) -> None:
+    said = loaded("audit", "recompute", "R-9")
+    assert (said.code, said.err) == (1, "rebalancer: R-9 is no rebalance: see `rebalancer history` for the ids\n")

@@ -16,7 +16,7 @@ import yaml
 from domain.book import read_account, read_market
 from domain.money import plain
 from domain.plan import plan
-from domain.policy import Mode
+from domain.policy import Mode, Policy
 from domain.purpose import Purpose
 from domain.rebalance_plan import RebalancePlan
 from domain.signals import largest_change, signal
@@ -86,6 +86,11 @@ def read(text: str, file: str) -> Iterator[Case]:
 
 def planned(case: Case) -> RebalancePlan:
     """The plan of the case's account. Raises BookRefused where the book is."""
+    return plan(*asked(case))
+
+
+def asked(case: Case) -> tuple[Snapshot, Policy, Mode, frozenset[str], Purpose]:
+    """What the case's plan is made from. Raises BookRefused where the book is."""
     numbers = in_force(TODAY)
     book = book_of(case.given)
     accounts = book.pop("accounts")
@@ -107,7 +112,7 @@ def planned(case: Case) -> RebalancePlan:
         household_sales=tuple(_told(RecentSale, each) for each in case.given.get("household", {}).get("sales", ())),
         household_buys=tuple(_told(RecentBuy, each) for each in case.given.get("household", {}).get("buys", ())),
     )
-    return plan(snapshot, numbers, case.mode, frozenset(case.given.get("override", ())), _purpose(case, snapshot))
+    return snapshot, numbers, case.mode, frozenset(case.given.get("override", ())), _purpose(case, snapshot)
 
 
 def _purpose(case: Case, snapshot: Snapshot) -> Purpose:

@@ -1,0 +1,83 @@
+"""A decision computed again, from what was kept of it: every round of a rebalance, byte for byte.
+
+Also says whether what was kept is what the audit record says was kept: a changed snapshot would agree with a changed
+plan.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, Text, cast, select
+
+from domain import plan_json
+from domain.differences import differences
+from domain.rules import RULES_VERSION
+from storage.audit_chain import as_json
+from storage.connection import Transaction
+from storage.kept_plans import plan_of
+from storage.rebalances import DECISION_KEPT
+from storage.tables_audit import audit_records, rebalance_rounds
+
+EVIDENCE = ("snapshot", "policy", "plan")
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """One round, decided again. `same` is None where a check had refused the account, so that there was no plan."""
+
+    round: int
+    rules_version: str
+    same: bool | None
+    differences: tuple[str, ...]
+    evidence: Mapping[str, bool | None]  # as recorded; None where nothing was recorded of it
+
+    @property
+    def ok(self) -> bool:
+        """True where the decision comes out again from what was recorded."""
+        return self.same is not False and False not in self.evidence.values()
+
+    @property
+    def other_rules(self) -> bool:
+        """True where this release has other rules than the decision was made by."""
+        return self.rules_version != RULES_VERSION
+
+
+def recompute(books: Transaction, rebalance_id: str) -> list[Recomputed]:
+    """Decides every round of a rebalance again. Raises UnknownRebalance."""
+    row = books.rebalances.get(rebalance_id)
+    recorded = _recorded(books, rebalance_id)
+    return [_round(row, kept, recorded.get(kept.round, {})) for kept in _kept(books, rebalance_id)]
+
+
+def _round(row: Row[Any], kept: Row[Any], recorded: Mapping[str, str | None]) -> Recomputed:
+    same: bool | None = None
+    found: tuple[str, ...] = ()
+    if kept.plan_text is not None:
+        again = as_json(json.loads(plan_json.dumps(plan_of(row, kept))))
+        same = again == kept.plan_text
+        found = () if same else tuple(differences(json.loads(kept.plan_text), json.loads(again)))
+    texts = {"snapshot": kept.snapshot_text, "policy": kept.policy_text, "plan": kept.plan_text}
+    evidence = {name: _digest(texts[name]) == recorded[name] if name in recorded else None for name in EVIDENCE}
+    return Recomputed(kept.round, kept.rules_version, same, found, evidence)
+
+
+def _kept(books: Transaction, rebalance_id: str) -> list[Row[Any]]:
+    """The rounds, with the texts that were kept, byte for byte."""
+    texts = [cast(rebalance_rounds.c[name], Text).label(f"{name}_text") for name in EVIDENCE]
+    query = select(rebalance_rounds, *texts).where(rebalance_rounds.c.rebalance_id == rebalance_id)
+    return list(books.connection.execute(query.order_by(rebalance_rounds.c.round)))
+
+
+def _recorded(books: Transaction, rebalance_id: str) -> dict[int, Mapping[str, str | None]]:
+    """The hashes that the audit record has of each round."""
+    query = select(audit_records.c.after).where(
+        audit_records.c.rebalance_id == rebalance_id, audit_records.c.action == DECISION_KEPT
+    )
+    return {after["round"]: after for after in books.connection.scalars(query)}
+
+
+def _digest(text: str | None) -> str | None:
+    return None if text is None else hashlib.sha256(text.encode()).hexdigest()
