@@ -24,11 +24,13 @@ from activities.minimums import MinimumSteps
 from activities.orphans import asking
 from activities.reconciliation import ReconciliationSteps
 from activities.refusals import RefusalRecords
+from activities.signals import SignalSteps
 from activities.sleeves import SleeveSteps
 from activities.target import TargetSteps
 from activities.trades import TradeSteps
 from storage.connection import DATABASE_URL, Books, connect
 from venues.registry import Venues
+from workflows.apply_model_signal import ApplyModelSignal
 from workflows.archive_histories import ArchiveHistories
 from workflows.connection import connect as connect_temporal
 from workflows.contract import TASK_QUEUE
@@ -47,10 +49,11 @@ def make_worker(client: Client, desk: Desk, threads: int = THREADS) -> Worker:
     target, sleeves, minimums, trades = TargetSteps(desk), SleeveSteps(desk), MinimumSteps(desk), TradeSteps(desk)
     execution, reconciliation, evaluation = ExecutionSteps(desk), ReconciliationSteps(desk), EvaluationSteps(desk)
     histories = HistorySteps(desk, client)
+    signals = SignalSteps(desk)
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[RebalanceAccount, DailyTargetEvaluation, ArchiveHistories],
+        workflows=[RebalanceAccount, DailyTargetEvaluation, ApplyModelSignal, ArchiveHistories],
         activities=[
             target.check_target,
             sleeves.verify_sleeves,
@@ -64,6 +67,10 @@ def make_worker(client: Client, desk: Desk, threads: int = THREADS) -> Worker:
             evaluation.begin_evaluation,
             evaluation.evaluate_range,
             evaluation.end_evaluation,
+            signals.begin_model_signal,
+            signals.select_sleeves,
+            signals.find_old_plans,
+            signals.end_model_signal,
             histories.archive_page,
             histories.seal_day,
         ],

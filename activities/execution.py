@@ -13,6 +13,7 @@ from temporalio import activity
 from activities.context import Desk, actor, step
 from activities.messages import BeginExecution, CollectFills, ExecutionBegun, OrdersSubmitted, Step
 from activities.orders import Over, Sender
+from activities.reconciliation import await_turn
 from domain import execution
 from domain.execution import EXEC_2, EXEC_3
 from storage.orders import OPEN, UNACKNOWLEDGED
@@ -49,6 +50,7 @@ class ExecutionSteps:
                 return ExecutionBegun(changed=[])
             if row.round != message.round:
                 return ExecutionBegun(changed=[f"round {row.round} was planned meanwhile"])
+            await_turn(self.desk, books, message.account_id)
             books.accounts.lock_household(
                 message.account_id
             )  # what its others are about to trade is seen here (WASH-1)

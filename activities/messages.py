@@ -31,6 +31,7 @@ class CheckTarget(_Message):
     start_key: str
     started_at: datetime
     round: int
+    signal: dict[str, Any] | None = None  # of a model signal's: `model`, `version`, `largest_change`
 
 
 class Step(_Message):

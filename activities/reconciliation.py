@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from temporalio.exceptions import ApplicationError
+
 from activities.context import Desk, actor, step
 from activities.messages import CloseRebalance, RebalanceResult, Step
 from activities.orders import cancelled, executed, fills, heard, venue_order
 from domain import outcome, reconciliation
 from domain.booking import Relief, book
-from domain.execution import EXEC_2
+from domain.execution import EXEC_2, EXEC_3
 from domain.lots import method_of
 from domain.money import ZERO, cents, money, plain, to_cent
 from domain.outcome import Status
@@ -19,6 +21,7 @@ from domain.rules import Finding, error, info
 from domain.snapshot import Account, Snapshot
 from storage.connection import Transaction
 from storage.orders import OPEN
+from storage.rebalances import SIGNAL
 from storage.snapshots import restored
 from venues.port import StillWorking, UnknownAtCustodian
 
@@ -82,6 +85,26 @@ def finish_orphan(desk: Desk, books: Transaction, row: Any) -> None:
             for said in cancelled(venue.cancel(asked), asked, "its workflow ended before it had its last word"):
                 heard(books, row.id, row.account_id, sent[order.leg], said)
     finish(desk, books, row)
+
+
+def await_turn(desk: Desk, books: Transaction, account_id: str) -> None:
+    """Raises while another rebalance trades on the account; tried again, the step goes on once that has ended (EXEC-3).
+
+    One whose workflow is gone is ended here and now.
+    """
+    other = books.rebalances.executing(account_id)
+    if other is None:
+        return
+    if not desk.is_over(other.start_key):
+        raise ApplicationError(
+            f"{other.id} trades on account {account_id}: it has to end first ({EXEC_3.code})", type="AccountBusy"
+        )
+    finish_orphan(desk, books, other)
+
+
+def end_without_trades(desk: Desk, books: Transaction, row: Any, findings: list[Finding]) -> None:
+    """Ends a rebalance whose plan has nothing to execute, as its findings say."""
+    _end(desk, books, row, None, None, findings)
 
 
 def finish(desk: Desk, books: Transaction, row: Any) -> None:
@@ -173,7 +196,7 @@ def _end(
     orders: Iterable[Any] = (),
     found: Mapping[int, reconciliation.Break] = MappingProxyType({}),
 ) -> None:
-    """Writes the result, moves the queue on (QUEUE-5), and notes to what the account is now rebalanced."""
+    """Writes the result; a rebalance that is none of a signal also moves the queue on."""
     plan: Json = row.plan or {}
     status = status or outcome.of_account(findings, something_executed=False)
     issue = issue or outcome.issue(findings)
@@ -202,7 +225,20 @@ def _end(
         ],
     )
     books.rebalances.end(row.id, status, issue, result.model_dump(mode="json"))
-    whole = row.kind == "full"  # cash raised or invested, or a signal, does not bring an account to its target
+    if row.kind != SIGNAL:  # a signal leaves the queue as it is
+        _move_on(desk, books, row, status, issue)
+    books.audit.record(
+        "rebalance ended",
+        account_id=row.account_id,
+        rebalance_id=row.id,
+        rule=QUEUE_5.code,
+        after={"status": status, "issue": issue},
+    )
+
+
+def _move_on(desk: Desk, books: Transaction, row: Any, status: Status, issue: str | None) -> None:
+    """Notes to what the account is now rebalanced, and moves the queue on (QUEUE-5)."""
+    whole = row.kind == "full"  # cash raised or invested does not bring an account to its target
     if whole and status in {"COMPLETE", "COMPLETE_WITH_ERRORS"}:
         snapshot = restored(row.snapshot)
         target = snapshot.target
@@ -217,13 +253,6 @@ def _end(
             books.queue.leave(row.account_id, f"{row.id} ended COMPLETE")
     else:
         books.queue.note_issue(row.account_id, issue)
-    books.audit.record(
-        "rebalance ended",
-        account_id=row.account_id,
-        rebalance_id=row.id,
-        rule=QUEUE_5.code,
-        after={"status": status, "issue": issue},
-    )
 
 
 def _leave_queue(desk: Desk, books: Transaction, row: Any, before: Snapshot) -> None:

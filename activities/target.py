@@ -1,13 +1,13 @@
 """Check target: the first step. Takes the snapshot that every later step reads, and says whether it can be planned."""
 
-from decimal import localcontext
+from decimal import Decimal, localcontext
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.context import Desk, actor, step
 from activities.messages import CheckTarget, TargetChecked
-from activities.reconciliation import finish_orphan
+from activities.reconciliation import await_turn, finish_orphan
 from domain import checks, one_way, plan_json
 from domain.components import components
 from domain.execution import EXEC_3
@@ -17,11 +17,12 @@ from domain.policy import Policy
 from domain.purpose import Purpose
 from domain.restrictions import limits
 from domain.rules import Finding, error
+from domain.signals import SIGNAL_1, signal
 from domain.snapshot import Snapshot
 from domain.targets import TargetRefused
 from domain.valuation import value
 from storage.connection import Transaction
-from storage.rebalances import NewRebalance
+from storage.rebalances import SIGNAL, NewRebalance
 from storage.snapshots import kept, restored
 
 
@@ -40,7 +41,7 @@ class TargetSteps:
             if row is None:
                 self._end_orphan(books, message)
                 rebalance_id = books.rebalances.create(_new(message))
-                if books.queue.entry(message.account_id) is None:
+                if message.kind != SIGNAL and books.queue.entry(message.account_id) is None:
                     books.queue.add(message.account_id, {"MANUAL": {"requested_by": message.requested_by}})
             else:
                 rebalance_id = row.id
@@ -49,7 +50,7 @@ class TargetSteps:
                 books.rebalances.keep_snapshot(rebalance_id, message.round, kept(snapshot), policy.as_json())
             else:
                 snapshot, policy = restored(row.snapshot), Policy.from_json(row.policy)
-            findings = self._check(snapshot, policy, message)
+            findings = self._check(snapshot, policy, message) or _superseded(snapshot, message)
             entry = books.queue.entry(message.account_id)
             answer = TargetChecked(
                 rebalance_id=rebalance_id,
@@ -104,8 +105,15 @@ class TargetSteps:
         """Ends a rebalance whose workflow is gone (terminated, or its server lost), so that a new one can start.
 
         One of this workflow's own name is gone, as only one of a name runs; of another's Temporal is asked. Raises
-        what is not retried where it still runs.
+        what is not retried where it still runs. A model signal starts beside a rebalance that waits for an approval,
+        and waits itself for one that trades.
         """
+        if message.kind == SIGNAL:
+            orphan = books.rebalances.left_behind(activity.info().workflow_id or "")
+            if orphan is not None:
+                finish_orphan(self.desk, books, orphan)
+            await_turn(self.desk, books, message.account_id)
+            return
         orphan = books.rebalances.under_way(message.account_id)
         if orphan is None:
             return
@@ -128,6 +136,25 @@ class TargetSteps:
         finish_orphan(self.desk, books, orphan)
 
 
+def _superseded(snapshot: Snapshot, message: CheckTarget) -> list[Finding]:
+    """A signal whose model has a newer version by now does nothing: the newer one's signal trades."""
+    if message.signal is None:
+        return []
+    model_id, version = message.signal["model"], message.signal["version"]
+    newest = snapshot.models[model_id].version if model_id in snapshot.models else version
+    if newest == version:
+        return []
+    return [
+        error(
+            SIGNAL_1,
+            f"version {version} of model {model_id} was overtaken by version {newest}, which trades in its place",
+            model=model_id,
+            version=version,
+            newest=newest,
+        )
+    ]
+
+
 def _new(message: CheckTarget) -> NewRebalance:
     return NewRebalance(
         account_id=message.account_id,
@@ -144,6 +171,8 @@ def _new(message: CheckTarget) -> NewRebalance:
 
 
 def _purpose(message: CheckTarget) -> Purpose:
+    if message.signal is not None:
+        return signal(message.signal["model"], Decimal(message.signal["largest_change"]))
     return Purpose(message.kind, message.amount)
 
 

@@ -100,8 +100,8 @@ def _book(books: "Transaction", row: Any) -> Refused | None:
     under_way = books.rebalances.executing(row.account_id)
     if under_way is not None:
         return Refused(
-            f"{under_way} trades on account {row.account_id} now: wait for its end (rebalancer show {under_way}), "
-            "then try again"
+            f"{under_way.id} trades on account {row.account_id} now: wait for its end (rebalancer show "
+            f"{under_way.id}), then try again"
         )
     snapshot, _ = books.snapshots.take(row.account_id, None, connections.today())
     account = snapshot.account

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diagnose": ("cli.diagnose:diagnose", "Walk the troubleshooting tree for one account."),
     "account": ("cli.account:account", "Show an account; switch its rebalancing on or off."),
     "target": ("cli.target:target", "Assign, remove, edit and show targets."),
+    "model": ("cli.model:model", "Take a manager's signal: a new version of a model."),
     "queue": ("cli.queue:queue", "The accounts that need a rebalance, and why."),
     "evaluate": ("cli.evaluate:evaluate", "Run the daily evaluation now."),
     "submit": ("cli.submit:submit", "Submit accounts for a rebalance; trades wait for an approval."),

@@ -54,8 +54,7 @@ def standing_of(books: Any, account_id: str) -> Standing:
 
 def in_flight(books: Any, account_id: str) -> Any:
     """The row of the rebalance that is under way on the account, or None."""
-    latest = books.rebalances.latest(account_id)
-    return latest if latest is not None and latest.stage != "ENDED" else None
+    return books.rebalances.in_flight(account_id)
 
 
 def _stand(snapshot: Snapshot, policy: Policy) -> Standing:

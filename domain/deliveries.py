@@ -14,7 +14,6 @@ from functools import lru_cache
 from domain.book import Problem
 
 MAX_PROBLEMS = 200  # more help nobody, and a file of the wrong kind has one a line
-CASH_SYMBOLS = frozenset({"", "CASH"})
 
 PRICE_COLUMNS = ("symbol", "date", "close")
 POSITION_COLUMNS = ("account_id", "symbol", "quantity")
@@ -79,6 +78,11 @@ class PositionLine:
     symbol: str | None
     quantity: Decimal
     as_of: date | None
+
+
+def cash_symbols(is_security: bool) -> frozenset[str]:
+    """How a file may say cash: by an empty symbol, and by CASH unless that is the symbol of a security (it is one)."""
+    return frozenset({""}) if is_security else frozenset({"", "CASH"})
 
 
 def read_price(line: int, texts: Sequence[str], latest: date, problems: Problems) -> PriceLine | None:

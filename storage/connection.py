@@ -81,6 +81,7 @@ class Transaction:
         from storage.evaluations import Evaluations
         from storage.histories import Histories
         from storage.market import MarketRecords
+        from storage.model_signals import ModelSignals
         from storage.orders import Orders
         from storage.queue import Queue
         from storage.rebalances import Rebalances
@@ -100,6 +101,7 @@ class Transaction:
         self.evaluations = Evaluations(connection)
         self.venues = VenueSettings(connection, self.audit)
         self.histories = Histories(connection, self.audit)
+        self.signals = ModelSignals(connection, self.audit)
 
     def execute(self, statement: Any, *arguments: Any) -> Any:
         """A statement of a caller with its own tables (the paper venue)."""

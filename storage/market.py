@@ -74,6 +74,10 @@ class MarketRecords:
         """The business day of the last book; None where none was ever loaded."""
         return book_day(self.connection)
 
+    def is_security(self, symbol: str) -> bool:
+        """True where a security has the symbol."""
+        return self.connection.scalar(select(securities.c.symbol).where(securities.c.symbol == symbol)) is not None
+
     def readable(self) -> bool:
         """False while a book is being loaded; else none will be until this transaction ends."""
         return bool(self.connection.scalar(select(func.pg_try_advisory_xact_lock_shared(ONE_AT_A_TIME))))
@@ -171,6 +175,12 @@ class MarketRecords:
         """The targets alone, as `apply` does them."""
         changes = Changes()
         self._apply_targets(market, changes)
+        return changes
+
+    def edit_models(self, market: Market) -> Changes:
+        """The models alone, as `apply` does them."""
+        changes = Changes()
+        self._apply_models(market, changes)
         return changes
 
     def _apply_securities(self, market: Market, changes: Changes) -> None:

@@ -19,6 +19,8 @@ from storage.tables_execution import rebalance_numbers, rebalances
 Json = dict[str, Any]
 DECISION_KEPT = "decision kept"  # the audit record of a round: SHA-256 of its snapshot, policy and plan
 UNDER_WAY = rebalances.c.stage != "ENDED"
+TRADING = ("EXECUTING", "RECONCILING")
+SIGNAL = "signal"  # the kind of rebalance that a new model version makes
 
 
 class UnknownRebalance(LookupError):
@@ -89,19 +91,35 @@ class Rebalances:
         ).one_or_none()
 
     def under_way(self, account_id: str) -> Row[Any] | None:
-        """The rebalance that has not ended on an account, locked, or None."""
+        """The rebalance, model signals' aside, that has not ended on an account, locked, or None."""
         return self.connection.execute(
-            select(rebalances).where(rebalances.c.account_id == account_id, UNDER_WAY).with_for_update()
+            select(rebalances)
+            .where(rebalances.c.account_id == account_id, UNDER_WAY, rebalances.c.kind != SIGNAL)
+            .with_for_update()
         ).one_or_none()
 
-    def executing(self, account_id: str) -> str | None:
-        """The rebalance whose orders are out or not booked yet on an account, or None."""
-        found: str | None = self.connection.execute(
-            select(rebalances.c.id).where(
-                rebalances.c.account_id == account_id, rebalances.c.stage.in_(("EXECUTING", "RECONCILING"))
-            )
-        ).scalar()
-        return found
+    def left_behind(self, workflow_id: str) -> Row[Any] | None:
+        """The model signal's rebalance that an earlier run of its workflow has not ended, locked, or None."""
+        return self.connection.execute(
+            select(rebalances)
+            .where(rebalances.c.workflow_id == workflow_id, UNDER_WAY, rebalances.c.kind == SIGNAL)
+            .with_for_update()
+        ).one_or_none()
+
+    def executing(self, account_id: str) -> Row[Any] | None:
+        """The rebalance that trades on an account now, or None (EXEC-3: there is never a second)."""
+        return self.connection.execute(
+            select(rebalances).where(rebalances.c.account_id == account_id, rebalances.c.stage.in_(TRADING))
+        ).one_or_none()
+
+    def in_flight(self, account_id: str) -> Row[Any] | None:
+        """The rebalance that has not ended on an account; of several the one that trades, else the newest."""
+        return self.connection.execute(
+            select(rebalances)
+            .where(rebalances.c.account_id == account_id, UNDER_WAY)
+            .order_by(desc(rebalances.c.stage.in_(TRADING)), desc(rebalances.c.started_at), desc(rebalances.c.id))
+            .limit(1)
+        ).one_or_none()
 
     def get(self, rebalance_id: str, lock: bool = False) -> Row[Any]:
         """A rebalance. Raises UnknownRebalance."""

@@ -178,6 +178,7 @@ sleeves = Table(
         postgresql_where=text("status = 'open'"),
         postgresql_nulls_not_distinct=True,
     ),
+    Index("ix_sleeves_model_id_account_id", "model_id", "account_id", postgresql_where=text("status = 'open'")),
 )
 
 holdings = Table(

@@ -61,8 +61,20 @@ rebalances = Table(
     ),
     CheckConstraint("(stage = 'ENDED') = (status IS NOT NULL)", name="ended_has_status"),
     CheckConstraint("(stage = 'ENDED') = (ended_at IS NOT NULL)", name="ended_when"),
-    # EXEC-3: while one rebalance is under way on an account, no other is.
-    Index("uq_rebalances_under_way", "account_id", unique=True, postgresql_where=text("stage <> 'ENDED'")),
+    # EXEC-3: while one rebalance executes on an account, no other does. A model signal may execute while a rebalance
+    # waits for its approval, which is then planned again; else one is under way at a time.
+    Index(
+        "uq_rebalances_executing",
+        "account_id",
+        unique=True,
+        postgresql_where=text("stage IN ('EXECUTING', 'RECONCILING')"),
+    ),
+    Index(
+        "uq_rebalances_under_way",
+        "account_id",
+        unique=True,
+        postgresql_where=text("stage <> 'ENDED' AND kind <> 'signal'"),
+    ),
     Index("ix_rebalances_account_id_started_at", "account_id", "started_at"),
     Index("ix_rebalances_started_at", "started_at"),
     Index("ix_rebalances_request_id", "request_id", postgresql_where=text("request_id IS NOT NULL")),

@@ -8,10 +8,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from temporalio.exceptions import ApplicationError
 
 from activities.messages import EvaluationResult, RebalanceResult
+from activities.signal_messages import SignalResult
 from domain.policy import Mode
 
 TASK_QUEUE = "rebalancer"
@@ -24,13 +25,20 @@ __all__ = [
     "Cancellation",
     "EvaluationInput",
     "EvaluationResult",
+    "ModelSignalInput",
     "RebalanceInput",
     "RebalanceResult",
+    "SignalResult",
     "read",
     "unreadable",
 ]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def signal_workflow_id(model_id: str, version: int) -> str:
+    """A version of a model is traded once: its workflow's id says so."""
+    return f"model-signal/{model_id}/{version}"
 
 
 def rebalance_workflow_id(account_id: str) -> str:
@@ -54,6 +62,14 @@ def _real_day(text: str) -> str:
     return text
 
 
+class SignalTraded(_Given):
+    """Which model's version an account's sleeve is traded to. `largest_change` of any weight, a fraction of one."""
+
+    model: Line
+    version: int = Field(ge=1)
+    largest_change: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?$")]
+
+
 class RebalanceInput(_Given):
     """Starts `RebalanceAccount`. `override` names checks that a person sets aside, like `open_break` (CHECK-1)."""
 
@@ -61,10 +77,17 @@ class RebalanceInput(_Given):
     requested_by: Line
     mode: Mode = "best_fit"
     approval: Literal["required", "automatic"] = "required"
-    kind: Literal["full", "raise_cash", "invest_cash"] = "full"
+    kind: Literal["full", "raise_cash", "invest_cash", "signal"] = "full"
     amount: Decimal | None = Field(default=None, gt=0)
     request_id: Line | None = None
     override: tuple[Literal["open_break"], ...] = ()
+    signal: SignalTraded | None = None  # of kind `signal`, which `ApplyModelSignal` starts
+
+    @model_validator(mode="after")
+    def _signal_whole(self) -> "RebalanceInput":
+        if (self.kind == "signal") is (self.signal is None):
+            raise ValueError('"signal" goes with "kind" signal')
+        return self
 
 
 class EvaluationInput(_Given):
@@ -84,6 +107,16 @@ class ArchiveInput(_Given):
 
     since: Annotated[str, AfterValidator(_real_day)] | None = None
     page_size: int = Field(default=100, ge=1, le=1000)
+    progress: dict[str, Any] | None = None  # what a run hands to the next; not for people
+
+
+class ModelSignalInput(_Given):
+    """Starts `ApplyModelSignal`: the sleeves of a model are traded to a version of it (SIGNAL-1)."""
+
+    model_id: Line
+    version: int = Field(ge=1, lt=2**31)
+    page_size: int = Field(default=200, ge=1, le=2000)
+    window: int = Field(default=50, ge=1, le=200)  # accounts that are traded at the same time
     progress: dict[str, Any] | None = None  # what a run hands to the next; not for people
 
 
@@ -107,6 +140,7 @@ class Cancellation(_Given):
 EXAMPLES: dict[type[BaseModel], tuple[str, str]] = {
     RebalanceInput: ("rebalance", '\'{"account_id": "A-100", "requested_by": "ann"}\''),
     ArchiveInput: ("archive", '\'{"since": "2026-11-20"}\''),
+    ModelSignalInput: ("model signal", '\'{"model_id": "LCG", "version": 2}\''),
     EvaluationInput: ("evaluation", '\'{"as_of": "2026-11-20"}\''),
     Approval: ("approval", '\'{"by": "ben"}\''),
     Cancellation: ("cancellation", '\'{"by": "ben", "reason": "client called"}\''),

@@ -30,6 +30,11 @@ def next_look(waited: timedelta) -> timedelta:
 
 # Reads and plans one account: milliseconds. After an hour the rebalance fails and says so; nothing was traded.
 DECIDE = StepOptions(once=timedelta(seconds=10), in_all=timedelta(hours=1))
+# Waits for its turn on the account: orders of another rebalance there end with the exchange's close, which may be that
+# of the Monday after a long weekend. Each try is as short as a deciding step.
+TURN = StepOptions(once=timedelta(seconds=10), in_all=timedelta(days=5))
+# Plans a page of sleeves at once: seconds. It shows after every account that it lives.
+SLEEVES = StepOptions(once=timedelta(minutes=10), in_all=timedelta(hours=6), heartbeat=timedelta(seconds=30))
 # Sends up to a few hundred orders, or asks after them, each with its own answer. Must not give up: what is sent has to
 # be booked.
 EXECUTE = StepOptions(once=timedelta(minutes=30), in_all=timedelta(days=7), heartbeat=timedelta(seconds=10))

@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows import search_attributes
     from workflows.contract import Approval, Cancellation, RebalanceInput, read, unreadable
-    from workflows.options import BOOK, DECIDE, EXECUTE, TRANSIENT, StepOptions, next_look
+    from workflows.options import BOOK, DECIDE, EXECUTE, TRANSIENT, TURN, StepOptions, next_look
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 AUTOMATIC = "policy: automatic approval"
@@ -65,6 +65,8 @@ class RebalanceAccount:
         self.cancellation: Cancellation | None = None
         self.waiting = False  # for fills
         self.stop: str | None = None  # why what is open at the venue is to be cancelled
+        self.again: str | None = None  # why what is pending has to be planned again
+        self.heard: set[str] = set()  # the reasons for it that came so far
         self.result: RebalanceResult | None = None
 
     @workflow.run
@@ -87,6 +89,10 @@ class RebalanceAccount:
             if not proposal.trades.has_trades:
                 return await self._close(request, None)
             approval = await self._approved(request, proposal)
+            if self.again is not None and self.cancellation is None:
+                round_number = proposal.checked.round + 1
+                self._tell("PLANNING AGAIN", self.again)
+                continue
             if approval is None:
                 return await self._not_approved(request)
             begun = await self._begin(proposal, approval)
@@ -97,6 +103,7 @@ class RebalanceAccount:
 
     async def _propose(self, request: RebalanceInput, round_number: int) -> Proposal:
         """Check target, verify sleeves, check minimums, generate trades."""
+        self.again = None
         self._tell("CHECKING", "checking the target, sleeves and minimums")
         checked = await self._step(
             "check_target",
@@ -105,26 +112,33 @@ class RebalanceAccount:
                     include={"account_id", "requested_by", "mode", "approval", "kind", "amount", "request_id"}
                 ),
                 override=request.override,
+                signal=request.signal.model_dump() if request.signal else None,
                 start_key=_start_key(),
                 started_at=workflow.info().workflow_start_time,
                 round=round_number,
             ),
             TargetChecked,
-            DECIDE,
+            DECIDE if request.signal is None else TURN,
             request.account_id,
         )
         self._attributes(checked)
         self.rebalance = proposal = Proposal(checked, None)
         if checked.issue:
             return proposal
-        await self._step("verify_sleeves", proposal.step, SleevesVerified, DECIDE, f"round {round_number}")
-        await self._step("check_minimums", proposal.step, MinimumsChecked, DECIDE, f"round {round_number}")
+        if request.signal is None:  # a signal opens no sleeve and closes none
+            await self._step("verify_sleeves", proposal.step, SleevesVerified, DECIDE, f"round {round_number}")
+            await self._step("check_minimums", proposal.step, MinimumsChecked, DECIDE, f"round {round_number}")
         trades = await self._step("generate_trades", proposal.step, TradesGenerated, DECIDE, f"round {round_number}")
         return Proposal(checked, trades)
 
     async def _approved(self, request: RebalanceInput, proposal: Proposal) -> Approval | None:
-        """The approval, or None where it was cancelled or the business day ended. A liquidation is never automatic."""
+        """The approval; None where it was cancelled, the business day ended, or it has to be planned again.
+
+        A liquidation is never automatic; a model signal needs no approval (SIGNAL-1).
+        """
         assert proposal.trades is not None
+        if request.signal is not None:
+            return Approval(by=f"model signal {request.signal.model} version {request.signal.version}")
         if request.approval == "automatic" and not proposal.checked.liquidation:
             return Approval(by=AUTOMATIC)
         self.approval = self.cancellation = None
@@ -132,7 +146,7 @@ class RebalanceAccount:
         self._tell("PENDING APPROVAL", _pending(proposal), status="PENDING_APPROVAL")
         try:
             await workflow.wait_condition(
-                lambda: self.approval is not None or self.cancellation is not None,
+                lambda: self.approval is not None or self.cancellation is not None or self.again is not None,
                 timeout=proposal.trades.expires_at - workflow.now(),
                 timeout_summary="expires at the exchange's close",
             )
@@ -155,7 +169,7 @@ class RebalanceAccount:
             "begin_execution",
             BeginExecution(**proposal.step.model_dump(), approved_by=approval.by, approved_at=workflow.now()),
             ExecutionBegun,
-            DECIDE,
+            TURN,
             f"approved by {approval.by}",
         )
 
@@ -293,6 +307,15 @@ class RebalanceAccount:
             "status": self.result.status if self.result else None,
             "issue": self.result.issue if self.result else None,
         }
+
+    @workflow.signal
+    async def plan_again(self, given: Any = None) -> None:
+        """What was planned is old, as `why` says: it is planned again, and its approval asked again (SIGNAL-1)."""
+        why = given.get("why") if isinstance(given, dict) else None
+        said = str(why or "what it was planned from has changed")[:500]
+        if said not in self.heard:  # told twice, it is planned again once
+            self.heard.add(said)
+            self.again = said
 
     @workflow.update
     async def approve(self, given: Any = None) -> dict[str, Any]:

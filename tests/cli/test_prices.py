@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 from storage.connection import Books
 from tests.cli.conftest import Command, Said
-from tests.storage.small_book import TODAY, contents, loaded, rows
+from tests.storage.small_book import TODAY, effects, loaded, rows
 
 Prices = Callable[..., Said]
 
@@ -84,10 +84,10 @@ def test_the_same_file_again_changes_nothing(prices: Prices, books: Books) -> No
     first = prices(file).out
     assert "1 new, 0 corrected, 0 unchanged" in first
     assert "not understood  1 of 2 lines, no security has their symbol: Q" in first
-    before = contents(books)
+    before = effects(books)
     again = prices(file)
     assert (again.code, "was loaded already: nothing changes" in again.out) == (0, True)
-    assert contents(books) == before
+    assert effects(books) == before
 
 
 BAD = """symbol,date,close
@@ -108,14 +108,14 @@ X,2026-11-22
 
 
 def test_every_problem_is_told_with_its_line_and_nothing_changes(prices: Prices, books: Books) -> None:
-    before = contents(books)
+    before = effects(books)
     told = prices(BAD)
     assert (told.code, told.out) == (1, "")
     first, *listed = told.err.splitlines()
     assert "prices.csv refused, 12 problems; nothing was changed" in first
     assert [int(each.split()[1].rstrip(":")) for each in listed] == list(range(3, 15))
     assert "  line 3: X of 2026-11-23 is on line 2 already" in listed
-    assert contents(books) == before
+    assert effects(books) == before
 
 
 @pytest.mark.parametrize(
@@ -133,12 +133,12 @@ def test_every_problem_is_told_with_its_line_and_nothing_changes(prices: Prices,
     ],
 )
 def test_what_is_no_price_file(prices: Prices, books: Books, given: str | bytes, told: str) -> None:
-    before = contents(books)
+    before = effects(books)
     said = prices(given)
     assert (said.code, said.out) == (1, "")
     assert told in said.err
     assert "Traceback" not in said.err
-    assert contents(books) == before
+    assert effects(books) == before
 
 
 def test_many_problems_are_counted_and_the_first_shown(prices: Prices) -> None:

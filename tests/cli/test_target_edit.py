@@ -9,7 +9,7 @@ import pytest
 
 from storage.connection import Books
 from tests.cli.conftest import Command, Said
-from tests.storage.small_book import BOOK, audited, contents, last_audit, loaded, rows
+from tests.storage.small_book import BOOK, audited, effects, last_audit, loaded, rows
 
 Edit = Callable[..., Said]
 CORE: dict[str, Any] = BOOK["targets"][0]
@@ -82,12 +82,12 @@ def test_an_account_whose_rebalancing_is_off_is_not_queued_and_this_is_said(edit
 
 def test_the_same_content_again_changes_nothing(edit: Edit, books: Books) -> None:
     edit(EDITED)
-    before = contents(books)
+    before = effects(books)
     said = edit(EDITED)
     assert said.code == 0
     assert "target CORE holds what" in said.out
     assert "already: nothing changes, version 2 stays" in said.out
-    assert contents(books) == before
+    assert effects(books) == before
 
 
 def test_a_new_name_is_no_new_version(edit: Edit, books: Books) -> None:
@@ -128,14 +128,14 @@ GROWTH = {"target": "GROWTH", "weight": "0.1"}
     ],
 )  # fmt: skip
 def test_a_refused_target_changes_nothing(edit: Edit, books: Books, given: Any, told: list[str]) -> None:
-    before = contents(books)
+    before = effects(books)
     said = edit(given)
     assert (said.code, said.out) == (1, "")
     assert "nothing was changed" in said.err
     for each in told:
         assert each in said.err
     assert "targets[0]" not in said.err
-    assert contents(books) == before
+    assert effects(books) == before
 
 
 def test_a_cycle_through_targets_that_the_database_has_is_named(edit: Edit) -> None:

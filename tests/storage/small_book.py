@@ -124,3 +124,10 @@ def contents(books: Books) -> dict[str, list[Any]]:
         " WHERE table_schema IN ('public', 'paper') AND table_type = 'BASE TABLE' ORDER BY 1",
     )
     return {name: sorted(map(str, rows(books, f"SELECT xmin, * FROM {name}"))) for (name,) in names}
+
+
+def effects(books: Books) -> dict[str, list[Any]]:
+    """As `contents`, but for the record that a command was refused, which is no effect of it."""
+    found = contents(books)
+    del found["public.audit_heads"], found["public.audit_records"]
+    return found | {"records": rows(books, "SELECT id, hash FROM audit_records WHERE action <> 'command refused'")}

@@ -13,7 +13,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import IntegrityError
 
-import storage.tables_audit  # noqa: F401  (adds its tables)
+import storage.tables_audit
+import storage.tables_deliveries  # noqa: F401  (these add their tables)
 from storage import migrations
 from storage.connection import Books, connect
 from storage.migrations.__main__ import main
@@ -23,7 +24,7 @@ from storage.tables_venues import venue_terms
 
 assert venue_terms.metadata is metadata  # all tables are known
 
-ALL = ["0001", "0002", "0003", "0008", "0004", "0006"]  # in the order in which they are applied
+ALL = ["0001", "0002", "0003", "0008", "0004", "0006", "0007"]  # in the order in which they are applied
 
 # What compare_metadata does not look at: checks, partial indexes, defaults, deferrable keys.
 CATALOGUE = {

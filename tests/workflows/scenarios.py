@@ -17,8 +17,10 @@ from typing import Any
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowHistory
 
+from storage.connection import Actor
+from storage.receiving_signals import receive_signal
 from tests.workflows.desk import TestDesk, account, drifted
-from workflows.contract import EVALUATION_ID, TASK_QUEUE
+from workflows.contract import EVALUATION_ID, TASK_QUEUE, signal_workflow_id
 
 HISTORIES = Path(__file__).resolve().parents[1] / "histories"
 Handle = WorkflowHandle[Any, Any]
@@ -30,6 +32,7 @@ COMMANDS = {
     EventType.EVENT_TYPE_TIMER_CANCELED: "timer canceled",
     EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: "search attributes",
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED: "update",
+    EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED: "child",
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: "continue as new",
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: "complete",
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: "fail",
@@ -82,9 +85,35 @@ async def evaluation(desk: TestDesk) -> Handle:
     return await _ended(handle)
 
 
+async def model_signal(desk: TestDesk) -> Handle:
+    desk.load(drifted("A-1"), account("A-2"))
+    holdings = [{"symbol": "X", "weight": "0.6"}, {"symbol": "Y", "weight": "0.4"}]
+    receive_signal(desk.books, {"id": "M", "version": 2, "holdings": holdings}, Actor("ann"))
+    handle = await desk.client.start_workflow(
+        "ApplyModelSignal", {"model_id": "M", "version": 2}, id=signal_workflow_id("M", 2), task_queue=TASK_QUEUE
+    )
+    return await _ended(handle)
+
+
+async def signal_of_an_account(desk: TestDesk) -> Handle:
+    parent = await model_signal(desk)
+    return desk.client.get_workflow_handle(f"{parent.id}/A-1")
+
+
 SCENARIOS: dict[str, Callable[[TestDesk], Awaitable[Handle]]] = {
     each.__name__: each
-    for each in (complete, complete_with_errors, failed, refused, canceled, automatic, bad_input, evaluation)
+    for each in (
+        complete,
+        complete_with_errors,
+        failed,
+        refused,
+        canceled,
+        automatic,
+        bad_input,
+        evaluation,
+        model_signal,
+        signal_of_an_account,
+    )
 }
 
 

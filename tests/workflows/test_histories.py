@@ -10,6 +10,7 @@ from temporalio.worker import Replayer
 
 from tests.workflows.desk import TestDesk
 from tests.workflows.scenarios import HISTORIES, SCENARIOS, fingerprint
+from workflows.apply_model_signal import ApplyModelSignal
 from workflows.daily_target_evaluation import DailyTargetEvaluation
 from workflows.inputs import OneInput
 from workflows.rebalance_account import RebalanceAccount
@@ -29,7 +30,7 @@ python -m tests.workflows.scenarios. If it is not meant, the change is a bug.
 @pytest.mark.parametrize("stored", sorted(set(HISTORIES.glob("*.json")) - {HISTORIES / "fingerprints.json"}), ids=str)
 async def test_a_stored_history_replays(stored: Path) -> None:
     replayer = Replayer(
-        workflows=[RebalanceAccount, DailyTargetEvaluation],
+        workflows=[RebalanceAccount, DailyTargetEvaluation, ApplyModelSignal],
         data_converter=pydantic_data_converter,
         interceptors=[OneInput()],
     )

@@ -1,0 +1,222 @@
+"""`rebalancer model`: what managers say. A signal is a model's new version; its sleeves trade without an approval."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli import connections, say
+from cli.say import Refused
+
+if TYPE_CHECKING:
+    from storage.receiving_signals import SignalReceived
+
+Json = dict[str, Any]
+TABLES = {".csv"}
+
+
+@click.group()
+def model() -> None:
+    """Take a manager's signal: a new version of a model."""
+
+
+@model.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--id", "model_id", default=None, help="The model, where FILE is CSV.")
+@click.option("--version", type=click.IntRange(min=1), default=None, help="Its new version, where FILE is CSV.")
+@click.option("--wait", is_flag=True, help="Follow the trades until all have ended; Ctrl-C only stops following.")
+@say.by_option
+@say.format_option
+def signal(file: Path, model_id: str | None, version: int | None, wait: bool, by: str | None, form: str) -> int:
+    """Store the new version of a model in FILE, all or nothing, and trade every open sleeve of it.
+
+    FILE is JSON or YAML with id, version and holdings, or CSV with the columns symbol and weight (cash is CASH or an
+    empty symbol). Prints the id of the workflow that trades. Nothing waits for an approval.
+    """
+    from workflows.contract import signal_workflow_id
+
+    is_table = file.suffix.lower() in TABLES
+    if is_table is not (model_id is not None and version is not None) or (model_id is None) is not (version is None):
+        raise click.UsageError("a CSV file needs --id and --version; any other file says both itself")
+    books = connections.books()
+    raw = _table(books, file, str(model_id), version or 0) if is_table else _object(file)
+    received = _receive(books, file, raw, say.who(by))
+    workflow_id = signal_workflow_id(received.model_id, received.version)
+    connections.run(_start(workflow_id, received))
+    if form == "table":
+        click.echo(workflow_id)
+        say.message(
+            f"version {received.version} of model {received.model_id} stored (was {received.before}); "
+            f"{received.sleeves:,} open {'sleeve trades' if received.sleeves == 1 else 'sleeves trade'} to it. "
+            f"See: rebalancer show {workflow_id}"
+        )
+    result = connections.run(_follow(workflow_id, received.sleeves)) if wait else None
+    if form == "json":
+        stored = {"model_id": received.model_id, "version": received.version, "previous_version": received.before}
+        say.as_json({"workflow_id": workflow_id, **stored, "sleeves": received.sleeves, "result": result})
+    elif result is not None:
+        say.message(_summary(result))
+    return 1 if result is not None and (result["failed"] or result["superseded_by"]) else 0
+
+
+def _object(file: Path) -> Json:
+    from cli.book_file import read_object
+    from cli.books import listed
+    from domain.book import BookRefused
+
+    try:
+        return read_object(file, "is not one signal, an object with id, version and holdings")
+    except BookRefused as flaw:
+        raise Refused(listed(file, flaw)) from flaw
+
+
+class _Table(dict[str, Any]):
+    """A signal from a CSV file, with the file's line of each holding."""
+
+    lines: list[int]
+
+
+def _table(books: Any, file: Path, model_id: str, version: int) -> Json:
+    """A CSV file as the object that a JSON file would have been."""
+    from cli import delivery_file
+    from domain.deliveries import WEIGHT_COLUMNS, Problems, cash_symbols
+
+    with books.transaction() as read:
+        cash = cash_symbols(read.market.is_security("CASH"))
+    problems = Problems()
+    with delivery_file.opened(file, WEIGHT_COLUMNS, (), problems) as delivered:
+        rows = list(delivered.lines)
+        problems.refuse()
+    for column in delivered.ignored:
+        say.message(f"the column {column} is left out")
+    holdings = [
+        ({"cash": True} if symbol in cash else {"symbol": symbol}) | {"weight": weight} for _, (symbol, weight) in rows
+    ]
+    table = _Table(id=model_id, version=version, holdings=holdings)
+    table.lines = [line for line, _ in rows]
+    return table
+
+
+def _receive(books: Any, file: Path, raw: Json, who: str) -> "SignalReceived":
+    from cli.books import listed
+    from domain.book import BookRefused, Problem
+    from storage.connection import Actor
+    from storage.receiving_signals import receive_signal
+
+    try:
+        return receive_signal(books, raw, Actor(who), _reachable)
+    except BookRefused as flaw:
+        told = flaw
+        if isinstance(raw, _Table):
+            told = BookRefused(Problem(_line(each.path, raw.lines), each.message) for each in flaw.problems)
+        raise Refused(listed(file, told)) from flaw
+
+
+def _line(path: str, lines: list[int]) -> str:
+    """`holdings[2].symbol` as the line of a CSV file."""
+    found = re.fullmatch(r"holdings\[([0-9]+)\](?:\.(.*))?", path)
+    if found is None:
+        return path.replace("holdings", "")
+    return f"line {lines[int(found[1])]}" + (f": {found[2]}" if found[2] else "")
+
+
+def _reachable() -> None:
+    """Refused before anything is stored where the trades could not be started."""
+    connections.run(connections.temporal())
+
+
+async def _start(workflow_id: str, received: "SignalReceived") -> None:
+    from temporalio.common import WorkflowIDConflictPolicy
+    from temporalio.exceptions import WorkflowAlreadyStartedError
+    from temporalio.service import RPCError
+
+    from workflows.contract import TASK_QUEUE
+
+    client = await connections.temporal()
+    try:
+        await client.start_workflow(
+            "ApplyModelSignal",
+            {"model_id": received.model_id, "version": received.version},
+            id=workflow_id,
+            task_queue=TASK_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            static_summary=f"version {received.version} of model {received.model_id}",
+        )
+    except WorkflowAlreadyStartedError:
+        say.message(f"{workflow_id} is running already")
+    except RPCError as flaw:
+        raise Refused(
+            f"version {received.version} of model {received.model_id} is stored, but its trades were not started "
+            f"({flaw}): give the same command again"
+        ) from flaw
+
+
+async def _follow(workflow_id: str, sleeves: int) -> Json:
+    """Waits for the end of a signal, showing how far it is; returns its result."""
+    import asyncio
+    from contextlib import suppress
+
+    from temporalio.client import WorkflowFailureError
+    from temporalio.service import RPCError
+
+    handle = (await connections.temporal()).get_workflow_handle(workflow_id)
+    ended = asyncio.ensure_future(handle.result())
+    with _progress(sleeves) as show:
+        while not ended.done():
+            with suppress(RPCError):  # where no worker answers now, the next look may find one
+                show(await handle.query("progress"))
+            await asyncio.wait([ended], timeout=0.5)
+    try:
+        result: Json = await ended
+    except WorkflowFailureError as failure:
+        raise Refused(f"{workflow_id} failed: {failure.cause}") from failure
+    return result
+
+
+def _progress(sleeves: int) -> Any:
+    """A bar where standard error is a terminal; else a line whenever the counts change."""
+    import sys
+    from collections.abc import Callable, Iterator
+    from contextlib import contextmanager
+
+    @contextmanager
+    def lines() -> Iterator[Callable[[Json], None]]:
+        seen: list[str] = []
+
+        def show(told: Json) -> None:
+            line = _counts(told)
+            if line not in seen[-1:]:
+                seen.append(line)
+                say.message(line)
+
+        yield show
+
+    @contextmanager
+    def bar() -> Iterator[Callable[[Json], None]]:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+            task = shown.add_task("", total=sleeves)
+            yield lambda told: shown.update(task, completed=_done(told), description=_counts(told))
+
+    return bar() if sys.stderr.isatty() else lines()
+
+
+def _done(told: Json) -> int:
+    return int(told["traded"]) + int(told["skipped"]) + int(told["failed"])
+
+
+def _counts(told: Json) -> str:
+    return f"{told['traded']:,} traded, {told['skipped']:,} needed no trade, {told['failed']:,} failed"
+
+
+def _summary(result: Json) -> str:
+    end = f"model {result['model_id']}, version {result['version']}: {_counts(result)}"
+    if result["superseded_by"]:
+        return f"{end}; version {result['superseded_by']} came meanwhile and trades in its place"
+    if result["failed"]:
+        return f"{end}. Which: rebalancer show model-signal/{result['model_id']}/{result['version']}"
+    return end

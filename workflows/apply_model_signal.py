@@ -1,0 +1,217 @@
+"""A manager's model signal: every open sleeve of the model is traded to its new version, account by account."""
+
+import asyncio
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from temporalio import workflow
+from temporalio.exceptions import ChildWorkflowError, FailureError
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import BaseModel
+
+    from activities.messages import RebalanceResult
+    from activities.signal_messages import (
+        BeginSignal,
+        FindOldPlans,
+        OldPlansFound,
+        SelectSleeves,
+        SignalBegun,
+        SignalResult,
+        SleevesSelected,
+    )
+    from workflows import search_attributes
+    from workflows.contract import ModelSignalInput, read, signal_workflow_id
+    from workflows.options import BOOK, DECIDE, SLEEVES, TRANSIENT, StepOptions
+
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
+ACCOUNTS_A_RUN = 400  # far below the server's history limit; then the run continues as new with its cursor
+TRADED = ("COMPLETE", "COMPLETE_WITH_ERRORS")
+
+
+@workflow.defn(name="ApplyModelSignal", failure_exception_types=[ValidationError])
+class ApplyModelSignal:
+    """Trades the sleeves of a model, whatever their accounts' toggle says and without an approval (SIGNAL-1)."""
+
+    def __init__(self) -> None:
+        self.given: ModelSignalInput | None = None
+        self.begun: SignalBegun | None = None
+        self.counts = {"traded": 0, "skipped": 0, "failed": 0}
+        self.cursor = ""
+        self.started = 0  # accounts of this run
+        self.superseded_by: int | None = None
+        self.trading: dict[str, asyncio.Task[None]] = {}
+
+    @workflow.run
+    async def run(self, given: Any = None) -> SignalResult:
+        """Goes through the sleeves page by page, then sums up. Bad input, or an unknown version, fails it at once."""
+        self.given = signal = read(ModelSignalInput, given)
+        kept = signal.progress or {}
+        self.counts |= kept.get("counts", {})
+        self.cursor = kept.get("cursor", "")
+        self.begun = (
+            SignalBegun.model_validate(kept["begun"])
+            if kept
+            else await self._step(
+                "begin_model_signal", self._named(BeginSignal), SignalBegun, DECIDE, "how much changes"
+            )
+        )
+        while (page := await self._page()).last is not None:
+            self._count(page)
+            for account_id in page.trading:
+                await self._room(signal.window)
+                self.trading[account_id] = asyncio.create_task(self._trade(account_id, page.pending.get(account_id)))
+            for account_id, workflow_id in page.pending.items():
+                if account_id not in page.trading:
+                    await self._tell(workflow_id)
+            self.cursor = page.last
+            self._show()
+            if self.started >= ACCOUNTS_A_RUN or workflow.info().is_continue_as_new_suggested():
+                await self._room(1)
+                workflow.continue_as_new(signal.model_dump(mode="json") | {"progress": self._kept()})
+        self.superseded_by = page.superseded_by
+        await self._room(1)
+        await self._tell_old_plans()
+        result = SignalResult(
+            model_id=signal.model_id,
+            version=signal.version,
+            largest_change=self.begun.largest_change,
+            traded=self.counts["traded"],
+            skipped=self.counts["skipped"],
+            failed=self.counts["failed"],
+            superseded_by=self.superseded_by,
+        )
+        return await self._step("end_model_signal", result, SignalResult, BOOK, "summing up")
+
+    @property
+    def signal(self) -> ModelSignalInput:
+        """What it was started with."""
+        assert self.given is not None
+        return self.given
+
+    def _named(self, message: type[BeginSignal]) -> BeginSignal:
+        return message(model_id=self.signal.model_id, version=self.signal.version)
+
+    async def _page(self) -> SleevesSelected:
+        assert self.begun is not None
+        message = SelectSleeves(
+            **self._named(BeginSignal).model_dump(),
+            largest_change=self.begun.largest_change,
+            requested_by=self.begun.requested_by,
+            request_id=signal_workflow_id(self.signal.model_id, self.signal.version),
+            start=f"{workflow.info().workflow_id}#{workflow.info().first_execution_run_id}",
+            after=self.cursor,
+            size=self.signal.page_size,
+        )
+        summary = f"behind {self.cursor}" if self.cursor else "the first page"
+        return await self._step("select_sleeves", message, SleevesSelected, SLEEVES, summary)
+
+    def _count(self, page: SleevesSelected) -> None:
+        self.counts["traded"] += page.traded
+        self.counts["skipped"] += page.skipped
+        self.counts["failed"] += page.failed
+
+    async def _room(self, window: int) -> None:
+        """Waits until fewer accounts than the window are being traded."""
+        await workflow.wait_condition(lambda: len(self.trading) < window)
+
+    async def _trade(self, account_id: str, pending: str | None) -> None:
+        """One account's sleeve. Whatever becomes of it is counted; its pending rebalance is planned again after it."""
+        assert self.begun is not None
+        signal, request_id = self.signal, signal_workflow_id(self.signal.model_id, self.signal.version)
+        self.started += 1
+        try:
+            result = await workflow.execute_child_workflow(
+                "RebalanceAccount",
+                {
+                    "account_id": account_id,
+                    "requested_by": self.begun.requested_by,
+                    "approval": "automatic",
+                    "kind": "signal",
+                    "request_id": request_id,
+                    "signal": {
+                        "model": signal.model_id,
+                        "version": signal.version,
+                        "largest_change": self.begun.largest_change,
+                    },
+                },
+                id=f"{request_id}/{account_id}",
+                result_type=RebalanceResult,
+                # What trades goes to its end, also where this workflow is ended.
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                search_attributes=search_attributes.of_start(account_id, request_id),
+                static_summary=f"{account_id} to version {signal.version} of model {signal.model_id}",
+            )
+            self.counts[_outcome(result)] += 1
+        except (ChildWorkflowError, FailureError) as fault:
+            workflow.logger.warning("account %s: %s", account_id, fault)
+            self.counts["failed"] += 1
+        finally:
+            del self.trading[account_id]
+        if pending is not None:
+            await self._tell(pending)
+        self._show()
+
+    async def _tell_old_plans(self) -> None:
+        """What waits for an approval of a plan with an older version, an opening sleeve's too, is planned again."""
+        last: str | None = ""
+        while last is not None:
+            message = FindOldPlans(**self._named(BeginSignal).model_dump(), after=last, size=self.signal.page_size)
+            found = await self._step("find_old_plans", message, OldPlansFound, DECIDE, "plans of an older version")
+            for workflow_id in found.workflow_ids:
+                await self._tell(workflow_id)
+            last = found.last
+
+    async def _tell(self, workflow_id: str) -> None:
+        """Has a rebalance that waits planned again, where its workflow is still there."""
+        why = f"version {self.signal.version} of model {self.signal.model_id} came, by its manager's signal"
+        try:
+            await workflow.get_external_workflow_handle(workflow_id).signal("plan_again", {"why": why})
+        except FailureError as gone:
+            workflow.logger.info("workflow %s was not told: %s", workflow_id, gone)
+
+    async def _step(
+        self, name: str, message: BaseModel, answer: type[AnswerT], options: StepOptions, summary: str
+    ) -> AnswerT:
+        done: AnswerT = await workflow.execute_activity(
+            name,
+            message,
+            result_type=answer,
+            start_to_close_timeout=options.once,
+            schedule_to_close_timeout=options.in_all,
+            heartbeat_timeout=options.heartbeat,
+            retry_policy=TRANSIENT,
+            summary=summary,
+        )
+        return done
+
+    def _kept(self) -> dict[str, Any]:
+        """What a run hands to the next, with nothing under way."""
+        assert self.begun is not None
+        return {"begun": self.begun.model_dump(mode="json"), "cursor": self.cursor, "counts": self.counts}
+
+    def _show(self) -> None:
+        done = sum(self.counts.values())
+        told = ", ".join(f"{count} {what}" for what, count in self.counts.items())
+        sleeves = self.begun.sleeves if self.begun else 0
+        workflow.set_current_details(f"**{done} of {sleeves} sleeves**: {told}; {len(self.trading)} being traded")
+
+    @workflow.query
+    def progress(self) -> dict[str, Any]:
+        """How far the signal is. `sleeves` were open when it began."""
+        return {
+            "model_id": self.given.model_id if self.given else None,
+            "version": self.given.version if self.given else None,
+            "largest_change": self.begun.largest_change if self.begun else None,
+            "sleeves": self.begun.sleeves if self.begun else None,
+            "cursor": self.cursor,
+            "trading": sorted(self.trading),
+            **self.counts,
+        }
+
+
+def _outcome(result: RebalanceResult) -> str:
+    """Which count an account belongs to."""
+    if result.status not in TRADED:
+        return "failed"
+    return "traded" if result.orders or result.status == "COMPLETE_WITH_ERRORS" else "skipped"
