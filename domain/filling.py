@@ -201,18 +201,20 @@ def buy_quantities(
     goals: Mapping[str, Decimal], market: Mapping[str, Security], spare: Decimal = ZERO
 ) -> dict[str, Decimal]:
     """Whole increments for amounts to buy: rounded down, then what is left over, and `spare` cash besides, buys single
-    increments, the largest shortfall first, as long as each brings its holding closer (ORDER-1).
+    increments, as long as each brings its holding closer: first where one brings it closer by most (ORDER-1).
     """
-    quantities, shortfalls = {}, {}
+    quantities: dict[str, Decimal] = {}
+    closer: list[tuple[Decimal, str, Decimal, Decimal]] = []
+    left = spare
     for symbol, amount in goals.items():
-        security = market[symbol]
-        quantities[symbol] = down_to_increment(amount / _price(market, symbol), security.quantity_increment)
-        shortfalls[symbol] = amount - quantities[symbol] * _price(market, symbol)
-    left = sum(shortfalls.values(), spare)
-    for symbol in sorted(shortfalls, key=lambda each: (-shortfalls[each], each)):
-        step = market[symbol].quantity_increment
-        cost = step * _price(market, symbol)
-        if cost <= left and shortfalls[symbol] * 2 > cost:
+        price, step = _price(market, symbol), market[symbol].quantity_increment
+        quantities[symbol] = quantity = down_to_increment(amount / price, step)
+        shortfall, cost = amount - quantity * price, step * price
+        left += shortfall
+        if shortfall * 2 > cost:
+            closer.append((cost - shortfall * 2, symbol, step, cost))
+    for _, symbol, step, cost in sorted(closer):
+        if cost <= left:
             quantities[symbol] += step
             left -= cost
     return quantities
@@ -221,35 +223,26 @@ def buy_quantities(
 def sell_quantities(
     goals: Mapping[str, Decimal], held: Mapping[str, Decimal], market: Mapping[str, Security]
 ) -> dict[str, Decimal]:
-    """Whole increments for amounts to sell that together raise their sum: to the nearest increment, then single
-    increments more, where that leaves the holdings closest, until the cash is raised (ORDER-1). Never more than is
+    """Whole increments for amounts to sell that together raise their sum: rounded up, then single increments are kept
+    after all where that brings the holding closer by most, as long as the cash is raised (ORDER-1). Never more than is
     held; selling all of a holding sells its odd fraction too.
     """
     quantities: dict[str, Decimal] = {}
-    needed = ZERO
-    further: list[tuple[Decimal, str, Decimal]] = []
+    closer: list[tuple[Decimal, str, Decimal, Decimal]] = []
+    beyond = ZERO
     for symbol, amount in goals.items():
-        price, step = _price(market, symbol), market[symbol].quantity_increment
+        price, step, there = _price(market, symbol), market[symbol].quantity_increment, held[symbol]
         exact = amount / price
-        if exact >= held[symbol]:
-            quantities[symbol] = held[symbol]
-            continue
-        quantity = down_to_increment(exact, step)
-        missing = amount - quantity * price
-        one_more = min(quantity + step, held[symbol])
-        cost = (one_more - quantity) * price
-        if missing * 2 > cost:
-            quantities[symbol], missing = one_more, missing - cost
-        else:
-            quantities[symbol] = quantity
-            if missing:
-                further.append((cost - missing * 2, symbol, one_more))
-        needed += missing
-    for _, symbol, one_more in sorted(further):
-        if needed <= 0:
-            break
-        needed -= (one_more - quantities[symbol]) * _price(market, symbol)
-        quantities[symbol] = one_more
+        down = down_to_increment(exact, step)
+        quantities[symbol] = up = there if exact >= there else min(there, down if down == exact else down + step)
+        excess, cost = up * price - amount, (up - down) * price
+        beyond += excess
+        if excess * 2 > cost > 0:
+            closer.append((cost - excess * 2, symbol, down, cost))
+    for _, symbol, down, cost in sorted(closer):
+        if cost <= beyond:
+            quantities[symbol] = down
+            beyond -= cost
     return quantities
 
 

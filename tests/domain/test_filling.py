@@ -146,7 +146,7 @@ def test_concentration(name: str, held: str, change: str, trades: str, given_up:
         ("X 1,050", "50", "X 10"),  # one more would be as far off: not closer
         ("X 1,050.01", "49.99", "X 11"),
         ("X 1,050.01", "49.98", "X 10"),  # closer, but a cent is lacking
-        ("X 1,060 Y 40", "0", "X 11 Y 0"),  # 100.00 are over; X lacks most
+        ("X 1,060 Y 40", "0", "X 10 Y 1"),  # 100.00 are over: one X is 20.00 nearer, one Y 30.00, and then X is too dear
         ("X 1,030 Y 45", "0", "X 10 Y 1"),  # 75.00: one X would be too far
         ("X 1,060 Y 40", "50", "X 11 Y 1"),
         ("X 60", "40", "X 1"),
@@ -166,7 +166,7 @@ def test_buys_round_down_then_take_single_shares(goals: str, spare: str, quantit
         ("X 1,060 Y 1,030", "X 50 Y 50", "X 11 Y 21"),  # 10.6 and 20.6; X alone would raise it, less near
         ("X 1,060 Y 1,010", "X 50 Y 50", "X 11 Y 20"),  # 10.6 and 20.2: 2,100.00 of 2,070.00 are raised
         ("X 1,040 Y 1,010", "X 50 Y 50", "X 11 Y 20"),  # 50.00 are lacking: one X is 20.00 further off, one Y 30.00
-        ("X 1,040 Y 1,020", "X 50 Y 50", "X 11 Y 21"),  # 60.00 are lacking: one Y is 10.00 further off, then one X
+        ("X 1,040 Y 1,020", "X 50 Y 50", "X 11 Y 20"),  # 11 and 21 are 90.00 too much: keeping one X would be 100.00
         ("X 1,000", "X 10", "X 10"),
         ("X 1,037", "X 10.37", "X 10.37"),
         ("X 1,030", "X 10.37", "X 10.37"),  # 11 are more than there are
@@ -174,7 +174,7 @@ def test_buys_round_down_then_take_single_shares(goals: str, spare: str, quantit
     ],
 )
 def test_sells_together_raise_their_sum(goals: str, held: str, quantities: str) -> None:
-    """To the nearest share each, then single shares more, where that leaves the holdings closest (ORDER-1)."""
+    """Rounded up each, then single shares kept after all, where that leaves the holdings closest (ORDER-1)."""
     prices = market("X 100 Y 50")
     sold = sell_quantities(amounts(goals), amounts(held), prices)
     raised = sum((quantity * (prices[symbol].price or 0) for symbol, quantity in sold.items()), Decimal(0))
