@@ -3,13 +3,17 @@
 Asked first, of every snapshot. What fails here fails the account, with a reason that says what to do.
 """
 
+from collections.abc import Mapping
+from datetime import date
+
 from domain import cash_needs, gain_budget
+from domain.memo import remembered
 from domain.money import ZERO, cents, money
 from domain.purpose import FULL, Purpose
 from domain.restrictions import limits
 from domain.rules import Finding, Rule, error, warning
-from domain.snapshot import CASH, MANAGED, Snapshot
-from domain.valuation import Valuation, held_symbols
+from domain.snapshot import CASH, MANAGED, Model, Security, Snapshot, Target
+from domain.valuation import Valuation
 
 CHECK_1 = Rule("CHECK-1", "An account is planned only if it is known, open, priced, and without an open break.")
 CHECK_2 = Rule("CHECK-2", "An account with a managed value of zero or less is refused.")
@@ -18,45 +22,57 @@ CHECK_3 = Rule("CHECK-3", "An account without a target is liquidated to cash, an
 OPEN_BREAK = "open_break"
 
 
-def needed_symbols(snapshot: Snapshot) -> set[str]:
+def needed_symbols(snapshot: Snapshot) -> frozenset[str]:
     """The symbols whose prices a plan needs: all that is held, and all that the target could buy."""
-    allowed = limits(snapshot, {})
     named = named_symbols(snapshot)
-    if allowed.excluded or allowed.substitutes:
-        named = {allowed.substitutes.get(symbol, symbol) for symbol in named if symbol not in allowed.excluded}
-    return held_symbols(snapshot.account.sleeves) | named
+    if snapshot.account.restrictions:
+        allowed = limits(snapshot, {})
+        named = frozenset(allowed.substitutes.get(symbol, symbol) for symbol in named if symbol not in allowed.excluded)
+    return named.union(*({each.symbol for each in sleeve.holdings} for sleeve in snapshot.account.sleeves))
 
 
-def named_symbols(snapshot: Snapshot) -> set[str]:
+def named_symbols(snapshot: Snapshot) -> frozenset[str]:
     """The symbols that the target names, itself or by its models and sub-targets."""
     if snapshot.target is None:
-        return set()
+        return frozenset()
+    return _named(snapshot.target, snapshot.targets, *snapshot.models.values())
+
+
+@remembered
+def _named(target: Target, targets: Mapping[str, Target], *models: Model) -> frozenset[str]:
     symbols: set[str] = set()
-    stack = [snapshot.target]
-    seen = {snapshot.target.id}
+    holdings = {model.id: model.holdings for model in models}
+    stack, seen = [target], {target.id}
     while stack:
         for component in stack.pop().components:
             ref = str(component.ref)
             if component.kind == "security":
                 symbols.add(ref)
             elif component.kind == "model":
-                symbols |= {holding.symbol for holding in snapshot.models[ref].holdings}
+                symbols |= {holding.symbol for holding in holdings[ref]}
             elif component.kind == "target" and ref not in seen:
                 seen.add(ref)
-                stack.append(snapshot.targets[ref])
-    return symbols
+                stack.append(targets[ref])
+    return frozenset(symbols)
 
 
 def price_trouble(snapshot: Snapshot) -> dict[str, str]:
     """The needed symbols whose price is missing or older than allowed, each with what is wrong with it (QUEUE-3)."""
+    unfit = needed_symbols(snapshot) - _fresh(snapshot.securities, snapshot.fresh_from)
     trouble = {}
-    for symbol in sorted(needed_symbols(snapshot)):
+    for symbol in sorted(unfit):
         security = snapshot.securities.get(symbol)
-        if security is None or security.price is None:
-            trouble[symbol] = "no price"
-        elif security.price_as_of < snapshot.fresh_from:
-            trouble[symbol] = f"price of {security.price_as_of}"
+        missing = security is None or security.price is None
+        trouble[symbol] = "no price" if missing or security is None else f"price of {security.price_as_of}"
     return trouble
+
+
+@remembered
+def _fresh(securities: Mapping[str, Security], fresh_from: date) -> frozenset[str]:
+    """The symbols with a price that is young enough."""
+    return frozenset(
+        symbol for symbol, each in securities.items() if each.price is not None and each.price_as_of >= fresh_from
+    )
 
 
 def readable(snapshot: Snapshot) -> list[Finding]:

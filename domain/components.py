@@ -13,7 +13,7 @@ from domain.policy import Policy
 from domain.restrictions import NO_LIMITS, Block, Limits
 from domain.sleeves import SleeveState
 from domain.snapshot import CASH, MANAGED, Snapshot, unassigned_key
-from domain.targets import Band, BandedComponent, flatten
+from domain.targets import Band, BandedComponent, flatten, flatten_unrestricted
 from domain.valuation import Valuation
 
 Breach = Literal["below", "above"]
@@ -65,7 +65,12 @@ def components(
         for symbol in allowed.excluded
         if symbol in managed and allowed.kept(symbol)
     }
-    named = flatten(target, snapshot.targets, policy, allowed, kept) if target else (ALL_CASH,)
+    if target is None:
+        named: tuple[BandedComponent, ...] = (ALL_CASH,)
+    elif allowed.excluded or allowed.substitutes:
+        named = flatten(target, snapshot.targets, policy, allowed, kept)
+    else:
+        named = flatten_unrestricted(target, snapshot.targets, policy)
     states = sleeves.verify(snapshot.account, named)
     found: list[Component] = []
     for banded in named[:-1]:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from domain.lots import RelievedLot, tax
 from domain.money import ZERO, cents, down_to_increment, money, up_to_increment
-from domain.orders import MarketOrder, Netted, Trade
+from domain.orders import MarketOrder, Netted, Trade, market_order
 from domain.policy import Policy
 from domain.rules import Finding, Rule, warning
 from domain.snapshot import Security, Snapshot
@@ -43,12 +43,12 @@ def cut_back(
         trade, security = sells[key], market[key[0]]
         gone = _shares_beyond(pieces[key][from_:], excess, security)
         left = max(ZERO, down_to_increment(-trade.quantity - gone, security.quantity_increment))
-        sells[key] = replace(trade, quantity=-left, completes=False)
-        order = _order(key[0], sells)
-        exempt = any(each.completes for each in order.allocations)
-        if order.allocations and not exempt and order.quantity * (security.price or ZERO) < smallest:
+        sells[key] = trade._replace(quantity=-left, completes=False)
+        ordered = [each for other, each in sells.items() if other[0] == key[0] and each.quantity]
+        amount = -sum((each.quantity for each in ordered), ZERO) * (security.price or ZERO)
+        if amount < smallest and not any(each.completes for each in ordered):
             for other in [other for other in sells if other[0] == key[0]]:
-                sells[other], pieces[other] = replace(sells[other], quantity=ZERO), []
+                sells[other], pieces[other] = sells[other]._replace(quantity=ZERO), []
         pieces[key] = list(relieve(sells[key])) if sells[key].quantity else []
     return _cut(netted, sells)
 
@@ -80,10 +80,6 @@ def _shares_beyond(last: Sequence[RelievedLot], excess: Decimal, security: Secur
     return min(whole, up_to_increment(excess * first.lot.quantity / first.gain, security.quantity_increment))
 
 
-def _order(symbol: str, sells: dict[tuple[str, str], Trade]) -> MarketOrder:
-    return MarketOrder(symbol, tuple(trade for key, trade in sells.items() if key[0] == symbol and trade.quantity))
-
-
 def _cut(netted: Netted, sells: dict[tuple[str, str], Trade]) -> Netted:
     orders, cut = [], []
     for order in netted.orders:
@@ -93,12 +89,12 @@ def _cut(netted: Netted, sells: dict[tuple[str, str], Trade]) -> Netted:
         now = [(trade, sells[order.symbol, trade.sleeve]) for trade in order.allocations]
         kept = tuple(new for _, new in now if new.quantity)
         gone = tuple(
-            replace(old, quantity=old.quantity - new.quantity) for old, new in now if old.quantity != new.quantity
+            old._replace(quantity=old.quantity - new.quantity) for old, new in now if old.quantity != new.quantity
         )
         if kept:
-            orders.append(MarketOrder(order.symbol, kept))
+            orders.append(market_order(order.symbol, kept))
         if gone:
-            cut.append(MarketOrder(order.symbol, gone))
+            cut.append(market_order(order.symbol, gone))
     return replace(netted, orders=tuple(orders), cut=tuple(cut))
 
 

@@ -4,10 +4,11 @@ Asked for every sell of a plan, and again when its fill is booked. One function 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
 from domain.money import ZERO, to_cent
 from domain.policy import Policy
@@ -19,8 +20,7 @@ LOT_1 = Rule("LOT-1", "Lots are relieved by fifo, lifo, hifo or min_tax; held mo
 Term = Literal["short", "long"]
 
 
-@dataclass(frozen=True, slots=True)
-class RelievedLot:
+class RelievedLot(NamedTuple):
     """Shares of one lot given up in a sale. Gain and term are None where the basis is unknown."""
 
     lot: Lot
@@ -57,37 +57,51 @@ def term(acquired: date, sold: date) -> Term:
     return "long" if sold >= long_from else "short"
 
 
+@lru_cache(maxsize=64)
+def last_long(day: date) -> date:
+    """The last day of purchase that is long-term on a day."""
+    start = date(day.year - 1, day.month, min(day.day, 28))
+    return max(found for step in range(-3, 4) if term(found := start + timedelta(days=step), day) == "long")
+
+
 def method_of(account: Account) -> str:
     """The account's relief method: its own, else `min_tax` where gains are taxed and `fifo` where they aren't."""
     return account.lot_relief or ("min_tax" if account.tax_status == "taxable" else "fifo")
 
 
 _Key = tuple[Decimal | int | date, ...]
+_Order = Callable[[Lot], _Key]  # what comes first is given up first
 
 
-def _fifo(lot: Lot, price: Decimal, day: date, policy: Policy) -> _Key:
-    return (lot.acquired or date.min,)
+def _fifo(price: Decimal, day: date, policy: Policy) -> _Order:
+    return lambda lot: (lot.acquired or date.min,)
 
 
-def _lifo(lot: Lot, price: Decimal, day: date, policy: Policy) -> _Key:
-    return (-(lot.acquired or date.min).toordinal(),)
+def _lifo(price: Decimal, day: date, policy: Policy) -> _Order:
+    return lambda lot: (-(lot.acquired or date.min).toordinal(),)
 
 
-def _hifo(lot: Lot, price: Decimal, day: date, policy: Policy) -> _Key:
-    return (-(lot.cost_per_share or ZERO),)
+def _hifo(price: Decimal, day: date, policy: Policy) -> _Order:
+    return lambda lot: (-(lot.cost_per_share or ZERO),)
 
 
-def _min_tax(lot: Lot, price: Decimal, day: date, policy: Policy) -> _Key:
+def _min_tax(price: Decimal, day: date, policy: Policy) -> _Order:
     """Least tax a share: a loss counts as tax saved; at equal tax (a rate may be 0) losses first, long before short."""
-    if lot.cost_per_share is None or lot.acquired is None:
-        return (price * max(policy.tax_rate_long, policy.tax_rate_short), 1, 1)  # unknown: as if all were gain
-    held = term(lot.acquired, day)
-    rate = policy.tax_rate_long if held == "long" else policy.tax_rate_short
-    gain = price - lot.cost_per_share
-    return (gain * rate, 0 if gain < 0 else 1, 0 if held == "long" else 1)
+    short, long, last = policy.tax_rate_short, policy.tax_rate_long, last_long(day)
+    unknown = (price * max(long, short), 1, 1)  # as if all were gain
+
+    def key(lot: Lot) -> _Key:
+        if lot.cost_per_share is None or lot.acquired is None:
+            return unknown
+        gain = price - lot.cost_per_share
+        if lot.acquired <= last:
+            return (gain * long, 0 if gain < 0 else 1, 0)
+        return (gain * short, 0 if gain < 0 else 1, 1)
+
+    return key
 
 
-RELIEF: dict[str, Callable[[Lot, Decimal, date, Policy], _Key]] = {
+RELIEF: dict[str, Callable[[Decimal, date, Policy], _Order]] = {
     "fifo": _fifo,
     "lifo": _lifo,
     "hifo": _hifo,
@@ -109,41 +123,45 @@ def relieve(
     They are chosen at `price`, the plan's; the gain is that of the price `paid`, where it is another. Raises ValueError
     where the lots hold less than is sold.
     """
-    key = RELIEF[method]
-    order = sorted(
-        range(len(lots)), key=lambda at: (key(lots[at], price, day, policy), lots[at].acquired or date.min, at)
+    key, last = RELIEF[method](price, day, policy), last_long(day)
+    order = (
+        sorted([(key(lot), lot.acquired or date.min, at) for at, lot in enumerate(lots)]) if lots[1:] else [((), 0, 0)]
     )
-    remaining = dict(enumerate(lots))
+    brought = price if paid is None else paid
+    remaining: list[Lot | None] = list(lots)
     relieved: list[RelievedLot] = []
     left = quantity
-    for at in order:
+    for *_, at in order:
         if left <= 0:
             break
-        lot = lots[at]
-        taken = min(lot.quantity, left)
-        left -= taken
-        relieved.append(_relieved(replace(lot, quantity=taken), price if paid is None else paid, day))
-        if taken == lot.quantity:
-            del remaining[at]
+        lot = given = lots[at]
+        if lot.quantity > left:
+            given = Lot(left, lot.cost_per_share, lot.acquired)
+            remaining[at] = Lot(lot.quantity - left, lot.cost_per_share, lot.acquired)
         else:
-            remaining[at] = replace(lot, quantity=lot.quantity - taken)
+            remaining[at] = None
+        left -= given.quantity
+        if lot.cost_per_share is None or lot.acquired is None:
+            relieved.append(RelievedLot(given, None, None))
+        else:
+            realised = to_cent((brought - lot.cost_per_share) * given.quantity)
+            relieved.append(RelievedLot(given, realised, "long" if lot.acquired <= last else "short"))
     if left > 0:
         raise ValueError(f"the lots hold {quantity - left}, less than the {quantity} sold")
-    return tuple(relieved), tuple(remaining.values())
-
-
-def _relieved(lot: Lot, price: Decimal, day: date) -> RelievedLot:
-    if lot.cost_per_share is None or lot.acquired is None:
-        return RelievedLot(lot, None, None)
-    return RelievedLot(lot, to_cent((price - lot.cost_per_share) * lot.quantity), term(lot.acquired, day))
+    return tuple(relieved), tuple(lot for lot in remaining if lot is not None)
 
 
 def gain(relieved: Sequence[RelievedLot]) -> Gain:
     """The sum of the gains that are known, by holding period."""
-    return Gain(
-        sum((each.gain for each in relieved if each.gain is not None and each.term == "short"), ZERO),
-        sum((each.gain for each in relieved if each.gain is not None and each.term == "long"), ZERO),
-    )
+    short = long = ZERO
+    for each in relieved:
+        if each.gain is None:
+            continue
+        if each.term == "long":
+            long += each.gain
+        else:
+            short += each.gain
+    return Gain(short, long)
 
 
 def losses(relieved: Sequence[RelievedLot]) -> tuple[Decimal, Decimal] | None:

@@ -3,11 +3,12 @@
 Asked once the sleeves' trades are known. At most one order a security leaves the account, with its allocation.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
-from domain.money import ZERO, down_to_increment, to_cent
+from domain.money import ZERO, to_cent
 from domain.policy import Policy
 from domain.rules import Rule
 from domain.snapshot import Security
@@ -22,8 +23,7 @@ ORDER_4 = Rule("ORDER-4", "Sells go first; buys are sized again on the cash that
 ORDER_5 = Rule("ORDER-5", "Every order says why it exists: the component, the rule, the weight before and after.")
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
+class Trade(NamedTuple):
     """What one sleeve buys (quantity above 0) or sells of one security, and for which component.
 
     `opens`: it buys into a sleeve that opens. `completes`: it sells all that the sleeve holds of the security. `rule`:
@@ -39,8 +39,7 @@ class Trade:
     rule: Rule | None = None  # that of its component's destination where None
 
 
-@dataclass(frozen=True, slots=True)
-class Crossing:
+class Crossing(NamedTuple):
     """Shares moved from one sleeve to another, for which the buyer pays the seller the amount."""
 
     seller: str
@@ -50,22 +49,21 @@ class Crossing:
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class MarketOrder:
-    """The net of one security: its side is the sign of the allocations' quantities."""
+class MarketOrder(NamedTuple):
+    """The net of one security: shares, always above 0, and the trades that they are for, all on one side."""
 
     symbol: str
+    is_sell: bool
+    quantity: Decimal
     allocations: tuple[Trade, ...]
 
-    @property
-    def quantity(self) -> Decimal:
-        """Shares, always above 0."""
-        return abs(sum((trade.quantity for trade in self.allocations), ZERO))
 
-    @property
-    def is_sell(self) -> bool:
-        """True where the order sells."""
-        return self.allocations[0].quantity < 0
+def market_order(symbol: str, allocations: Sequence[Trade]) -> MarketOrder:
+    """The order for trades on one side, of which there is one at least."""
+    total = allocations[0].quantity
+    for trade in allocations[1:]:
+        total += trade.quantity
+    return MarketOrder(symbol, total < 0, abs(total), tuple(allocations))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +86,30 @@ def net(
 ) -> Netted:
     """Crosses the trades of each security and orders the rest; sells first, then by symbol (ORDER-2, ORDER-3)."""
     by_symbol: dict[str, list[Trade]] = {}
-    for trade in sorted(trades, key=lambda each: (each.symbol, each.sleeve)):
+    for trade in trades:
         by_symbol.setdefault(trade.symbol, []).append(trade)
-    orders, crossings, skipped = [], [], []
-    for symbol, here in by_symbol.items():
-        crossed, rest = _cross(here, market[symbol])
-        crossings += crossed
-        order = MarketOrder(symbol, tuple(_whole(rest, market[symbol])))
-        if not order.allocations:
+    sells, buys, skipped = list[MarketOrder](), list[MarketOrder](), list[MarketOrder]()
+    crossings: list[Crossing] = []
+    for symbol in sorted(by_symbol):
+        here, security = by_symbol[symbol], market[symbol]
+        if len(here) > 1:
+            crossed, here = _cross(sorted(here, key=_sleeve), security)
+            crossings += crossed
+        if here and here[0].quantity > 0:
+            here = _whole(here, security)
+        if not here:
             continue
-        exempt = any(trade.completes or trade.opens for trade in order.allocations)
+        order = market_order(symbol, here)
         smallest = smallest_sell if order.is_sell else smallest_buy
-        if not exempt and order.quantity * _price(market[symbol]) < smallest:
+        if order.quantity * _price(security) < smallest and not any(each.completes or each.opens for each in here):
             skipped.append(order)
         else:
-            orders.append(order)
-    orders.sort(key=lambda order: (not order.is_sell, order.symbol))
-    return Netted(tuple(orders), tuple(crossings), tuple(skipped))
+            (sells if order.is_sell else buys).append(order)
+    return Netted((*sells, *buys), tuple(crossings), tuple(skipped))
+
+
+def _sleeve(trade: Trade) -> str:
+    return trade.sleeve
 
 
 def _cross(trades: list[Trade], security: Security) -> tuple[list[Crossing], list[Trade]]:
@@ -117,8 +122,8 @@ def _cross(trades: list[Trade], security: Security) -> tuple[list[Crossing], lis
         quantity = min(-sell.quantity, buy.quantity)
         amount = to_cent(quantity * _price(security))
         crossings.append(Crossing(sell.sleeve, buy.sleeve, security.symbol, quantity, amount))
-        sells[0] = replace(sell, quantity=sell.quantity + quantity)
-        buys[0] = replace(buy, quantity=buy.quantity - quantity)
+        sells[0] = sell._replace(quantity=sell.quantity + quantity)
+        buys[0] = buy._replace(quantity=buy.quantity - quantity)
         sells = sells[1:] if sells[0].quantity == 0 else sells
         buys = buys[1:] if buys[0].quantity == 0 else buys
     return crossings, sells or buys
@@ -126,15 +131,15 @@ def _cross(trades: list[Trade], security: Security) -> tuple[list[Crossing], lis
 
 def _whole(trades: list[Trade], security: Security) -> list[Trade]:
     """A net buy after a crossing of odd fractions, rounded down to the increment at the last sleeves' expense."""
-    total = sum((trade.quantity for trade in trades), ZERO)
-    if total <= 0:
+    total = trades[0].quantity if len(trades) == 1 else sum((trade.quantity for trade in trades), ZERO)
+    excess = total % security.quantity_increment
+    if not excess:
         return trades
-    excess = total - down_to_increment(total, security.quantity_increment)
     kept = list(trades)
     while excess > 0:
         last = kept.pop()
         if last.quantity > excess:
-            kept.append(replace(last, quantity=last.quantity - excess))
+            kept.append(last._replace(quantity=last.quantity - excess))
         excess = max(ZERO, excess - last.quantity)
     return kept
 

@@ -4,7 +4,7 @@ What-if, workflow, daily evaluation and audit call the same `plan`. Pure: the sa
 plan, byte for byte.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal, localcontext
 
@@ -17,9 +17,9 @@ from domain.purpose import FULL, Purpose
 from domain.rebalance_plan import ComponentOutcome, Order, RebalancePlan
 from domain.restrictions import limits, obeyed
 from domain.rules import Finding
-from domain.snapshot import CASH, MANAGED, Snapshot, model_key
+from domain.snapshot import MANAGED, Snapshot, model_key
 from domain.targets import TargetRefused, need_not_be_held
-from domain.valuation import Valuation, held_symbols, value
+from domain.valuation import held_symbols, value
 
 
 def plan(
@@ -96,7 +96,8 @@ def _liquidates(snapshot: Snapshot, purpose: Purpose) -> bool:
 def told(case: Case, proposal: Proposal) -> RebalancePlan:
     """The proposal as a plan: outcomes, orders and transfers with their reasons and lots, findings, the status."""
     snapshot, policy, known = case.snapshot, case.policy, case.known
-    outcomes = tuple(_outcome(component, snapshot, case.valuation, proposal) for component in known)
+    worth = _worth_moved(case, proposal)
+    outcomes = tuple(_outcome(component, case, proposal, worth) for component in known)
     orders, transfers = explanations.explained(case, proposal, outcomes)
     skipped = explanations.skipped(case, proposal)
     findings = [
@@ -171,18 +172,22 @@ def _limited(case: Case, proposal: Proposal, orders: Sequence[Order]) -> list[Fi
     return [*findings, *wash_sales.disallowed(case.snapshot, sold, case.policy)]
 
 
-def _outcome(component: Component, snapshot: Snapshot, valuation: Valuation, proposal: Proposal) -> ComponentOutcome:
-    """Where a component was and where the plan leaves it, at the snapshot's prices."""
-    after = proposal.after
-    if component.key == CASH:
+def _outcome(component: Component, case: Case, proposal: Proposal, worth: Mapping[str, Decimal]) -> ComponentOutcome:
+    """Where a component was and where the plan leaves it, at the snapshot's prices.
+
+    `worth` is by how much the plan changes what a model sleeve's shares are worth.
+    """
+    after, valuation = proposal.after, case.valuation
+    if component.kind == "cash":
         planned = after.cash[MANAGED] - valuation.reserved
     elif component.kind == "model":
-        shares = after.shares.get(component.key, {})
-        planned = after.cash.get(component.key, ZERO) + sum(
-            (quantity * snapshot.price(symbol) for symbol, quantity in shares.items()), ZERO
-        )
+        before = valuation.sleeve_cash.get(component.key, ZERO)
+        paid = after.cash.get(component.key, ZERO) - before
+        planned = component.value + paid + worth.get(component.key, ZERO)
     else:
-        planned = after.shares[MANAGED].get(component.ref, ZERO) * snapshot.price(component.ref)
+        planned = component.value
+        if moved := after.moved.get((MANAGED, component.ref)):
+            planned += moved * case.snapshot.price(component.ref)
     return ComponentOutcome(
         component=component.key,
         weight=component.weight,
@@ -196,3 +201,12 @@ def _outcome(component: Component, snapshot: Snapshot, valuation: Valuation, pro
         planned_value=planned,
         planned_weight=planned / valuation.managed_value,
     )
+
+
+def _worth_moved(case: Case, proposal: Proposal) -> dict[str, Decimal]:
+    """By how much the plan changes what the shares of each model sleeve are worth."""
+    prices = case.snapshot.prices
+    moved: dict[str, Decimal] = {}
+    for (sleeve, symbol), quantity in proposal.after.moved.items():
+        moved[sleeve] = moved.get(sleeve, ZERO) + quantity * prices[symbol]
+    return moved

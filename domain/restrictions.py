@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import combinations
 
+from domain.memo import remembered
 from domain.money import ONE, ZERO, tidy
 from domain.rules import Finding, Rule, info
 from domain.snapshot import Model, Restriction, Snapshot
@@ -98,6 +99,15 @@ class Aim:
 
 def aim(model: Model, allowed: Limits) -> Aim:
     """The model as the restrictions leave it: weights moved to substitutes, to the others or to cash."""
+    return _restricted(model, allowed) if allowed.excluded or allowed.substitutes else _unrestricted(model)
+
+
+@remembered
+def _unrestricted(model: Model) -> Aim:
+    return Aim({each.symbol: each.weight for each in model.holdings if each.weight}, model.cash_weight, {})
+
+
+def _restricted(model: Model, allowed: Limits) -> Aim:
     weights: dict[str, Decimal] = {}
     for each in model.holdings:
         symbol = allowed.substitutes.get(each.symbol, each.symbol)

@@ -24,30 +24,18 @@ class Funding:
 
 @dataclass(slots=True)
 class Settled:
-    """Cash and shares by sleeve after a plan, what funded what, and what sleeves could not pay."""
+    """Cash by sleeve after a plan, the shares that moved, what funded what, and what sleeves could not pay."""
 
     cash: dict[str, Decimal]
-    shares: dict[str, dict[str, Decimal]]
-    overdrafts: Mapping[str, Decimal] = field(default_factory=dict)  # cash below zero before anything happened
+    moved: dict[tuple[str, str], Decimal] = field(default_factory=dict)  # by sleeve and symbol; above 0 came in
     fundings: list[Funding] = field(default_factory=list)
     unpaid: Decimal = ZERO
 
     def move(self, sleeve: str, symbol: str, quantity: Decimal, paid: Decimal) -> None:
         """Adds shares (or takes them, below 0) for cash paid (or received, below 0)."""
         self.cash[sleeve] = self.cash.get(sleeve, ZERO) - paid
-        shares = self.shares.setdefault(sleeve, {})
-        shares[symbol] = shares.get(symbol, ZERO) + quantity
-        if not shares[symbol]:
-            del shares[symbol]
-
-
-def opening_balance(account: Account) -> Settled:
-    """The account's cash and shares before anything happens."""
-    return Settled(
-        {sleeve.key: sleeve.cash for sleeve in account.sleeves},
-        {sleeve.key: {each.symbol: each.quantity for each in sleeve.holdings} for sleeve in account.sleeves},
-        {sleeve.key: sleeve.cash for sleeve in account.sleeves if sleeve.cash < 0},
-    )
+        place = sleeve, symbol
+        self.moved[place] = self.moved[place] + quantity if place in self.moved else quantity
 
 
 def order_amount(quantity: Decimal, security: Security) -> Decimal:
@@ -63,24 +51,30 @@ def settle(
     market: Mapping[str, Security],
 ) -> Settled:
     """The account after everything trades at the snapshot's prices."""
-    books = opening_balance(account)
+    books = Settled({sleeve.key: sleeve.cash for sleeve in account.sleeves})
     for order in orders:
-        amounts = share_out(
-            order_amount(order.quantity, market[order.symbol]), [abs(each.quantity) for each in order.allocations]
-        )
-        for trade, amount in zip(order.allocations, amounts, strict=True):
-            books.move(trade.sleeve, trade.symbol, trade.quantity, amount if trade.quantity > 0 else -amount)
+        amount = order_amount(order.quantity, market[order.symbol])
+        if order.is_sell:
+            amount = -amount
+        parts = order.allocations
+        if len(parts) == 1:
+            books.move(parts[0].sleeve, order.symbol, parts[0].quantity, amount)
+            continue
+        shares = share_out(amount, [abs(each.quantity) for each in parts])
+        for trade, paid in zip(parts, shares, strict=True):
+            books.move(trade.sleeve, order.symbol, trade.quantity, paid)
     for crossing in crossings:
         books.move(crossing.seller, crossing.symbol, -crossing.quantity, -crossing.amount)
         books.move(crossing.buyer, crossing.symbol, crossing.quantity, crossing.amount)
-    fund(books, destinations)
+    fund(books, destinations, {sleeve.key: sleeve.cash for sleeve in account.sleeves if sleeve.cash < 0})
     return books
 
 
-def fund(books: Settled, destinations: Iterable[Destination]) -> None:
+def fund(books: Settled, destinations: Iterable[Destination], overdrafts: Mapping[str, Decimal]) -> None:
     """Pays every sleeve's change from or to the managed sleeve (SLEEVE-1).
 
-    A sleeve pays only what it has (ORDER-3); one that closes pays all of it.
+    A sleeve pays only what it has (ORDER-3); one that closes pays all of it. `overdrafts` is cash that was below zero
+    before anything happened.
     """
     for each in destinations:
         key = each.component.key
@@ -94,7 +88,7 @@ def fund(books: Settled, destinations: Iterable[Destination]) -> None:
             books.unpaid += amount - each.change
         else:
             # A cent more where rounding a price took it below zero, or below the overdraft that it had.
-            amount = max(each.change, up_to_cent(books.overdrafts.get(key, ZERO) - has))
+            amount = max(each.change, up_to_cent(overdrafts.get(key, ZERO) - has))
         if amount == 0:
             continue
         books.cash[key] = has + amount

@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from domain.memo import remembered
 from domain.money import ZERO
 from domain.policy import Policy
 
@@ -252,3 +253,14 @@ class Snapshot:
         if price is None:
             raise LookupError(f"{symbol} has no price: check the snapshot before valuing it (CHECK-1)")
         return price
+
+    @property
+    def prices(self) -> Mapping[str, Decimal]:
+        """The prices there are, by symbol."""
+        return prices_of(self.securities)
+
+
+@remembered
+def prices_of(securities: Mapping[str, Security]) -> Mapping[str, Decimal]:
+    """The prices there are, by symbol; one that a plan needs and that is not there is a fault (CHECK-1)."""
+    return {symbol: each.price for symbol, each in securities.items() if each.price is not None}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
+from domain.memo import remembered
 from domain.money import ONE, ZERO, percent, tidy
 from domain.policy import Policy
 from domain.restrictions import NO_LIMITS, Limits
@@ -136,6 +137,12 @@ def flatten(
         for key, reach in reached.items()
     ]
     return (*banded, _banded(CASH, cash, policy.cash_threshold_floor, policy.cash_precision_floor))
+
+
+@remembered
+def flatten_unrestricted(target: Target, targets: Mapping[str, Target], policy: Policy) -> tuple[BandedComponent, ...]:
+    """As `flatten` for the accounts that restrict nothing: once a target."""
+    return flatten(target, targets, policy)
 
 
 def _hand_over(reached: dict[str, _Reach], allowed: Limits, kept: Mapping[str, Decimal]) -> set[str]:

@@ -21,17 +21,16 @@ class Valuation:
     reserved: Decimal
     sleeve_values: Mapping[str, Decimal]  # by sleeve key; the managed sleeve's includes its cash, reserve and all
     holding_values: Mapping[str, Mapping[str, Decimal]]  # by sleeve key, then symbol
+    sleeve_cash: Mapping[str, Decimal]  # by sleeve key
 
 
 def value(snapshot: Snapshot) -> Valuation:
     """Values every sleeve. Needs a price for every symbol held in one (CHECK-1)."""
+    prices, sleeves = snapshot.prices, snapshot.account.sleeves
     holding_values = {
-        sleeve.key: {holding.symbol: holding.quantity * snapshot.price(holding.symbol) for holding in sleeve.holdings}
-        for sleeve in snapshot.account.sleeves
+        sleeve.key: {each.symbol: each.quantity * prices[each.symbol] for each in sleeve.holdings} for sleeve in sleeves
     }
-    sleeve_values = {
-        sleeve.key: sleeve.cash + sum(holding_values[sleeve.key].values(), ZERO) for sleeve in snapshot.account.sleeves
-    }
+    sleeve_values = {sleeve.key: sleeve.cash + sum(holding_values[sleeve.key].values(), ZERO) for sleeve in sleeves}
     reserved = cash_needs.reserved(snapshot)
     return Valuation(
         managed_value=sum(sleeve_values.values(), ZERO) - reserved,
@@ -39,6 +38,7 @@ def value(snapshot: Snapshot) -> Valuation:
         reserved=reserved,
         sleeve_values=sleeve_values,
         holding_values=holding_values,
+        sleeve_cash={sleeve.key: sleeve.cash for sleeve in sleeves},
     )
 
 
