@@ -5,22 +5,25 @@ Asked by `plan` once everything is decided. Nothing is decided here.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from functools import partial
 
 from domain import checks, lots
-from domain.filling import SLEEVE_1, SLEEVE_4
+from domain.concentration import SLEEVE_4
+from domain.filling import SLEEVE_1
 from domain.gain_budget import LOT_2
 from domain.lines import DESTINATION_1, DESTINATION_2, Destination
 from domain.lots import Gain, RelievedLot
-from domain.money import ZERO, cents, down_to_increment, money, percent, plain, tidy
+from domain.money import ZERO, cents, down_to_increment, money, percent, plain, tidy, to_cent
 from domain.one_way import CASH_2
 from domain.orders import ORDER_2, ORDER_3, Crossing, MarketOrder, Trade
+from domain.policy import Policy
 from domain.proposal import Case, Proposal
-from domain.rebalance_plan import Allocation, ComponentOutcome, Order, SkippedTrade, Transfer
+from domain.rebalance_plan import Allocation, ComponentOutcome, Order, Side, SkippedTrade, Transfer
 from domain.restrictions import RESTRICT_1, RESTRICT_2, Block
 from domain.rules import Finding, Rule, info
-from domain.settlement import Funding, order_amount
+from domain.settlement import Funding
 from domain.signals import SIGNAL_2
 from domain.snapshot import CASH, MANAGED, Lot
 
@@ -38,34 +41,31 @@ def explained(
     destinations = {each.component.key: each for each in proposal.destined.destinations}
     by_key = {each.component: each for each in outcomes}
     liquidation = case.purpose.kind == "full" and case.snapshot.account.target_id is None
-    orders = tuple(_order(order, case, books, destinations, by_key, liquidation) for order in proposal.netted.orders)
-    crossed = tuple(_crossed(crossing, books) for crossing in proposal.netted.crossings)
-    return orders, (*crossed, *(_funded(each) for each in proposal.after.fundings))
+    orders = [_order(order, case, books, destinations, by_key, liquidation) for order in proposal.netted.orders]
+    crossed = [_crossed(crossing, books) for crossing in proposal.netted.crossings]
+    return tuple(orders), (*crossed, *(_funded(each) for each in proposal.after.fundings))
 
 
 @dataclass(slots=True)
 class _Lots:
     """The lots of every sleeve while orders and crossings take theirs."""
 
-    case: Case
-    method: str
     held: dict[tuple[str, str], tuple[Lot, ...]]
+    prices: Mapping[str, Decimal]
+    day: date
+    method: str
+    policy: Policy
 
     @classmethod
     def of(cls, case: Case) -> "_Lots":
-        account = case.snapshot.account
+        snapshot, account = case.snapshot, case.snapshot.account
         held = {(sleeve.key, holding.symbol): holding.lots for sleeve in account.sleeves for holding in sleeve.holdings}
-        return cls(case, lots.method_of(account), held)
+        return cls(held, snapshot.prices, snapshot.as_of, lots.method_of(account), case.policy)
 
     def take(self, sleeve: str, symbol: str, quantity: Decimal) -> tuple[RelievedLot, ...]:
-        snapshot = self.case.snapshot
-        given, self.held[sleeve, symbol] = lots.relieve(
-            self.held[sleeve, symbol],
-            quantity,
-            snapshot.price(symbol),
-            snapshot.as_of,
-            self.method,
-            self.case.policy,
+        place = sleeve, symbol
+        given, self.held[place] = lots.relieve(
+            self.held[place], quantity, self.prices[symbol], self.day, self.method, self.policy
         )
         return given
 
@@ -90,9 +90,9 @@ def _order(
         side="sell" if order.is_sell else "buy",
         symbol=order.symbol,
         quantity=order.quantity,
-        price=case.snapshot.price(order.symbol),
-        amount=order_amount(order.quantity, case.snapshot.securities[order.symbol]),
-        allocations=tuple(Allocation(each.sleeve, abs(each.quantity)) for each in order.allocations),
+        price=books.prices[order.symbol],
+        amount=order.amount,
+        allocations=tuple([Allocation(each.sleeve, abs(each.quantity)) for each in order.allocations]),
         lots=relieved,
         gain=lots.gain(relieved) if relieved else NO_GAIN,
         rule=rule.code,
@@ -183,26 +183,25 @@ def skipped(case: Case, proposal: Proposal) -> tuple[SkippedTrade, ...]:
 
 
 def _left_out(order: MarketOrder, rule: Rule, why: str, case: Case) -> SkippedTrade:
-    amount = order_amount(order.quantity, case.snapshot.securities[order.symbol])
-    return SkippedTrade("sell" if order.is_sell else "buy", order.symbol, order.quantity, amount, rule.code, why)
+    side: Side = "sell" if order.is_sell else "buy"
+    return SkippedTrade(side, order.symbol, order.quantity, order.amount, rule.code, why)
 
 
 def _named(side: str, quantity: Decimal, symbol: str, amount: Decimal) -> str:
     return f"the {side} of {plain(quantity)} {symbol} for {money(amount)}"
 
 
-def _order_named(order: MarketOrder, case: Case) -> str:
-    amount = order_amount(order.quantity, case.snapshot.securities[order.symbol])
-    return _named("sell" if order.is_sell else "buy", order.quantity, order.symbol, amount)
+def _order_named(order: MarketOrder) -> str:
+    return _named("sell" if order.is_sell else "buy", order.quantity, order.symbol, order.amount)
 
 
 def _too_small(order: MarketOrder, case: Case) -> str:
-    return f"{_order_named(order, case)} is below the minimum trade of {money(case.smallest)} ({ORDER_3.code})"
+    return f"{_order_named(order)} is below the minimum trade of {money(case.smallest)} ({ORDER_3.code})"
 
 
 def _beyond_budget(order: MarketOrder, case: Case) -> str:
     budget = money(case.snapshot.account.gain_budget or ZERO)
-    return f"{_order_named(order, case)} is left out: its gain is beyond the budget of {budget} ({LOT_2.code})"
+    return f"{_order_named(order)} is left out: its gain is beyond the budget of {budget} ({LOT_2.code})"
 
 
 def _restricted(case: Case, proposal: Proposal) -> Iterator[SkippedTrade]:
@@ -218,7 +217,7 @@ def _restricted(case: Case, proposal: Proposal) -> Iterator[SkippedTrade]:
         exact = tidy(amount / case.snapshot.price(symbol))
         quantity = exact if side == "sell" else down_to_increment(exact, security.quantity_increment)
         if quantity:
-            worth = order_amount(quantity, security)
+            worth = to_cent(amount if side == "sell" else quantity * case.snapshot.price(symbol))
             why = f"{_named(side, quantity, symbol, worth)} is not made: {block.why} ({block.rule.code})"
             yield SkippedTrade(side, symbol, quantity, worth, block.rule.code, why)  # type: ignore[arg-type]
 

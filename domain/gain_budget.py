@@ -50,7 +50,7 @@ def cut_back(
             for other in [other for other in sells if other[0] == key[0]]:
                 sells[other], pieces[other] = sells[other]._replace(quantity=ZERO), []
         pieces[key] = list(relieve(sells[key])) if sells[key].quantity else []
-    return _cut(netted, sells)
+    return _cut(netted, sells, market)
 
 
 def _dearest(
@@ -80,7 +80,7 @@ def _shares_beyond(last: Sequence[RelievedLot], excess: Decimal, security: Secur
     return min(whole, up_to_increment(excess * first.lot.quantity / first.gain, security.quantity_increment))
 
 
-def _cut(netted: Netted, sells: dict[tuple[str, str], Trade]) -> Netted:
+def _cut(netted: Netted, sells: Mapping[tuple[str, str], Trade], market: Mapping[str, Security]) -> Netted:
     orders, cut = [], []
     for order in netted.orders:
         if not order.is_sell:
@@ -92,9 +92,9 @@ def _cut(netted: Netted, sells: dict[tuple[str, str], Trade]) -> Netted:
             old._replace(quantity=old.quantity - new.quantity) for old, new in now if old.quantity != new.quantity
         )
         if kept:
-            orders.append(market_order(order.symbol, kept))
+            orders.append(market_order(market[order.symbol], kept))
         if gone:
-            cut.append(market_order(order.symbol, gone))
+            cut.append(market_order(market[order.symbol], gone))
     return replace(netted, orders=tuple(orders), cut=tuple(cut))
 
 

@@ -124,14 +124,14 @@ def relieve(
     where the lots hold less than is sold.
     """
     key, last = RELIEF[method](price, day, policy), last_long(day)
-    order = (
-        sorted([(key(lot), lot.acquired or date.min, at) for at, lot in enumerate(lots)]) if lots[1:] else [((), 0, 0)]
-    )
+    order: Sequence[int] = range(len(lots))
+    if len(lots) > 1:
+        order = [at for *_, at in sorted([(key(lot), lot.acquired or date.min, at) for at, lot in enumerate(lots)])]
     brought = price if paid is None else paid
     remaining: list[Lot | None] = list(lots)
     relieved: list[RelievedLot] = []
     left = quantity
-    for *_, at in order:
+    for at in order:
         if left <= 0:
             break
         lot = given = lots[at]

@@ -13,7 +13,7 @@ REMEMBERED = 512  # results; then all is forgotten, which costs a little time an
 
 
 def remembered(function: Callable[..., ResultT]) -> Callable[..., ResultT]:
-    """The function, asked once for the same objects. They must not change, and the result is shared: neither must it."""
+    """The function, asked once for the same objects. Neither they nor the result, which is shared, may change."""
     known: dict[tuple[int, ...], tuple[tuple[object, ...], ResultT]] = {}
 
     @wraps(function)

@@ -50,20 +50,22 @@ class Crossing(NamedTuple):
 
 
 class MarketOrder(NamedTuple):
-    """The net of one security: shares, always above 0, and the trades that they are for, all on one side."""
+    """The net of one security: shares and cents, always above 0, and the trades that it is for, all on one side."""
 
     symbol: str
     is_sell: bool
     quantity: Decimal
+    amount: Decimal
     allocations: tuple[Trade, ...]
 
 
-def market_order(symbol: str, allocations: Sequence[Trade]) -> MarketOrder:
-    """The order for trades on one side, of which there is one at least."""
+def market_order(security: Security, allocations: Sequence[Trade]) -> MarketOrder:
+    """The order for trades on one side, of which there is one at least, at the snapshot's price."""
     total = allocations[0].quantity
     for trade in allocations[1:]:
         total += trade.quantity
-    return MarketOrder(symbol, total < 0, abs(total), tuple(allocations))
+    quantity = abs(total)
+    return MarketOrder(security.symbol, total < 0, quantity, to_cent(quantity * _price(security)), tuple(allocations))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def net(
             here = _whole(here, security)
         if not here:
             continue
-        order = market_order(symbol, here)
+        order = market_order(security, here)
         smallest = smallest_sell if order.is_sell else smallest_buy
         if order.quantity * _price(security) < smallest and not any(each.completes or each.opens for each in here):
             skipped.append(order)

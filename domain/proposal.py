@@ -12,13 +12,14 @@ from decimal import Decimal
 from domain import gain_budget, lots, minimums, one_way, signals
 from domain.components import Component
 from domain.destination import Destined, destine, openings_to_reject
-from domain.filling import Fill, buy_quantities, fill_sleeve, shares_to_sell
+from domain.filling import Fill, fill_sleeve
 from domain.lines import DESTINATION_1, Destination
 from domain.money import ZERO
 from domain.orders import Netted, Trade, minimum_trade, net
 from domain.policy import Mode, Policy
 from domain.purpose import ONE_WAY, Purpose
 from domain.restrictions import RESTRICT_1, Aim, Block, Limits, aim
+from domain.rounding import buy_quantities, shares_to_sell
 from domain.rules import Finding, Rule
 from domain.settlement import Settled, settle
 from domain.snapshot import MANAGED, Sleeve, Snapshot, model_key, security_key
@@ -90,7 +91,7 @@ def propose(case: Case) -> Proposal:
             continue
         proposal = _trade(case, destined, not_raised)
         proposal.rejected = rejected
-        missing = proposal.after.unpaid + _not_raised(proposal.netted, case)
+        missing = proposal.after.unpaid + _not_raised(proposal.netted, case) + _overdrawn(proposal.after, case)
         if missing <= not_raised:
             return proposal
         not_raised = max(not_raised, missing) if turn < MAX_ROUNDS - 2 else NO_LIMIT
@@ -123,6 +124,17 @@ def _not_raised(netted: Netted, case: Case) -> Decimal:
     )
 
 
+def _overdrawn(after: Settled, case: Case) -> Decimal:
+    """By how much the account's cash, all sleeves together, would end below zero, or below the overdraft it had.
+
+    Only where a sleeve is overdrawn: what another spends may be what covers it (ORDER-3).
+    """
+    before = case.valuation.sleeve_cash.values()
+    if all(cash >= 0 for cash in before):
+        return ZERO
+    return max(ZERO, min(ZERO, sum(before, ZERO)) - sum(after.cash.values(), ZERO))
+
+
 def _trade(case: Case, destined: Destined, not_raised: Decimal) -> Proposal:
     """Fills sleeves, crosses, nets and settles; cash left over buys single increments before (ORDER-1)."""
     market, account, smallest = case.snapshot.securities, case.snapshot.account, case.smallest
@@ -136,7 +148,7 @@ def _trade(case: Case, destined: Destined, not_raised: Decimal) -> Proposal:
     if goals:
         floor = buy_quantities(goals, market, -NO_LIMIT)
         first = net([*trades, *_managed_buys(floor)], market, smallest, ZERO)
-        cash = settle(account, first.orders, first.crossings, destined.destinations, market).cash[MANAGED]
+        cash = settle(account, first.orders, first.crossings, destined.destinations).cash[MANAGED]
         spare = cash - case.valuation.reserved - max(ZERO, destined.cash_band.lower)
         spare -= sum((goals[symbol] - floor[symbol] * case.snapshot.price(symbol) for symbol in goals), ZERO)
         trades += _managed_buys(buy_quantities(goals, market, spare))
@@ -144,7 +156,7 @@ def _trade(case: Case, destined: Destined, not_raised: Decimal) -> Proposal:
     budget = gain_budget.budget_of(case.snapshot)
     if budget is not None:
         netted = gain_budget.cut_back(netted, budget, _relief(case), market, smallest, case.policy)
-    after = settle(account, netted.orders, netted.crossings, destined.destinations, market)
+    after = settle(account, netted.orders, netted.crossings, destined.destinations)
     return Proposal(destined, netted, after, fills, blocked=tuple(_blocked(case, destined, fills)))
 
 
@@ -214,6 +226,7 @@ def _sleeve_trades(case: Case, destined: Destined, fills: Mapping[str, Fill]) ->
     trades: list[Trade] = []
     held = {sleeve.key: {each.symbol: each.quantity for each in sleeve.holdings} for sleeve in _sleeves(case, fills)}
     destinations = {each.component.key: each for each in destined.destinations}
+    restricting = bool(case.allowed.excluded or case.allowed.substitutes)
     for key, filled in fills.items():
         there, each = held.get(key, {}), destinations[key]
         opens = each.component.sleeve == "opening"
@@ -221,7 +234,7 @@ def _sleeve_trades(case: Case, destined: Destined, fills: Mapping[str, Fill]) ->
         if not each.change and each.component.sleeve != "closing":  # a signal, or what restrictions take out
             own = signals.SIGNAL_2 if case.purpose.kind == "signal" else RESTRICT_1
         for symbol, quantity in filled.quantities.items():
-            rule = case.allowed.rule_of(symbol) if quantity < 0 and case.allowed.leaves(symbol) else own
+            rule = case.allowed.rule_of(symbol) if restricting and case.allowed.leaves(symbol) else own
             trades.append(Trade(key, symbol, quantity, key, opens, -quantity == there.get(symbol), rule))
     return trades
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from domain.components import Breach
 from domain.lots import Gain, RelievedLot
@@ -39,8 +39,7 @@ class ComponentOutcome:
     planned_weight: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Allocation:
+class Allocation(NamedTuple):
     """A sleeve's share of an order."""
 
     sleeve: str

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.lines import Destination
-from domain.money import ZERO, down_to_cent, share_out, to_cent, up_to_cent
+from domain.money import ZERO, down_to_cent, share_out, up_to_cent
 from domain.orders import Crossing, MarketOrder
-from domain.snapshot import MANAGED, Account, Security
+from domain.snapshot import MANAGED, Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +38,16 @@ class Settled:
         self.moved[place] = self.moved[place] + quantity if place in self.moved else quantity
 
 
-def order_amount(quantity: Decimal, security: Security) -> Decimal:
-    """What an order of that many shares brings or costs at the snapshot's price, in cents."""
-    return to_cent(quantity * (security.price or ZERO))
-
-
 def settle(
     account: Account,
     orders: Iterable[MarketOrder],
     crossings: Iterable[Crossing],
     destinations: Iterable[Destination],
-    market: Mapping[str, Security],
 ) -> Settled:
     """The account after everything trades at the snapshot's prices."""
     books = Settled({sleeve.key: sleeve.cash for sleeve in account.sleeves})
     for order in orders:
-        amount = order_amount(order.quantity, market[order.symbol])
-        if order.is_sell:
-            amount = -amount
+        amount = -order.amount if order.is_sell else order.amount
         parts = order.allocations
         if len(parts) == 1:
             books.move(parts[0].sleeve, order.symbol, parts[0].quantity, amount)

@@ -7,11 +7,12 @@ moves to the exact new weights, both ways.
 from collections.abc import Mapping
 from decimal import Decimal
 
-from domain.filling import Fill, buy_quantities, sell_quantities
+from domain.filling import Fill
 from domain.money import ONE, ZERO, percent, tidy
 from domain.policy import Policy
 from domain.purpose import Purpose
 from domain.restrictions import Aim, Limits
+from domain.rounding import buy_quantities, sell_quantities
 from domain.rules import Finding, Rule, info
 from domain.snapshot import Model, Security, Sleeve, Snapshot, model_key
 

@@ -264,3 +264,9 @@ class Snapshot:
 def prices_of(securities: Mapping[str, Security]) -> Mapping[str, Decimal]:
     """The prices there are, by symbol; one that a plan needs and that is not there is a fault (CHECK-1)."""
     return {symbol: each.price for symbol, each in securities.items() if each.price is not None}
+
+
+@remembered
+def increments_of(securities: Mapping[str, Security]) -> Mapping[str, Decimal]:
+    """The quantity increments, by symbol."""
+    return {symbol: each.quantity_increment for symbol, each in securities.items()}

@@ -4,10 +4,9 @@ Asked before a plan is made (what may not be bought?) and once its sells are kno
 the security was bought a short while ago?). Only a taxable account realises a loss; a buy counts in any.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
 from domain.lots import RelievedLot
@@ -15,7 +14,7 @@ from domain.money import ZERO, money, plain, to_cent
 from domain.policy import Policy
 from domain.restrictions import Block
 from domain.rules import Finding, Rule, warning
-from domain.snapshot import Account, RecentBuy, RecentSale, Snapshot
+from domain.snapshot import Account, Lot, RecentBuy, RecentSale, Snapshot
 
 WASH_1 = Rule("WASH-1", "What a tax household sold at a loss is not bought in it for 30 days before and after.")
 
@@ -63,71 +62,69 @@ def disallowed(snapshot: Snapshot, sold: Iterable[Sold], policy: Policy) -> list
     """A warning for every loss of the plan that earlier buys wash, with the loss that is disallowed.
 
     As many of the shares sold at a loss are washed as were bought within the window, in the account or its household,
-    and are not sold by this plan themselves.
+    and are kept.
     """
     if snapshot.account.tax_status != "taxable":
         return []
-    return [found for each in sold if (found := _disallowed(snapshot, each, policy))]
+    at_a_loss = {each.symbol: each for each in sold if any(lot.gain is not None and lot.gain < 0 for lot in each.lots)}
+    bought = _bought(snapshot, at_a_loss, policy.wash_sale_days) if at_a_loss else {}
+    return [_washes(snapshot, at_a_loss[symbol], bought[symbol], policy) for symbol in sorted(bought)]
 
 
-def _disallowed(snapshot: Snapshot, sold: Sold, policy: Policy) -> Finding | None:
+def _washes(snapshot: Snapshot, sold: Sold, bought: Sequence[RecentBuy], policy: Policy) -> Finding:
     losses = sorted(
         (each for each in sold.lots if each.gain is not None and each.gain < 0),
         key=lambda each: (each.lot.acquired or date.min, each.lot.cost_per_share or ZERO),
     )
-    if not losses:
-        return None
-    bought = list(_bought(snapshot, sold, policy.wash_sale_days))
     replacing = sum((each.quantity for each in bought), ZERO)
     washed_shares, loss = ZERO, ZERO
     for each in losses:
         shares = min(each.lot.quantity, replacing - washed_shares)
-        if shares <= 0:
-            break
         washed_shares += shares
-        loss += -(each.gain or ZERO) * shares / each.lot.quantity
-    if not washed_shares:
-        return None
+        loss -= (each.gain or ZERO) * shares / each.lot.quantity
     loss = to_cent(loss)
     latest = max(bought, key=lambda each: (each.date, each.account_id))
     return warning(
         WASH_1,
         f"{money(loss)} of the loss from selling {sold.symbol} is disallowed: {plain(washed_shares)} "
         f"{sold.symbol} of it were replaced within {policy.wash_sale_days} days, last on {latest.date} in account "
-        f"{latest.account_id or snapshot.account.id}",
+        f"{latest.account_id}",
         symbol=sold.symbol,
         disallowed_loss=loss,
         shares=washed_shares,
         bought=latest.date,
-        account=latest.account_id or snapshot.account.id,
+        account=latest.account_id,
     )
 
 
-def _bought(snapshot: Snapshot, sold: Sold, days: int) -> Iterator[RecentBuy]:
-    """What the household bought of a security in the window and still holds after the plan, as its lots show.
+def _bought(snapshot: Snapshot, sold: Mapping[str, Sold], days: int) -> dict[str, list[RecentBuy]]:
+    """What the household bought within the window, and keeps, of what a plan sells at a loss, by symbol.
 
     A lot that is itself sold at a loss in part does not replace what is sold of it.
     """
-    first = snapshot.as_of - timedelta(days=days)
-    account = snapshot.account
-    given: dict[tuple[date | None, Decimal | None], Decimal] = {}
-    at_a_loss = set()
-    for each in sold.lots:
-        basis = each.lot.acquired, each.lot.cost_per_share
-        given[basis] = given.get(basis, ZERO) + each.lot.quantity
-        if each.gain is not None and each.gain < 0:
-            at_a_loss.add(basis)
+    first, account = snapshot.as_of - timedelta(days=days), snapshot.account
+    found: dict[str, list[RecentBuy]] = {}
     for holdings in (*(sleeve.holdings for sleeve in account.sleeves), account.protected):
         for holding in holdings:
-            for lot in holding.lots if holding.symbol == sold.symbol else ():
-                basis = lot.acquired, lot.cost_per_share
-                if lot.acquired is None or lot.acquired < first or basis in at_a_loss:
+            if holding.symbol not in sold:
+                continue
+            for lot in holding.lots:
+                if lot.acquired is None or lot.acquired < first:
                     continue
-                taken = min(lot.quantity, given.get(basis, ZERO))
-                given[basis] = given.get(basis, ZERO) - taken
-                if lot.quantity > taken:
-                    yield RecentBuy(sold.symbol, lot.acquired, lot.quantity - taken, account.id)
-    yield from (each for each in snapshot.household_buys if each.symbol == sold.symbol and each.date >= first)
+                given = [each for each in sold[holding.symbol].lots if _same(each.lot, lot)]
+                kept = lot.quantity - sum((each.lot.quantity for each in given), ZERO)
+                if kept > 0 and not any(each.gain is not None and each.gain < 0 for each in given):
+                    found.setdefault(holding.symbol, []).append(
+                        RecentBuy(holding.symbol, lot.acquired, kept, account.id)
+                    )
+    for buy in snapshot.household_buys:
+        if buy.symbol in sold and buy.date >= first:
+            found.setdefault(buy.symbol, []).append(buy)
+    return found
+
+
+def _same(one: Lot, other: Lot) -> bool:
+    return (one.acquired, one.cost_per_share) == (other.acquired, other.cost_per_share)
 
 
 def recent_buys(account: Account, as_of: date, days: int) -> Iterator[RecentBuy]:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.filling import buy_quantities, fill_sleeve, level, sell_quantities, shares_to_sell
+from domain.filling import fill_sleeve, level
 from domain.restrictions import Aim
+from domain.rounding import buy_quantities, sell_quantities, shares_to_sell
 from domain.snapshot import Holding, Lot, Security, Sleeve
 from tests.domain.cases import TODAY
 from tests.domain.numbers import number
@@ -146,7 +147,11 @@ def test_concentration(name: str, held: str, change: str, trades: str, given_up:
         ("X 1,050", "50", "X 10"),  # one more would be as far off: not closer
         ("X 1,050.01", "49.99", "X 11"),
         ("X 1,050.01", "49.98", "X 10"),  # closer, but a cent is lacking
-        ("X 1,060 Y 40", "0", "X 10 Y 1"),  # 100.00 are over: one X is 20.00 nearer, one Y 30.00, and then X is too dear
+        (
+            "X 1,060 Y 40",
+            "0",
+            "X 10 Y 1",
+        ),  # 100.00 are over: one X comes 20.00 nearer, one Y 30.00
         ("X 1,030 Y 45", "0", "X 10 Y 1"),  # 75.00: one X would be too far
         ("X 1,060 Y 40", "50", "X 11 Y 1"),
         ("X 60", "40", "X 1"),

@@ -1,0 +1,97 @@
+"""Concentration: a change too small to spread is made in fewer holdings.
+
+Asked for every sleeve that grows or shrinks, unless it opens. The smallest order is given up and its amount goes to the
+holding furthest from its model weight, again until every order reaches the minimum trade.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from heapq import heapify, heappop, heappush
+
+from domain.money import ZERO
+from domain.rounding import buy_quantities, sell_quantities
+from domain.rules import Rule
+from domain.snapshot import Security, increments_of, prices_of
+
+SLEEVE_4 = Rule(
+    "SLEEVE-4", "A change too small to spread is made in fewer holdings, until every order is large enough."
+)
+
+Amounts = dict[str, Decimal]
+
+
+def concentrated(
+    goals: Mapping[str, Decimal],
+    distances: Mapping[str, Decimal],
+    held: Mapping[str, Decimal],
+    market: Mapping[str, Security],
+    minimum: Decimal,
+    growing: bool,
+) -> tuple[Amounts, Amounts]:
+    """The amounts to buy or to sell, all above 0, and those that were given up for them.
+
+    `distances` say how far each holding is from its model weight in that direction; `held` are shares.
+    """
+    kept, given_up = dict(goals), Amounts()
+    prices, steps = prices_of(market), increments_of(market)
+    if all(amount - steps[symbol] * prices[symbol] >= minimum for symbol, amount in kept.items()):
+        return kept, given_up  # however they are rounded
+    takers = sorted(kept, key=lambda symbol: (-distances[symbol], symbol))
+    room = None if growing else {symbol: held[symbol] * prices[symbol] for symbol in kept}
+    _give_up_below(minimum, kept, given_up, takers, room)
+    while len(kept) > 1:
+        quantities = buy_quantities(kept, market) if growing else sell_quantities(kept, held, market)
+        small = [
+            (amount, symbol)
+            for symbol, amount in kept.items()
+            if amount < minimum or ZERO < quantities[symbol] * prices[symbol] < minimum
+            if growing or quantities[symbol] != held[symbol]  # what completes the sale of a holding is made (ORDER-3)
+        ]
+        if not small or not _give_up(min(small)[1], kept, given_up, takers, room):
+            break
+    return kept, given_up
+
+
+def _give_up_below(
+    minimum: Decimal, kept: Amounts, given_up: Amounts, takers: Sequence[str], room: Mapping[str, Decimal] | None
+) -> None:
+    """Gives up what is too small before it is rounded, smallest first, as long as it sells no holding whole.
+
+    As many steps as there are holdings, and none of them looks at all: what grows in between is put back in its place.
+    """
+    smallest = [(amount, symbol) for symbol, amount in kept.items()]
+    heapify(smallest)
+    while len(kept) > 1:
+        amount, symbol = heappop(smallest)
+        if symbol not in kept:
+            continue
+        if kept[symbol] != amount:
+            heappush(smallest, (kept[symbol], symbol))
+            continue
+        whole = room is not None and room[symbol] - amount < minimum  # it might complete its sale
+        if amount >= minimum or whole or not _give_up(symbol, kept, given_up, takers, room):
+            return
+
+
+def _give_up(
+    symbol: str, kept: Amounts, given_up: Amounts, takers: Sequence[str], room: Mapping[str, Decimal] | None
+) -> bool:
+    """Moves an amount to the holdings furthest from their model weights, as `room` to sell lets it; False if none can.
+
+    Nothing changes where the others can't take all of it.
+    """
+    left, taken = kept[symbol], Amounts()
+    for other in takers:
+        if other == symbol or other not in kept:
+            continue
+        part = left if room is None else min(left, room[other] - kept[other])
+        taken[other] = part
+        left -= part
+        if left == 0:
+            break
+    if left:
+        return False
+    given_up[symbol] = kept.pop(symbol)
+    for other, part in taken.items():
+        kept[other] += part
+    return True
