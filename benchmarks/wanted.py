@@ -12,6 +12,7 @@ from domain.filling import fill_sleeve
 from domain.orders import minimum_trade
 from domain.policy import Policy
 from domain.rebalance_plan import RebalancePlan
+from domain.restrictions import NO_LIMITS, aim
 from domain.snapshot import MANAGED, Snapshot
 
 Place = tuple[str, str]  # sleeve and symbol
@@ -92,7 +93,7 @@ def wanted(snapshot: Snapshot, made: RebalancePlan, policy: Policy) -> Wanted:
         moved: Mapping[str, Decimal] = {}
         if change:
             model = snapshot.models[sleeve.key.partition(":")[2]]
-            moved = fill_sleeve(sleeve, model, worth, change, snapshot.securities, minimum).wanted
+            moved = fill_sleeve(sleeve, aim(model, NO_LIMITS), worth, change, snapshot.securities, minimum).wanted
         for held in sleeve.holdings:
             price = snapshot.price(held.symbol)
             desired = held.quantity * price + moved.get(held.symbol, 0)
