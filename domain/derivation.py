@@ -73,12 +73,12 @@ def _steps(case: Case, proposal: Proposal, plan: RebalancePlan) -> list[Step]:
 
 def cash(case: Case, proposal: Proposal) -> Step:
     """Every sleeve's cash before and after, by what moves it; settled by the rule that the plan itself is."""
-    account, market = case.snapshot.account, case.snapshot.securities
+    account = case.snapshot.account
     orders, crossings = proposal.netted.orders, proposal.netted.crossings
 
     def settled(sells: bool, buys: bool, crosses: bool) -> Settled:
         made = [each for each in orders if (each.is_sell and sells) or (not each.is_sell and buys)]
-        return settle(account, made, crossings if crosses else (), (), market)
+        return settle(account, made, crossings if crosses else (), ())
 
     stages = [settled(False, False, False), settled(True, False, False), settled(True, True, False)]
     stages += [settled(True, True, True), proposal.after]
