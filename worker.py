@@ -1,7 +1,8 @@
 """The worker: settings, client, worker. Nothing else.
 
-REBALANCER_DATABASE_URL names the database; Temporal's own profile variables name the server. Run as many of these
-processes as the load asks for: the task queue balances them.
+REBALANCER_DATABASE_URL names the database; Temporal's own profile variables name the server; REBALANCER_BUILD_ID the
+version as which it works (docs/deploying.md). Run as many of these processes as the load asks for: the task queue
+balances them.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.context import Desk
 from activities.evaluation import EvaluationSteps
@@ -30,6 +31,7 @@ from activities.target import TargetSteps
 from activities.trades import TradeSteps
 from storage.connection import DATABASE_URL, Books, connect
 from venues.registry import Venues
+from workflows import deployment
 from workflows.apply_model_signal import ApplyModelSignal
 from workflows.archive_histories import ArchiveHistories
 from workflows.connection import connect as connect_temporal
@@ -43,7 +45,9 @@ from workflows.refusals import Refusals
 THREADS = 10
 
 
-def make_worker(client: Client, desk: Desk, threads: int = THREADS) -> Worker:
+def make_worker(
+    client: Client, desk: Desk, threads: int = THREADS, version: WorkerDeploymentConfig | None = None
+) -> Worker:
     """A worker with every workflow and activity; tests make theirs with it too. To be called where the loop runs."""
     desk = replace(desk, is_over=asking(client, asyncio.get_running_loop()))
     target, sleeves, minimums, trades = TargetSteps(desk), SleeveSteps(desk), MinimumSteps(desk), TradeSteps(desk)
@@ -81,6 +85,7 @@ def make_worker(client: Client, desk: Desk, threads: int = THREADS) -> Worker:
         ],
         activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="step"),
         max_concurrent_activities=threads,
+        deployment_config=version,
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=5),  # how long a dead worker holds up its workflows
         graceful_shutdown_timeout=timedelta(seconds=30),
     )
@@ -95,11 +100,16 @@ async def main() -> None:
         )
     engine = connect(url, pool_size=THREADS, lock_timeout="5s")  # a step that waits longer is better tried again
     client = await connect_temporal()
+    try:
+        version = await deployment.config(client, os.environ)
+    except ValueError as flaw:
+        sys.exit(f"worker: {flaw}")
     stop = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    async with make_worker(client, Desk(Books(engine), Venues(engine))):
-        logging.getLogger("worker").info("polling task queue %s", TASK_QUEUE)
+    async with make_worker(client, Desk(Books(engine), Venues(engine)), version=version):
+        told = f"version {version.version.build_id}" if version else "without a version"
+        logging.getLogger("worker").info("polling task queue %s, %s", TASK_QUEUE, told)
         await stop.wait()
     engine.dispose()
 

@@ -168,9 +168,25 @@ async def _workers(client: "Client") -> Check:
     polling = [identity for identity, age in ages.items() if age <= SILENCE]
     if polling:
         noun = "worker polls" if len(polling) == 1 else "workers poll"
-        return good("workers", f"{len(polling)} {noun} task queue {TASK_QUEUE}")
+        found = f"{len(polling)} {noun} task queue {TASK_QUEUE}"
+        builds = {each.deployment_options.build_id for each in told.pollers if each.identity in polling}
+        return _versioned(found, builds, told.versioning_info.current_deployment_version.build_id)
     silent = f"the last one {min(ages.values()):.0f} s ago" if ages else "nobody within the last minutes"
     return act("workers", f"no worker polls task queue {TASK_QUEUE}: {silent}", f"start one: python worker.py, or {UP}")
+
+
+def _versioned(found: str, builds: set[str], current: str) -> Check:
+    """Workers get new work only where their version is the current one ("" is none)."""
+    if current in builds:
+        return good("workers", f"{found}, version {current}" if current else found)
+    theirs = ", ".join(sorted(build or "none" for build in builds))
+    newest = max(builds)
+    advice = f"python -m workflows.deployment current {newest}" if newest else f"start workers of version {current}"
+    return act(
+        "workers",
+        f"{found}, but get no new work: their version is {theirs}, the current one {current or 'none'}",
+        advice,
+    )
 
 
 async def _schedule(client: "Client") -> Check:

@@ -3,30 +3,63 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from devstack.connection import PROJECT
+
+REPEATS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
     """`migrate` takes the database's URL as its owner, `ensure_schedule` a Temporal address; both may be repeated.
 
-    `worker` is a command that reads REBALANCER_DATABASE_URL and TEMPORAL_ADDRESS; it is ready when someone polls
-    `task_queue` (None: as soon as it runs).
+    `worker` is a command that reads REBALANCER_DATABASE_URL, TEMPORAL_ADDRESS and `environment`; it is ready when
+    someone polls `task_queue` (None: as soon as it runs), as `version` where that is given, `DEPLOYMENT:BUILD-ID`.
+    `deploy` then has new workflows start on it.
     """
 
     migrate: Callable[[str], None]
     ensure_schedule: Callable[[str], None]
     worker: tuple[str, ...]
     task_queue: str | None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    version: str | None = None
+    deploy: Callable[[str], None] | None = None
 
 
 def _migrate(database_url: str) -> None:
     from storage import migrations
 
     migrations.upgrade(database_url)
+
+
+def _build_id() -> str:
+    from importlib.metadata import version
+
+    return version("rebalancer")
+
+
+def _deploy(temporal_address: str) -> None:
+    import asyncio
+
+    from temporalio.service import RPCError
+
+    from workflows.connection import connect
+    from workflows.deployment import make_current
+
+    async def deploy() -> None:
+        client = await connect(temporal_address)
+        for left in reversed(range(REPEATS)):
+            try:
+                return await make_current(client, _build_id())
+            except RPCError:  # until the workers have asked for activities too
+                if not left:
+                    raise
+                await asyncio.sleep(0.3)
+
+    asyncio.run(deploy())
 
 
 def _ensure_schedule(temporal_address: str) -> None:
@@ -48,4 +81,8 @@ REBALANCER = Application(
     ensure_schedule=_ensure_schedule,
     worker=(sys.executable, str(PROJECT / "worker.py")),
     task_queue="rebalancer",
+    # One release at a time runs here: what is under way when another is installed goes on with that.
+    environment={"REBALANCER_BUILD_ID": _build_id(), "REBALANCER_VERSIONING": "auto_upgrade"},
+    version=f"rebalancer:{_build_id()}",
+    deploy=_deploy,
 )

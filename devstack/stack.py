@@ -203,6 +203,7 @@ class Stack:
             "TEMPORAL_NAMESPACE": NAMESPACE,
             "PYTHONUNBUFFERED": "1",
         }
+        env |= self._application.environment
         self.workers = Workers(self._application.worker, env, self.logs, self._worker_count, self._say)
         self._undo.callback(self.workers.stop)
         self._say(f"starting {self._worker_count} worker{'s' if self._worker_count != 1 else ''}")
@@ -212,7 +213,11 @@ class Stack:
         """Until one of them polls the task queue."""
         queue = self._application.task_queue
         if queue is not None and self.workers is not None and self.workers.children:
-            await_ready(self.workers.children[0], lambda: bool(self.temporal.pollers(queue)), WORKER_TIMEOUT, every=0.3)
+            version, deploy = self._application.version, self._application.deploy
+            first = self.workers.children[0]
+            await_ready(first, lambda: bool(self.temporal.pollers(queue, version)), WORKER_TIMEOUT, every=0.3)
+            if deploy is not None:
+                self._step("letting its version take new work", lambda: deploy(self.temporal.address))
 
     def _step(self, what: str, do: Callable[[], None]) -> None:
         """Run a piece of the application; its fault becomes one line here and a traceback in the log."""

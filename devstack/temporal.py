@@ -106,9 +106,10 @@ class TemporalServer:
         command = [str(binary()), "operator", *arguments, "--address", f"{LOOPBACK}:{port or self.port}"]
         return finish(f"temporal operator {' '.join(arguments[:2])}", command, env=clean_env(), timeout=20.0)
 
-    def pollers(self, task_queue: str) -> set[str]:
-        """Identities of the workers that poll a task queue now."""
+    def pollers(self, task_queue: str, version: str | None = None) -> set[str]:
+        """Identities of the workers that poll a task queue now: of one version, `DEPLOYMENT:BUILD-ID`, or of none."""
         command = [str(binary()), "task-queue", "describe", "--task-queue", task_queue, "--disable-stats"]
+        command += ["--select-build-id", version] if version else []
         told = finish(
             "temporal task-queue describe", [*command, "--address", self.address, "-o", "json"], env=clean_env()
         )

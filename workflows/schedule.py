@@ -24,6 +24,7 @@ from temporalio.client import (
 )
 
 from workflows.archive_histories import ArchiveHistories
+from workflows.connection import connect, leave
 from workflows.contract import ARCHIVE_ID, EVALUATION_ID, TASK_QUEUE
 from workflows.daily_target_evaluation import DailyTargetEvaluation
 
@@ -112,8 +113,6 @@ async def _ensure(client: Client, schedule_id: str, wanted: Schedule) -> None:
 
 async def main() -> None:
     """Sets the schedules on the Temporal server that the environment names."""
-    from workflows.connection import connect
-
     await ensure_schedule(await connect())
     sys.stdout.write(
         f"schedule {EVALUATION_ID} is set: trading days at {HOUR:02d}:00 {TIME_ZONE}\n"
@@ -123,3 +122,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     asyncio.run(main())
+    leave(0)
