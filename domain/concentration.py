@@ -27,29 +27,32 @@ def concentrated(
     market: Mapping[str, Security],
     minimum: Decimal,
     growing: bool,
-) -> tuple[Amounts, Amounts]:
-    """The amounts to buy or to sell, all above 0, and those that were given up for them.
+) -> tuple[Amounts, Amounts, Amounts]:
+    """The shares to buy or to sell, the amounts that they stand for, and the amounts given up for them, all above 0.
 
     `distances` say how far each holding is from its model weight in that direction; `held` are shares.
     """
     kept, given_up = dict(goals), Amounts()
     prices, steps = prices_of(market), increments_of(market)
     if all(amount - steps[symbol] * prices[symbol] >= minimum for symbol, amount in kept.items()):
-        return kept, given_up  # however they are rounded
+        return _rounded(kept, held, market, growing), kept, given_up  # large enough however they are rounded
     takers = sorted(kept, key=lambda symbol: (-distances[symbol], symbol))
     room = None if growing else {symbol: held[symbol] * prices[symbol] for symbol in kept}
     _give_up_below(minimum, kept, given_up, takers, room)
-    while len(kept) > 1:
-        quantities = buy_quantities(kept, market) if growing else sell_quantities(kept, held, market)
+    while True:
+        quantities = _rounded(kept, held, market, growing)
         small = [
             (amount, symbol)
             for symbol, amount in kept.items()
             if amount < minimum or ZERO < quantities[symbol] * prices[symbol] < minimum
             if growing or quantities[symbol] != held[symbol]  # what completes the sale of a holding is made (ORDER-3)
         ]
-        if not small or not _give_up(min(small)[1], kept, given_up, takers, room):
-            break
-    return kept, given_up
+        if not small or len(kept) == 1 or not _give_up(min(small)[1], kept, given_up, takers, room):
+            return quantities, kept, given_up
+
+
+def _rounded(amounts: Amounts, held: Mapping[str, Decimal], market: Mapping[str, Security], growing: bool) -> Amounts:
+    return buy_quantities(amounts, market) if growing else sell_quantities(amounts, held, market)
 
 
 def _give_up_below(

@@ -11,7 +11,6 @@ from decimal import Decimal
 from domain.concentration import concentrated
 from domain.money import ONE, ZERO, tidy
 from domain.restrictions import NO_LIMITS, Aim, Limits
-from domain.rounding import buy_quantities, sell_quantities
 from domain.rules import Rule
 from domain.snapshot import Security, Sleeve, prices_of
 
@@ -91,6 +90,7 @@ def fill_sleeve(
     invested = tidy(after * (ONE - aim.cash_weight))
     for symbol, amount in stays.items():
         invested -= max(ZERO, amount - aim.room.get(symbol, ZERO) * after)
+    invested = max(ZERO, invested)  # what stays may be worth more than the sleeve shall be
     forced = any(allowed.leaves(symbol) for symbol in dropped)
     growing = invested > sum(values.values(), ZERO) if forced else change > 0
     sign = 1 if growing else -1
@@ -103,18 +103,14 @@ def fill_sleeve(
     goals = _goals(values, weights, invested, sign)
     if not goals:
         return Fill(dropped, wanted, blocked=blocked)  # the sleeve's cash alone makes the change, or what it drops does
-    given_up: Mapping[str, Decimal] = {}
-    if minimum:
-        # How far a holding is from its model weight, in the direction of the change.
-        distances = {symbol: sign * (weights[symbol] * after - values[symbol]) for symbol in goals}
-        goals, given_up = concentrated(goals, distances, held, market, minimum, growing)
-    quantities = buy_quantities(goals, market) if growing else sell_quantities(goals, held, market)
-    return Fill(
-        dropped | {symbol: quantity if growing else -quantity for symbol, quantity in quantities.items() if quantity},
-        wanted | (goals if growing else {symbol: -amount for symbol, amount in goals.items()}),
-        given_up,
-        blocked,
-    )
+    # How far a holding is from its model weight, in the direction of the change.
+    distances = {symbol: sign * (weights[symbol] * after - values[symbol]) for symbol in goals}
+    quantities, kept, given_up = concentrated(goals, distances, held, market, minimum, growing)
+    if growing:
+        dropped |= {symbol: quantity for symbol, quantity in quantities.items() if quantity}
+        return Fill(dropped, wanted | kept, given_up, blocked)
+    dropped |= {symbol: -quantity for symbol, quantity in quantities.items() if quantity}
+    return Fill(dropped, wanted | {symbol: -amount for symbol, amount in kept.items()}, given_up, blocked)
 
 
 def _goals(

@@ -69,39 +69,36 @@ def method_of(account: Account) -> str:
     return account.lot_relief or ("min_tax" if account.tax_status == "taxable" else "fifo")
 
 
-_Key = tuple[Decimal | int | date, ...]
-_Order = Callable[[Lot], _Key]  # what comes first is given up first
+_Key = tuple[Decimal | int | date, ...]  # what sorts first is given up first
 
 
-def _fifo(price: Decimal, day: date, policy: Policy) -> _Order:
-    return lambda lot: (lot.acquired or date.min,)
+def _fifo(lots: Sequence[Lot], price: Decimal, day: date, policy: Policy) -> list[_Key]:
+    return [(lot.acquired or date.min,) for lot in lots]
 
 
-def _lifo(price: Decimal, day: date, policy: Policy) -> _Order:
-    return lambda lot: (-(lot.acquired or date.min).toordinal(),)
+def _lifo(lots: Sequence[Lot], price: Decimal, day: date, policy: Policy) -> list[_Key]:
+    return [(-(lot.acquired or date.min).toordinal(),) for lot in lots]
 
 
-def _hifo(price: Decimal, day: date, policy: Policy) -> _Order:
-    return lambda lot: (-(lot.cost_per_share or ZERO),)
+def _hifo(lots: Sequence[Lot], price: Decimal, day: date, policy: Policy) -> list[_Key]:
+    return [(-(lot.cost_per_share or ZERO),) for lot in lots]
 
 
-def _min_tax(price: Decimal, day: date, policy: Policy) -> _Order:
+def _min_tax(lots: Sequence[Lot], price: Decimal, day: date, policy: Policy) -> list[_Key]:
     """Least tax a share: a loss counts as tax saved; at equal tax (a rate may be 0) losses first, long before short."""
     short, long, last = policy.tax_rate_short, policy.tax_rate_long, last_long(day)
-    unknown = (price * max(long, short), 1, 1)  # as if all were gain
-
-    def key(lot: Lot) -> _Key:
-        if lot.cost_per_share is None or lot.acquired is None:
-            return unknown
-        gain = price - lot.cost_per_share
-        if lot.acquired <= last:
-            return (gain * long, 0 if gain < 0 else 1, 0)
-        return (gain * short, 0 if gain < 0 else 1, 1)
-
-    return key
+    keys: list[_Key] = []
+    for lot in lots:
+        cost, acquired = lot.cost_per_share, lot.acquired
+        if cost is None or acquired is None:
+            keys.append((price * max(long, short), 1, 1))  # as if all were gain
+            continue
+        gain, held_long = price - cost, acquired <= last
+        keys.append((gain * (long if held_long else short), gain >= 0, not held_long))
+    return keys
 
 
-RELIEF: dict[str, Callable[[Decimal, date, Policy], _Order]] = {
+RELIEF: dict[str, Callable[[Sequence[Lot], Decimal, date, Policy], list[_Key]]] = {
     "fifo": _fifo,
     "lifo": _lifo,
     "hifo": _hifo,
@@ -123,10 +120,14 @@ def relieve(
     They are chosen at `price`, the plan's; the gain is that of the price `paid`, where it is another. Raises ValueError
     where the lots hold less than is sold.
     """
-    key, last = RELIEF[method](price, day, policy), last_long(day)
+    last = last_long(day)
     order: Sequence[int] = range(len(lots))
     if len(lots) > 1:
-        order = [at for *_, at in sorted([(key(lot), lot.acquired or date.min, at) for at, lot in enumerate(lots)])]
+        keys = RELIEF[method](lots, price, day, policy)
+        ranked = sorted(
+            [(key, lot.acquired or date.min, at) for at, (key, lot) in enumerate(zip(keys, lots, strict=True))]
+        )
+        order = [at for _, _, at in ranked]
     brought = price if paid is None else paid
     remaining: list[Lot | None] = list(lots)
     relieved: list[RelievedLot] = []
@@ -148,7 +149,7 @@ def relieve(
             relieved.append(RelievedLot(given, realised, "long" if lot.acquired <= last else "short"))
     if left > 0:
         raise ValueError(f"the lots hold {quantity - left}, less than the {quantity} sold")
-    return tuple(relieved), tuple(lot for lot in remaining if lot is not None)
+    return tuple(relieved), tuple([lot for lot in remaining if lot is not None])
 
 
 def gain(relieved: Sequence[RelievedLot]) -> Gain:

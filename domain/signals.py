@@ -67,9 +67,8 @@ def fill_sleeve(
     held = {holding.symbol: holding.quantity for holding in sleeve.holdings}
     worth = {symbol: quantity * (market[symbol].price or ZERO) for symbol, quantity in held.items()}
     stays = {symbol: worth[symbol] for symbol in held if symbol not in aim.weights and symbol in allowed.no_sell}
-    invested = tidy(value * (ONE - aim.cash_weight)) - sum(
-        (max(ZERO, amount - aim.room.get(symbol, ZERO) * value) for symbol, amount in stays.items()), ZERO
-    )
+    beyond = (max(ZERO, amount - aim.room.get(symbol, ZERO) * value) for symbol, amount in stays.items())
+    invested = max(ZERO, tidy(value * (ONE - aim.cash_weight)) - sum(beyond, ZERO))
     desired, frozen = _desired(aim.weights, worth, invested, allowed)
     blocked = {symbol: -amount for symbol, amount in stays.items() if not allowed.kept(symbol)} | frozen
     dropped = {symbol: held[symbol] for symbol in held if symbol not in aim.weights and symbol not in stays}
