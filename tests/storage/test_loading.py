@@ -44,7 +44,7 @@ def test_loading_the_same_book_again_changes_nothing(books: Books) -> None:
     assert contents(books) == before
 
 
-@pytest.mark.parametrize("name", ["demo.yaml", "analyst-case.json"])
+@pytest.mark.parametrize("name", ["demo.yaml", "analyst-case.json", "household.yaml"])
 def test_what_is_stored_is_what_the_file_says(books: Books, examples: Path, name: str) -> None:
     market, accounts = read_whole(examples / name)
     for expected in ({}, {"unchanged": len(accounts)}):

@@ -12,13 +12,12 @@ import pytest
 from sqlalchemy import event, text
 
 from cli.books import read_whole
+from cli.plan import _snapshot as as_planned
 from domain import plan_json
 from domain.money import plain
 from domain.plan import plan
 from domain.policy import MODES, Mode, Policy
 from domain.snapshot import RebalancedTo, Snapshot
-from policy import in_force
-from policy.trading_days import oldest_allowed
 from storage.connection import Books
 from storage.snapshots import UnknownAccount, kept, restored
 from tests.storage.small_book import TODAY, account, book, loaded
@@ -170,7 +169,7 @@ def test_many_accounts_take_as_many_queries_as_one_account(books: Books) -> None
 # --- kept and restored -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["demo.yaml", "analyst-case.json"])
+@pytest.mark.parametrize("name", ["demo.yaml", "analyst-case.json", "household.yaml"])
 @pytest.mark.parametrize("mode", MODES)
 def test_a_kept_snapshot_gives_the_same_plan_byte_for_byte(books: Books, examples: Path, name: str, mode: Mode) -> None:
     load_example(books, examples / name)
@@ -213,15 +212,13 @@ def test_types_of_overridden_numbers_come_back(books: Books) -> None:
 # --- the database plans what the file plans --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["demo.yaml", "analyst-case.json"])
+@pytest.mark.parametrize("name", ["demo.yaml", "analyst-case.json", "household.yaml"])
 def test_stored_books_give_the_plans_of_the_file(books: Books, examples: Path, name: str) -> None:
     load_example(books, examples / name)
     market, accounts = read_whole(examples / name)
-    numbers = in_force(market.as_of).overridden(market.policy)
+    by_id = {each.id: each for each in accounts}
     for each in accounts:
-        oldest = min(security.price_as_of for security in market.securities.values())
-        fresh_from = oldest_allowed(market.as_of, numbers.price_max_age_days, oldest)
-        of_file = Snapshot(market.as_of, each, market.targets, market.models, market.securities, fresh_from)
+        of_file, numbers = as_planned(each, market, by_id)
         stored, policy = take(books, each.id)
         assert policy == numbers
         assert told(stored, policy) == told(of_file, numbers)

@@ -1,0 +1,96 @@
+"""household.yaml says what is true: its tables by plain arithmetic, where accounts end by the planner itself."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import yaml
+
+from cli.plan import _plans
+from domain import plan_json
+from domain.purpose import FULL, Purpose
+from tests.examples.test_examples import EXAMPLES, LINE, NO_BAND, bands, breach, values
+
+PATH = EXAMPLES / "household.yaml"
+TEXT = PATH.read_text()
+BOOK: dict[str, Any] = yaml.load(TEXT, Loader=yaml.BaseLoader)
+ACCOUNTS = {account["id"]: account for account in BOOK["accounts"]}
+PRICE = {security["symbol"]: Decimal(security["price"]) for security in BOOK["securities"]}
+
+
+def comment(account_id: str) -> str:
+    """What stands above an account in household.yaml."""
+    return TEXT.split(f"# ── {account_id} ·")[1].split("  - id: ")[0]
+
+
+def planned(account_id: str, purpose: Purpose = FULL) -> dict[str, Any]:
+    (plan,) = _plans(PATH, account_id, "best_fit", purpose)
+    return plan_json.as_json(plan)
+
+
+def traded(plan: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [(order["side"], order["quantity"], order["symbol"]) for order in plan["orders"]]
+
+
+@pytest.mark.parametrize("account_id", ACCOUNTS)
+def test_the_table_above_an_account_is_its_arithmetic(account_id: str) -> None:
+    account, text = ACCOUNTS[account_id], comment(account_id)
+    reserved = sum((Decimal(each["amount"]) for each in account.get("withdrawals", [])), Decimal(0))
+    named = bands(BOOK, account["target"], Decimal(1), "0.20")
+    held = values(BOOK, account | {"cash": str(Decimal(account["cash"]) - reserved)}, named)
+    total = sum(held.values())
+    lines = LINE.findall(text)
+    assert {key: figures for key, *figures, _end, _breach in lines} == {
+        key: [f"{value:,.2f}", f"{value / total * 100:.2f}"]
+        + [f"{bound * 100:.2f}" if key in named else "" for bound in named.get(key, NO_BAND)[1:]]
+        for key, value in held.items()
+    }
+    assert {line[0]: line[-1] for line in lines} == {key: breach(key, held[key] / total, named) for key in held}
+    assert f"managed value {total:,.2f} = " in text
+
+
+@pytest.mark.parametrize("account_id", ACCOUNTS)
+def test_it_ends_where_the_table_says(account_id: str) -> None:
+    text, plan = comment(account_id), planned(account_id)
+    assert {line[0]: line[5] for line in LINE.findall(text)} == {
+        each["component"]: f"{Decimal(each['planned_weight']) * 100:.2f}" for each in plan["components"]
+    }
+    stated = re.search(r"# Outcome +(\w+)(, with warnings|, no trade|)\n", text)
+    assert stated
+    warned = any(each["severity"] == "warning" for each in plan["findings"])
+    assert stated[1] == plan["expected_status"]
+    assert stated[2] == (", with warnings" if warned else "" if plan["orders"] else ", no trade")
+    reasons = re.search(r"# Reasons +(.+)\n", text)
+    assert reasons and reasons[1] == (", ".join(plan["queue_reasons"]) or "none")
+
+
+def test_the_joint_account_trades_what_its_arithmetic_comes_to() -> None:
+    plan = planned("M-1")
+    sold = {symbol: Decimal(quantity) for side, quantity, symbol in traded(plan) if side == "sell"}
+    bought = {symbol: Decimal(quantity) for side, quantity, symbol in traded(plan) if side == "buy"}
+    assert sold == {"OIL": 100, "SMOKE": 500 - 400 / Decimal("8.00")}
+    assert bought == {"INDEX": (13_400 + 1_200) / PRICE["INDEX"], "WIND": 1_200 / PRICE["WIND"] - 20}
+    gain = 100 * Decimal(10) + 250 * Decimal(8) - 200 * Decimal(5)
+    assert Decimal(plan["gain"]["long_term"]) == gain == Decimal(ACCOUNTS["M-1"]["gain_budget"])
+    assert plan["cash"]["after"] == "4000.00"
+    assert {(each["symbol"], each["amount"], each["rule"]) for each in plan["skipped"]} == {
+        ("LEGACY", "1360.00", "RESTRICT-3"), ("BOND", "3400.00", "WASH-1"), ("SMOKE", "1000.00", "LOT-2"),
+    }  # fmt: skip
+    (washed,) = (each for each in plan["findings"] if each["rule"] == "WASH-1")
+    assert Decimal(washed["evidence"]["disallowed_loss"]) == 80 * Decimal(5)
+
+
+def test_the_exempt_account_alone_and_together() -> None:
+    assert traded(planned("M-2")) == [
+        ("buy", "8", "ELM"), ("buy", "9", "OAK"), ("buy", "3", "OIL"), ("buy", "12", "SMOKE"),
+    ]  # fmt: skip
+    together = {plan.account_id: plan_json.as_json(plan) for plan in _plans(PATH, None, "best_fit", FULL)}
+    assert "SMOKE" not in {symbol for side, _, symbol in traded(together["M-2"]) if side == "buy"}
+    assert together["M-1"] == planned("M-1")
+
+
+def test_the_trust_raises_cash_from_the_most_overweight_first() -> None:
+    plan = planned("M-3", Purpose("raise_cash", Decimal(5000)))
+    assert {symbol for _, _, symbol in traded(plan)} == {"INDEX", "BOND"}
+    assert sum(Decimal(order["amount"]) for order in plan["orders"]) >= 5000
