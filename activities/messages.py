@@ -57,6 +57,7 @@ class TargetChecked(_Message):
     queue_reasons: list[str]
     issue: str | None = None
     findings: list[dict[str, Any]] = []
+    begun: bool = False  # a reset workflow comes by a rebalance that was approved, or has its end, already
 
 
 class SleevesVerified(_Message):

@@ -65,6 +65,7 @@ class TargetSteps:
                 queue_reasons=entry.reasons if entry else [],
                 issue=issue(findings),
                 findings=[plan_json.finding(finding) for finding in findings],
+                begun=row is not None and row.stage in {"EXECUTING", "RECONCILING", "ENDED"},
             )
             books.audit.record(
                 "target checked",

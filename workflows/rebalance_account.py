@@ -83,6 +83,8 @@ class RebalanceAccount:
         round_number = 1
         while True:
             proposal = await self._propose(request, round_number)
+            if proposal.checked.begun:
+                return await self._to_the_end(self._execute(proposal))
             if proposal.trades is None:
                 found = proposal.checked.findings
                 return await self._close(request, "FAILED", issue=proposal.checked.issue, findings=found)
@@ -123,7 +125,7 @@ class RebalanceAccount:
         )
         self._attributes(checked)
         self.rebalance = proposal = Proposal(checked, None)
-        if checked.issue:
+        if checked.issue or checked.begun:
             return proposal
         if request.signal is None:  # a signal opens no sleeve and closes none
             await self._step("verify_sleeves", proposal.step, SleevesVerified, DECIDE, f"round {round_number}")
