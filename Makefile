@@ -16,13 +16,14 @@ ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && cat $(STAMP) 2>/dev/null),$(CU
 $(STAMP): again
 endif
 
-.PHONY: help setup demo up test fuzz lint bench clean again
+.PHONY: help setup demo up test fuzz chaos lint bench clean again
 
 help:
 	@echo 'make setup   .venv with everything that is needed; the other targets call it'
 	@echo 'make demo    the main job once, from nothing to the printed result'
 	@echo 'make up      the stack, until Ctrl-C: Temporal on 7233, its UI on 8233, PostgreSQL, workers (WORKERS=1)'
 	@echo 'make test    the tests (ARGS="-k minimums" for some)'
+	@echo 'make chaos   rebalances while everything breaks, and the proof (ARGS="--minutes 5 --seed 1")'
 	@echo 'make fuzz    broken input at every boundary, for minutes (ARGS="--minutes 5 --seed 1")'
 	@echo 'make lint    ruff, mypy, import-linter'
 	@echo 'make bench   how fast it is, beside others (ARGS="plan --accounts 50" for one)'
@@ -52,6 +53,9 @@ up: setup
 
 test: setup
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+chaos: setup
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 fuzz: setup
 	@$(BIN)/python -m tests.fuzz $(ARGS)

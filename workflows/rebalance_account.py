@@ -76,7 +76,10 @@ class RebalanceAccount:
         try:
             return await self._rebalance(request)
         except (ActivityError, asyncio.CancelledError) as fault:
-            await asyncio.shield(self._record_fault(request, fault))
+            cancelled = is_cancelled_exception(fault) or _cancel_requested()
+            await asyncio.shield(self._record_fault(request, fault, cancelled))
+            if cancelled:  # a step that was not tried again for it is no fault of its own
+                raise asyncio.CancelledError from fault
             raise
 
     async def _rebalance(self, request: RebalanceInput) -> RebalanceResult:
@@ -238,11 +241,11 @@ class RebalanceAccount:
         )
         return self._ended(await self._step("close_rebalance", message, RebalanceResult, BOOK, status or "no trades"))
 
-    async def _record_fault(self, request: RebalanceInput, fault: BaseException) -> None:
+    async def _record_fault(self, request: RebalanceInput, fault: BaseException, cancelled: bool) -> None:
         """A step gave up, or the workflow was cancelled: the record says so, as the history is not kept for ever."""
         if self.stage in {"EXECUTING", "RECONCILING"}:
             return  # these go on to their end; what fails there is tried again until it is mended
-        if isinstance(fault, ActivityError) and not is_cancelled_exception(fault):
+        if isinstance(fault, ActivityError) and not cancelled:
             cause = fault.cause or fault
             await self._close(request, "FAILED", issue=f"{fault.activity_type} gave up: {cause}")
         else:
@@ -385,6 +388,12 @@ class RebalanceAccount:
 def _start_key() -> str:
     """Names this start of the workflow: the same when it is reset, so that a reset run finds its own rebalance."""
     return f"{workflow.info().workflow_id}#{workflow.info().first_execution_run_id}"
+
+
+def _cancel_requested() -> bool:
+    """True where the workflow was asked to cancel."""
+    task = asyncio.current_task()
+    return task is not None and bool(task.cancelling())
 
 
 def _utc(at: datetime) -> str:

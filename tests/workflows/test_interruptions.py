@@ -8,10 +8,15 @@ import pytest
 from sqlalchemy import update
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
-from temporalio.client import WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import CancelledError
 
+from activities.context import Desk
+from storage.connection import Books
 from storage.tables_execution import paper_accounts, paper_positions
 from tests.workflows.desk import TestDesk, drifted
+from venues.registry import Venues
+from worker import make_worker
 from workflows.contract import TASK_QUEUE
 
 
@@ -25,6 +30,26 @@ async def test_a_cancelled_workflow_ends_its_rebalance(desk: TestDesk) -> None:
     row = desk.row(progress["rebalance_id"])
     assert (row.status, row.issue) == ("CANCELED", "its workflow was cancelled")
     assert desk.venue_orders() == []
+
+
+async def test_cancelled_while_a_step_fails_it_is_cancelled_and_not_failed(client: Client, books: Books) -> None:
+    """The server does not try a step again once it was asked to cancel: that is no fault of the step's."""
+    desk, asked = TestDesk(client, books), asyncio.Event()
+    desk.load(drifted())
+    loop = asyncio.get_running_loop()
+
+    def away() -> datetime:
+        loop.call_soon_threadsafe(asked.set)
+        time.sleep(2)
+        raise ConnectionError("the database is away")
+
+    async with make_worker(client, Desk(books, Venues(books.engine), now=away)):
+        handle = await desk.start()
+        await asyncio.wait_for(asked.wait(), 60)
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError) as ended:
+            await handle.result()
+    assert isinstance(ended.value.cause, CancelledError)
 
 
 async def test_after_a_terminated_workflow_the_next_one_starts_clean(desk: TestDesk) -> None:

@@ -1,0 +1,38 @@
+"""The faults of a chaos run: which, and when. A function of the seed alone, so that a seed plans the same run again."""
+
+from dataclasses import dataclass
+from random import Random
+
+# How often each comes, of a hundred.
+KINDS = {
+    "worker killed": 34,
+    "database connections dropped": 22,
+    "workflow reset": 18,
+    "workflow cancelled": 8,
+    "workflow terminated": 6,
+    "PostgreSQL restarted": 6,
+    "Temporal restarted": 6,
+}
+SHORTEST, LONGEST = 0.8, 3.5  # seconds between faults
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault: seconds after the start, its kind, and a number that decides whom it hits."""
+
+    at: float
+    kind: str
+    number: int
+
+
+def planned(seed: int, seconds: float) -> list[Fault]:
+    """Faults over so many seconds; at least one of every kind, where there is time for it."""
+    dice = Random(f"{seed}/faults")
+    kinds = list(KINDS)
+    dice.shuffle(kinds)
+    faults, at = [], dice.uniform(SHORTEST, LONGEST)
+    while at < seconds:
+        kind = kinds.pop() if kinds else dice.choices(list(KINDS), list(KINDS.values()))[0]
+        faults.append(Fault(at, kind, dice.randrange(1_000_000)))
+        at += dice.uniform(SHORTEST, LONGEST)
+    return faults

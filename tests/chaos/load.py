@@ -1,0 +1,191 @@
+"""The work of a chaos run: what people and schedules do all day, over and over, whatever breaks meanwhile.
+
+Each kind of work is one coroutine that does a bit of it. Where a server is away it fails, and is called again.
+"""
+
+import asyncio
+import contextlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.client import (
+    Client,
+    WorkflowFailureError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from domain.deliveries import PriceLine, Problems
+from storage.connection import Actor, Books
+from storage.prices import load_prices
+from storage.tables import models, prices
+from storage.tables_execution import rebalances
+from tests.chaos.book import AS_OF, MODELS, TARGETS, account_id
+from workflows.contract import EVALUATION_ID, TASK_QUEUE, rebalance_workflow_id
+
+AWAY = (
+    SQLAlchemyError,
+    RPCError,
+    WorkflowFailureError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+    WorkflowAlreadyStartedError,
+    OSError,
+    TimeoutError,
+    subprocess.SubprocessError,
+)
+SOON = timedelta(seconds=5)
+
+
+@dataclass
+class Load:
+    """Keeps everybody busy until `stop` is set; counts what was asked for."""
+
+    client: Client
+    books: Books
+    seed: int
+    accounts: int
+    home: Path
+    environment: dict[str, str]  # for commands
+    asked: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.dice = Random(f"{self.seed}/load")
+
+    def kinds(self) -> dict[str, tuple[float, Callable[[], Awaitable[None]]]]:
+        """Each kind of work, and the seconds between two of it."""
+        found: dict[str, tuple[float, Callable[[], Awaitable[None]]]] = {
+            "rebalances": (0.4, self.rebalances),
+            "approvals": (0.3, self.approvals),
+            "evaluations": (4.0, self.evaluation),
+            "price files": (3.0, self.prices),
+            "target assignments": (2.0, self.assignment),
+        }
+        if importlib.util.find_spec("workflows.rebalance_request"):
+            found["requests"] = (5.0, self.request)
+        if importlib.util.find_spec("workflows.apply_model_signal"):
+            found["model signals"] = (6.0, self.signal)
+        return found
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """All kinds at once."""
+        await asyncio.gather(*(self._keep(name, every, work, stop) for name, (every, work) in self.kinds().items()))
+
+    async def _keep(self, name: str, every: float, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await asyncio.wait_for(work(), 30)
+            except AWAY:
+                self.asked[f"{name}: refused, or a server was away"] += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), every)
+
+    async def rebalances(self) -> None:
+        """A person submits an account; some are approved by policy."""
+        account = account_id(self.dice.randrange(1, self.accounts + 1))
+        given = {
+            "account_id": account,
+            "requested_by": "ann",
+            "mode": self.dice.choice(("best_fit", "best_fit", "exact", "min_transaction")),
+            "approval": self.dice.choice(("automatic", "required")),
+        }
+        await self.client.start_workflow(
+            "RebalanceAccount", given, id=rebalance_workflow_id(account), task_queue=TASK_QUEUE, rpc_timeout=SOON
+        )
+        self.asked["rebalances"] += 1
+
+    async def approvals(self) -> None:
+        """Somebody else approves, and now and then cancels, what is pending."""
+        for row in await asyncio.to_thread(self._pending):
+            update = "cancel" if self.dice.random() < 0.05 else "approve"
+            handle = self.client.get_workflow_handle(row.workflow_id)
+            await handle.execute_update(update, {"by": "ben"}, rpc_timeout=SOON)
+            self.asked["decisions"] += 1
+
+    async def evaluation(self) -> None:
+        """The daily evaluation, much more than daily."""
+        handle = await self.client.start_workflow(
+            "DailyTargetEvaluation", {}, id=EVALUATION_ID, task_queue=TASK_QUEUE, rpc_timeout=SOON
+        )
+        self.asked["evaluations"] += 1
+        await handle.result()
+
+    async def prices(self) -> None:
+        """A vendor's file moves every price by up to 15 %, so that there is something to rebalance."""
+        await asyncio.to_thread(self._move_prices)
+        self.asked["price files"] += 1
+
+    async def assignment(self) -> None:
+        """An account gets another target, or its first."""
+        account = account_id(self.dice.randrange(1, self.accounts + 1))
+        target = self.dice.choice(sorted(TARGETS))
+        await asyncio.to_thread(self._assign, account, target)
+        self.asked["target assignments"] += 1
+
+    async def request(self) -> None:
+        """A request for all that is queued."""
+        name = f"Q-chaos-{self.asked['requests'] + 1}"
+        given = {"request_id": name, "requested_by": "ann", "queue": {}, "approval": "automatic"}
+        await self.client.start_workflow(
+            "RebalanceRequest", given, id=f"rebalance-request/{name}", task_queue=TASK_QUEUE, rpc_timeout=SOON
+        )
+        self.asked["requests"] += 1
+
+    async def signal(self) -> None:
+        """A manager's new version of a model: two of its weights change places."""
+        await asyncio.to_thread(self._send_signal)
+        self.asked["model signals"] += 1
+
+    def _pending(self) -> list[Any]:
+        with self.books.transaction() as read:
+            waiting = select(rebalances.c.workflow_id).where(rebalances.c.stage == "PENDING_APPROVAL").limit(5)
+            return list(read.execute(waiting))
+
+    def _move_prices(self) -> None:
+        with self.books.transaction() as read:
+            day = prices.c.as_of == date.fromisoformat(AS_OF)
+            now = {row.symbol: row.price for row in read.execute(select(prices.c.symbol, prices.c.price).where(day))}
+        lines = [
+            PriceLine(at, symbol, date.fromisoformat(AS_OF), (price * self._factor()).quantize(Decimal("0.01")))
+            for at, (symbol, price) in enumerate(sorted(now.items()), start=1)
+        ]
+        load_prices(self.books, lines, Problems(), "chaos", datetime.now(UTC).date(), Actor("feed"))
+
+    def _send_signal(self) -> None:
+        name = self.dice.choice(sorted(MODELS))
+        with self.books.transaction() as read:
+            version = read.connection.scalar(select(models.c.version).where(models.c.id == name)) or 0
+        symbols = list(MODELS[name])
+        self.dice.shuffle(symbols)
+        weights = list(MODELS[name].values())
+        left = 100 - sum(round(float(weight) * 100) for weight in weights)
+        holdings: list[dict[str, Any]] = [
+            {"symbol": symbol, "weight": weight} for symbol, weight in zip(symbols, weights, strict=True)
+        ]
+        holdings += [{"cash": True, "weight": f"0.{left:02d}"}] if left else []
+        file = self.home / f"signal-{name}-{version + 1}.json"
+        file.write_text(json.dumps({"id": name, "version": version + 1, "holdings": holdings}))
+        command = [str(Path(sys.executable).with_name("rebalancer")), "model", "signal", str(file), "--by", "cal"]
+        subprocess.run(command, env=os.environ | self.environment, capture_output=True, timeout=30, check=True)
+
+    def _factor(self) -> Decimal:
+        return Decimal(self.dice.randrange(870, 1150)) / 1000
+
+    def _assign(self, account: str, target: str) -> None:
+        with self.books.transaction(Actor("ann")) as books:
+            books.accounts.assign_target(account, target, datetime.now(UTC).date())

@@ -1,0 +1,146 @@
+"""One chaos run: the load in a thread of its own, the faults from the main one; then quiet, and the proof."""
+
+import asyncio
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from policy import in_force
+from storage.connection import Actor, Books, connect
+from storage.loading import load
+from storage.tables_execution import paper_orders
+from tests.chaos import proof
+from tests.chaos.book import AS_OF, book, scenario
+from tests.chaos.faults import planned
+from tests.chaos.load import Load
+from tests.chaos.proof import Checked, Records
+from tests.chaos.quiet import settle
+from tests.chaos.world import World
+from venues.port import VenueOrder
+from venues.scenario import Scenario
+from workflows.connection import connect as connect_temporal
+
+PATIENCE = 6  # seconds that an order may work; long waits would only make the run long
+
+
+@dataclass
+class Report:
+    """What a run did, and what was found."""
+
+    seed: int
+    seconds: float
+    asked: Counter[str] = field(default_factory=Counter)
+    injected: Counter[str] = field(default_factory=Counter)
+    missed: Counter[str] = field(default_factory=Counter)
+    venue: Counter[str] = field(default_factory=Counter)
+    ended: Counter[str] = field(default_factory=Counter)
+    checks: list[Checked] = field(default_factory=list)
+    failed_workflows: list[str] = field(default_factory=list)
+    records: Records | None = None
+
+    @property
+    def clean(self) -> bool:
+        """True where nothing was found."""
+        return not self.failed_workflows and not any(each.wrong for each in self.checks)
+
+
+def run(seed: int, seconds: float, accounts: int, workers: int = 2, say: Callable[[str], None] = print) -> Report:
+    """Runs chaos for so many seconds, lets everything end, and proves what has to be true."""
+    report = Report(seed, seconds)
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, World(Path(folder), workers, accounts) as world:
+        books = Books(connect(world.postgres.application_url, pool_size=5))
+        begun = _load(books, seed, accounts)
+        thread = _Thread(world, books, seed, accounts)
+        thread.start()
+        say(f"seed {seed}: {accounts} accounts, {workers} workers, faults for {seconds:g} seconds")
+        started = time.monotonic()
+        for fault in planned(seed, seconds):
+            time.sleep(max(0.0, started + fault.at - time.monotonic()))
+            world.look_after()
+            world.inject(fault)
+        time.sleep(max(0.0, started + seconds - time.monotonic()))
+        thread.stop()
+        say("the faults are over; everything comes to its end")
+        world.look_after()
+        report.asked, report.injected, report.missed = thread.load.asked, world.injected, world.missed
+        report.failed_workflows = asyncio.run(_settled(world, books))
+        report.venue = _venue(books, seed)
+        report.checks = proof.checked(books, begun)
+        with books.transaction() as read:
+            report.ended = Counter(row.status for row in read.rebalances.listing(limit=1_000_000))
+        books.engine.dispose()
+    return report
+
+
+class _Thread(threading.Thread):
+    """The load, with an event loop of its own."""
+
+    def __init__(self, world: World, books: Books, seed: int, accounts: int) -> None:
+        super().__init__(name="load", daemon=True)
+        self.world, self.books = world, books
+        environment = {
+            "REBALANCER_DATABASE_URL": world.postgres.application_url,
+            "TEMPORAL_ADDRESS": world.temporal.address,
+        }
+        self.make: Callable[[Any], Load] = lambda client: Load(client, books, seed, accounts, world.home, environment)
+        self.load: Load
+        self._stop_asked = threading.Event()
+        self._flaw: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            asyncio.run(self._run())
+        except BaseException as flaw:
+            self._flaw = flaw
+
+    def stop(self) -> None:
+        """Ends the load; raises what ended it before, where something did."""
+        self._stop_asked.set()
+        self.join()
+        if self._flaw is not None:
+            raise self._flaw
+
+    async def _run(self) -> None:
+        self.load = self.make(await connect_temporal(self.world.temporal.address))
+        stop = asyncio.Event()
+        work = asyncio.ensure_future(self.load.run(stop))
+        while not self._stop_asked.is_set() and not work.done():
+            await asyncio.sleep(0.1)
+        stop.set()
+        await work
+
+
+async def _settled(world: World, books: Books) -> list[str]:
+    client = await connect_temporal(world.temporal.address)
+    return await settle(client, books, world.look_after)
+
+
+def _load(books: Books, seed: int, accounts: int) -> Any:
+    """The book, the venue's mood and its patience; what the custodian then has."""
+    raw = book(seed, accounts)
+    listed, day = raw.pop("accounts"), date.fromisoformat(AS_OF)
+    load(books, raw, iter(listed), in_force(day), day, Actor("chaos"), None)
+    with books.transaction(Actor("chaos")) as change:
+        change.venues.set_scenario(scenario(seed))
+        change.venues.set_terms("PAPER", None, PATIENCE)
+        return proof.custodian(change)
+
+
+def _venue(books: Books, seed: int) -> Counter[str]:
+    """What the venue did to the orders that it got, counted."""
+    mood = Scenario.model_validate(scenario(seed))
+    found: Counter[str] = Counter()
+    with books.transaction() as read:
+        for row in read.execute(select(paper_orders)):
+            order = VenueOrder(row.client_order_id, row.account_id, row.side, row.symbol, row.quantity, row.price)
+            given = mood.treatment(order).model_dump(exclude_defaults=True)
+            found.update([", ".join(sorted(given.keys() - {"chance", "side"})) or "filled as sent"])
+    return found

@@ -1,0 +1,104 @@
+"""The short form of `make chaos`: a fault of every kind, and the proof. And that the proof sees what is wrong."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from domain.reconciliation import Ledger
+from tests.chaos import proof
+from tests.chaos.__main__ import summary
+from tests.chaos.faults import KINDS, planned
+from tests.chaos.proof import Records
+from tests.chaos.run import Report, run
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return run(seed=1, seconds=14, accounts=10, say=lambda line: None)
+
+
+@pytest.mark.timeout(600)  # a loaded machine; every kill costs the server's real timeouts until it notices
+def test_nothing_is_lost_and_nothing_done_twice(report: Report) -> None:
+    assert report.clean, "\n".join(summary(report))
+    assert sum(report.injected.values()) >= 4
+    assert report.asked["rebalances"] >= 1
+    assert report.records is not None
+    assert report.records.at_venue
+
+
+def test_the_seed_alone_plans_the_faults() -> None:
+    assert planned(7, 60) == planned(7, 60) != planned(8, 60)
+    assert {fault.kind for fault in planned(7, 60)} == set(KINDS)
+
+
+def _filled(records: Records) -> Any:
+    return next(order for order in records.orders if order.filled_quantity)
+
+
+def _without_order(records: Records) -> Records:
+    gone = _filled(records).client_order_id
+    return replace(records, at_venue={key: each for key, each in records.at_venue.items() if key != gone})
+
+
+def _custodian_short_a_cent(records: Records) -> Records:
+    name, held = next(iter(records.custodian.items()))
+    return replace(records, custodian={**records.custodian, name: Ledger(held.cash - Decimal("0.01"), held.positions)})
+
+
+def _still_executing(records: Records) -> Records:
+    return replace(records, runs=[_changed(each, stage="EXECUTING") for each in records.runs])
+
+
+def _not_booked(records: Records) -> Records:
+    return replace(records, orders=[_changed(each, booked_at=None) for each in records.orders])
+
+
+def _unrecorded(records: Records) -> Records:
+    return replace(records, audit={key: count for key, count in records.audit.items() if key[1] != "rebalance ended"})
+
+
+def _recorded_twice(records: Records) -> Records:
+    return replace(records, audit={key: 2 * count for key, count in records.audit.items()})
+
+
+def _queue_emptied(records: Records) -> Records:
+    return replace(records, queue=[], runs=[_changed(each, status="FAILED") for each in records.runs])
+
+
+class _Changed:
+    """A row with some of its values changed."""
+
+    def __init__(self, row: Any, changes: dict[str, Any]) -> None:
+        self._row, self._changes = row, changes
+
+    def __getattr__(self, name: str) -> Any:
+        return self._changes[name] if name in self._changes else getattr(self._row, name)
+
+
+def _changed(row: Any, **changes: Any) -> Any:
+    return _Changed(row, changes)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("tamper", "check"),
+    [
+        (_without_order, proof.every_order_once),
+        (_without_order, proof.orders_agree),
+        (_custodian_short_a_cent, proof.every_order_once),
+        (_custodian_short_a_cent, proof.books_agree),
+        (_still_executing, proof.all_ended),
+        (_not_booked, proof.all_ended),
+        (_unrecorded, proof.effects_recorded),
+        (_recorded_twice, proof.effects_recorded),
+        (_queue_emptied, proof.queue_consistent),
+    ],
+)
+def test_the_proof_sees_what_is_wrong(
+    report: Report, tamper: Callable[[Records], Records], check: Callable[[Records], Any]
+) -> None:
+    assert report.records is not None
+    assert list(check(tamper(report.records)))

@@ -1,0 +1,145 @@
+"""The stack under chaos: PostgreSQL, Temporal, workers; each may be killed and comes back on its data."""
+
+import contextlib
+import sys
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg
+from sqlalchemy import make_url
+
+from devstack.errors import StackError
+from devstack.postgres import Postgres
+from devstack.processes import Child, finish, spawn
+from devstack.temporal import TemporalServer, binary, clean_env
+from storage import migrations
+from tests.chaos.book import account_id
+from tests.chaos.faults import Fault
+
+PROJECT = Path(__file__).resolve().parents[2]
+RESETS = ("FirstWorkflowTask", "LastWorkflowTask")
+
+
+class World:
+    """To be used from the main thread: the kernel then ends what it started, should it be killed itself."""
+
+    def __init__(self, home: Path, workers: int, accounts: int) -> None:
+        self.home = home
+        self.accounts = accounts
+        self.postgres = Postgres(home / "postgres", durable=False)
+        self.temporal = TemporalServer(home / "temporal.db", log_file=home / "temporal.log")
+        self.workers: list[Child | None] = [None] * workers
+        self.injected: Counter[str] = Counter()
+        self.missed: Counter[str] = Counter()
+
+    def __enter__(self) -> Self:
+        try:
+            self.postgres.start()
+            migrations.upgrade(self.postgres.url)
+            self.temporal.start()
+            for number in range(len(self.workers)):
+                self._start_worker(number)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self.workers:
+            if worker is not None:
+                worker.kill()
+        self.temporal.stop()
+        self.postgres.stop()
+
+    def inject(self, fault: Fault) -> None:
+        """Does it, and counts it; a workflow that is not there to be hit is counted as missed."""
+        happened = {
+            "worker killed": self._kill_worker,
+            "database connections dropped": self._drop_connections,
+            "PostgreSQL restarted": self._restart_postgres,
+            "Temporal restarted": self._restart_temporal,
+            "workflow reset": self._reset,
+            "workflow cancelled": self._cancel,
+            "workflow terminated": self._terminate,
+        }[fault.kind](fault.number)
+        (self.injected if happened else self.missed)[fault.kind] += 1
+
+    def look_after(self) -> None:
+        """Starts again what died by itself: a worker that could not reach a server while it started."""
+        for number, worker in enumerate(self.workers):
+            if worker is None or not worker.running:
+                self._start_worker(number)
+
+    def _kill_worker(self, number: int) -> bool:
+        at = number % len(self.workers)
+        if (worker := self.workers[at]) is not None:
+            worker.kill()
+        self._start_worker(at)
+        return True
+
+    def _restart_postgres(self, number: int) -> bool:
+        self.postgres.kill()
+        self.postgres.start()
+        return True
+
+    def _restart_temporal(self, number: int) -> bool:
+        self.temporal.kill()
+        self.temporal.start()
+        return True
+
+    def _drop_connections(self, number: int) -> bool:
+        """Half of the workers' connections, whatever they are doing."""
+        with self._connect() as connection:
+            dropped = connection.execute(
+                "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE application_name LIKE 'rebalancer-%%' AND pid %% 2 = %s",
+                [number % 2],
+            ).fetchone()
+        return bool(dropped and dropped[0])
+
+    def _reset(self, number: int) -> bool:
+        """A rebalance from its first task, or its last, whether it has ended or not."""
+        how = RESETS[number % len(RESETS)]
+        return self._told("reset", "--workflow-id", self._workflow(number), "--type", how, "--reason", "chaos")
+
+    def _cancel(self, number: int) -> bool:
+        return self._told("cancel", "--workflow-id", self._busy(number))
+
+    def _terminate(self, number: int) -> bool:
+        return self._told("terminate", "--workflow-id", self._busy(number), "--reason", "chaos")
+
+    def _told(self, *arguments: str) -> bool:
+        with contextlib.suppress(StackError):
+            command = [str(binary()), "workflow", *arguments, "--address", self.temporal.address]
+            finish("temporal workflow", command, env=clean_env(), timeout=20)
+            return True
+        return False
+
+    def _workflow(self, number: int) -> str:
+        return f"rebalance/{account_id(number % self.accounts + 1)}"
+
+    def _busy(self, number: int) -> str:
+        """A workflow whose rebalance is under way, where there is one."""
+        with self._connect() as connection:
+            found = connection.execute(
+                "SELECT workflow_id FROM rebalances WHERE stage <> 'ENDED' ORDER BY md5(id || %s) LIMIT 1",
+                [str(number)],
+            ).fetchone()
+        return str(found[0]) if found else self._workflow(number)
+
+    def _start_worker(self, number: int) -> None:
+        env = clean_env() | {
+            "REBALANCER_DATABASE_URL": self.postgres.application_url,
+            "TEMPORAL_ADDRESS": self.temporal.address,
+            "LOG_LEVEL": "WARNING",
+        }
+        log = self.home / f"worker-{number + 1}.log"
+        self.workers[number] = spawn(f"worker {number + 1}", [sys.executable, "worker.py"], log, env=env, cwd=PROJECT)
+
+    def _connect(self) -> psycopg.Connection:
+        url = make_url(self.postgres.url).set(drivername="postgresql").render_as_string(hide_password=False)
+        return psycopg.connect(url, connect_timeout=10, autocommit=True)
