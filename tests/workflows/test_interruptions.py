@@ -1,6 +1,9 @@
 """What goes wrong from outside: cancelled, terminated and reset workflows, a refusing venue, a differing custodian."""
 
+import asyncio
+import time
 import uuid
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
