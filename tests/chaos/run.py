@@ -73,7 +73,8 @@ def run(seed: int, seconds: float, accounts: int, workers: int = 2, say: Callabl
         report.asked, report.injected, report.missed = thread.load.asked, world.injected, world.missed
         report.failed_workflows = asyncio.run(_settled(world, books))
         report.venue = _venue(books, seed)
-        report.checks = proof.checked(books, begun)
+        report.records = proof.read(books, begun)
+        report.checks = proof.checked(books, report.records)
         with books.transaction() as read:
             report.ended = Counter(row.status for row in read.rebalances.listing(limit=1_000_000))
         books.engine.dispose()
