@@ -25,6 +25,8 @@ from activities.minimums import MinimumSteps
 from activities.orphans import asking
 from activities.reconciliation import ReconciliationSteps
 from activities.refusals import RefusalRecords
+from activities.request_accounts import RequestAccountSteps
+from activities.requests import RequestSteps
 from activities.signals import SignalSteps
 from activities.sleeves import SleeveSteps
 from activities.target import TargetSteps
@@ -40,6 +42,7 @@ from workflows.daily_target_evaluation import DailyTargetEvaluation
 from workflows.endings import Endings
 from workflows.inputs import OneInput
 from workflows.rebalance_account import RebalanceAccount
+from workflows.rebalance_request import RebalanceRequest
 from workflows.refusals import Refusals
 
 THREADS = 10
@@ -54,10 +57,11 @@ def make_worker(
     execution, reconciliation, evaluation = ExecutionSteps(desk), ReconciliationSteps(desk), EvaluationSteps(desk)
     histories = HistorySteps(desk, client)
     signals = SignalSteps(desk)
+    requests, request_accounts = RequestSteps(desk), RequestAccountSteps(desk)
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[RebalanceAccount, DailyTargetEvaluation, ApplyModelSignal, ArchiveHistories],
+        workflows=[RebalanceAccount, RebalanceRequest, DailyTargetEvaluation, ApplyModelSignal, ArchiveHistories],
         activities=[
             target.check_target,
             sleeves.verify_sleeves,
@@ -68,6 +72,13 @@ def make_worker(
             execution.collect_fills,
             reconciliation.reconcile,
             reconciliation.close_rebalance,
+            requests.begin_request,
+            requests.take_accounts,
+            requests.decide_request,
+            requests.steer_request,
+            requests.end_request,
+            request_accounts.tell_accounts,
+            request_accounts.look_after,
             evaluation.begin_evaluation,
             evaluation.evaluate_range,
             evaluation.end_evaluation,

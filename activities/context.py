@@ -12,11 +12,13 @@ from temporalio.exceptions import ApplicationError
 
 from policy import PolicyRefused
 from storage.connection import Actor, Books
+from storage.requests import UnknownRequest
 from storage.snapshots import UnknownAccount
 from venues.port import UnknownVenue
 from venues.registry import Venues
 
 UNKNOWN_ACCOUNT = "UnknownAccount"
+UNKNOWN_REQUEST = "UnknownRequest"
 UNKNOWN_VENUE = "UnknownVenue"
 UNACCEPTABLE = "Unacceptable"
 
@@ -59,6 +61,8 @@ def step(function: CallableT) -> CallableT:
             return function(self, message)
         except UnknownAccount as flaw:
             raise ApplicationError(str(flaw), type=UNKNOWN_ACCOUNT, non_retryable=True) from flaw
+        except UnknownRequest as flaw:
+            raise ApplicationError(f"there is no request {flaw}", type=UNKNOWN_REQUEST, non_retryable=True) from flaw
         except UnknownVenue as flaw:
             raise ApplicationError(str(flaw), type=UNKNOWN_VENUE, non_retryable=True) from flaw
         except (PolicyRefused, DataError) as flaw:  # a number or text that no retry makes acceptable

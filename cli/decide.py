@@ -1,4 +1,4 @@
-"""`rebalancer approve` and `rebalancer cancel`: what a person decides about pending rebalances."""
+"""`approve` and `cancel`, `pause` and `resume`: what a person decides about pending rebalances and running requests."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,6 +10,8 @@ from cli import connections, say
 from cli.say import Refused
 
 ANSWER = timedelta(seconds=20)  # how long a worker may take to answer
+ALL_OF_IT = timedelta(minutes=10)  # how long it may take over a request of many accounts
+DONE = {"approve": "approved", "cancel": "cancelled", "pause": "paused", "resume": "resumed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,34 +45,125 @@ def cancel(id_: str, why: str | None, by: str | None, form: str) -> int:
     return _decide("cancel", id_, said, form)
 
 
+@click.command()
+@click.argument("id_", metavar="ID")
+@say.by_option
+@say.format_option
+def pause(id_: str, by: str | None, form: str) -> int:
+    """Pause a request (Q-…): no more accounts are started, and none goes from approval to execution."""
+    return _steer("pause", id_, {"by": say.who(by)}, form)
+
+
+@click.command()
+@click.argument("id_", metavar="ID")
+@say.by_option
+@say.format_option
+def resume(id_: str, by: str | None, form: str) -> int:
+    """Let a paused request (Q-…) go on."""
+    return _steer("resume", id_, {"by": say.who(by)}, form)
+
+
 def _decide(update: str, id_: str, said: dict[str, str], form: str) -> int:
-    named = _named(id_)
-    open_ones = [each for each in named if each.ended is None]
+    rebalances, request = _named(id_)
+    if request is not None:
+        answer = connections.run(_ask(request, update, said))
+        if answer is not None:
+            return _told(update, id_, said["by"], answer, form)
+    if not rebalances and not _is_known(id_):
+        raise Refused(f"{id_} is no rebalance and no request: see `rebalancer history` for the ids")
+    open_ones = [each for each in rebalances if each.ended is None]
     if not open_ones:
-        states = ", ".join(f"{each.rebalance_id} ended {each.ended}" for each in named)
-        raise Refused(f"nothing of {id_} is pending: {states}")
+        states = ", ".join(f"{each.rebalance_id} ended {each.ended}" for each in rebalances[:5])
+        raise Refused(f"nothing of {id_} is pending: {states or 'it has no rebalances'}. See `rebalancer show {id_}`")
     answers = connections.run(_send(update, open_ones, said))
     if form == "json":
         say.as_json(answers)
     else:
-        for answer in answers:
-            line = f"{answer['rebalance_id']}  {answer['account_id']}  {answer['answer']}"
-            click.echo(line) if answer["ok"] else say.message(f"rebalancer: {line}")
-    return 0 if all(answer["ok"] for answer in answers) else 1
+        for each in answers:
+            line = f"{each['rebalance_id']}  {each['account_id']}  {each['answer']}"
+            click.echo(line) if each["ok"] else say.message(f"rebalancer: {line}")
+    return 0 if all(each["ok"] for each in answers) else 1
 
 
-def _named(id_: str) -> list[Pending]:
-    """The rebalance of an id, or all of a request."""
+def _steer(update: str, id_: str, said: dict[str, str], form: str) -> int:
+    _, request = _named(id_)
+    answer = None if request is None else connections.run(_ask(request, update, said))
+    if answer is None:
+        what = f"request {id_} is not running" if request else f"{id_} is a rebalance: only a request is {DONE[update]}"
+        raise Refused(f"{what}. See `rebalancer show {id_}`")
+    if form == "json":
+        say.as_json({"request_id": id_, **answer})
+    else:
+        click.echo(f"{id_}  {DONE[update]} by {said['by']}")
+    return 0
+
+
+def _told(update: str, id_: str, by: str, answer: dict[str, Any], form: str) -> int:
+    """What came of a decision about a request."""
+    count, refused = answer["accounts"], answer["refused"]
+    if form == "json":
+        say.as_json({"request_id": id_, **answer})
+    else:
+        if count:
+            click.echo(f"{id_}  {count} {'account' if count == 1 else 'accounts'} {DONE[update]} by {by}")
+        for each in refused:
+            say.message(f"rebalancer: account {each['account_id']}: {each['reason']}")
+    return 1 if refused else 0
+
+
+def _named(id_: str) -> tuple[list[Pending], str | None]:
+    """The rebalance of an id; or all of a request, and the id of the request's workflow."""
     from storage.rebalances import UnknownRebalance
+    from storage.requests import UnknownRequest
+    from workflows.contract import request_workflow_id
 
     with connections.books().transaction() as books:
         try:
-            rows = [books.rebalances.get(id_)]
+            row = books.rebalances.get(id_)
+            return [Pending(row.id, row.account_id, row.workflow_id, row.round, row.status)], None
         except UnknownRebalance:
-            rows = list(books.rebalances.of_request(id_))
-    if not rows:
-        raise Refused(f"{id_} is no rebalance and no request: see `rebalancer history` for the ids")
-    return [Pending(row.id, row.account_id, row.workflow_id, row.round, row.status) for row in rows]
+            rows = books.rebalances.listing(request_id=id_, limit=None)
+        try:
+            request = str(books.requests.get(id_).workflow_id)
+        except UnknownRequest:  # no worker has taken it up yet, or its rebalances were started one by one
+            request = request_workflow_id(id_)
+    return [Pending(row.id, row.account_id, row.workflow_id, row.round, row.status) for row in rows], request
+
+
+def _is_known(request_id: str) -> bool:
+    from storage.requests import UnknownRequest
+
+    with connections.books().transaction() as books:
+        try:
+            books.requests.get(request_id)
+        except UnknownRequest:
+            return False
+    return True
+
+
+async def _ask(workflow_id: str, update: str, said: dict[str, str]) -> dict[str, Any] | None:
+    """The answer of a request's workflow; None where it does not run any more. Refused with its reason."""
+    from temporalio.client import (
+        WorkflowExecutionStatus,
+        WorkflowUpdateFailedError,
+        WorkflowUpdateRPCTimeoutOrCancelledError,
+        WorkflowUpdateStage,
+    )
+    from temporalio.service import RPCError, RPCStatusCode
+
+    handle = (await connections.temporal()).get_workflow_handle(workflow_id)
+    try:
+        if (await handle.describe(rpc_timeout=ANSWER)).status != WorkflowExecutionStatus.RUNNING:
+            return None
+        asked = await handle.start_update(update, said, wait_for_stage=WorkflowUpdateStage.ACCEPTED, rpc_timeout=ANSWER)
+        answer: dict[str, Any] = await asked.result(rpc_timeout=ALL_OF_IT)
+        return answer
+    except WorkflowUpdateFailedError as refused:
+        raise Refused(str(getattr(refused.cause, "message", None) or refused.cause)) from refused
+    except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError) as flaw:
+        if isinstance(flaw, RPCError) and flaw.status == RPCStatusCode.NOT_FOUND:
+            return None
+        raise Refused(f"its workflow {workflow_id} does not answer ({flaw}): see `rebalancer status`") from flaw
 
 
 async def _send(update: str, pending: list[Pending], said: dict[str, str]) -> list[dict[str, Any]]:
@@ -78,10 +171,9 @@ async def _send(update: str, pending: list[Pending], said: dict[str, str]) -> li
     from temporalio.service import RPCError
 
     client = await connections.temporal()
-    done = {"approve": f"approved by {said['by']}", "cancel": f"cancelled by {said['by']}"}[update]
     answers = []
     for each in pending:
-        ok, answer = True, done
+        ok, answer = True, f"{DONE[update]} by {said['by']}"
         try:
             meant = {"rebalance_id": each.rebalance_id, "round": each.round}
             handle = client.get_workflow_handle(each.workflow_id)

@@ -1,6 +1,5 @@
 """`rebalancer history` and `rebalancer show`: what was rebalanced, who asked, who approved, how it ended and why."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -17,11 +16,14 @@ COLUMNS = ("rebalance", "account", "status", "mode", "asked / approved", "starte
 
 @click.command()
 @click.option("--account", "account_id", metavar="ID", default=None, help="Only of this account.")
+@click.option("--request", "request_id", metavar="ID", default=None, help="Only of this request.")
 @click.option("--status", type=click.Choice([*STATUSES, *STAGES], case_sensitive=False), default=None)
 @click.option("--since", metavar="DATE", default=None, help="Only those started on this day (UTC) or later.")
 @click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="At most so many, the newest.")
 @say.format_option
-def history(account_id: str | None, status: str | None, since: str | None, limit: int, form: str) -> None:
+def history(
+    account_id: str | None, request_id: str | None, status: str | None, since: str | None, limit: int, form: str
+) -> None:
     """Rebalances, newest first."""
     from cli import connections
     from storage.rebalances import as_history
@@ -30,7 +32,7 @@ def history(account_id: str | None, status: str | None, since: str | None, limit
     with connections.books().transaction() as books:
         if account_id is not None:
             _must_be_known(books, account_id)
-        rows = books.rebalances.listing(account_id, status, first, limit + 1)
+        rows = books.rebalances.listing(account_id, status, first, limit + 1, request_id)
     listed = [dict(as_history(row)) for row in rows[:limit]]
     if form == "json":
         say.as_json(listed)
@@ -64,53 +66,23 @@ def as_table(listed: list[Json]) -> object:
 @say.format_option
 def show(id_: str, form: str) -> None:
     """One rebalance (R-…) whole, or a request (Q-…) with all its rebalances."""
-    from cli import connections, rebalance_page
+    from cli import connections, rebalance_page, request_page
     from storage.rebalances import UnknownRebalance
+    from storage.requests import UnknownRequest
 
     with connections.books().transaction() as books:
         try:
             rebalance = rebalance_page.read(books, books.rebalances.get(id_))
         except UnknownRebalance:
-            rebalance, rows = None, books.rebalances.of_request(id_)
+            rebalance = None
+        try:
+            request = request_page.read(books, id_) if rebalance is None else {}
+        except UnknownRequest:
+            raise Refused(f"{id_} is no rebalance and no request: see `rebalancer history` for the ids") from None
     if rebalance is not None:
         say.as_json(rebalance.as_json()) if form == "json" else say.show(*rebalance.page())
-    elif rows:
-        told = _request(id_, rows)
-        say.as_json(told) if form == "json" else say.show(*_request_page(told))
     else:
-        raise Refused(f"{id_} is no rebalance and no request: see `rebalancer history` for the ids")
-
-
-def _request(request_id: str, rows: Sequence[Any]) -> Json:
-    from domain.outcome import of_request
-    from storage.rebalances import as_history
-
-    listed = [dict(as_history(row)) for row in rows]
-    ended = all(row.status for row in rows)
-    return {
-        "request_id": request_id,
-        "status": of_request([row.status for row in rows]) if ended else "IN_PROGRESS",
-        "requested_by": rows[0].requested_by,
-        "rebalances": listed,
-    }
-
-
-def _request_page(told: Json) -> list[object]:
-    from cli import plan_page
-
-    listed = told["rebalances"]
-    pending = [each for each in listed if each["status"] == "PENDING_APPROVAL"]
-    parts = [
-        plan_page.title(f"{told['request_id']} · requested by {told['requested_by']}"),
-        plan_page.status_line("", told["status"]),
-        "",
-        as_table(listed),
-    ]
-    if pending:
-        parts.append(
-            f"\nnext: rebalancer approve {told['request_id']} --by WHO (or cancel) decides {len(pending)} at once"
-        )
-    return [*parts, "\nOne of them whole: rebalancer show R-…"]
+        say.as_json(request) if form == "json" else say.show(*request_page.page(request))
 
 
 def _must_be_known(books: Any, account_id: str) -> None:

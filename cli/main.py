@@ -26,6 +26,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "submit": ("cli.submit:submit", "Submit accounts for a rebalance; trades wait for an approval."),
     "approve": ("cli.decide:approve", "Approve what is pending in a rebalance or a request."),
     "cancel": ("cli.decide:cancel", "Cancel what is pending in a rebalance or a request."),
+    "pause": ("cli.decide:pause", "Pause a request: nothing more of it is started."),
+    "resume": ("cli.decide:resume", "Let a paused request go on."),
     "history": ("cli.history:history", "Rebalances, newest first."),
     "show": ("cli.history:show", "One rebalance or request, whole."),
     "audit": ("cli.audit:audit", "For auditors: a rebalance's story, the record's proof and export, recomputing."),

@@ -125,9 +125,7 @@ def _clear(home: Path) -> None:
 def _rebalanced(operator: Operator, page: Page) -> list[dict[str, Any]]:
     """Submits the queue and three more accounts, approves all but one, and returns every rebalance whole."""
     queued = operator.run("submit", "--queue", "--by", REQUESTER)
-    page.did(
-        f"rebalancer submit --queue --by {REQUESTER}", f"{queued['request_id']}: {len(queued['started'])} accounts"
-    )
+    page.did(f"rebalancer submit --queue --by {REQUESTER}", f"{queued['request_id']}: {queued['accounts']} accounts")
     more = operator.run("submit", *BY_HAND, "--by", REQUESTER)
     page.did(
         f"rebalancer submit {' '.join(BY_HAND)} --by {REQUESTER}",
@@ -135,7 +133,7 @@ def _rebalanced(operator: Operator, page: Page) -> list[dict[str, Any]]:
     )
     requests = (queued["request_id"], more["request_id"])
     page.step("checking and planning each account")
-    pending = _settled(operator, requests, len(queued["started"]) + len(more["started"]))
+    pending = _settled(operator, requests, queued["accounts"] + more["accounts"])
     canceled = next(each for each in pending if each["account_id"] == CANCELED)
     operator.run("cancel", canceled["rebalance_id"], "--by", APPROVER, "--why", "the client adds cash tomorrow")
     page.did(

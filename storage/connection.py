@@ -85,6 +85,7 @@ class Transaction:
         from storage.orders import Orders
         from storage.queue import Queue
         from storage.rebalances import Rebalances
+        from storage.requests import Requests
         from storage.snapshots import Snapshots
         from storage.venues import VenueSettings
 
@@ -96,6 +97,7 @@ class Transaction:
         self.snapshots = Snapshots(connection)
         self.accounts = Accounts(connection, self.audit, self.queue, self.snapshots)
         self.rebalances = Rebalances(connection, self.audit)
+        self.requests = Requests(connection)
         self.orders = Orders(connection, self.audit)
         self.breaks = Breaks(connection, self.audit)
         self.evaluations = Evaluations(connection)

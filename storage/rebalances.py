@@ -204,12 +204,19 @@ class Rebalances:
         self.connection.execute(update(rebalances).where(rebalances.c.id == rebalance_id).values(**values))
 
     def listing(
-        self, account_id: str | None = None, status: str | None = None, since: date | None = None, limit: int = 200
+        self,
+        account_id: str | None = None,
+        status: str | None = None,
+        since: date | None = None,
+        limit: int | None = 200,
+        request_id: str | None = None,
     ) -> Sequence[Row[Any]]:
         """Rebalances, newest first, without their snapshots and plans; `status` may be a stage of those under way."""
         where = []
         if account_id:
             where.append(rebalances.c.account_id == account_id)
+        if request_id:
+            where.append(rebalances.c.request_id == request_id)
         if status:
             where.append(func.coalesce(rebalances.c.status, rebalances.c.stage) == status)
         if since:
@@ -218,12 +225,6 @@ class Rebalances:
         columns = [column for column in rebalances.c if column.name not in heavy]
         newest = (desc(rebalances.c.started_at), desc(rebalances.c.id))
         return self.connection.execute(select(*columns).where(and_(True, *where)).order_by(*newest).limit(limit)).all()
-
-    def of_request(self, request_id: str) -> Sequence[Row[Any]]:
-        """The rebalances of a request, by account."""
-        return self.connection.execute(
-            select(rebalances).where(rebalances.c.request_id == request_id).order_by(rebalances.c.account_id)
-        ).all()
 
     def latest(self, account_id: str) -> Row[Any] | None:
         """The account's newest rebalance."""

@@ -12,8 +12,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from temporalio.exceptions import ApplicationError
 
 from activities.messages import EvaluationResult, RebalanceResult
+from activities.request_messages import RequestResult
 from activities.signal_messages import SignalResult
 from domain.policy import Mode
+from domain.queue import REASONS
 
 TASK_QUEUE = "rebalancer"
 EVALUATION_ID = "daily-target-evaluation"
@@ -28,7 +30,12 @@ __all__ = [
     "ModelSignalInput",
     "RebalanceInput",
     "RebalanceResult",
+    "RequestApproval",
+    "RequestCancellation",
+    "RequestInput",
+    "RequestResult",
     "SignalResult",
+    "Steering",
     "read",
     "unreadable",
 ]
@@ -44,6 +51,11 @@ def signal_workflow_id(model_id: str, version: int) -> str:
 def rebalance_workflow_id(account_id: str) -> str:
     """One rebalance at a time an account: its workflow's id says so."""
     return f"rebalance/{account_id}"
+
+
+def request_workflow_id(request_id: str) -> str:
+    """One workflow a request; its id names it."""
+    return f"rebalance-request/{request_id}"
 
 
 class _Given(BaseModel):
@@ -88,6 +100,80 @@ class RebalanceInput(_Given):
         if (self.kind == "signal") is (self.signal is None):
             raise ValueError('"signal" goes with "kind" signal')
         return self
+
+
+def _known_reason(code: str) -> str:
+    """A reason for which an account is queued."""
+    if code not in REASONS:
+        raise ValueError(f"a reason is needed, one of {', '.join(REASONS)}")
+    return code
+
+
+class QueueChoice(_Given):
+    """The accounts that are in the queue for one of the reasons; without reasons, all that are in it."""
+
+    reasons: tuple[Annotated[str, AfterValidator(_known_reason)], ...] = ()
+
+
+class RequestApproval(_Given):
+    """The update `approve` of a request: all that is pending in it, or the accounts named."""
+
+    by: Line
+    account_ids: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50_000)] | None = None
+
+
+class RequestCancellation(RequestApproval):
+    """The update `cancel` of a request: what is pending and what was not started, all of it or the accounts named."""
+
+    reason: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] | None = None
+
+
+class RequestProgress(_Given):
+    """What a run of a request hands to the next; not for people."""
+
+    accounts: int = Field(ge=0)
+    cursor: int = Field(ge=0)
+    paused: bool = False
+    lenient: bool = False
+    stopped: RequestCancellation | None = None
+
+
+class RequestInput(_Given):
+    """Starts `RebalanceRequest`. One of `account_ids`, `queue` and `failed_of` says which accounts.
+
+    `priority` says who goes first where many wait for a worker; without it, a person unless a schedule started it.
+    """
+
+    request_id: Line
+    requested_by: Line
+    account_ids: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50_000)] | None = None
+    queue: QueueChoice | None = None
+    failed_of: Line | None = None  # a request: its accounts that FAILED, were busy or never started
+    mode: Mode = "best_fit"
+    approval: Literal["required", "automatic"] = "required"
+    kind: Literal["full", "raise_cash", "invest_cash"] = "full"
+    amount: Decimal | None = Field(default=None, gt=0)
+    override: tuple[Literal["open_break"], ...] = ()
+    priority: Literal["person", "schedule"] | None = None
+    window: int = Field(default=100, ge=1, le=200)  # accounts that are planned or executed at the same time
+    accounts_a_run: int = Field(default=500, ge=1, le=1000)  # then the workflow continues as new
+    progress: RequestProgress | None = None
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> "RequestInput":
+        given = [name for name in ("account_ids", "queue", "failed_of") if getattr(self, name) is not None]
+        if self.progress is None and len(given) != 1:
+            told = f"not {' and '.join(given)}" if given else "none is given"
+            raise ValueError(f'one of "account_ids", "queue" and "failed_of" is needed, {told}')
+        if self.kind == "full" and self.amount is not None:
+            raise ValueError('"amount" goes with "kind" raise_cash or invest_cash')
+        return self
+
+
+class Steering(_Given):
+    """The updates `pause` and `resume` of a request."""
+
+    by: Line
 
 
 class EvaluationInput(_Given):
@@ -141,6 +227,10 @@ EXAMPLES: dict[type[BaseModel], tuple[str, str]] = {
     RebalanceInput: ("rebalance", '\'{"account_id": "A-100", "requested_by": "ann"}\''),
     ArchiveInput: ("archive", '\'{"since": "2026-11-20"}\''),
     ModelSignalInput: ("model signal", '\'{"model_id": "LCG", "version": 2}\''),
+    RequestInput: ("request", '\'{"request_id": "Q-1", "requested_by": "ann", "account_ids": ["A-100"]}\''),
+    RequestApproval: ("approval", '\'{"by": "ben"}\''),
+    RequestCancellation: ("cancellation", '\'{"by": "ben", "reason": "client called"}\''),
+    Steering: ("pause or resume", '\'{"by": "ben"}\''),
     EvaluationInput: ("evaluation", '\'{"as_of": "2026-11-20"}\''),
     Approval: ("approval", '\'{"by": "ben"}\''),
     Cancellation: ("cancellation", '\'{"by": "ben", "reason": "client called"}\''),
@@ -170,6 +260,8 @@ def read(model: type[ModelT], given: object) -> ModelT:
 
 def _told(flaw: Any) -> str:
     field = ".".join(str(step) for step in flaw["loc"])
+    if not field:  # about several fields together
+        return str(flaw["msg"].removeprefix("Value error, "))
     if flaw["type"] == "missing":
         return f'"{field}" is missing'
     if flaw["type"] == "extra_forbidden":

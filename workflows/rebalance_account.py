@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel
@@ -28,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
         TargetChecked,
         TradesGenerated,
     )
+    from activities.request_messages import AccountPending
     from workflows import search_attributes
     from workflows.contract import Approval, Cancellation, RebalanceInput, read, unreadable
     from workflows.options import BOOK, DECIDE, EXECUTE, TRANSIENT, TURN, StepOptions, next_look
@@ -146,6 +147,7 @@ class RebalanceAccount:
             return Approval(by=f"model signal {request.signal.model} version {request.signal.version}")
         if request.approval == "automatic" and not proposal.checked.liquidation:
             return Approval(by=AUTOMATIC)
+        await self._tell_request(request, proposal)
         self.approval = self.cancellation = None
         self.proposal = proposal
         self._tell("PENDING APPROVAL", _pending(proposal), status="PENDING_APPROVAL")
@@ -160,6 +162,15 @@ class RebalanceAccount:
         finally:
             self.proposal = None
         return self.approval
+
+    async def _tell_request(self, request: RebalanceInput, proposal: Proposal) -> None:
+        """The request that this is an account of gets its place back while people decide."""
+        parent = workflow.info().parent
+        if parent is None or request.request_id is None:
+            return
+        waits = AccountPending(**proposal.step.model_dump(), four_eyes=proposal.checked.four_eyes)
+        with contextlib.suppress(ApplicationError):  # the request is gone, and nobody has to be told
+            await workflow.get_external_workflow_handle(parent.workflow_id).signal("account_pending", waits)
 
     async def _not_approved(self, request: RebalanceInput) -> RebalanceResult:
         """EXPIRED, or CANCELED with who and why."""

@@ -17,3 +17,8 @@ def of_start(account_id: str, request_id: str | None) -> TypedSearchAttributes:
     if request_id:
         pairs.append(SearchAttributePair(REQUEST_ID, request_id))
     return TypedSearchAttributes(pairs)
+
+
+def of_request(request_id: str) -> TypedSearchAttributes:
+    """What is known of a request when it is started."""
+    return TypedSearchAttributes([SearchAttributePair(REQUEST_ID, request_id)])

@@ -20,11 +20,12 @@ from storage.connection import Books, connect
 from storage.migrations.__main__ import main
 from storage.tables import metadata
 from storage.tables_execution import PAPER
+from storage.tables_requests import request_accounts
 from storage.tables_venues import venue_terms
 
-assert venue_terms.metadata is metadata  # all tables are known
+assert venue_terms.metadata is request_accounts.metadata is metadata  # all tables are known
 
-ALL = ["0001", "0002", "0003", "0008", "0004", "0006", "0007"]  # in the order in which they are applied
+ALL = ["0001", "0002", "0003", "0008", "0004", "0006", "0007", "0005"]  # in the order in which they are applied
 
 # What compare_metadata does not look at: checks, partial indexes, defaults, deferrable keys.
 CATALOGUE = {

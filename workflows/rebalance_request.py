@@ -1,0 +1,389 @@
+"""One request over many accounts: each a `RebalanceAccount` of its own, a window of them at work at a time.
+
+An account takes a place in the window while it is planned or executed, and gives it back while it waits for an
+approval; so everything that was asked for gets planned, however long people take. A run starts a few hundred accounts,
+lets those at work finish, and continues as new; accounts that then still wait are looked after in the database.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError, ChildWorkflowError, WorkflowAlreadyStartedError
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import BaseModel
+
+    from activities.request_messages import AccountPending, AccountsTold, RequestDecided, RequestResult
+    from domain.requests import BUSY, has_ended
+    from workflows import priorities, request_steps, search_attributes
+    from workflows.contract import (
+        RequestApproval,
+        RequestCancellation,
+        RequestInput,
+        RequestProgress,
+        Steering,
+        read,
+        unreadable,
+    )
+    from workflows.request_faults import told_of
+    from workflows.request_ledger import ISSUES, Ledger
+
+GivenT = TypeVar("GivenT", bound=BaseModel)
+# How often accounts of earlier runs are looked after: when something was decided, while they work, while they wait.
+SOON, OFTEN, SELDOM = timedelta(seconds=2), timedelta(seconds=5), timedelta(seconds=30)
+NOUNS = {"approve": "approval", "cancel": "cancellation"}
+DONE_BY = {"approve": "approved_by", "cancel": "cancelled_by"}
+
+
+@workflow.defn(name="RebalanceRequest", failure_exception_types=[ValidationError])
+class RebalanceRequest:
+    """Many accounts, from the list to one status. An account's own story is in its own workflow."""
+
+    def __init__(self) -> None:
+        self.request = RequestInput.model_construct(request_id="", requested_by="", window=0)  # until it is read
+        self.begun = False  # an update may come with the very first task, before there is anything to decide about
+        self.ledger = Ledger()
+        self.following: set[asyncio.Task[None]] = set()
+        self.paused = False
+        self.stopped: RequestCancellation | None = None  # cancelled as a whole: what comes to be pending is, too
+        self.late = False  # something came to be pending after that
+        self.look_now = False
+        self.look_in = SOON  # rises to SELDOM while nothing happens
+        self.to_tell: set[str] = set()  # decisions that some accounts' workflows have not been told
+        self.telling = asyncio.Lock()
+        self.lenient = False  # some plan that waits may be approved by who asked for it
+        self.result: RequestResult | None = None
+
+    @workflow.run
+    async def run(self, given: Any = None) -> RequestResult:
+        """Runs the request to its status. Bad input, or an unknown account, fails the workflow at once."""
+        self.request = read(RequestInput, given)
+        if self.request.progress is None:
+            workflow.upsert_search_attributes([search_attributes.REQUEST_ID.value_set(self.request.request_id)])
+            self.ledger.total = await request_steps.begin(self.request)
+        else:
+            await self._go_on(self.request.progress)
+        self.begun = True
+        cancelled = await self._work_to_the_end()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if not self.ledger.all_ended:
+            workflow.continue_as_new(self._handed_on())
+        self.result = await request_steps.end(self.request)
+        workflow.upsert_search_attributes([search_attributes.REBALANCE_STATUS.value_set(self.result.status)])
+        self._tell_details()
+        if cancelled:
+            raise asyncio.CancelledError
+        return self.result
+
+    async def _go_on(self, progress: RequestProgress) -> None:
+        """Takes up what the run before handed on."""
+        self.ledger.total = progress.accounts
+        self.ledger.cursor = self.ledger.base = progress.cursor
+        self.paused, self.lenient = progress.paused, progress.lenient
+        if progress.stopped:
+            self._stop(progress.stopped)
+        self.to_tell = {"approve", "cancel"}
+        await self._look(ISSUES)
+
+    def _handed_on(self) -> dict[str, Any]:
+        """The next run's input: a cursor and what was said, never a list of accounts."""
+        kept = RequestProgress(
+            accounts=self.ledger.total,
+            cursor=self.ledger.total if self.stopped else self.ledger.cursor,
+            paused=self.paused,
+            lenient=self.lenient,
+            stopped=self.stopped,
+        )
+        given = self.request.model_dump(mode="json", exclude={"account_ids", "queue", "failed_of"}, exclude_none=True)
+        priority = priorities.name_of(self.request.priority, workflow.info().typed_search_attributes)
+        return given | {"priority": priority, "progress": kept.model_dump(mode="json")}
+
+    # --- the loop
+
+    async def _work_to_the_end(self) -> bool:
+        """Works until all accounts have ended or the run is long enough; True where the workflow was cancelled."""
+        work = asyncio.create_task(self._work())
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            self._stop(RequestCancellation(by="temporal", reason="the request's workflow was cancelled"))
+            await work
+            return True
+        return False
+
+    async def _work(self) -> None:
+        while not self._over():
+            self._tell_details()
+            step = self._next_step()
+            if step is not None:
+                await step()
+                continue
+            try:
+                await workflow.wait_condition(
+                    lambda: self._next_step() is not None or self._over(),
+                    timeout=self._look_again(),
+                    timeout_summary="looks how the accounts of earlier runs stand",
+                )
+            except TimeoutError:
+                self.look_now, self.look_in = True, min(SELDOM, self.look_in * 2)
+
+    def _over(self) -> bool:
+        """True where all accounts have ended, or the run is long enough and its window drained."""
+        ledger = self.ledger
+        busy = ledger.own_working or ledger.taken or ledger.notes or self.late or self._decisions_to_tell()
+        return ledger.all_ended or (self._long_enough() and not busy)
+
+    def _next_step(self) -> Callable[[], Awaitable[object]] | None:
+        ledger, places = self.ledger, self._places()
+        # Places that have to be free before more accounts are taken: one query for many, not one for each.
+        batch = max(1, self.request.window // 4)
+        if self.late:
+            return self._decide_late
+        if self._decisions_to_tell():
+            return self._tell
+        if ledger.taken:
+            return self._start_taken
+        if self.look_now:
+            return self._look
+        if places and places >= min(batch, ledger.remaining):
+            return self._take
+        if len(ledger.notes) >= batch or (ledger.notes and not ledger.own_working):
+            return self._take
+        return None
+
+    def _places(self) -> int:
+        """How many more accounts may be started now."""
+        if self.paused or self.stopped or self._long_enough():
+            return 0
+        return max(0, min(self.request.window - self.ledger.working, self.ledger.remaining))
+
+    def _long_enough(self) -> bool:
+        """True where this run starts no more: its history is long, or only the next can look after some account."""
+        full = len(self.ledger.own) >= self.request.accounts_a_run and self.ledger.remaining > 0
+        return full or self.ledger.adopted or workflow.info().is_continue_as_new_suggested()
+
+    def _look_again(self) -> timedelta | None:
+        if not self.ledger.handed_open:
+            return None
+        return min(self.look_in, OFTEN) if self.ledger.handed_at_work else self.look_in
+
+    def _look_soon(self) -> None:
+        """Something was said or decided: accounts of earlier runs move on, and nobody tells us."""
+        if self.ledger.handed_open:
+            self.look_now, self.look_in = True, SOON
+
+    async def _take(self) -> None:
+        size, notes = self._places(), self.ledger.notes
+        self.ledger.notes = []
+        self.ledger.took(size, await request_steps.take(self.request, self.ledger.cursor, size, notes))
+
+    async def _start_taken(self) -> None:
+        taken, self.ledger.taken = self.ledger.taken, []
+        for account_id in taken:
+            if self.stopped:
+                self.ledger.note(account_id, "CANCELED", f"cancelled by {self.stopped.by} before it was started")
+                continue
+            self.ledger.started(account_id)
+            task = asyncio.create_task(self._account(account_id))
+            self.following.add(task)
+            task.add_done_callback(self.following.discard)
+
+    async def _account(self, account_id: str) -> None:
+        """Follows one account to its end, whatever it is."""
+        try:
+            ended = await request_steps.rebalance(self.request, account_id)
+        except WorkflowAlreadyStartedError:
+            self.ledger.note(account_id, BUSY, None)
+        except ChildWorkflowError as fault:
+            self.ledger.note(account_id, *told_of(fault))
+        else:
+            self.ledger.ended(account_id, ended.status, ended.issue, ended.rebalance_id)
+
+    async def _look(self, issues: int = 0) -> None:
+        self.look_now = False
+        self.ledger.looked(await request_steps.look(self.request, self.ledger.base, issues))
+
+    # --- decisions
+
+    def _decisions_to_tell(self) -> tuple[str, ...]:
+        """Cancellations at once; approvals as the window has places, as what is approved goes to work."""
+        held = self.paused or self.ledger.working >= self.request.window
+        return tuple(sorted(self.to_tell - {"approve"} if held else self.to_tell))
+
+    async def _tell(self) -> AccountsTold | None:
+        async with self.telling:
+            decisions = self._decisions_to_tell()
+            if not decisions:
+                return None
+            places = self.request.window - self.ledger.working
+            limit = max(1, places) if "approve" in decisions else self.request.window
+            told = await request_steps.tell(self.request, decisions, limit)
+            if not told.left:
+                self.to_tell -= set(decisions)
+            self.ledger.told(told)
+            self._look_soon()
+            return told
+
+    async def _decide(self, decision: str, said: RequestApproval) -> RequestDecided:
+        decided = await request_steps.decide(self.request, decision, said)
+        if decided.pending:
+            self.ledger.decide(decision == "approve", said.account_ids)
+            self.to_tell.add(decision)
+        self._look_soon()
+        return decided
+
+    async def _decide_late(self) -> None:
+        """What came to be pending after the request was cancelled is cancelled, too."""
+        self.late = False
+        if self.stopped:
+            await self._decide("cancel", self.stopped)
+
+    def _stop(self, said: RequestCancellation) -> None:
+        """Nothing more is started, and what comes to be pending is cancelled."""
+        self.stopped, self.late = said, True
+        self.ledger.closed = True
+
+    async def _answer(self, decision: str, said: RequestApproval) -> dict[str, Any]:
+        """Decides, tells those workflows that have a place in the window, and says what came of it."""
+        await workflow.wait_condition(lambda: self.begun)
+        refusal = self._refusal(decision, said)
+        if refusal:
+            raise ApplicationError(refusal)
+        waiting = 0
+        if isinstance(said, RequestCancellation) and said.account_ids is None:
+            waiting = self.ledger.not_started
+            self._stop(said)
+        decided = await self._decide(decision, said)
+        about = decided.pending + (waiting or decided.not_started)
+        if not about:
+            named = f" of {', '.join(decided.not_pending[:10])}" if decided.not_pending else ""
+            raise ApplicationError(f"{NOUNS[decision]} refused: nothing{named} is pending. {self._in_words()}")
+        told = await self._tell()
+        refused = [{"account_id": each, "reason": "nothing of it is pending"} for each in decided.not_pending]
+        late = [each.model_dump() for each in told.refused] if told else []
+        return {DONE_BY[decision]: said.by, "accounts": about - len(late), "refused": refused + late}
+
+    def _refusal(self, decision: str, said: RequestApproval) -> str | None:
+        """Why a decision can't be taken; None where it can, or the request has not begun to say."""
+        if not self.begun:
+            return None
+        waiting = self.ledger.not_started if decision == "cancel" else 0
+        if not self.ledger.pending and not waiting:
+            return f"{NOUNS[decision]} refused: nothing is pending. {self._in_words()}"
+        if decision == "approve" and said.by == self.request.requested_by and not self.lenient:
+            return (
+                f"approval refused: {said.by} asked for this request and may not approve it too (four eyes). Somebody "
+                "else has to"
+            )
+        return None
+
+    # --- what operators say and ask
+
+    @workflow.update
+    async def approve(self, given: Any = None) -> dict[str, Any]:
+        """Approves all that is pending, or the accounts named."""
+        return await self._answer("approve", RequestApproval.model_validate(given))
+
+    @approve.validator
+    def _may_approve(self, given: Any = None) -> None:
+        _refuse(self._refusal("approve", _readable(RequestApproval, given)))
+
+    @workflow.update
+    async def cancel(self, given: Any = None) -> dict[str, Any]:
+        """Cancels all that is pending and what was not started, or the accounts named."""
+        return await self._answer("cancel", RequestCancellation.model_validate(given))
+
+    @cancel.validator
+    def _may_cancel(self, given: Any = None) -> None:
+        _refuse(self._refusal("cancel", _readable(RequestCancellation, given)))
+
+    @workflow.update
+    async def pause(self, given: Any = None) -> dict[str, Any]:
+        """Starts no more accounts, and tells none that it was approved, until `resume`."""
+        return await self._steer("PAUSED", Steering.model_validate(given))
+
+    @pause.validator
+    def _may_pause(self, given: Any = None) -> None:
+        _readable(Steering, given)
+        if self._stage != "RUNNING":
+            _refuse(f"pause refused: the request is {self._stage}. {self._in_words()}")
+
+    @workflow.update
+    async def resume(self, given: Any = None) -> dict[str, Any]:
+        """Goes on after `pause`."""
+        return await self._steer("RUNNING", Steering.model_validate(given))
+
+    @resume.validator
+    def _may_resume(self, given: Any = None) -> None:
+        _readable(Steering, given)
+        if not self.paused:
+            _refuse(f"resume refused: the request is {self._stage}, not paused. {self._in_words()}")
+
+    async def _steer(self, stage: str, said: Steering) -> dict[str, Any]:
+        self.paused = stage == "PAUSED"
+        await workflow.wait_condition(lambda: self.begun)
+        await request_steps.steer(self.request, stage, said.by)
+        return {"stage": self._stage, "by": said.by}
+
+    @workflow.signal
+    def account_pending(self, given: Any = None) -> None:
+        """An account's workflow says that its plan waits for an approval."""
+        try:
+            said = AccountPending.model_validate(given)
+        except ValidationError as flaw:  # somebody typed it; no reason to end the request
+            workflow.logger.warning("signal account_pending can't be read: %s flaws", flaw.error_count())
+            return
+        self.lenient = self.lenient or not said.four_eyes
+        if not self.ledger.is_pending(said):
+            self._look_soon()
+        self.late = self.late or self.stopped is not None
+
+    @workflow.query
+    def progress(self) -> dict[str, Any]:
+        """How the accounts stand, and what they said of themselves."""
+        counts = self.ledger.counts()
+        return {
+            "request_id": self.request.request_id,
+            "requested_by": self.request.requested_by,
+            "stage": self._stage,
+            "status": self.result.status if self.result else None,
+            "accounts": self.ledger.total,
+            "counts": counts,
+            "ended": sum(count for outcome, count in counts.items() if has_ended(outcome)),
+            "pending": self.ledger.pending,
+            "issues": self.ledger.issues,
+            "issues_left_off": self.ledger.issues_left_off,
+        }
+
+    @property
+    def _stage(self) -> str:
+        if self.result:
+            return "ENDED"
+        if self.stopped:
+            return "CANCELLING"
+        return "PAUSED" if self.paused else "RUNNING"
+
+    def _in_words(self) -> str:
+        told = ", ".join(f"{count} {outcome}" for outcome, count in self.ledger.counts().items())
+        return f"Its accounts: {told or 'none'}"
+
+    def _tell_details(self) -> None:
+        """Where the request stands, for the UI's details."""
+        pending = self.ledger.pending
+        action = f"\n\nNext: `rebalancer approve {self.request.request_id} --by WHO`" if pending else ""
+        workflow.set_current_details(f"**{self._stage}** {self._in_words()}{action}")
+
+
+def _readable(model: type[GivenT], given: Any) -> GivenT:
+    """What was sent with an update, or its refusal."""
+    _refuse(unreadable(model, given))
+    return model.model_validate(given)
+
+
+def _refuse(why: str | None) -> None:
+    if why:
+        raise ValueError(why)

@@ -1,0 +1,118 @@
+"""What a request's workflow asks of activities and of accounts' workflows, in the messages that both know."""
+
+from typing import TypeVar
+
+from pydantic import BaseModel
+from temporalio import workflow
+
+from activities.request_messages import (
+    AccountEnded,
+    AccountNote,
+    AccountsTaken,
+    AccountsTold,
+    BeginRequest,
+    DecideRequest,
+    EndRequest,
+    LookAfter,
+    Looked,
+    RequestBegun,
+    RequestDecided,
+    RequestResult,
+    SteerRequest,
+    TakeAccounts,
+    TellAccounts,
+)
+from workflows import priorities, search_attributes
+from workflows.contract import RequestApproval, RequestCancellation, RequestInput, rebalance_workflow_id
+from workflows.options import ACCOUNT_IN_ALL, ACCOUNTS, REQUEST, TRANSIENT, StepOptions
+
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
+
+
+async def begin(request: RequestInput) -> int:
+    """Chooses the accounts; how many they are."""
+    message = BeginRequest(
+        **request.model_dump(
+            include={"request_id", "requested_by", "account_ids", "failed_of", "mode", "approval", "kind", "amount"}
+        ),
+        override=request.override,
+        queue_reasons=request.queue.reasons if request.queue else None,
+        start_key=f"{workflow.info().workflow_id}#{workflow.info().first_execution_run_id}",
+    )
+    return (await _step("begin_request", message, RequestBegun, REQUEST, request.requested_by)).accounts
+
+
+async def take(request: RequestInput, after: int, size: int, notes: list[AccountNote]) -> AccountsTaken:
+    """The next accounts behind a position; and what became of others is written down."""
+    message = TakeAccounts(request_id=request.request_id, after=after, size=size, notes=notes)
+    summary = f"{size} behind {after}" if size else f"notes of {len(notes)}"
+    return await _step("take_accounts", message, AccountsTaken, REQUEST, summary)
+
+
+async def look(request: RequestInput, up_to: int, issues: int) -> Looked:
+    """How the accounts of earlier runs stand."""
+    message = LookAfter(request_id=request.request_id, up_to=up_to, issues=issues)
+    return await _step("look_after", message, Looked, ACCOUNTS, f"the first {up_to}")
+
+
+async def decide(request: RequestInput, decision: str, said: RequestApproval) -> RequestDecided:
+    """Keeps what a person decided with the accounts that it is about."""
+    reason = said.reason if isinstance(said, RequestCancellation) else None
+    given = {"decision": decision, "by": said.by, "reason": reason, "account_ids": said.account_ids}
+    message = DecideRequest.model_validate({"request_id": request.request_id, **given})
+    return await _step("decide_request", message, RequestDecided, REQUEST, f"{decision} by {said.by}")
+
+
+async def tell(request: RequestInput, decisions: tuple[str, ...], limit: int) -> AccountsTold:
+    """Tells accounts' workflows what was decided."""
+    given = {"request_id": request.request_id, "decisions": decisions, "limit": limit}
+    told = f"{' and '.join(decisions)}, at most {limit}"
+    return await _step("tell_accounts", TellAccounts.model_validate(given), AccountsTold, ACCOUNTS, told)
+
+
+async def steer(request: RequestInput, stage: str, by: str) -> None:
+    """Notes that the request is paused, or goes on."""
+    message = SteerRequest.model_validate({"request_id": request.request_id, "stage": stage, "by": by})
+    await _step("steer_request", message, None, REQUEST, f"{stage} by {by}")
+
+
+async def end(request: RequestInput) -> RequestResult:
+    """Sums the accounts up."""
+    return await _step("end_request", EndRequest(request_id=request.request_id), RequestResult, REQUEST, "")
+
+
+async def rebalance(request: RequestInput, account_id: str) -> AccountEnded:
+    """Starts one account's workflow and waits for its end. Raises what Temporal does where it can't, or fails."""
+    shared = {"requested_by", "mode", "approval", "kind", "amount", "override", "request_id"}
+    given = request.model_dump(mode="json", include=shared, exclude_none=True)
+    child = await workflow.start_child_workflow(
+        "RebalanceAccount",
+        {"account_id": account_id, **given},
+        id=rebalance_workflow_id(account_id),
+        result_type=AccountEnded,
+        # What a person approved goes to its end, whatever becomes of the request's own workflow.
+        parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+        cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
+        execution_timeout=ACCOUNT_IN_ALL,
+        search_attributes=search_attributes.of_start(account_id, request.request_id),
+        static_summary=f"rebalance of {account_id} for {request.requested_by}",
+        priority=priorities.of_request(request.priority, workflow.info().typed_search_attributes),
+    )
+    ended: AccountEnded = await child
+    return ended
+
+
+async def _step(
+    name: str, message: BaseModel, answer: type[AnswerT] | None, options: StepOptions, summary: str
+) -> AnswerT:
+    done: AnswerT = await workflow.execute_activity(
+        name,
+        message,
+        result_type=answer,
+        start_to_close_timeout=options.once,
+        schedule_to_close_timeout=options.in_all,
+        heartbeat_timeout=options.heartbeat,
+        retry_policy=TRANSIENT,
+        summary=summary or None,
+    )
+    return done
