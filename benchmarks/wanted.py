@@ -85,7 +85,7 @@ def wanted(snapshot: Snapshot, policy: Policy) -> Wanted:
         if isinstance(case, RebalancePlan):
             raise ValueError(f"{snapshot.account.id} can't be planned: {case.findings[0].message}")
         proposal = propose(case)
-    changes = {each.component.key: each.change for each in proposal.destined.destinations}
+    funded = {each.sleeve: each.amount for each in proposal.after.fundings}
     positions, budgets = [], {}
     for sleeve in snapshot.account.model_sleeves:
         fill = proposal.fills.get(sleeve.key)
@@ -95,7 +95,7 @@ def wanted(snapshot: Snapshot, policy: Policy) -> Wanted:
             price, quantity = snapshot.price(symbol), held.get(symbol, Decimal(0))
             desired = quantity * price + moved.get(symbol, 0)
             positions.append(Position((sleeve.key, symbol), float(quantity), float(price), float(desired)))
-        budgets[sleeve.key] = float(case.valuation.sleeve_values[sleeve.key] + changes.get(sleeve.key, 0))
+        budgets[sleeve.key] = float(case.valuation.sleeve_values[sleeve.key] + funded.get(sleeve.key, 0))
     return Wanted(float(case.valuation.managed_value), tuple(positions), budgets)
 
 
