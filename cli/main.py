@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("cli.plan:plan", "What-if: plans accounts from a book file."),
     "load": ("cli.load:load", "Load a book into the database; all or nothing."),
     "prices": ("cli.prices:prices", "Load closing prices from a file."),
+    "positions": ("cli.positions:positions", "Compare a custodian's positions and cash with the books."),
     "status": ("cli.status:status", "Is the rebalancer working?"),
     "diagnose": ("cli.diagnose:diagnose", "Walk the troubleshooting tree for one account."),
     "account": ("cli.account:account", "Show an account; switch its rebalancing on or off."),

@@ -24,7 +24,7 @@ class Breaks:
         self.connection = connection
         self.audit = audit
 
-    def open(self, account_id: str, rebalance_id: str, found: Iterable[Break]) -> list[int]:
+    def open(self, account_id: str, rebalance_id: str | None, found: Iterable[Break]) -> list[int]:
         """Opens breaks and says their numbers; one that is open already for the same thing takes the newest figures."""
         numbers = []
         for each in found:

@@ -1,0 +1,166 @@
+"""What a custodian's file states, beside the books: the lines in a table of the transaction, and what differs."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Date,
+    Integer,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    except_,
+    func,
+    literal,
+    select,
+    union_all,
+)
+
+from domain.deliveries import MAX_PROBLEMS, PositionLine, Problems
+from domain.statements import Statement
+from storage.copying import copy_rows
+from storage.loading_accounts import PAPER_CUSTODIAN
+from storage.tables import MONEY, accounts, holdings, securities, sleeves
+from storage.tables_execution import paper_accounts, paper_positions
+from storage.values import among, by_key, exact
+
+CASH = ""  # the symbol of cash among the lines
+STATED = Table(
+    "stated_positions",
+    MetaData(),
+    Column("line", Integer),
+    Column("account_id", Text),
+    Column("symbol", Text),
+    Column("quantity", MONEY),
+    Column("as_of", Date),
+    prefixes=["TEMPORARY"],
+    postgresql_on_commit="DROP",
+)
+
+
+class StatedPositions:
+    """The lines of one file, in the transaction that loads it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        STATED.create(connection)
+
+    def take(self, lines: Iterable[PositionLine], default: date) -> None:
+        """Copies the lines; one without a day is of the default."""
+        columns = ("line", "account_id", "symbol", "quantity", "as_of")
+        rows = (
+            (each.line, each.account_id, each.symbol or CASH, each.quantity, each.as_of or default) for each in lines
+        )
+        copy_rows(self.connection, STATED, columns, rows)
+
+    def count(self) -> tuple[int, int]:
+        """How many lines there are, and how many known accounts they are of."""
+        lines = self.connection.scalar(select(func.count()).select_from(STATED)) or 0
+        stated = select(func.count(STATED.c.account_id.distinct())).join(accounts, accounts.c.id == STATED.c.account_id)
+        return lines, self.connection.scalar(stated) or 0
+
+    def unknown_accounts(self) -> dict[str, int]:
+        """The accounts that nobody knows, each with its number of lines."""
+        return self._unknown(STATED.c.account_id, accounts.c.id)
+
+    def unknown_symbols(self) -> dict[str, int]:
+        """The symbols that no security has, each with its number of lines."""
+        found = self._unknown(STATED.c.symbol, securities.c.symbol)
+        return {symbol: lines for symbol, lines in found.items() if symbol != CASH}
+
+    def _unknown(self, given: Any, known: Any) -> dict[str, int]:
+        query = (
+            select(given, func.count())
+            .select_from(STATED.outerjoin(known.table, known == given))
+            .where(known.is_(None))
+            .group_by(given)
+            .order_by(by_key(given))
+        )
+        return {row[0]: row[1] for row in self.connection.execute(query)}
+
+    def contradictions(self, problems: Problems) -> None:
+        """Adds what only the whole file shows: a line twice, an account without cash or of several days."""
+        first = func.min(STATED.c.line).over(partition_by=(STATED.c.account_id, STATED.c.symbol))
+        numbered = select(STATED, first.label("first")).subquery()
+        repeated = select(numbered).where(numbered.c.line > numbered.c.first).order_by(numbered.c.line)
+        for row in self.connection.execute(repeated.limit(MAX_PROBLEMS + 1)):
+            what = row.symbol or "cash"
+            problems.add(row.line, f"{what} of account {row.account_id} is on line {row.first} already")
+        cash_lines = func.count().filter(STATED.c.symbol == CASH)
+        days = func.count(STATED.c.as_of.distinct())
+        of_account = (
+            select(
+                STATED.c.account_id, func.min(STATED.c.line).label("line"), cash_lines.label("cash"), days.label("days")
+            )
+            .group_by(STATED.c.account_id)
+            .having((cash_lines == 0) | (days > 1))
+            .order_by(func.min(STATED.c.line))
+        )
+        for row in self.connection.execute(of_account.limit(MAX_PROBLEMS + 1)):
+            if not row.cash:
+                problems.add(
+                    row.line, f"account {row.account_id} has no line for its cash: give one, 0 where it has none"
+                )
+            if row.days > 1:
+                problems.add(row.line, f"account {row.account_id} is stated as of {row.days} different days")
+
+    def differing(self) -> tuple[set[str], set[str]]:
+        """The accounts whose books are not as stated, and those whose ledger at the paper custodian is not."""
+        named = select(STATED.c.account_id).distinct()
+        stated = select(STATED.c.account_id, STATED.c.symbol, STATED.c.quantity).where(
+            (STATED.c.symbol == CASH) | (STATED.c.quantity != 0)
+        )
+        is_open = (sleeves.c.status == "open") & sleeves.c.account_id.in_(named)
+        kept = union_all(
+            select(sleeves.c.account_id, literal(CASH).label("symbol"), func.sum(sleeves.c.cash).label("quantity"))
+            .where(is_open)
+            .group_by(sleeves.c.account_id),
+            select(sleeves.c.account_id, holdings.c.symbol, func.sum(holdings.c.quantity))
+            .join(holdings, holdings.c.sleeve_id == sleeves.c.id)
+            .where(is_open)
+            .group_by(sleeves.c.account_id, holdings.c.symbol),
+        )
+        paper = union_all(
+            select(
+                paper_accounts.c.account_id, literal(CASH).label("symbol"), paper_accounts.c.cash.label("quantity")
+            ).where(paper_accounts.c.account_id.in_(named)),
+            select(paper_positions.c.account_id, paper_positions.c.symbol, paper_positions.c.quantity).where(
+                paper_positions.c.account_id.in_(named)
+            ),
+        )
+        at_paper = accounts.c.custodian == PAPER_CUSTODIAN
+        return self._unlike(stated, kept, literal(True)), self._unlike(stated, paper, at_paper)
+
+    def _unlike(self, stated: Select[Any], ours: CompoundSelect[Any], whose: ColumnElement[bool]) -> set[str]:
+        found: set[str] = set()
+        for one, other in ((stated, ours), (ours, stated)):
+            rows = except_(one, other).subquery()
+            query = select(accounts.c.id).join(rows, rows.c.account_id == accounts.c.id).where(whose)
+            found.update(self.connection.scalars(query.distinct()))
+        return found
+
+    def of(self, ids: Sequence[str]) -> dict[str, Statement]:
+        """What is stated of some accounts, each of which is named."""
+        cash: dict[str, Decimal] = {}
+        positions: dict[str, dict[str, Decimal]] = {each: {} for each in ids}
+        query = select(STATED.c.account_id, STATED.c.symbol, exact(STATED.c.quantity)).where(
+            among(STATED.c.account_id, ids)
+        )
+        for account_id, symbol, quantity in self.connection.execute(query):
+            if symbol == CASH:
+                cash[account_id] = quantity
+            else:
+                positions[account_id][symbol] = quantity
+        return {each: Statement(cash[each], positions[each]) for each in ids}
+
+    def days(self, ids: Sequence[str]) -> dict[str, date]:
+        """Of which day each of some accounts is stated."""
+        query = select(STATED.c.account_id, func.min(STATED.c.as_of)).where(among(STATED.c.account_id, ids))
+        return {row[0]: row[1] for row in self.connection.execute(query.group_by(STATED.c.account_id))}

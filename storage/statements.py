@@ -1,0 +1,244 @@
+"""Custodians' statements: a delivered file against the books, all of it or nothing.
+
+The lines go by COPY into a table of the transaction; one query finds the accounts that differ, and only those are read,
+settled (`domain/statements.py`) and written.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Select, delete, func, literal, select
+from sqlalchemy.dialects.postgresql import insert
+
+from domain.cash_needs import CASH_1
+from domain.deliveries import PositionLine, Problems
+from domain.money import plain
+from domain.reconciliation import RECON_1, Break
+from domain.snapshot import Account
+from domain.statements import Settled, Statement, settle
+from storage.account_reading import read_accounts
+from storage.connection import Actor, Books, Transaction
+from storage.copying import copy_rows
+from storage.rebalances import TRADING
+from storage.stated_positions import STATED, StatedPositions
+from storage.tables import accounts, securities, withdrawals
+from storage.tables_deliveries import custodian_statements
+from storage.tables_execution import breaks, orders, paper_accounts, paper_positions, rebalances
+from storage.values import among, by_key
+
+BATCH = 1000  # accounts that differ, read and settled together
+
+
+@dataclass(slots=True)
+class StatementReport:
+    """What a statement changed. Accounts are counted; `left_out` says of an account why it was.
+
+    `unknown_accounts` and `unknown_symbols` are what nobody here knows, with their lines.
+    """
+
+    lines: int = 0
+    accounts: int = 0
+    changed: int = 0
+    cash: int = 0  # accounts whose cash was booked
+    positions: int = 0  # holdings that were booked
+    paid: int = 0  # withdrawals
+    breaks: int = 0  # opened, or with new figures
+    left_out: dict[str, str] = field(default_factory=dict)
+    unknown_accounts: dict[str, int] = field(default_factory=dict)
+    unknown_symbols: dict[str, int] = field(default_factory=dict)
+
+
+def load_statement(
+    books: Books, lines: Iterable[PositionLine], problems: Problems, source: str, today: date, actor: Actor
+) -> StatementReport:
+    """Compares a statement with the books and books what is beyond doubt.
+
+    Raises DeliveryRefused with all problems of the file: then nothing has changed.
+    """
+    with books.transaction(actor) as transaction:
+        return _Load(transaction, source, today).run(lines, problems)
+
+
+class _Load:
+    """One statement in its transaction."""
+
+    def __init__(self, transaction: Transaction, source: str, today: date) -> None:
+        self.transaction = transaction
+        self.connection = transaction.connection
+        self.source = source
+        day = transaction.market.book_day()
+        self.pinned_day = day.as_of if day and day.pinned else None
+        self.today = today
+        self.report = StatementReport()
+        self.stated = StatedPositions(self.connection)
+        self.unlike_paper: set[str] = set()
+
+    def run(self, lines: Iterable[PositionLine], problems: Problems) -> StatementReport:
+        self.stated.take(lines, self.pinned_day or self.today)
+        self.stated.contradictions(problems)
+        self._count(problems)
+        problems.refuse()
+        unlike, self.unlike_paper = self.stated.differing()
+        ids = sorted(unlike | self.unlike_paper)
+        for at in range(0, len(ids), BATCH):
+            self._settle(ids[at : at + BATCH])
+        self._note_statements()
+        report = self.report
+        if report.changed or report.breaks:
+            self.transaction.audit.record(
+                "statement loaded",
+                rule=RECON_1.code,
+                after={
+                    "source": self.source, "accounts": report.accounts, "changed": report.changed,
+                    "cash": report.cash, "positions": report.positions, "withdrawals_paid": report.paid,
+                    "breaks": report.breaks, "left_out": len(report.left_out),
+                },
+            )  # fmt: skip
+        return report
+
+    def _count(self, problems: Problems) -> None:
+        report = self.report
+        report.lines, report.accounts = self.stated.count()
+        report.unknown_accounts = self.stated.unknown_accounts()
+        report.unknown_symbols = self.stated.unknown_symbols()
+        if not problems.count and not report.accounts:
+            shown = ", ".join(list(report.unknown_accounts)[:10])
+            problems.add(
+                0, f"no account is known ({shown}): load a book first" if shown else "there is no position in it"
+            )
+
+    def _settle(self, ids: Sequence[str]) -> None:
+        self.connection.execute(
+            select(accounts.c.id).where(among(accounts.c.id, ids)).order_by(by_key(accounts.c.id)).with_for_update()
+        )
+        self.report.left_out |= (out := self._left_out(ids))
+        ids = [each for each in ids if each not in out]
+        stated = self.stated.of(ids)
+        stored = read_accounts(self.connection, ids)
+        doubted = self._open_breaks(ids)
+        symbols = {symbol for each in stated.values() for symbol in each.positions}
+        known = set(self.connection.scalars(select(securities.c.symbol).where(among(securities.c.symbol, symbols))))
+        for account_id, each in stored.items():
+            in_doubt = doubted.get(account_id, {})
+            self._write(each.account, settle(each.account, stated[account_id], in_doubt.keys(), known), in_doubt)
+        self._write_paper([each.account for each in stored.values()], stated)
+
+    def _left_out(self, ids: Sequence[str]) -> dict[str, str]:
+        """The accounts whose books are newer than the statement, or about to be."""
+        trading = select(rebalances.c.account_id, rebalances.c.id).where(
+            among(rebalances.c.account_id, ids), rebalances.c.stage.in_(TRADING)
+        )
+        out = {
+            row.account_id: f"{row.id} trades on it now: load again when it has ended" for row in self._rows(trading)
+        }
+        newest = (
+            select(rebalances.c.account_id, func.max(orders.c.booked_at).label("at"))
+            .join(orders, orders.c.rebalance_id == rebalances.c.id)
+            .where(among(rebalances.c.account_id, ids), orders.c.filled_quantity > 0)
+            .group_by(rebalances.c.account_id)
+        )
+        booked = {row.account_id: row.at.date() for row in self._rows(newest) if row.at}
+        before = select(custodian_statements.c.account_id, custodian_statements.c.as_of).where(
+            among(custodian_statements.c.account_id, ids)
+        )
+        loaded = {row.account_id: row.as_of for row in self._rows(before)}
+        for account_id, as_of in self.stated.days(ids).items():
+            traded = None if self.pinned_day else booked.get(account_id)
+            if account_id in out:
+                continue
+            if traded is not None and as_of < traded:
+                out[account_id] = f"the statement is of {as_of}, and trades of {traded} are in the books"
+            elif account_id in loaded and as_of < loaded[account_id]:
+                out[account_id] = f"the statement is of {as_of}, and one of {loaded[account_id]} was loaded"
+        return out
+
+    def _rows(self, query: Select[Any]) -> Iterator[Any]:
+        return iter(self.connection.execute(query))
+
+    def _open_breaks(self, ids: Sequence[str]) -> dict[str, dict[str | None, Any]]:
+        found: dict[str, dict[str | None, Any]] = {}
+        open_now = select(breaks).where(among(breaks.c.account_id, ids), breaks.c.resolved_at.is_(None))
+        for row in self._rows(open_now):
+            found.setdefault(row.account_id, {})[row.symbol] = row
+        return found
+
+    def _write(self, before: Account, done: Settled, in_doubt: Mapping[str | None, Any]) -> None:
+        report = self.report
+        if done.booked:
+            self.transaction.accounts.store_positions(before.id, before, done.account)
+            report.changed += 1
+            report.cash += any(each.symbol is None for each in done.booked)
+            report.positions += sum(each.symbol is not None for each in done.booked)
+        if done.paid is not None:
+            report.paid += 1
+            self._pay(before.id, done)
+        self._open(before.id, done.breaks, in_doubt)
+
+    def _open(self, account_id: str, found: Iterable[Break], in_doubt: Mapping[str | None, Any]) -> None:
+        """Opens breaks; one that is open takes the new figures, where they are new."""
+        new = [each for each in found if each.symbol not in in_doubt]
+        self.transaction.breaks.open(account_id, None, new)
+        self.report.breaks += len(new)
+        for each in found:
+            row = in_doubt.get(each.symbol)
+            if row is not None and (row.expected, row.actual) != (each.expected, each.actual):
+                self.transaction.breaks.renew(row, each)
+                self.report.breaks += 1
+
+    def _pay(self, account_id: str, done: Settled) -> None:
+        """Takes a withdrawal that was paid out of what is reserved (CASH-1)."""
+        paid = done.paid
+        assert paid is not None
+        one = (
+            select(withdrawals.c.id)
+            .where(
+                withdrawals.c.account_id == account_id,
+                withdrawals.c.amount == paid.amount,
+                withdrawals.c.due == paid.due,
+            )
+            .order_by(withdrawals.c.id)
+            .limit(1)
+        )
+        self.connection.execute(delete(withdrawals).where(withdrawals.c.id == one.scalar_subquery()))
+        self.transaction.audit.record(
+            "withdrawal paid",
+            account_id=account_id,
+            rule=CASH_1.code,
+            before={"amount": plain(paid.amount), "due": str(paid.due)},
+        )
+
+    def _write_paper(self, settled: Iterable[Account], stated: Mapping[str, Statement]) -> None:
+        """What the paper custodian states is what its ledger holds."""
+        ours = [each.id for each in settled if each.id in self.unlike_paper]
+        self.connection.execute(delete(paper_accounts).where(among(paper_accounts.c.account_id, ours)))
+        copy_rows(self.connection, paper_accounts, ("account_id", "cash"), ((each, stated[each].cash) for each in ours))
+        copy_rows(
+            self.connection,
+            paper_positions,
+            ("account_id", "symbol", "quantity"),
+            (
+                (each, symbol, quantity)
+                for each in ours
+                for symbol, quantity in stated[each].positions.items()
+                if quantity
+            ),
+        )
+
+    def _note_statements(self) -> None:
+        """Keeps of which day each account's newest statement is."""
+        rows = (
+            select(STATED.c.account_id, func.min(STATED.c.as_of), literal(self.source))
+            .join(accounts, accounts.c.id == STATED.c.account_id)
+            .where(~among(STATED.c.account_id, list(self.report.left_out)))
+            .group_by(STATED.c.account_id)
+        )
+        line = insert(custodian_statements).from_select(["account_id", "as_of", "source"], rows)
+        self.connection.execute(
+            line.on_conflict_do_update(
+                index_elements=["account_id"],
+                set_={"as_of": line.excluded.as_of, "source": line.excluded.source, "loaded_at": func.now()},
+                where=custodian_statements.c.as_of < line.excluded.as_of,
+            )
+        )

@@ -1,0 +1,225 @@
+"""`rebalancer positions`: a statement against the books and the paper custodian's ledger, whole or not at all."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.purpose import FULL
+from domain.reconciliation import compare, ledger
+from storage.connection import Actor, Books
+from storage.rebalances import NewRebalance
+from tests.cli.conftest import Command, Said
+from tests.storage.small_book import TODAY, audited, effects, last_audit, loaded, rows
+from venues.paper import PAPER
+from venues.registry import Venues
+
+Positions = Callable[..., Said]
+# The small book: A-1 holds 500.25 and 12.00 in cash, X 30.5 + 5 protected, Y 30.125 + 50 in a sleeve, Z 70 in it.
+A1 = {"": "512.25", "X": "35.5", "Y": "80.125", "Z": "70"}
+A2 = {"CASH": "10000"}
+A3 = {"": "1.00", "Z": "4"}
+
+
+def file(*, as_of: str = "", **accounts: dict[str, str]) -> str:
+    day = f",{as_of}" if as_of else ""
+    lines = [f"{name.replace('_', '-')},{s},{q}{day}" for name, held in accounts.items() for s, q in held.items()]
+    return "\n".join(["account_id,symbol,quantity" + (",as_of" if as_of else ""), *lines]) + "\n"
+
+
+@pytest.fixture
+def positions(inside: Command, books: Books, database_url: str, tmp_path: Path) -> Positions:
+    """`positions("account_id,symbol,quantity\\n…")` on the small book."""
+    loaded(books)
+
+    def run(given: str, *words: str) -> Said:
+        path = tmp_path / "statement.csv"
+        path.write_text(given)
+        return inside("positions", str(path), *words, REBALANCER_DATABASE_URL=database_url)
+
+    return run
+
+
+def account(books: Books, account_id: str) -> Any:
+    with books.transaction() as transaction:
+        return transaction.snapshots.take(account_id, None, TODAY)[0].account
+
+
+def agree(books: Books, account_id: str) -> bool:
+    theirs = Venues(books.engine).custodian(PAPER).ledger(account_id)
+    return compare(ledger(account(books, account_id)), theirs) == ()
+
+
+def open_breaks(books: Books) -> list[Any]:
+    return rows(
+        books,
+        "SELECT account_id, symbol, trim_scale(expected), trim_scale(actual) FROM breaks WHERE resolved_at IS NULL"
+        " ORDER BY id",
+    )
+
+
+def test_a_statement_that_agrees_changes_nothing(positions: Positions, books: Books) -> None:
+    said = positions(file(A_1=A1, A_2=A2, a_3=A3, as_of="2026-11-20"))
+    before = effects(books)
+    assert (said.code, said.err) == (0, "")
+    assert "is what the books have: nothing changes (3 accounts)" in said.out
+    assert open_breaks(books) == []
+    positions(file(A_1=A1, A_2=A2, a_3=A3, as_of="2026-11-20"))
+    assert effects(books) == before
+
+
+def test_what_is_beyond_doubt_is_booked_and_the_custodian_agrees(positions: Positions, books: Books) -> None:
+    at = last_audit(books)
+    said = positions(
+        file(A_1=A1 | {"": "412.25"}, A_2=A2 | {"CASH": "9000.50", "X": "3"}, as_of="2026-11-23"), "--format", "json"
+    )
+    assert (said.code, said.err) == (0, "")
+    assert said.json == {
+        "lines": 6,
+        "accounts": 2,
+        "changed": 2,
+        "cash_booked": 2,
+        "positions_booked": 1,
+        "withdrawals_paid": 1,
+        "breaks": 0,
+        "left_out": {},
+        "unknown_accounts": {},
+        "unknown_symbols": {},
+        "ignored_columns": [],
+    }
+    one, two = account(books, "A-1"), account(books, "A-2")
+    assert one.managed.cash == Decimal("400.25")
+    assert one.withdrawals == ()  # 100.00 was pending, and 100.00 went
+    assert one.model_sleeves[0].cash == Decimal("12.00")
+    assert two.managed.cash == Decimal("9000.50")
+    assert [(each.symbol, each.quantity, each.lots[0].cost_per_share) for each in two.managed.holdings] == [
+        ("X", 3, None)
+    ]
+    assert agree(books, "A-1") and agree(books, "A-2")
+    assert audited(books, at) == [
+        ("positions booked", "A-1"),
+        ("withdrawal paid", "A-1"),
+        ("positions booked", "A-2"),
+        ("statement loaded", None),
+    ]
+
+
+def test_what_is_in_doubt_is_a_break_under_which_nothing_is_booked(positions: Positions, books: Books) -> None:
+    split = file(A_1=A1 | {"Y": "160.25"})
+    said = positions(split)
+    assert "breaks          1 that somebody has to resolve: rebalancer breaks" in said.out
+    assert open_breaks(books) == [("A-1", "Y", Decimal("80.125"), Decimal("160.25"))]
+    before = effects(books)
+    assert "nothing changes" in positions(split).out
+    assert effects(books) == before
+    positions(file(A_1=A1 | {"Y": "161"}))
+    assert open_breaks(books) == [("A-1", "Y", Decimal("80.125"), Decimal(161))]
+    with books.transaction() as transaction:
+        assert transaction.snapshots.take("A-1", None, TODAY)[0].open_breaks == ("1",)
+
+
+def test_a_position_that_is_not_named_takes_no_lots_away(positions: Positions, books: Books) -> None:
+    positions(file(A_2=A2 | {"X": "3"}))
+    positions(file(A_2=A2))
+    assert open_breaks(books) == [("A-2", "X", 3, 0)]
+
+
+def test_a_position_stated_as_zero_is_gone(positions: Positions, books: Books) -> None:
+    positions(file(a_3=A3 | {"Z": "0"}))
+    assert account(books, "a-3").managed.holdings == ()
+    assert open_breaks(books) == []
+
+
+def test_what_is_not_known_is_counted(positions: Positions, books: Books) -> None:
+    said = positions(file(A_2=A2 | {"NEW": "1"}, Z_9={"": "5", "X": "1"}))
+    assert "not understood  2 lines, accounts that nobody knows: Z-9" in said.out
+    assert "not understood  1 line, symbols that no security has: NEW" in said.out
+    assert open_breaks(books) == [("A-2", "NEW", 0, 1)]  # the custodian holds what can't be valued
+
+
+def test_an_account_is_left_out_while_a_rebalance_trades_on_it(positions: Positions, books: Books) -> None:
+    with books.transaction(Actor("test")) as transaction:
+        made = transaction.rebalances.create(
+            NewRebalance("A-2", "w#1", "w", None, FULL, "exact", "required", "ann", ())
+        )
+        transaction.rebalances.approve(made, "ben", datetime(2026, 11, 20, 15, tzinfo=UTC))
+    said = positions(file(A_2={"": "1"}))
+    assert f"left out        A-2: {made} trades on it now: load again when it has ended" in said.out
+    assert rows(books, "SELECT cash FROM sleeves WHERE account_id = 'A-2'") == [(10000,)]
+    assert Venues(books.engine).custodian(PAPER).ledger("A-2").cash == 10000
+
+
+def test_a_statement_older_than_the_last_one_is_left_out(positions: Positions, books: Books) -> None:
+    positions(file(A_2={"": "9000"}, as_of="2026-11-23"))
+    said = positions(file(A_2={"": "8000"}, as_of="2026-11-20"))
+    assert "left out        A-2: the statement is of 2026-11-20, and one of 2026-11-23 was loaded" in said.out
+    assert account(books, "A-2").managed.cash == 9000
+    positions(file(A_2={"": "9500"}, as_of="2026-11-23"))  # the same day's, corrected
+    assert account(books, "A-2").managed.cash == 9500
+
+
+BAD = """account_id,symbol,quantity,as_of
+A-1,,512.25,2026-11-20
+A-1,CASH,512.25,2026-11-20
+A-1,X,1,2026-11-20
+A-1,X,2,2026-11-21
+A-2,X,-1,2026-11-20
+A-2,,1.005,2026-11-20
+A-2,Y,1e3,2026-11-20
+,Z,1,2026-11-20
+a-3,Z,4,2026-11-20
+a-3,X,4,yesterday
+"""
+
+
+def test_every_problem_is_told_with_its_line_and_nothing_changes(positions: Positions, books: Books) -> None:
+    before = effects(books)
+    said = positions(BAD)
+    assert (said.code, said.out) == (1, "")
+    first, *listed = said.err.splitlines()
+    assert "statement.csv refused, 9 problems; nothing was changed" in first
+    assert [each.strip() for each in listed] == [
+        "line 2: account A-1 is stated as of 2 different days",
+        "line 3: cash of account A-1 is on line 2 already",
+        "line 5: X of account A-1 is on line 4 already",
+        "line 6: quantity: -1 is below 0; short positions are not kept",
+        "line 7: quantity: cash is in whole cents, not 1.005",
+        "line 8: quantity: a plain decimal number is needed, at most 16 digits before the point and 12 behind it, not "
+        "'1e3'",
+        "line 9: account_id: is empty",
+        "line 10: account a-3 has no line for its cash: give one, 0 where it has none",
+        "line 11: as_of: a date like 2026-11-20 is needed, not 'yesterday'",
+    ]
+    assert effects(books) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("account_id,quantity\nA-1,5\n", "the column symbol is missing: the header is account_id, quantity"),
+        ("account_id,symbol,quantity\n", "there is no position in it"),
+        ("account_id,symbol,quantity\nZ-9,,5\n", "no account is known (Z-9): load a book first"),
+    ],
+)
+def test_what_is_no_statement(positions: Positions, books: Books, given: str, told: str) -> None:
+    before = effects(books)
+    said = positions(given)
+    assert said.code == 1
+    assert told in said.err
+    assert effects(books) == before
+
+
+def test_as_a_process_of_its_own(command: Command, books: Books, database_url: str, tmp_path: Path) -> None:
+    loaded(books)
+    path = tmp_path / "statement.csv"
+    path.write_text(file(A_2={"": "9000"}))
+    said = command("positions", str(path), "--by", "ann", REBALANCER_DATABASE_URL=database_url)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.splitlines() == [
+        f"{path} compared with the books: 1 account, 1 changed",
+        "  booked          cash of 1, positions 0, of the managed sleeve",
+        "Next: rebalancer evaluate",
+    ]
