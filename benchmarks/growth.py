@@ -2,7 +2,8 @@
 
     python -m benchmarks growth [--accounts 10] [--repeat 5] [--draw]
 
-In mode `exact`, in which every sleeve trades. Prints both series; `--draw` also draws `docs/plan-positions.svg` and `docs/plan-lots.svg`.
+In mode `exact`, in which every sleeve trades. Prints both series; `--draw` draws `docs/plan-positions.svg` and
+`docs/plan-lots.svg` besides.
 """
 
 import argparse
