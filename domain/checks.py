@@ -6,7 +6,7 @@ Asked first, of every snapshot. What fails here fails the account, with a reason
 from collections.abc import Mapping
 from datetime import date
 
-from domain import cash_needs, gain_budget
+from domain import gain_budget
 from domain.memo import remembered
 from domain.money import ZERO, cents, money
 from domain.purpose import FULL, Purpose
@@ -129,7 +129,7 @@ def check_value(snapshot: Snapshot, valuation: Valuation) -> list[Finding]:
     """CHECK-2: there must be something to allot."""
     if valuation.managed_value > ZERO:
         return []
-    reserved = f", with {money(valuation.reserved)} reserved by {cash_needs.CASH_1.code}" if valuation.reserved else ""
+    reserved = f", with {money(valuation.reserved)} reserved for withdrawals" if valuation.reserved else ""
     return [
         error(
             CHECK_2,

@@ -11,11 +11,11 @@ from functools import partial
 
 from domain import checks, lots
 from domain.concentration import SLEEVE_4
-from domain.filling import SLEEVE_1
+from domain.filling import SLEEVE_1, SLEEVE_2
 from domain.gain_budget import LOT_2
 from domain.lines import DESTINATION_1, DESTINATION_2, Destination
 from domain.lots import Gain, RelievedLot
-from domain.money import ZERO, cents, down_to_increment, money, percent, plain, tidy, to_cent
+from domain.money import ZERO, cents, down_to_increment, money, percent, plain, tidy, to_cent, up_to_increment
 from domain.one_way import CASH_2
 from domain.orders import ORDER_2, ORDER_3, Crossing, MarketOrder, Trade
 from domain.policy import Policy
@@ -127,12 +127,14 @@ def _cause(trade: Trade, each: Destination, case: Case, liquidation: bool) -> st
         return f"{trade.symbol} is excluded" if sells else "what its restrictions take out is invested again"
     if trade.rule is SIGNAL_2:
         return f"its model's new version moves {trade.symbol} to its new weight"
+    if trade.rule is SLEEVE_2:
+        return f"its model no longer names {trade.symbol}"
+    if each.rule is CASH_2:
+        return "cash is raised, from what is most above its weight first" if sells else "cash is invested"
     if component.kind == "unassigned":
         return "the target does not name it"
     if component.sleeve == "closing":
         return "the target no longer names it and its sleeve closes"
-    if each.rule is CASH_2:
-        return "cash is raised, from what is most above its weight first" if sells else "cash is invested"
     if component.sleeve == "opening":
         return f"its sleeve opens at its weight of {percent(component.weight)}"
     if each.rule is DESTINATION_2:
@@ -205,19 +207,24 @@ def _beyond_budget(order: MarketOrder, case: Case) -> str:
 
 
 def _restricted(case: Case, proposal: Proposal) -> Iterator[SkippedTrade]:
-    """What may not be bought or sold, all sleeves together, in whole increments."""
+    """What may not be bought or sold, all sleeves together, in the shares that would have been ordered (ORDER-1)."""
     amounts: dict[tuple[str, str], Decimal] = {}
     blocks: dict[tuple[str, str], Block] = {}
     for each in proposal.blocked:
         key = ("buy" if each.amount > 0 else "sell", each.symbol)
         amounts[key] = amounts.get(key, ZERO) + abs(each.amount)
         blocks[key] = each.block
+    account = case.snapshot.account
     for (side, symbol), amount in amounts.items():
         security, block = case.snapshot.securities[symbol], blocks[side, symbol]
         exact = tidy(amount / case.snapshot.price(symbol))
-        quantity = exact if side == "sell" else down_to_increment(exact, security.quantity_increment)
+        if side == "sell":
+            held = (each.quantity for sleeve in account.sleeves for each in sleeve.holdings if each.symbol == symbol)
+            quantity = min(up_to_increment(exact, security.quantity_increment), sum(held, ZERO))
+        else:
+            quantity = down_to_increment(exact, security.quantity_increment)
         if quantity:
-            worth = to_cent(amount if side == "sell" else quantity * case.snapshot.price(symbol))
+            worth = to_cent(quantity * case.snapshot.price(symbol))
             why = f"{_named(side, quantity, symbol, worth)} is not made: {block.why} ({block.rule.code})"
             yield SkippedTrade(side, symbol, quantity, worth, block.rule.code, why)  # type: ignore[arg-type]
 
@@ -240,22 +247,25 @@ def decisions(proposal: Proposal) -> list[Finding]:
         )
     forced = [each for each in proposal.destined.destinations if each.rule is DESTINATION_2 and each.change]
     if forced:
+        band = proposal.destined.cash_band
         listed = ", ".join(f"{each.component.key} {_signed(each.change)}" for each in forced)
         found.append(
             info(
                 DESTINATION_2,
-                f"cash closes the plan: to end inside its band, what is traded becomes {listed}",
+                f"cash closes the plan: for it to end between {money(band.lower)} and {money(band.upper)}, changes "
+                f"differ from what the bands ask: {listed} in all",
                 component=CASH,
                 changes={each.component.key: cents(each.change) for each in forced},
-                lower=cents(proposal.destined.cash_band.lower),
-                upper=cents(proposal.destined.cash_band.upper),
+                lower=cents(band.lower),
+                upper=cents(band.upper),
             )
         )
     if proposal.destined.cut > ZERO:
         found.append(
             info(
                 DESTINATION_2,
-                f"buys are {money(proposal.destined.cut)} smaller than {DESTINATION_1.code} asks, as cash would not do",
+                f"buys are {money(proposal.destined.cut)} smaller than {DESTINATION_1.code} asks, as there is not "
+                "enough cash for them",
                 cut=cents(proposal.destined.cut),
             )
         )

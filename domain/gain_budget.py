@@ -123,7 +123,7 @@ def ignored(snapshot: Snapshot) -> list[Finding]:
     return [
         warning(
             LOT_2,
-            f"account {account.id} has a gain budget of {account.gain_budget}, which its liquidation ignores",
+            f"account {account.id} has a gain budget of {money(account.gain_budget)}, which its liquidation ignores",
             gain_budget=account.gain_budget,
         )
     ]

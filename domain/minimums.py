@@ -77,8 +77,12 @@ def rejection_for_cash(component: Component, model: Model, left: Decimal) -> Fin
     """The sentence for a model that cash can't carry to its minimum once other needs are met (DESTINATION-2)."""
     return error(
         MINIMUM_1,
-        f"{model.name} can't open: cash leaves {money(left)} for it and its minimum is "
-        f"{money(model.investment_minimum)}.",
+        f"{model.name} can't open: cash leaves "
+        + (
+            f"{money(left)} for it and its minimum is {money(model.investment_minimum)}."
+            if left > 0
+            else "nothing for it."
+        ),
         component=component.key,
         proposed=cents(down_to_cent(left)),
         minimum=cents(model.investment_minimum),

@@ -12,7 +12,7 @@ from decimal import Decimal
 from domain import gain_budget, lots, minimums, one_way, signals
 from domain.components import Component
 from domain.destination import Destined, destine, openings_to_reject
-from domain.filling import Fill, fill_sleeve
+from domain.filling import SLEEVE_2, Fill, fill_sleeve
 from domain.lines import DESTINATION_1, Destination
 from domain.money import ZERO
 from domain.orders import Netted, Trade, minimum_trade, net
@@ -235,6 +235,8 @@ def _sleeve_trades(case: Case, destined: Destined, fills: Mapping[str, Fill]) ->
             own = signals.SIGNAL_2 if case.purpose.kind == "signal" else RESTRICT_1
         for symbol, quantity in filled.quantities.items():
             rule = case.allowed.rule_of(symbol) if restricting and case.allowed.leaves(symbol) else own
+            if rule is None and quantity * each.change < 0:  # what its model dropped, or restrictions bring back in
+                rule = SLEEVE_2 if quantity < 0 else RESTRICT_1
             trades.append(Trade(key, symbol, quantity, key, opens, -quantity == there.get(symbol), rule))
     return trades
 

@@ -123,7 +123,7 @@ def worth_queueing(
         return {}, [
             info(
                 QUEUE_4,
-                f"account {account} shows {', '.join(reasons)}, but nothing of it can be traded: it is within what "
+                f"account {account} shows {', '.join(reasons)}, but its plan has no order: it is within what "
                 "can be traded and is not queued",
                 reasons=list(reasons),
             )

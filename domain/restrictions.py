@@ -78,7 +78,7 @@ def limits(snapshot: Snapshot, washed: Mapping[str, Block]) -> Limits:
 
 
 def _ban(each: Restriction) -> Block:
-    return Block(RESTRICT_3, f"{each.type} is in force for it{_until(each)}")
+    return Block(RESTRICT_3, f"the account has a {each.type} restriction on it{_until(each)}")
 
 
 def _until(each: Restriction) -> str:

@@ -75,7 +75,7 @@ def test_the_joint_account_trades_what_its_arithmetic_comes_to() -> None:
     assert Decimal(plan["gain"]["long_term"]) == gain == Decimal(ACCOUNTS["M-1"]["gain_budget"])
     assert plan["cash"]["after"] == "4000.00"
     assert {(each["symbol"], each["amount"], each["rule"]) for each in plan["skipped"]} == {
-        ("LEGACY", "1360.00", "RESTRICT-3"), ("BOND", "3400.00", "WASH-1"), ("SMOKE", "1000.00", "LOT-2"),
+        ("LEGACY", "1400.00", "RESTRICT-3"), ("BOND", "3400.00", "WASH-1"), ("SMOKE", "1000.00", "LOT-2"),
     }  # fmt: skip
     (washed,) = (each for each in plan["findings"] if each["rule"] == "WASH-1")
     assert Decimal(washed["evidence"]["disallowed_loss"]) == 80 * Decimal(5)

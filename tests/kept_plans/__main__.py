@@ -39,7 +39,7 @@ def made() -> Iterator[dict[str, Any]]:
             yield _kept(case.id, *asked(case))
         except BookRefused:  # a case of a book that is refused has no plan
             continue
-    for path in (EXAMPLES / "demo.yaml", EXAMPLES / "analyst-case.json"):
+    for path in (EXAMPLES / "demo.yaml", EXAMPLES / "analyst-case.json", EXAMPLES / "household.yaml"):
         market, accounts = read_whole(path)
         by_id = {account.id: account for account in accounts}
         for account in accounts:
