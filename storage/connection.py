@@ -29,6 +29,7 @@ def connect(url: str, pool_size: int = 5, lock_timeout: str = "0") -> Engine:
             "options": f"-c lock_timeout={lock_timeout}",
         },
         json_serializer=_json,
+        hide_parameters=True,  # a failed statement's values are clients' data: not for histories and logs
     )
 
 

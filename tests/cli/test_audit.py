@@ -1,11 +1,18 @@
 """What an auditor asks of the commands, and reads."""
 
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
 from sqlalchemy import text
 
 from domain.rules import RULES_VERSION
 from storage.connection import Books
 from tests.cli.conftest import Command
-from tests.cli.rebalanced import pending
+from tests.cli.rebalanced import executed, pending
 from tests.storage.small_book import rows
 
 
@@ -105,3 +112,96 @@ def test_other_rules_are_named(loaded: Command, desk: Books, as_owner: Books) ->
 def test_what_is_no_rebalance(loaded: Command) -> None:
     said = loaded("audit", "recompute", "R-9")
     assert (said.code, said.err) == (1, "rebalancer: R-9 is no rebalance: see `rebalancer history` for the ids\n")
+
+
+# --- the story, and the export
+
+
+def test_the_story_without_a_history_says_so(loaded: Command, desk: Books) -> None:
+    made = pending(desk, "A-103")
+    executed(desk, made, rejected="KO")
+    said = loaded("audit", "show", made)
+    assert said.code == 0
+    assert "one witness only: the workflow's history is neither archived nor at hand" in said.out
+    assert "ann asked for a full rebalance, mode best_fit, request Q-20221228-1" in said.out
+    told = loaded("audit", "show", made, "--format", "json").json
+    assert (told["rebalance_id"], told["histories"], told["rounds"]) == (made, [], [1])
+    assert {line["source"] for line in told["story"]} == {"record"}
+    assert loaded("audit", "show", "R-9").code == 1
+
+
+def test_a_period_as_files_that_stand_alone(loaded: Command, desk: Books, tmp_path: Path) -> None:
+    made = pending(desk, "A-103")
+    executed(desk, made)
+    loaded("audit", "seal")
+    day, out = str(datetime.now(UTC).date()), tmp_path / "export"
+    yesterday = str(datetime.now(UTC).date() - timedelta(days=1))  # the day may end between two commands
+    said = loaded("audit", "export", "--since", yesterday, "--until", day, "--out", str(out), "--format", "json")
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert said.json["manifest_sha256"] == sha256(out / "manifest.json")
+    assert {name: each["sha256"] for name, each in manifest["files"].items()} == {
+        name: sha256(out / name)
+        for name in ("records.jsonl", "seals.jsonl", "rebalances.jsonl", f"reports/{made}.html")
+    }
+    assert {path.name for path in out.iterdir()} == {
+        "manifest.json", "records.jsonl", "seals.jsonl", "rebalances.jsonl", "reports",
+    }  # fmt: skip
+    check_by_hand((out / "records.jsonl").read_text(), manifest)
+    rebalance = json.loads((out / "rebalances.jsonl").read_text())
+    assert rebalance["rounds"][0]["snapshot"]["account"]["id"] == "A-103"
+    assert rebalance["rounds"][0]["plan"]["orders"]
+    assert "model:LARGE-GROWTH" in (out / f"reports/{made}.html").read_text()
+
+
+def check_by_hand(lines: str, manifest: Any) -> None:
+    """As docs/auditors-guide.md tells an auditor to do it: a JSON reader and SHA-256, nothing of ours."""
+    heads: dict[str, str] = {}
+    for line in lines.splitlines():
+        each = json.loads(line)
+        content = json.dumps(each["record"], ensure_ascii=False)
+        chain = each["record"]["chain"]
+        assert hashlib.sha256(bytes.fromhex(each["previous"]) + content.encode()).hexdigest() == each["hash"]
+        assert each["previous"] == heads.get(chain, manifest["chains"][chain]["previous"])
+        heads[chain] = each["hash"]
+    assert heads == {chain: each["hash"] for chain, each in manifest["chains"].items()}
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("prepare", "arguments", "code", "told"),
+    [
+        ("file", ("--since", "2026-01-01", "--until", "2026-01-02"), 1, "is a file"),
+        (
+            "full",
+            ("--since", "2026-01-01", "--until", "2026-01-02"),
+            1,
+            "is not empty",
+        ),
+        ("none", ("--since", "2026-01-02", "--until", "2026-01-01"), 2, "is after --until"),
+        ("none", ("--since", "soon", "--until", "2026-01-01"), 2, "needs a date"),
+        ("gone", ("--since", "2026-01-01", "--until", "2026-01-02"), 1, "make it first"),
+    ],
+)
+def test_an_export_that_can_not_be(
+    loaded: Command, tmp_path: Path, prepare: str, arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    out = tmp_path / "gone" / "export" if prepare == "gone" else tmp_path / "export"
+    if prepare == "file":
+        out.write_text("")
+    if prepare == "full":
+        out.mkdir()
+        (out / "kept.txt").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    said = loaded("audit", "export", *arguments, "--out", str(out))
+    assert (said.code, told in said.err) == (code, True), said.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_period_of_nothing_is_an_empty_export(loaded: Command, tmp_path: Path) -> None:
+    out = tmp_path / "export"
+    out.mkdir()
+    assert loaded("audit", "export", "--since", "2001-01-01", "--until", "2001-01-01", "--out", str(out)).code == 0
+    assert json.loads((out / "manifest.json").read_text())["records"] == 0
