@@ -222,8 +222,9 @@ class EvaluationResult(_Message):
 
 
 class Refusal(_Message):
-    """What somebody asked of a workflow and did not get, and why: for the audit record, not for a step."""
+    """What somebody asked of a workflow and did not get, when and why: for the audit record, not for a step."""
 
+    at: datetime
     action: str
     who: str
     account_id: str | None

@@ -27,6 +27,7 @@ class RefusalRecords:
 
     def _record(self, refusal: Refusal) -> None:
         clean = {name: _writable(getattr(refusal, name)) for name in ("given", "reason")}
+        clean["refused_at"] = refusal.at.isoformat()
         for left in reversed(range(TRIES)):
             try:
                 self._write(refusal, clean)

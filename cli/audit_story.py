@@ -94,7 +94,13 @@ def _recorded(records: Sequence[Any], rounds: Sequence[Any]) -> Iterator[Line]:
         if each.action == "decision kept" and plans.get(each.after["round"]):
             particulars = tuple(decisions(plans[each.after["round"]]))
         says = sentence(each.action, each.who, each.before, each.after)
-        yield Line(each.at, each.who, says, "record", each.rule, each.id, particulars)
+        yield Line(_moment(each), each.who, says, "record", each.rule, each.id, particulars)
+
+
+def _moment(record: Any) -> datetime:
+    """When it happened: a refusal is recorded a moment after it was given."""
+    given = record.after if isinstance(record.after, Mapping) else {}
+    return datetime.fromisoformat(given["refused_at"]) if "refused_at" in given else record.at
 
 
 def _witnessed(workflow_id: str, texts: Mapping[str, str]) -> Iterator[Line]:

@@ -61,6 +61,7 @@ class _Refusing(WorkflowInboundInterceptor):
         info = workflow.info()
         account = given.get("account_id") or _account(info.workflow_id)
         refusal = Refusal(
+            at=workflow.now(),
             action=action,
             who=str(given.get(person) or "unknown")[:200],
             account_id=None if account is None else str(account)[:200],
