@@ -46,6 +46,7 @@ from workflows.rebalance_request import RebalanceRequest
 from workflows.refusals import Refusals
 
 THREADS = 10
+WORKFLOWS = (RebalanceAccount, RebalanceRequest, DailyTargetEvaluation, ApplyModelSignal, ArchiveHistories)
 
 
 def make_worker(
@@ -61,7 +62,7 @@ def make_worker(
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[RebalanceAccount, RebalanceRequest, DailyTargetEvaluation, ApplyModelSignal, ArchiveHistories],
+        workflows=WORKFLOWS,
         activities=[
             target.check_target,
             sleeves.verify_sleeves,

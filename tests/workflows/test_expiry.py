@@ -1,30 +1,18 @@
 """EXPIRED: not approved before the exchange's close. The server skips the time; nothing sleeps."""
 
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.testing import WorkflowEnvironment
 
 from storage.connection import Books
 from tests.workflows.desk import TestDesk, drifted
-from workflows.search_attributes import NAMES
+from tests.workflows.scenarios import skipping
 
 
 @pytest.fixture
 async def skipping_client() -> AsyncIterator[Client]:
-    arguments = ["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"]
-    for name in NAMES:
-        arguments += ["--search-attribute", f"{name}=Keyword"]
-    environment = await WorkflowEnvironment.start_time_skipping_v2(
-        dev_server_existing_path=str(Path(sys.executable).with_name("temporal")),
-        dev_server_extra_args=arguments,
-        data_converter=pydantic_data_converter,
-    )
-    async with environment:
+    async with await skipping() as environment:
         yield environment.client
 
 

@@ -9,11 +9,9 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from tests.workflows.desk import TestDesk
-from tests.workflows.scenarios import HISTORIES, SCENARIOS, fingerprint
-from workflows.apply_model_signal import ApplyModelSignal
-from workflows.daily_target_evaluation import DailyTargetEvaluation
+from tests.workflows.scenarios import HISTORIES, LIVELY, SCENARIOS, fingerprint
+from worker import WORKFLOWS
 from workflows.inputs import OneInput
-from workflows.rebalance_account import RebalanceAccount
 
 HOW_TO_MEND = """
 The commands of {name} are not those of its committed fingerprint.
@@ -30,7 +28,7 @@ python -m tests.workflows.scenarios. If it is not meant, the change is a bug.
 @pytest.mark.parametrize("stored", sorted(set(HISTORIES.glob("*.json")) - {HISTORIES / "fingerprints.json"}), ids=str)
 async def test_a_stored_history_replays(stored: Path) -> None:
     replayer = Replayer(
-        workflows=[RebalanceAccount, DailyTargetEvaluation, ApplyModelSignal],
+        workflows=WORKFLOWS,
         data_converter=pydantic_data_converter,
         interceptors=[OneInput()],
     )
@@ -46,4 +44,13 @@ async def test_a_run_gives_the_committed_commands(desk: TestDesk, name: str) -> 
 
 def test_every_scenario_has_its_history() -> None:
     stored = {path.stem for path in HISTORIES.glob("*.json")} - {"fingerprints"}
-    assert stored == set(SCENARIOS)
+    assert stored == {*SCENARIOS, *LIVELY}
+
+
+def test_every_workflow_has_a_history() -> None:
+    """So that a change of any of them shows before it meets a run that is under way."""
+    started = [
+        json.loads((HISTORIES / f"{name}.json").read_text())["events"][0]["workflowExecutionStartedEventAttributes"]
+        for name in (*SCENARIOS, *LIVELY)
+    ]
+    assert {each["workflowType"]["name"] for each in started} == {each.__name__ for each in WORKFLOWS}
