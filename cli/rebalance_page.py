@@ -89,6 +89,9 @@ class RebalancePage:
         if row.stage == "PENDING_APPROVAL":
             other = f", who is not {row.requested_by}" if self.four_eyes else ""
             return f"rebalancer approve {row.id} --by WHO{other}; or rebalancer cancel {row.id}"
+        if waiting := sum(order.status == "WORKING" for order in self.orders):
+            noun = "order waits" if waiting == 1 else "orders wait"
+            return f"{waiting} {noun} at the venue; to wait no longer: rebalancer cancel {row.id} --why TEXT"
         if self.breaks:
             return (
                 "find out whether the books or the custodian are right, then rebalancer breaks resolve "

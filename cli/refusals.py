@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 # Commands that only read; what they refuse is nobody's attempt at anything.
 READING = frozenset({"plan", "status", "diagnose", "queue", "history", "show", "audit", "rules", "policy"})
-READING_PARTS = frozenset({("account", "show"), ("target", "show")})
+READING_PARTS = frozenset({("account", "show"), ("target", "show"), ("venue", "show")})
 LONGEST = 2000  # characters of a command and of a reason that are kept
 
 

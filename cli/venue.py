@@ -196,5 +196,6 @@ def _fate(line: dict[str, Any]) -> str:
     told += ["what is open is cancelled at the close"] if line.get("cancel_at_close") else []
     told += ["answered twice"] if line.get("twice") else []
     if "lose_connection" in line:
-        told.append(f"connection lost {line['lose_connection'].replace('_', ' ')}, {line.get('times', 1)} times")
+        often = f", {line['times']} times" if line.get("times", 1) > 1 else ""
+        told.append(f"connection lost {line['lose_connection'].replace('_', ' ')}{often}")
     return ", ".join(told) or "filled whole at its price"

@@ -14,7 +14,9 @@ import pytest
 from temporalio.client import WorkflowHandle
 
 from domain.reconciliation import compare, ledger
+from storage.connection import Actor
 from tests.workflows.desk import TestDesk, drifted
+from tests.workflows.scenarios import fingerprint
 from venues.registry import Venues
 
 
@@ -124,6 +126,18 @@ async def test_late_answers_are_waited_for_sells_before_buys(desk: TestDesk) -> 
     assert {each.side for each in desk.venue_orders()} == {"sell"}
     result = await handle.result()
     assert result["status"] == "COMPLETE"
+    agree(desk)
+
+
+async def test_a_rate_limit_is_waited_for_without_a_worker(desk: TestDesk) -> None:
+    """Four orders in five seconds: who would wait long for its turn goes away, and its workflow comes again."""
+    desk.load(drifted())
+    with desk.books.transaction(Actor("test")) as books:
+        books.venues.set_terms("PAPER", Decimal("0.8"), None)
+    handle = await approved(desk)
+    result = await handle.result()
+    assert result["status"] == "COMPLETE"
+    assert fingerprint(await handle.fetch_history()).count("activity submit_trades") > 1
     agree(desk)
 
 
