@@ -167,7 +167,7 @@ def cancelled(said: Sequence[VenueAnswer], order: VenueOrder, why: str) -> list[
         raise StillWorking(f"the venue has not confirmed that {order.client_order_id} is cancelled")
     ours = {"CANCELED", "PARTIALLY_FILLED"}
     return [
-        VenueAnswer(each.status, each.filled_quantity, each.filled_amount, f"{each.reason}: {why}")
+        VenueAnswer(each.status, each.filled_quantity, each.filled_amount, f"{each.reason or 'cancelled'}: {why}")
         if each.status in ours
         else each
         for each in said
