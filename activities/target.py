@@ -107,10 +107,14 @@ class TargetSteps:
 
         One of this workflow's own name is gone, as only one of a name runs; of another's Temporal is asked. Raises
         what is not retried where it still runs. A model signal starts beside a rebalance that waits for an approval,
-        and waits itself for one that trades.
+        and waits itself for one that trades; one whose workflow is gone is ended by whatever starts next.
         """
+        mine = activity.info().workflow_id or ""
+        for other in books.rebalances.signals_of(message.account_id, mine):
+            if self.desk.is_over(other.start_key):
+                finish_orphan(self.desk, books, other)
         if message.kind == SIGNAL:
-            orphan = books.rebalances.left_behind(activity.info().workflow_id or "")
+            orphan = books.rebalances.left_behind(mine)
             if orphan is not None:
                 finish_orphan(self.desk, books, orphan)
             await_turn(self.desk, books, message.account_id)
@@ -118,7 +122,7 @@ class TargetSteps:
         orphan = books.rebalances.under_way(message.account_id)
         if orphan is None:
             return
-        if orphan.workflow_id != activity.info().workflow_id:
+        if orphan.workflow_id != mine:
             if self.desk.is_over(orphan.start_key):
                 finish_orphan(self.desk, books, orphan)
                 return

@@ -106,6 +106,20 @@ class Rebalances:
             .with_for_update()
         ).one_or_none()
 
+    def signals_of(self, account_id: str, but: str) -> Sequence[Row[Any]]:
+        """The model signals' rebalances under way on an account, locked; not those of the workflow `but`."""
+        return self.connection.execute(
+            select(rebalances)
+            .where(
+                rebalances.c.account_id == account_id,
+                UNDER_WAY,
+                rebalances.c.kind == SIGNAL,
+                rebalances.c.workflow_id != but,
+            )
+            .order_by(rebalances.c.id)
+            .with_for_update()
+        ).all()
+
     def executing(self, account_id: str) -> Row[Any] | None:
         """The rebalance that trades on an account now, or None (EXEC-3: there is never a second)."""
         return self.connection.execute(

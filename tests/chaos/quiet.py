@@ -25,7 +25,7 @@ from storage.connection import Actor, Books
 from storage.tables_execution import rebalances
 from workflows.contract import TASK_QUEUE, rebalance_workflow_id
 
-LIMIT = 240.0  # seconds; some steps wait for the timeouts of steps whose worker was killed
+LIMIT = 600.0  # seconds; some steps wait for the timeouts of steps whose worker was killed
 REFUSALS = ("is under way", "of a newer start", "refused")  # a workflow may fail with these: it was told no
 HINDRANCES = (
     RPCError,

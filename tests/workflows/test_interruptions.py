@@ -15,7 +15,9 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
 from activities.context import Desk
-from storage.connection import Books
+from domain.purpose import Purpose
+from storage.connection import Actor, Books
+from storage.rebalances import NewRebalance
 from storage.tables_execution import paper_accounts, paper_positions
 from tests.workflows.desk import TestDesk, drifted
 from venues.registry import Venues
@@ -78,6 +80,18 @@ async def test_a_rebalance_under_another_workflow_id_holds_the_account_until_it_
     await other.terminate()
     assert (await desk.rebalance())["status"] == "COMPLETE"
     assert desk.row(first).status == "CANCELED"
+
+
+async def test_what_a_lost_signal_left_behind_is_ended_by_whatever_comes_next(desk: TestDesk) -> None:
+    desk.load(drifted())
+    purpose = Purpose("signal", model_id="M", largest_change=Decimal("0.1"))
+    name = "model-signal/M/9/A-1"
+    with desk.books.transaction(Actor("test")) as books:
+        left = books.rebalances.create(
+            NewRebalance("A-1", f"{name}#gone", name, None, purpose, "exact", "automatic", "cal", ())
+        )
+    assert (await desk.rebalance())["status"] == "COMPLETE"
+    assert desk.row(left).status == "CANCELED"
 
 
 async def test_a_workflow_reset_after_its_end_does_nothing_twice(desk: TestDesk) -> None:
