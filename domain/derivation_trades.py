@@ -109,7 +109,8 @@ def _level(case: Case, filled: Fill, aimed: Mapping[str, Decimal], held: Mapping
     }
     if len(reached) == 1 and not filled.given_up and case.purpose.kind != "signal":
         level = money(Decimal(reached.pop()))
-        yield f"λ = {level}: what moves goes to its weight × λ, the other holdings are beyond it ({SLEEVE_2.code})"
+        others = ", the other holdings are beyond it" if aimed.keys() - filled.wanted.keys() else ""
+        yield f"λ = {level}: what moves goes to its weight × λ{others} ({SLEEVE_2.code})"
 
 
 def _cash_of(proposal: Proposal, sleeve: Sleeve, change: Decimal) -> Iterator[str]:

@@ -43,7 +43,8 @@ def worth(case: Case) -> Step:
     summed = " + ".join(f"{key} {money(value)}" for key, value in valuation.sleeve_values.items())
     reserved = money(valuation.reserved)
     less = f" − {reserved} that pending withdrawals reserve ({CASH_1.code})" if valuation.reserved else ""
-    notes = [f"managed value = {summed}{less} = {money(valuation.managed_value)}"]
+    terms = f"{summed}{less} = " if less or len(valuation.sleeve_values) > 1 else ""
+    notes = [f"managed value = {terms}{money(valuation.managed_value)}"]
     if snapshot.account.protected:
         listed = ", ".join(f"{plain(each.quantity)} {each.symbol}" for each in snapshot.account.protected)
         notes.append(f"protected, so neither counted nor traded: {listed}")

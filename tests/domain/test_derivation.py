@@ -110,6 +110,12 @@ def cash_is_that_of_the_plan(told: Told) -> None:
     flows = ("sells", "buys", "crossings", "funding")
     for row in rows:
         assert number(row["before"]) + sum(number(row[each]) for each in flows) == number(row["after"]), row
+        shares = [(each, -1) for each in told.plan["transfers"] if each["symbol"]]  # paid by whom they go to
+        cash = [(each, 1) for each in told.plan["transfers"] if not each["symbol"]]
+        for column, moved in (("crossings", shares), ("funding", cash)):
+            came = sum(Decimal(each["amount"]) * sign for each, sign in moved if each["to"] == row["sleeve"])
+            went = sum(Decimal(each["amount"]) * sign for each, sign in moved if each["from"] == row["sleeve"])
+            assert number(row[column]) == came - went, (column, row)
     total = rows[-1]
     for side, sign in (("sell", 1), ("buy", -1)):
         amounts = sum(Decimal(each["amount"]) for each in told.plan["orders"] if each["side"] == side)
