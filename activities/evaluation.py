@@ -78,7 +78,9 @@ class EvaluationSteps:
         """The next page: most of its accounts are inside their bands for sure, the others are read whole."""
         as_of, today = date.fromisoformat(message.as_of), self.desk.today()
         with self.desk.books.reading() as books:
-            screening = Screening(books.connection, books.snapshots, as_of, today, message.explicit)
+            screening = Screening(
+                books.connection, books.snapshots, as_of, today, message.explicit, lambda: activity.heartbeat(after)
+            )
             screened = screening.page(after, message.upto, message.page_size, MOST_DOUBTFUL)
             if screened.last is None:
                 return None

@@ -96,12 +96,13 @@ class Evaluations:
 
     def keep_page(self, evaluation_id: str, after: str, last: str, result: PageResult, notes: Iterable[Note]) -> bool:
         """Keeps a page's counts and notes; False where somebody else has done the page."""
-        kept = self.connection.execute(
+        kept = self.connection.scalar(
             insert(evaluation_pages)
             .values(evaluation_id=evaluation_id, after=after, last=last, result=asdict(result))
             .on_conflict_do_nothing()
+            .returning(evaluation_pages.c.last)
         )
-        if not kept.rowcount:
+        if kept is None:
             return False
         rows = [{"evaluation_id": evaluation_id, **asdict(note)} for note in notes]
         if rows:

@@ -8,7 +8,7 @@ above its error, and a value within the margin of a bound is doubtful. An accoun
 not all that counts: not open, restricted, with a withdrawal, or not yet rebalanced to what its target is now.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -134,9 +134,21 @@ class _Terms:
 
 
 class Screening:
-    """Screens pages of accounts in one transaction, which has to see the books at one moment."""
+    """Screens pages of accounts in one transaction, which has to see the books at one moment.
 
-    def __init__(self, connection: Connection, snapshots: Snapshots, as_of: date, today: date, explicit: bool) -> None:
+    `alive` is called between queries, for whoever has to show that it lives.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        snapshots: Snapshots,
+        as_of: date,
+        today: date,
+        explicit: bool,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.alive = alive
         self.connection = connection
         self.snapshots = snapshots
         self.as_of, self.today, self.explicit = as_of, today, explicit
@@ -153,6 +165,7 @@ class Screening:
         while accounts < size and len(doubtful) < most_doubtful:
             wanted = min(BLOCK, size - accounts)
             ids, found = self._block(after if last is None else last, upto, wanted)
+            self.alive()
             room = most_doubtful - len(doubtful)
             if len(found) > room:
                 ids = ids[: 1 + ids.index(found[room - 1])]

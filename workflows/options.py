@@ -43,8 +43,8 @@ BOOK = StepOptions(once=timedelta(seconds=20), in_all=timedelta(days=7))
 # Counts the accounts and splits them into ranges: a second for a million.
 BEGIN_EVALUATION = StepOptions(once=timedelta(minutes=2), in_all=timedelta(hours=1))
 # A range of accounts: seconds, or minutes where many need a plan. A worker that dies is noticed by its heartbeat, which
-# comes after every account that is planned, and another goes on behind the last page that is done.
-RANGE = StepOptions(once=timedelta(hours=1), in_all=timedelta(hours=6), heartbeat=timedelta(seconds=30))
+# comes after every query and every plan, and another goes on behind the last page that is done.
+RANGE = StepOptions(once=timedelta(hours=1), in_all=timedelta(hours=6), heartbeat=timedelta(seconds=15))
 # A page of closed workflows, each history read and kept: seconds. Where its worker dies, the page is done again.
 ARCHIVE = StepOptions(once=timedelta(minutes=10), in_all=timedelta(hours=6), heartbeat=timedelta(seconds=30))
 # A seal over where every chain ends: seconds for a million. Tried until the next sweeps are long due.
