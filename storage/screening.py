@@ -19,7 +19,7 @@ from sqlalchemy import Connection, text
 
 from domain.evaluation import terms
 from domain.money import ZERO
-from domain.snapshot import MANAGED, Account, Sleeve
+from domain.snapshot import CASH, MANAGED, Account, Sleeve
 from domain.targets import Band
 from storage.snapshots import Snapshots
 from storage.values import overrides_from_json
@@ -28,7 +28,7 @@ MARGIN = 1e-9  # of what the account holds and owes: far above the error of a fl
 
 # The planner knows how many rows a page has; so it plans for them each time, and looks a page's rows up by index.
 PLANNING = text(
-    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('random_page_cost', '1.1', true),"
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('random_page_cost', '0.3', true),"
     " set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true), set_config('work_mem', '64MB', true)"
 )
 KINDS = text(
@@ -41,61 +41,65 @@ KINDS = text(
     """
 )
 # A component's value is a model sleeve's, a holding's of the managed sleeve, or the managed sleeve's cash. A holding
-# without a fresh price makes it NaN, which is inside no band. `spot` is the number of the component's band, or -1.
+# without a fresh price makes it NaN, which is inside no band. `place` is where the band of the component is among those
+# of the account's kind, or below 0 for what is in none: a number of its own, so that no two of them are added up.
 VALUES = """
     WITH page AS MATERIALIZED (
-      SELECT a.id, a.target_id, a.policy,
-        a.status = 'open'
-        AND (a.target_id IS NULL OR (a.rebalanced_target_id = a.target_id AND a.rebalanced_target_version = t.version))
-        AND NOT EXISTS (SELECT FROM restrictions r WHERE r.account_id = a.id)
-        AND NOT EXISTS (SELECT FROM withdrawals w WHERE w.account_id = a.id) AS plain
-      FROM accounts a LEFT JOIN targets t ON t.id = a.target_id
-      WHERE a.rebalancing AND a.id COLLATE "C" > %(after)s
-        AND (CAST(%(upto)s AS text) IS NULL OR a.id COLLATE "C" <= %(upto)s)
-      ORDER BY a.id COLLATE "C" LIMIT %(size)s
+      SELECT id, CAST(row_number() OVER (ORDER BY id COLLATE "C") - 1 AS int) AS at, status, target_id, policy,
+        rebalanced_target_id, rebalanced_target_version
+      FROM accounts
+      WHERE rebalancing AND id COLLATE "C" > %(after)s
+        AND (CAST(%(upto)s AS text) IS NULL OR id COLLATE "C" <= %(upto)s)
+      ORDER BY id COLLATE "C" LIMIT %(size)s
     ), kinds AS MATERIALIZED (
       SELECT * FROM unnest(CAST(%(targets)s AS text[]), CAST(%(policies)s AS jsonb[]), CAST(%(kinds)s AS int[]))
         AS given (target, policy, kind)
     ), bands AS MATERIALIZED (
-      SELECT kind, component, CAST(spot - 1 AS int) AS spot
-      FROM unnest(CAST(%(band_kinds)s AS int[]), CAST(%(components)s AS text[])) WITH ORDINALITY
-        AS given (kind, component, spot)
+      SELECT * FROM unnest(CAST(%(band_kinds)s AS int[]), CAST(%(components)s AS text[]), CAST(%(places)s AS int[]))
+        AS given (kind, component, place)
     ), fresh AS MATERIALIZED (
       SELECT s.symbol, latest.price FROM securities s, LATERAL (
         SELECT price, as_of FROM prices p
         WHERE p.symbol = s.symbol AND p.as_of <= %(as_of)s ORDER BY p.as_of DESC LIMIT 1
       ) latest WHERE latest.as_of >= %(fresh_from)s
-    ), numbered AS MATERIALIZED (
-      SELECT page.id, CASE WHEN page.plain THEN kinds.kind END AS kind,
-        CAST(row_number() OVER (ORDER BY page.id COLLATE "C") - 1 AS int) AS at
-      FROM page LEFT JOIN kinds ON kinds.target = coalesce(page.target_id, '') AND kinds.policy = page.policy
+    ), judged AS MATERIALIZED (
+      SELECT p.id, p.at, CASE
+          WHEN p.status = 'open' AND (p.target_id IS NULL
+              OR (p.rebalanced_target_id = p.target_id AND p.rebalanced_target_version = t.version))
+            AND NOT EXISTS (SELECT FROM restrictions r WHERE r.account_id = p.id)
+            AND NOT EXISTS (SELECT FROM withdrawals w WHERE w.account_id = p.id)
+          THEN coalesce(kinds.kind, -1) ELSE -1 END AS kind
+      FROM page p LEFT JOIN kinds ON kinds.target = coalesce(p.target_id, '') AND kinds.policy = p.policy
+        LEFT JOIN targets t ON t.id = p.target_id
     ), opened AS MATERIALIZED (
-      SELECT n.at, n.kind, s.id, s.model_id, s.cash
-      FROM numbered n JOIN sleeves s ON s.account_id = n.id AND s.status = 'open' AND s.kind <> 'protected'
-      WHERE n.kind >= 0
+      SELECT j.at, j.kind, s.id, s.model_id, s.cash
+      FROM judged j JOIN sleeves s ON s.account_id = j.id AND s.status = 'open' AND s.kind <> 'protected'
+      WHERE j.kind <> -1
+    ), modelled AS MATERIALIZED (
+      SELECT o.at, coalesce(b.place, -o.id) AS place, o.id, o.cash
+      FROM opened o LEFT JOIN bands b ON b.kind = o.kind AND b.component = 'model:' || o.model_id
+      WHERE o.model_id IS NOT NULL
     ), parts AS (
-      SELECT min(o.at) AS at, min(o.kind) AS kind, 'model:' || min(o.model_id) AS component,
-        min(o.cash) + coalesce(sum(h.quantity * coalesce(f.price, 'NaN')), 0) AS value
-      FROM opened o LEFT JOIN holdings h ON h.sleeve_id = o.id LEFT JOIN fresh f ON f.symbol = h.symbol
-      WHERE o.model_id IS NOT NULL GROUP BY o.id
+      SELECT m.at, m.place, sum(h.quantity * coalesce(f.price, 'NaN')) AS value
+      FROM modelled m JOIN holdings h ON h.sleeve_id = m.id LEFT JOIN fresh f ON f.symbol = h.symbol
+      GROUP BY m.at, m.place
       UNION ALL
-      SELECT o.at, o.kind, 'security:' || h.symbol, h.quantity * coalesce(f.price, 'NaN')
+      SELECT at, place, cash FROM modelled WHERE cash <> 0
+      UNION ALL
+      SELECT o.at, coalesce(b.place, -1), h.quantity * coalesce(f.price, 'NaN')
       FROM opened o JOIN holdings h ON h.sleeve_id = o.id LEFT JOIN fresh f ON f.symbol = h.symbol
+        LEFT JOIN bands b ON b.kind = o.kind AND b.component = 'security:' || h.symbol
       WHERE o.model_id IS NULL
       UNION ALL
-      SELECT at, kind, 'cash', cash FROM opened WHERE model_id IS NULL
-    ), valued AS (
-      SELECT array_agg(parts.at) AS ats, array_agg(coalesce(bands.spot, -1)) AS spots,
-        array_agg(CAST(parts.value AS float8)) AS worths
-      FROM parts LEFT JOIN bands ON bands.kind = parts.kind AND bands.component = parts.component
+      SELECT at, 0, cash FROM opened WHERE model_id IS NULL AND cash <> 0
     )
-    SELECT ids, kinds, ats, spots, worths
-    FROM (SELECT array_agg(id ORDER BY at) AS ids, array_agg(coalesce(kind, -1) ORDER BY at) AS kinds FROM numbered) n,
-      valued
+    SELECT
+      (SELECT array_agg(id ORDER BY at) FROM page),
+      (SELECT array_agg(kind ORDER BY at) FROM judged),
+      array_agg(at), array_agg(place), array_agg(CAST(value AS float8))
+    FROM parts
 """
-
-
-BLOCK = 5_000  # accounts a query: what is in memory at once
+BLOCK = 10_000  # accounts a query: what is in memory at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,26 +115,44 @@ class Screened:
 class _Terms:
     """What keeps accounts inside, by kind: a kind is a target and the numbers that an account overrides.
 
-    The bands of all kinds are in one list, each at its spot; `number` is None for a kind that is always doubtful.
+    Each kind has a row of bands; the band of cash is at place 0. `number` is None for a kind that is always doubtful.
     """
 
     number: dict[tuple[str | None, str], int | None] = field(default_factory=dict)
-    kinds: list[int] = field(default_factory=list)
-    components: list[str] = field(default_factory=list)
-    lower: list[float] = field(default_factory=list)
-    upper: list[float] = field(default_factory=list)
+    bands: list[list[tuple[str, Band]]] = field(default_factory=list)
     fresh_from: date = date.min
 
     def add(self, kind: tuple[str | None, str], bands: Mapping[str, Band] | None) -> None:
-        if bands is None:
-            self.number[kind] = None
-            return
-        number = self.number[kind] = 1 + max((each for each in self.number.values() if each is not None), default=-1)
-        for component, band in bands.items():
-            self.kinds.append(number)
-            self.components.append(component)
-            self.lower.append(float(band.lower))
-            self.upper.append(float(band.upper))
+        self.number[kind] = None if bands is None else len(self.bands)
+        if bands is not None:
+            self.bands.append(sorted(bands.items(), key=lambda each: each[0] != CASH))
+
+    def parameters(self) -> dict[str, Any]:
+        """The kinds and the places of their bands, as the query takes them."""
+        known = {kind: number for kind, number in self.number.items() if number is not None}
+        places = [
+            (number, component, place)
+            for number, bands in enumerate(self.bands)
+            for place, (component, _) in enumerate(bands)
+        ]
+        return {
+            "targets": [target or "" for target, _ in known],
+            "policies": [policy for _, policy in known],
+            "kinds": list(known.values()),
+            "band_kinds": [number for number, _, _ in places],
+            "components": [component for _, component, _ in places],
+            "places": [place for _, _, place in places],
+            "fresh_from": self.fresh_from,
+        }
+
+    def table(self) -> tuple[Any, Any]:
+        """Lower and upper bounds, a row a kind; where a kind has no more bands, 0 to 0."""
+        width = max(map(len, self.bands), default=1)
+        bounds = np.zeros((2, len(self.bands), width))
+        for number, bands in enumerate(self.bands):
+            for place, (_, band) in enumerate(bands):
+                bounds[:, number, place] = float(band.lower), float(band.upper)
+        return bounds[0], bounds[1]
 
 
 class Screening:
@@ -180,28 +202,17 @@ class Screening:
         """The next accounts in the order of their ids, and the doubtful among them."""
         page = {"after": after, "upto": upto, "size": size}
         self._learn({(row.target_id, _as_text(row.policy)): row.policy for row in self.connection.execute(KINDS, page)})
-        known = {kind: number for kind, number in self.terms.number.items() if number is not None}
         driver = self.connection.connection.driver_connection
         if not isinstance(driver, Psycopg):
             raise TypeError(f"psycopg is needed, not {type(driver).__name__}")
         with driver.cursor(binary=True) as cursor:  # binary: a page is tens of thousands of numbers
-            found = cursor.execute(
-                VALUES,
-                page
-                | {
-                    "targets": [target or "" for target, _ in known],
-                    "policies": [policy for _, policy in known],
-                    "kinds": list(known.values()),
-                    "band_kinds": self.terms.kinds,
-                    "components": self.terms.components,
-                    "as_of": self.as_of,
-                    "fresh_from": self.terms.fresh_from,
-                },
-            ).fetchone()
-        ids, kinds, ats, spots, worths = found or ([],) * 5
+            found = cursor.execute(VALUES, page | self.terms.parameters() | {"as_of": self.as_of}).fetchone()
+        ids, kinds, whose, places, worth = found or (None,) * 5
         if not ids:
             return [], []
-        sure = self._sure(np.array(kinds), np.array(ats or [], int), np.array(spots or [], int), np.array(worths or []))
+        sure = self._sure(
+            np.array(kinds), np.array(whose or [], int), np.array(places or [], int), np.array(worth or [])
+        )
         return ids, [ids[each] for each in np.flatnonzero(~sure)]
 
     def _learn(self, kinds: Mapping[tuple[str | None, str], Mapping[str, Any]]) -> None:
@@ -214,21 +225,28 @@ class Screening:
             self.terms.add(kind, terms(empty, policy))
             self.terms.fresh_from = max(self.terms.fresh_from, empty.fresh_from)
 
-    def _sure(self, kinds: Any, whose: Any, spots: Any, worth: Any) -> Any:
-        """For each account, whether all its values lie inside their bands, whatever a float's error is."""
-        count = len(kinds)
-        lowers, uppers = np.array([*self.terms.lower, 0.0]), np.array([*self.terms.upper, 0.0])  # last: in no band
-        lower, upper = lowers[spots], uppers[spots]
-        managed = np.bincount(whose, worth, count)
-        margin = MARGIN * np.bincount(whose, np.abs(worth), count)
-        total, room = managed[whose], margin[whose]
+    def _sure(self, kind: Any, whose: Any, places: Any, worth: Any) -> Any:
+        """For each account, whether all its values lie inside their bands, whatever a float's error is.
+
+        Its `kind` is below 0 where more than its values counts. A value of `worth` belongs to the account `whose` and
+        to the band at its place.
+        """
+        count, plain = len(kind), np.flatnonzero(kind >= 0)
+        lowers, uppers = self.terms.table()
+        width = lowers.shape[1]
+        known = places >= 0
+        spots = (whose * width + places)[known]
+        values = np.bincount(spots, worth[known], count * width).reshape(count, width)[plain]
+        stray = np.bincount(whose[~known], worth[~known] != 0, count)[plain]  # in no band, and worth something
+        owned = np.bincount(whose, np.abs(worth), count)[plain]
+        lower, upper = lowers[kind[plain]], uppers[kind[plain]]
+        total, margin = values.sum(axis=1, keepdims=True), MARGIN * owned[:, np.newaxis]
         # 0 in a band that begins at 0, and anything in one that ends at 1, are inside without any arithmetic.
-        reaches = (worth >= 0) & ((lower == 0) | (worth - lower * total > room))
-        stays = (upper >= 1) | ((upper == 0) & (worth == 0)) | (upper * total - worth > room)
-        outside = np.bincount(whose, ~(reaches & stays), count)
-        required = np.bincount(np.array(self.terms.kinds, int), lowers[:-1] > 0, 1 + int(kinds.max(initial=0)))
-        there = np.bincount(whose, lower > 0, count)
-        return (kinds >= 0) & (managed > margin) & (outside == 0) & (there == required[kinds])
+        reaches = (values >= 0) & ((lower == 0) | (values - lower * total > margin))
+        stays = (upper >= 1) | ((upper == 0) & (values == 0)) | (upper * total - values > margin)
+        sure = np.zeros(count, bool)
+        sure[plain] = (reaches & stays).all(axis=1) & (stray == 0) & (total > margin)[:, 0]
+        return sure
 
 
 def _as_text(policy: Mapping[str, Any]) -> str:
