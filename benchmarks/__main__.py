@@ -3,11 +3,15 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import growth, plan
+from benchmarks import evaluation, growth, plan, rebalances, visibility, workers
 
 BENCHMARKS: dict[str, Callable[[Sequence[str]], None]] = {
     "plan": plan.main,
     "growth": growth.main,
+    "evaluation": evaluation.main,
+    "rebalances": rebalances.main,
+    "visibility": visibility.main,
+    "workers": workers.main,
 }
 
 

@@ -1,7 +1,7 @@
 """A book of any size for the benchmarks, made inside the database by SQL: 20 holdings in 5 components an account.
 
-Every account is inside its bands, but for a given share of them, evenly spread. The same sizes give the same book. For
-a database of the benchmark's own: rows are put in without their foreign keys being looked up.
+Every account is inside its bands until `push_outside` moves some of them out. The same sizes give the same book. For a
+database of the benchmark's own: rows are put in without their foreign keys being looked up.
 """
 
 from collections.abc import Mapping
@@ -35,12 +35,10 @@ _MARKET = (
     "INSERT INTO book_days (as_of, pinned, policy) VALUES (:as_of, true, '{}')",
 )
 
-# An account is worth 50,000 to 1,050,000. `off` accounts hold 1.5 times too much of their first security.
-_MAKE = "CREATE TEMPORARY TABLE made (id text, target_id text, hash bigint, worth numeric, off boolean) ON COMMIT DROP"
-_ACCOUNTS = (
+_MAKE = "CREATE TEMPORARY TABLE made (id text, target_id text, hash bigint, worth numeric) ON COMMIT DROP"
+_ACCOUNTS = (  # each worth 50,000 to 1,050,000
     "INSERT INTO made SELECT 'B-' || lpad(i::text, 8, '0'), 'T' || lpad((i % :targets)::text, 3, '0'), hash,"
-    " 50000 + hash % 1000000, CAST(:every AS bigint) > 0 AND i % greatest(CAST(:every AS bigint), 1) = 0"
-    " FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) i,"
+    " 50000 + hash % 1000000 FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) i,"
     " LATERAL (SELECT i * 48271 % 2147483647 AS hash) h",
     "INSERT INTO accounts (id, name, custodian, tax_status, status, rebalancing, target_id, rebalanced_target_id,"
     " rebalanced_target_version, first_rebalanced)"
@@ -49,8 +47,7 @@ _ACCOUNTS = (
     "INSERT INTO sleeves (account_id, kind, model_id)"
     " SELECT id, 'model', c.model_id FROM made JOIN target_components c USING (target_id) WHERE c.kind = 'model'",
     "INSERT INTO holdings (sleeve_id, symbol, quantity)"
-    " SELECT s.id, c.symbol, round(worth * c.weight * CASE WHEN off AND c.position = 3 THEN 1.5"
-    " ELSE 0.93 + hash % 14 / 100.0 END / p.price, 4)"
+    " SELECT s.id, c.symbol, round(worth * c.weight * (0.93 + hash % 14 / 100.0) / p.price, 4)"
     " FROM made JOIN sleeves s ON s.account_id = made.id AND s.kind = 'managed'"
     " JOIN target_components c ON c.target_id = made.target_id AND c.kind = 'security'"
     " JOIN prices p ON p.symbol = c.symbol AND p.as_of = :as_of",
@@ -58,30 +55,55 @@ _ACCOUNTS = (
     " SELECT s.id, h.symbol, round(worth * 0.20 * h.weight * (0.91 + (hash + h.position) % 18 / 100.0) / p.price, 4)"
     " FROM made JOIN sleeves s ON s.account_id = made.id AND s.kind = 'model'"
     " JOIN model_holdings h ON h.model_id = s.model_id JOIN prices p ON p.symbol = h.symbol AND p.as_of = :as_of",
+)
+# Who is moved out holds half as much again of the first security that the target names; and as it will be planned, it
+# gets lots, and an account at the paper custodian.
+_OUTSIDE = "CREATE TEMPORARY TABLE outside (id text) ON COMMIT DROP"
+_PUSH = (
+    "INSERT INTO outside SELECT id FROM accounts WHERE CAST(substr(id, 3) AS bigint) % CAST(:every AS bigint) = 0",
+    "UPDATE holdings h SET quantity = h.quantity * 1.5"
+    " FROM outside o JOIN accounts a ON a.id = o.id JOIN sleeves s ON s.account_id = a.id AND s.kind = 'managed'"
+    " JOIN target_components c ON c.target_id = a.target_id AND c.position = 3"
+    " WHERE h.sleeve_id = s.id AND h.symbol = c.symbol",
     "INSERT INTO lots (sleeve_id, symbol, quantity, cost_per_share, acquired)"
-    " SELECT h.sleeve_id, h.symbol, h.quantity, 20, DATE '2024-03-04' FROM made"
-    " JOIN sleeves s ON s.account_id = made.id JOIN holdings h ON h.sleeve_id = s.id WHERE off",
-    "INSERT INTO paper.accounts (account_id, cash) SELECT id, round(worth * 0.04, 2) FROM made WHERE off",
-    "INSERT INTO paper.positions (account_id, symbol, quantity)"
-    " SELECT made.id, h.symbol, sum(h.quantity) FROM made"
-    " JOIN sleeves s ON s.account_id = made.id JOIN holdings h ON h.sleeve_id = s.id WHERE off GROUP BY 1, 2",
+    " SELECT h.sleeve_id, h.symbol, h.quantity, 20, DATE '2024-03-04' FROM outside o"
+    " JOIN sleeves s ON s.account_id = o.id JOIN holdings h ON h.sleeve_id = s.id",
+    "INSERT INTO paper.accounts (account_id, cash) SELECT o.id, s.cash FROM outside o"
+    " JOIN sleeves s ON s.account_id = o.id WHERE s.kind = 'managed'",
+    "INSERT INTO paper.positions (account_id, symbol, quantity) SELECT o.id, h.symbol, sum(h.quantity)"
+    " FROM outside o JOIN sleeves s ON s.account_id = o.id JOIN holdings h ON h.sleeve_id = s.id GROUP BY 1, 2",
 )
 CHUNK = 10_000
 
 
-def make(engine: Engine, count: int, every: int = 0) -> None:
-    """Puts a book of `count` accounts into a migrated, empty database; each `every`th account is outside its bands.
-
-    Lots and the custodian's positions are there for the accounts outside only: the others are never planned.
-    """
+def make_market(engine: Engine) -> None:
+    """Puts securities, prices, models and targets into a migrated, empty database."""
     days = [AS_OF - timedelta(days=back) for back in range(30)]
     with engine.begin() as connection:
         _run(connection, _MARKET, {"days": days})
-    for first in range(1, count + 1, CHUNK):
+
+
+def make_accounts(engine: Engine, first: int, last: int) -> None:
+    """Adds accounts, by number."""
+    for start in range(first, last + 1, CHUNK):
         with engine.begin() as connection:
             connection.execute(text("SET LOCAL session_replication_role = replica"))
             connection.execute(text(_MAKE))
-            _run(connection, _ACCOUNTS, {"first": first, "last": min(first + CHUNK - 1, count), "every": every})
+            _run(connection, _ACCOUNTS, {"first": start, "last": min(start + CHUNK - 1, last)})
+    settle(engine)
+
+
+def push_outside(engine: Engine, every: int) -> None:
+    """Moves each `every`th account outside its bands."""
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(text(_OUTSIDE))
+        _run(connection, _PUSH, {"every": every})
+    settle(engine)
+
+
+def settle(engine: Engine) -> None:
+    """Lets the database tidy up and count what was put in, which it otherwise does while it is measured."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
 
@@ -90,5 +112,4 @@ def _run(connection: Connection, statements: tuple[str, ...], values: Mapping[st
     known = {"securities": SECURITIES, "models": MODELS, "targets": TARGETS, "as_of": AS_OF, **values}
     for each in statements:
         statement = text(each)
-        names = statement.compile().params
-        connection.execute(statement, {name: known[name] for name in names})
+        connection.execute(statement, {name: known[name] for name in statement.compile().params})
