@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import evaluation, growth, plan, rebalances, visibility, workers
+from benchmarks import audit, evaluation, growth, plan, rebalances, visibility, workers
 
 BENCHMARKS: dict[str, Callable[[Sequence[str]], None]] = {
     "plan": plan.main,
@@ -12,6 +12,7 @@ BENCHMARKS: dict[str, Callable[[Sequence[str]], None]] = {
     "rebalances": rebalances.main,
     "visibility": visibility.main,
     "workers": workers.main,
+    "audit": audit.main,
 }
 
 

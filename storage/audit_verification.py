@@ -3,6 +3,7 @@
 Reads in one snapshot of the database, a few thousand records at a time, while others go on writing.
 """
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -64,7 +65,8 @@ def verify(connection: Connection, account_id: str | None = None) -> Verified:
     chain = None if account_id is None else account_chain(account_id)
     done = Verified()
     faults: dict[str, Fault] = {}
-    for fault in (*_walk(connection, chain, done), *_ends(connection, chain), *_sealed_ends(connection, chain)):
+    found = (_walk(connection, chain, done), _ends(connection, chain), _sealed_ends(connection, chain))
+    for fault in (*itertools.chain(*found), *_kept(connection, chain)):
         known = faults.get(fault.chain)
         if known is None or (fault.last or fault.seq) < known.seq:
             faults[fault.chain] = fault
@@ -195,6 +197,29 @@ def _sealed_ends(connection: Connection, chain: str | None) -> Iterator[Fault]:
             told = "removed" if row.gone else "changed, and what follows it was chained anew"
             says = f"{among} was {told}: {seal} has another end; the first of them is {_named(first)}"
             yield Fault(row.chain, row.good + 1, "rewritten", says, first.id, first.at, last=row.seq)
+
+
+def _kept(connection: Connection, chain: str | None) -> Iterator[Fault]:
+    """Histories and decisions that the record says were kept, and that are gone or others now."""
+    histories = text(
+        "SELECT records.chain, records.seq, kept.run_id IS NULL AS gone, 'the history that it archived' AS what"
+        " FROM audit_records AS records LEFT JOIN workflow_histories AS kept"
+        " ON kept.workflow_id = records.after ->> 'workflow_id' AND kept.run_id = records.after ->> 'run_id'"
+        " WHERE records.action = 'history archived' AND (CAST(:chain AS text) IS NULL OR records.chain = :chain)"
+        " AND encode(kept.sha256, 'hex') IS DISTINCT FROM records.after ->> 'sha256' ORDER BY records.id"
+    )
+    decisions = text(
+        "SELECT records.chain, records.seq, true AS gone, 'the decision that it kept' AS what"
+        " FROM audit_records AS records LEFT JOIN rebalance_rounds AS kept"
+        " ON kept.rebalance_id = records.rebalance_id AND kept.round = CAST(records.after ->> 'round' AS integer)"
+        " WHERE records.action = 'decision kept' AND (CAST(:chain AS text) IS NULL OR records.chain = :chain)"
+        " AND kept.rebalance_id IS NULL ORDER BY records.id"
+    )
+    for query in (histories, decisions):
+        for row in connection.execute(query, {"chain": chain}).all():
+            link = _record(connection, row.chain, row.seq)
+            kind = "removed" if row.gone else "changed"
+            yield Fault(row.chain, row.seq, kind, f"{row.what} was {kind}: {_named(link)}", link.id, link.at)
 
 
 def _record(connection: Connection, chain: str, seq: int) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from storage.audit_chain import Link, beginning
 from storage.audit_seals import Seal
 from storage.audit_verification import Fault, NotSealed, find_seal, snapshot, verify
 from storage.connection import Actor, Books
+from storage.histories import ClosedWorkflow
 
 FIELDS = (
     "id, chain, seq, at, who, action, account_id, rebalance_id, rule, rules_version, policy_version, workflow_id,"
@@ -202,6 +204,42 @@ def test_every_account_tampered_with_is_named(record: Books, owner: Engine) -> N
         connection.execute(text(f"UPDATE audit_records SET action = 'x' WHERE {place('general/1', 1)}"))
     found = [(fault.chain, fault.seq, fault.kind) for fault in faults(record)]
     assert found == [("account/B", 2, "removed"), ("general/1", 1, "changed"), ("account/A", 5, "changed")]
+
+
+# --- what the record says was kept
+
+
+@pytest.fixture
+def kept(books: Books) -> Books:
+    """A history of A's workflow, archived."""
+    with books.transaction(Actor("ann")) as transaction:
+        at = datetime(2026, 11, 20, tzinfo=UTC)
+        transaction.histories.keep(
+            ClosedWorkflow("rebalance/A", "r1", "r1", "RebalanceAccount", "COMPLETED", at, at, 3, '{"events": []}')
+        )
+    assert faults(books) == []
+    return books
+
+
+@pytest.mark.parametrize(
+    ("tampered", "kind"),
+    [
+        ("DELETE FROM workflow_histories", "removed"),
+        (r"UPDATE workflow_histories SET sha256 = '\x00'", "changed"),
+    ],
+)
+def test_a_history_that_is_gone_or_another(kept: Books, owner: Engine, tampered: str, kind: str) -> None:
+    with tampering(owner) as connection:
+        connection.execute(text(tampered))
+    found = faults(kept)
+    assert [(fault.chain, fault.seq, fault.kind) for fault in found] == [("account/A", 1, kind)]
+    assert f"the history that it archived was {kind}: record 1 (id " in found[0].says
+
+
+def test_a_decision_that_is_gone(books: Books) -> None:
+    with books.transaction(Actor("ann")) as transaction:
+        transaction.audit.record("decision kept", account_id="A", rebalance_id="R-1", after={"round": 1})
+    assert [(fault.chain, fault.kind) for fault in faults(books)] == [("account/A", "removed")]
 
 
 # --- seals
