@@ -65,8 +65,8 @@ def as_table(listed: list[Json]) -> object:
 @click.argument("id_", metavar="ID")
 @say.format_option
 def show(id_: str, form: str) -> None:
-    """One rebalance (R-…) whole, or a request (Q-…) with all its rebalances."""
-    from cli import connections, rebalance_page, request_page
+    """One rebalance (R-…) whole, or a request (Q-…) or a model signal (model-signal/…) with all its rebalances."""
+    from cli import connections, rebalance_page, request_page, signal_page
     from storage.rebalances import UnknownRebalance
     from storage.requests import UnknownRequest
 
@@ -76,7 +76,8 @@ def show(id_: str, form: str) -> None:
         except UnknownRebalance:
             rebalance = None
         try:
-            request = request_page.read(books, id_) if rebalance is None else {}
+            signal = signal_page.read(books, id_)
+            request = signal or (request_page.read(books, id_) if rebalance is None else {})
         except UnknownRequest:
             raise Refused(f"{id_} is no rebalance and no request: see `rebalancer history` for the ids") from None
     if rebalance is not None:

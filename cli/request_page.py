@@ -85,6 +85,17 @@ def _standing(account: Any, rebalance: Json | None, request: Any) -> Json:
     return there | {"status": account.outcome, "issue": account.issue}
 
 
+def counted_rebalances(books: Any, request_id: str) -> tuple[list[Json], dict[str, int]]:
+    """The rebalances under a name, of each account the newest, as `history` lists them, and how many of each status."""
+    from domain.requests import counted
+    from storage.rebalances import as_history
+
+    newest: dict[str, Json] = {}
+    for row in books.rebalances.listing(request_id=request_id, limit=None):
+        newest.setdefault(row.account_id, dict(as_history(row)))
+    return list(newest.values()), counted(each["status"] for each in newest.values())
+
+
 def _without_request(request_id: str, rebalances: list[Json]) -> Json:
     """Rebalances that were started one by one under a request's name."""
     from domain.requests import counted, status_of

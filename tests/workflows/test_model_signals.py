@@ -60,7 +60,8 @@ def held(desk: TestDesk, account_id: str = "A-1") -> dict[str, Decimal]:
 
 def rows_of(desk: TestDesk, version: int) -> dict[str, Any]:
     with desk.books.transaction() as books:
-        return {row.account_id: row for row in books.rebalances.of_request(signal_workflow_id("M", version))}
+        found = books.rebalances.listing(request_id=signal_workflow_id("M", version))
+        return {row.account_id: books.rebalances.get(row.id) for row in reversed(found)}
 
 
 async def test_a_large_change_trades_every_sleeve_whatever_the_toggle_says(desk: TestDesk) -> None:

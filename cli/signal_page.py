@@ -1,0 +1,55 @@
+"""One model signal, whole: which version came from whom, how its accounts stand, what next. Printed by `show`."""
+
+import re
+import shlex
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def read(books: Any, id_: str) -> Json | None:
+    """A signal by its workflow's id, in the form of a request; None where the id is none of a signal's."""
+    from cli.request_page import counted_rebalances
+    from storage.rebalances import utc
+
+    named = re.fullmatch(r"model-signal/([^/]+)/([0-9]{1,9})", id_)
+    row = books.signals.row(named[1], int(named[2])) if named else None
+    if row is None:
+        return None
+    rebalances, counts = counted_rebalances(books, id_)
+    return {
+        "request_id": id_,
+        "status": _status(row, counts),
+        "requested_by": row.received_by,
+        "model_id": row.model_id,
+        "version": row.version,
+        "largest_change": None if row.largest_change is None else f"{row.largest_change.normalize():f}",
+        "received_at": utc(row.received_at),
+        "result": row.result,
+        "accounts": len(rebalances),
+        "counts": counts,
+        "next_action": _next_action(row, id_, counts),
+        "rebalances": sorted(rebalances, key=lambda each: str(each["account_id"])),
+    }
+
+
+def _status(row: Any, counts: dict[str, int]) -> str:
+    from domain.requests import status_of
+
+    if row.ended_at is None:
+        superseded = (row.result or {}).get("superseded_by")
+        return "NOT_STARTED" if row.begun_at is None else "CANCELED" if superseded else "IN_PROGRESS"
+    return str(status_of(counts) or "COMPLETE")
+
+
+def _next_action(row: Any, id_: str, counts: dict[str, int]) -> str | None:
+    given = shlex.quote(f'{{"model_id": "{row.model_id}", "version": {row.version}}}')
+    start = (
+        f"temporal workflow start --type ApplyModelSignal --task-queue rebalancer --workflow-id {shlex.quote(id_)} "
+        f"--input {given} --fail-existing"
+    )
+    if row.begun_at is None:
+        return f"start its trades: {start}"
+    if row.ended_at is not None and (counts.get("FAILED") or counts.get("COMPLETE_WITH_ERRORS")):
+        return f"mend what the issues name, then trade those again: {start}"
+    return None
