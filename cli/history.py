@@ -57,8 +57,13 @@ def as_table(listed: list[Json]) -> object:
         status = Text(each["status"], style=STATUS_STYLES.get(each["status"], ATTENTION))
         people = f"{each['requested_by']} / {each['approved_by'] or '–'}"
         started = say.moment(each["started_at"])
-        made.add_row(each["rebalance_id"], each["account_id"], status, each["mode"], people, started, each["issue"])
+        made.add_row(each["rebalance_id"], each["account_id"], status, _what(each), people, started, each["issue"])
     return made
+
+
+def _what(each: Json) -> str:
+    """The mode of a full rebalance; else what it was for."""
+    return str(each["mode"] if each["kind"] == "full" else each["kind"])
 
 
 @click.command()

@@ -66,7 +66,8 @@ class RebalancePage:
     def page(self) -> list[object]:
         """The rebalance as a page for `say.show`."""
         row = self.row
-        parts: list[object] = [plan_page.title(f"{row.id} · account {row.account_id} · {row.mode}")]
+        what = row.mode if row.kind == "full" else row.kind
+        parts: list[object] = [plan_page.title(f"{row.id} · account {row.account_id} · {what}")]
         parts.append(plan_page.status_line("", row.status or row.stage))
         parts += [f"issue: {row.issue}"] if row.issue else []
         action = self.next_action()

@@ -257,6 +257,7 @@ def as_history(row: Row[Any]) -> Mapping[str, object]:
         "account_id": row.account_id,
         "status": row.status or row.stage,
         "mode": row.mode,
+        "kind": row.kind,
         "requested_by": row.requested_by,
         "approved_by": row.approved_by,
         "started_at": utc(row.started_at),

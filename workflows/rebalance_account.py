@@ -35,6 +35,7 @@ with workflow.unsafe.imports_passed_through():
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 AUTOMATIC = "policy: automatic approval"
+MODEL_SIGNAL = "policy: model signal"
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ class RebalanceAccount:
         """
         assert proposal.trades is not None
         if request.signal is not None:
-            return Approval(by=f"model signal {request.signal.model} version {request.signal.version}")
+            return Approval(by=MODEL_SIGNAL)
         if request.approval == "automatic" and not proposal.checked.liquidation:
             return Approval(by=AUTOMATIC)
         await self._tell_request(request, proposal)

@@ -203,6 +203,7 @@ def test_history_in_its_public_form(loaded: Command, three: list[str]) -> None:
         "account_id": "A-114",
         "status": "COMPLETE_WITH_ERRORS",
         "mode": "best_fit",
+        "kind": "full",
         "requested_by": "ann",
         "approved_by": "ben",
         "issue": "JNJ was halted",

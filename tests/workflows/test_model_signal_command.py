@@ -49,7 +49,8 @@ async def test_stored_traded_and_shown(
     assert [each["account_id"] for each in shown["rebalances"]] == ["A-1", "A-2"]
     code, out, _ = await command(database_url, temporal_server, "show", shown["rebalances"][0]["rebalance_id"])
     assert code == 0
-    assert "model signal M version 11" in out
+    assert "policy: model signal" in out
+    assert "account A-1 · signal" in out
     code, _, err = await command(database_url, temporal_server, *signal)
     assert code == 1
     assert "version: 11 is there already" in err

@@ -9,6 +9,10 @@ import pytest
 from sqlalchemy import update
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.service import RPCError
+from temporalio.testing import ActivityEnvironment
+
+from activities.signal_messages import SelectSleeves
+from activities.signals import SignalSteps
 
 from storage.connection import Actor
 from storage.receiving_signals import receive_signal
@@ -93,7 +97,7 @@ async def test_a_large_change_trades_every_sleeve_whatever_the_toggle_says(desk:
         f["evidence"] for f in rows["A-1"].plan["findings"]
     ]
     assert rows["A-1"].requested_by == "ann"
-    assert rows["A-1"].approved_by == "model signal M version 2"
+    assert rows["A-1"].approved_by == "policy: model signal"
     # A signal is no rebalance to the target: what is queued stays, with nothing added.
     assert {each: desk.entry(each) for each in queued} == queued
     assert {"rebalance started", "order filled", "rebalance ended"} <= set(desk.audited("A-2"))
@@ -125,6 +129,21 @@ async def test_started_again_it_trades_nothing_twice(desk: TestDesk) -> None:
     assert len(desk.venue_orders()) == 2 * orders
     assert counts(await applied(desk, 2)) == (2, 0, 0)
     assert len(desk.venue_orders()) == 2 * orders
+
+
+async def test_a_page_that_is_done_again_finds_what_it_did(desk: TestDesk) -> None:
+    """A worker that dies between commit and answer: the next one gives the same answer and makes no second row."""
+    desk.load(inside("A-1"), inside("A-2") | {"status": "frozen"}, inside("A-3"))
+    send(desk, 2, "0.5", "0.5")
+    message = SelectSleeves(
+        model_id="M", version=2, largest_change="0", requested_by="ann", request_id=signal_workflow_id("M", 2),
+        start="model-signal/M/2#run", after="", size=2,
+    )  # fmt: skip
+    first = ActivityEnvironment().run(SignalSteps(desk.desk).select_sleeves, message)
+    assert (first.last, first.trading, first.skipped, first.failed) == ("A-2", [], 1, 1)
+    before = {account_id: row.id for account_id, row in rows_of(desk, 2).items()}
+    assert ActivityEnvironment().run(SignalSteps(desk.desk).select_sleeves, message) == first
+    assert {account_id: row.id for account_id, row in rows_of(desk, 2).items()} == before
 
 
 async def test_what_waits_for_an_approval_is_planned_again_and_asked_again(desk: TestDesk) -> None:
