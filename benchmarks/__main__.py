@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import audit, evaluation, growth, plan, rebalances, visibility, workers
+from benchmarks import audit, evaluation, growth, plan, rebalances, target_edit, visibility, workers
 
 BENCHMARKS: dict[str, Callable[[Sequence[str]], None]] = {
     "plan": plan.main,
     "growth": growth.main,
     "evaluation": evaluation.main,
     "rebalances": rebalances.main,
+    "target_edit": target_edit.main,
     "visibility": visibility.main,
     "workers": workers.main,
     "audit": audit.main,

@@ -1,12 +1,14 @@
 """How long the edit of an enterprise target takes: the new version, and every account that it serves in the queue.
 
 Side by side with its floor, a bare INSERT … SELECT of as many queue entries, without reasons to join, audit or locks.
-`python -m benchmarks.target_edit --accounts 100000`.
+`make bench ARGS="target_edit --accounts 100000"`.
 """
 
 import argparse
+import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -32,11 +34,11 @@ def target(target_id: str, weight: str) -> dict[str, object]:
     return {"id": target_id, "components": [{"security": "X", "weight": weight}]}
 
 
-def main() -> None:
+def main(arguments: Sequence[str] = ()) -> None:
     """Edits a sub-target that an assigned target contains, once with an empty queue and once with a full one."""
-    asked = argparse.ArgumentParser(description=__doc__)
+    asked = argparse.ArgumentParser(prog="make bench", description=__doc__)
     asked.add_argument("--accounts", type=int, default=100_000)
-    count = asked.parse_args().accounts
+    count = asked.parse_args(arguments).accounts
     with tempfile.TemporaryDirectory() as scratch, Postgres(Path(scratch, "data")) as server:
         migrations.upgrade(server.url)
         books = Books(connect(server.url))
@@ -66,4 +68,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

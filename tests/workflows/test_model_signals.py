@@ -13,7 +13,6 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.signal_messages import SelectSleeves
 from activities.signals import SignalSteps
-
 from storage.connection import Actor
 from storage.receiving_signals import receive_signal
 from storage.tables import accounts
