@@ -13,9 +13,9 @@ from domain import checks, lots
 from domain.concentration import SLEEVE_4
 from domain.filling import SLEEVE_1, SLEEVE_2
 from domain.gain_budget import LOT_2
-from domain.lines import DESTINATION_1, DESTINATION_2, Destination
+from domain.lines import DESTINATION_1, DESTINATION_2, Destination, destination_band
 from domain.lots import Gain, RelievedLot
-from domain.money import ZERO, cents, down_to_increment, money, percent, plain, tidy, to_cent, up_to_increment
+from domain.money import CENT, ZERO, cents, down_to_increment, money, percent, plain, tidy, to_cent, up_to_increment
 from domain.one_way import CASH_2
 from domain.orders import ORDER_2, ORDER_3, Crossing, MarketOrder, Trade
 from domain.policy import Policy
@@ -136,9 +136,14 @@ def _cause(trade: Trade, each: Destination, case: Case, liquidation: bool) -> st
     if component.sleeve == "closing":
         return "the target no longer names it and its sleeve closes"
     if component.sleeve == "opening":
-        return f"its sleeve opens at its weight of {percent(component.weight)}"
+        weight = f"its weight of {percent(component.weight)}"
+        cut = each.rule is DESTINATION_2
+        return f"its sleeve opens with what cash there is, below {weight}" if cut else f"its sleeve opens at {weight}"
     if each.rule is DESTINATION_2:
-        return "cash closes the plan" if each.change < 0 else "cash above its band is invested"
+        if each.change < 0:
+            return "it is sold further, as cash would end below its band"
+        lower = destination_band(component, case.mode).lower * case.valuation.managed_value
+        return "cash above its band is invested" if each.value >= lower - CENT else "what cash there is buys it"
     side = "above" if each.change < 0 else "below"
     return f"it is {side} its destination band around {percent(component.weight)}"
 
