@@ -3,21 +3,20 @@
     python -m benchmarks growth [--accounts 10] [--repeat 5] [--draw]
 
 In mode `exact`, in which every sleeve trades. Prints both series; `--draw` draws `docs/plan-positions.svg` and
-`docs/plan-lots.svg` besides.
+`docs/plan-lots.svg` besides, and puts the series into `docs/performance.md`.
 """
 
 import argparse
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
 
 from benchmarks.accounts import Shape, snapshots
+from benchmarks.document import DOCS, put
 from benchmarks.plan import timed
 from benchmarks.plot import line_plot, write
 from benchmarks.table import table
 from domain.plan import plan
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 POSITIONS = (10, 30, 60, 100, 150, 200, 300, 400)
 LOTS = (1, 3, 5, 10, 15, 20, 30)
 
@@ -49,18 +48,19 @@ def main(arguments: Sequence[str] = ()) -> None:
         (at, median_time(Shape(lots=at, thousands=5_000, restricted=False), asked.accounts, asked.repeat))
         for at in LOTS
     ]
-    print(
-        table(
-            ("positions, 3 lots each", *map(str, POSITIONS)),
-            [
-                ("ms, in 5 sleeves", *(f"{taken:.2f}" for _, taken in in_sleeves)),
-                ("ms, in 1 sleeve", *(f"{taken:.2f}" for _, taken in in_one)),
-            ],
-        )
+    positions_told = table(
+        ("positions, 3 lots each", *map(str, POSITIONS)),
+        [
+            ("ms, in 5 sleeves", *(f"{taken:.2f}" for _, taken in in_sleeves)),
+            ("ms, in 1 sleeve", *(f"{taken:.2f}" for _, taken in in_one)),
+        ],
     )
-    print()
-    print(table(("lots a holding, 60 positions", *map(str, LOTS)), [("ms", *(f"{taken:.2f}" for _, taken in by_lots))]))
+    lots_told = table(
+        ("lots a holding, 60 positions", *map(str, LOTS)), [("ms", *(f"{taken:.2f}" for _, taken in by_lots))]
+    )
+    print(f"{positions_told}\n\n{lots_told}")
     if asked.draw:
+        put("growth", f"{positions_told}\n\n{lots_told}")
         title, axis = "Time of a plan by", "milliseconds, median"
         positions = {"in 5 sleeves": in_sleeves, "in 1 sleeve": in_one}
         write(DOCS / "plan-positions.svg", line_plot(f"{title} positions (3 lots each)", "positions", axis, positions))

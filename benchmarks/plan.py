@@ -1,6 +1,6 @@
 """How long one account's plan takes and how well it rounds, beside those who only round.
 
-    python -m benchmarks plan [--accounts 200] [--many 1000] [--repeat 5] [--slow 10] [--profile]
+    python -m benchmarks plan [--accounts 200] [--many 1000] [--repeat 5] [--slow 30] [--profile] [--write]
 
 On the same generated accounts, in one process, account by account in turn: this planner with everything on
 (restrictions to look at, lots, household sales, findings), PyPortfolioOpt's greedy, the `rebalance` package's integer
@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from benchmarks import rounding
 from benchmarks.accounts import Shape, snapshots
+from benchmarks.document import put
 from benchmarks.table import percentile, table
 from benchmarks.wanted import Wanted, by_target, fifo_tax, planned_quantities, tax, wanted
 from domain import plan_json
@@ -152,15 +153,18 @@ def _version(package: str) -> str:
         return "—"
 
 
-def compare(title: str, shape: Shape, count: int, repeat: int, slow: int) -> None:
-    """Prints the table of one shape, and what the other modes take."""
+def compare(title: str, shape: Shape, count: int, repeat: int, slow: int) -> str:
+    """The table of one shape, and what each mode takes."""
     ready, policy = snapshots(shape, count)
     contest = Contest(repeat, slow)
     for at, snapshot in enumerate(ready):
         contest.account(at, snapshot, policy)
-    print(f"\n{title}: {shape.title}; {count} accounts, best of {repeat}\n\n{contest.table()}\n")
-    modes = [_mode(mode, ready, policy, repeat) for mode in MODES]
-    print(table(("this planner's modes", "ms median", "ms 95 %", "orders"), modes))
+    modes = table(
+        ("this planner's modes", "ms median", "ms 95 %", "orders"),
+        [_mode(mode, ready, policy, repeat) for mode in MODES],
+    )
+    heading = f"{title}: {shape.title}; {count} accounts, best of {repeat}"
+    return f"{heading}\n\n{contest.table()}\n\n{modes}"
 
 
 def _mode(mode: Mode, ready: Sequence[Snapshot], policy: Policy, repeat: int) -> tuple[str, ...]:
@@ -191,15 +195,23 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("--repeat", type=int, default=5, help="times each account is planned; its fastest counts")
     parser.add_argument("--slow", type=int, default=30, help="accounts that the integer programs get")
     parser.add_argument("--profile", action="store_true", help="print only where the time of a plan goes")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md")
     asked = parser.parse_args(arguments)
     if asked.profile:
         profile(asked.accounts)
         return
-    compare("Five sleeves", Shape(), asked.accounts, asked.repeat, asked.slow)
-    compare("One sleeve", Shape(sleeves=1, holdings=30), asked.accounts, asked.repeat, asked.slow)
+    contests = [("Five sleeves", Shape(), asked.accounts, asked.repeat)]
+    contests.append(("One sleeve", Shape(sleeves=1, holdings=30), asked.accounts, asked.repeat))
     if asked.many:
-        compare("Many accounts", Shape(), asked.many, 1, asked.slow)
-    print("\n" + NOTES.format(slow=asked.slow))
+        contests.append(("Many accounts, each planned once", Shape(), asked.many, 1))
+    told = []
+    for contest in contests:
+        told.append(compare(*contest, asked.slow))
+        print(f"{told[-1]}\n", flush=True)
+    told.append(NOTES.format(slow=asked.slow))
+    print(told[-1])
+    if asked.write:
+        put("plan", "\n\n".join(told))
 
 
 if __name__ == "__main__":
