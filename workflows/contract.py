@@ -4,6 +4,7 @@ Workflows take their input raw and read it here, so that what a person typed wro
 sentence that names the field, instead of a task that fails for ever.
 """
 
+import json
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeVar
@@ -259,8 +260,9 @@ def read(model: type[ModelT], given: object) -> ModelT:
 
 
 def _told(flaw: Any) -> str:
-    field = ".".join(str(step) for step in flaw["loc"])
-    if not field:  # about several fields together
+    # A name that somebody else chose: on one line, whatever is in it.
+    field = json.dumps(".".join(str(step) for step in flaw["loc"]), ensure_ascii=False)[1:-1][:200]
+    if not flaw["loc"]:  # about several fields together
         return str(flaw["msg"].removeprefix("Value error, "))
     if flaw["type"] == "missing":
         return f'"{field}" is missing'
