@@ -3,13 +3,13 @@
 Check target, the queue, the minimums and the plan all look at an account through this list.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
 from domain import sleeves
 from domain.money import ONE, ZERO, tidy
 from domain.policy import Policy
+from domain.record import record
 from domain.restrictions import NO_LIMITS, Block, Limits
 from domain.sleeves import SleeveState
 from domain.snapshot import CASH, MANAGED, Snapshot, unassigned_key
@@ -21,7 +21,7 @@ NOTHING = Band(ZERO, ZERO)
 ALL_CASH = BandedComponent(CASH, ONE, Band(ONE, ONE), Band(ONE, ONE))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Component:
     """A component with its value. `sleeve` is None for what is not a model; weights are shares of managed value."""
 

@@ -5,7 +5,6 @@ Asked by every plan once it is known what may open. Works on component values on
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.components import Component
@@ -21,6 +20,7 @@ from domain.lines import (
 )
 from domain.money import ZERO
 from domain.policy import Mode
+from domain.record import record
 from domain.rules import Rule
 from domain.snapshot import Model
 from domain.targets import Band
@@ -29,7 +29,7 @@ DESTINATION_3 = Rule("DESTINATION-3", "Ties are broken by the component's key: t
 DESTINATION_4 = Rule("DESTINATION-4", "Turnover is the least that lands every component in its band.")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Destined:
     """The destinations of all components but cash, what cash is left, and what openings had to be given up."""
 

@@ -5,11 +5,12 @@ never trades both ways for it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 
 from domain.concentration import concentrated
 from domain.money import ONE, ZERO, tidy
+from domain.record import record
 from domain.restrictions import NO_LIMITS, Aim, Limits
 from domain.rules import Rule
 from domain.snapshot import Security, Sleeve, prices_of
@@ -19,7 +20,7 @@ SLEEVE_2 = Rule("SLEEVE-2", "A growing sleeve only buys and a shrinking one only
 SLEEVE_3 = Rule("SLEEVE-3", "A sleeve whose value does not change is not traded by a rebalance.")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fill:
     """What one sleeve trades: quantities by symbol, bought above 0 and sold below; `wanted` before rounding.
 

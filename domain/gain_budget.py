@@ -43,12 +43,12 @@ def cut_back(
         trade, security = sells[key], market[key[0]]
         gone = _shares_beyond(pieces[key][from_:], excess, security)
         left = max(ZERO, down_to_increment(-trade.quantity - gone, security.quantity_increment))
-        sells[key] = trade._replace(quantity=-left, completes=False)
+        sells[key] = replace(trade, quantity=-left, completes=False)
         ordered = [each for other, each in sells.items() if other[0] == key[0] and each.quantity]
         amount = -sum((each.quantity for each in ordered), ZERO) * (security.price or ZERO)
         if amount < smallest and not any(each.completes for each in ordered):
             for other in [other for other in sells if other[0] == key[0]]:
-                sells[other], pieces[other] = sells[other]._replace(quantity=ZERO), []
+                sells[other], pieces[other] = replace(sells[other], quantity=ZERO), []
         pieces[key] = list(relieve(sells[key])) if sells[key].quantity else []
     return _cut(netted, sells, market)
 
@@ -89,7 +89,7 @@ def _cut(netted: Netted, sells: Mapping[tuple[str, str], Trade], market: Mapping
         now = [(trade, sells[order.symbol, trade.sleeve]) for trade in order.allocations]
         kept = tuple(new for _, new in now if new.quantity)
         gone = tuple(
-            old._replace(quantity=old.quantity - new.quantity) for old, new in now if old.quantity != new.quantity
+            replace(old, quantity=old.quantity - new.quantity) for old, new in now if old.quantity != new.quantity
         )
         if kept:
             orders.append(market_order(market[order.symbol], kept))

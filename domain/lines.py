@@ -11,6 +11,7 @@ from decimal import Decimal
 from domain.components import Component
 from domain.money import CENT, ZERO, down_to_cent, tidy, to_cent, up_to_cent
 from domain.policy import Mode
+from domain.record import record
 from domain.rules import Rule
 from domain.targets import Band
 
@@ -20,7 +21,7 @@ DESTINATION_1 = Rule(
 DESTINATION_2 = Rule("DESTINATION-2", "Cash closes the plan: it ends inside its own destination band.")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Destination:
     """Where one component goes. `change` is in the account's currency: bought where above 0, sold where below."""
 

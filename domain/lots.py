@@ -4,14 +4,14 @@ Asked for every sell of a plan, and again when its fill is booked. One function 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from domain.money import ZERO, to_cent
 from domain.policy import Policy
+from domain.record import record
 from domain.rules import Finding, Rule, warning
 from domain.snapshot import Account, Lot
 
@@ -20,7 +20,8 @@ LOT_1 = Rule("LOT-1", "Lots are relieved by fifo, lifo, hifo or min_tax; held mo
 Term = Literal["short", "long"]
 
 
-class RelievedLot(NamedTuple):
+@record
+class RelievedLot:
     """Shares of one lot given up in a sale. Gain and term are None where the basis is unknown."""
 
     lot: Lot
@@ -28,7 +29,7 @@ class RelievedLot(NamedTuple):
     term: Term | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Gain:
     """Net gain in the account's currency, by holding period."""
 

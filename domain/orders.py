@@ -4,12 +4,12 @@ Asked once the sleeves' trades are known. At most one order a security leaves th
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from decimal import Decimal
-from typing import NamedTuple
 
 from domain.money import ZERO, to_cent
 from domain.policy import Policy
+from domain.record import record
 from domain.rules import Rule
 from domain.snapshot import Security
 
@@ -23,7 +23,8 @@ ORDER_4 = Rule("ORDER-4", "Sells go first; buys are sized again on the cash that
 ORDER_5 = Rule("ORDER-5", "Every order says why it exists: the component, the rule, the weight before and after.")
 
 
-class Trade(NamedTuple):
+@record
+class Trade:
     """What one sleeve buys (quantity above 0) or sells of one security, and for which component.
 
     `opens`: it buys into a sleeve that opens. `completes`: it sells all that the sleeve holds of the security. `rule`:
@@ -39,7 +40,8 @@ class Trade(NamedTuple):
     rule: Rule | None = None  # that of its component's destination where None
 
 
-class Crossing(NamedTuple):
+@record
+class Crossing:
     """Shares moved from one sleeve to another, for which the buyer pays the seller the amount."""
 
     seller: str
@@ -49,7 +51,8 @@ class Crossing(NamedTuple):
     amount: Decimal
 
 
-class MarketOrder(NamedTuple):
+@record
+class MarketOrder:
     """The net of one security: shares and cents, always above 0, and the trades that it is for, all on one side."""
 
     symbol: str
@@ -68,7 +71,7 @@ def market_order(security: Security, allocations: Sequence[Trade]) -> MarketOrde
     return MarketOrder(security.symbol, total < 0, quantity, to_cent(quantity * _price(security)), tuple(allocations))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Netted:
     """All trades of an account after crossing."""
 
@@ -124,8 +127,8 @@ def _cross(trades: list[Trade], security: Security) -> tuple[list[Crossing], lis
         quantity = min(-sell.quantity, buy.quantity)
         amount = to_cent(quantity * _price(security))
         crossings.append(Crossing(sell.sleeve, buy.sleeve, security.symbol, quantity, amount))
-        sells[0] = sell._replace(quantity=sell.quantity + quantity)
-        buys[0] = buy._replace(quantity=buy.quantity - quantity)
+        sells[0] = replace(sell, quantity=sell.quantity + quantity)
+        buys[0] = replace(buy, quantity=buy.quantity - quantity)
         sells = sells[1:] if sells[0].quantity == 0 else sells
         buys = buys[1:] if buys[0].quantity == 0 else buys
     return crossings, sells or buys
@@ -141,7 +144,7 @@ def _whole(trades: list[Trade], security: Security) -> list[Trade]:
     while excess > 0:
         last = kept.pop()
         if last.quantity > excess:
-            kept.append(last._replace(quantity=last.quantity - excess))
+            kept.append(replace(last, quantity=last.quantity - excess))
         excess = max(ZERO, excess - last.quantity)
     return kept
 

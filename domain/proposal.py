@@ -18,6 +18,7 @@ from domain.money import ZERO
 from domain.orders import Netted, Trade, minimum_trade, net
 from domain.policy import Mode, Policy
 from domain.purpose import ONE_WAY, Purpose
+from domain.record import record
 from domain.restrictions import RESTRICT_1, Aim, Block, Limits, aim
 from domain.rounding import buy_quantities, shares_to_sell
 from domain.rules import Finding, Rule
@@ -30,7 +31,7 @@ MAX_ROUNDS = 60
 NO_LIMIT = Decimal("1e30")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Blocked:
     """A trade of one sleeve that is not made: its amount, above 0 a buy and below 0 a sell, and why."""
 
@@ -52,7 +53,7 @@ class Proposal:
     blocked: tuple[Blocked, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Case:
     """One account's case: what is known and what is asked, the same in every round."""
 

@@ -1,10 +1,10 @@
 """The plan as a value: what is shown, kept, executed and recomputed. `plan_json` gives it its public form."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from domain.components import Breach
 from domain.lots import Gain, RelievedLot
@@ -13,6 +13,7 @@ from domain.outcome import Status
 from domain.policy import Mode, Policy
 from domain.purpose import Purpose
 from domain.queue import Evidence
+from domain.record import record
 from domain.rules import Finding
 from domain.sleeves import SleeveState
 from domain.snapshot import Lot
@@ -22,7 +23,7 @@ Side = Literal["sell", "buy"]
 Sentence = Callable[[], str]  # words are made when somebody reads them: an evaluation plans a million accounts unread
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ComponentOutcome:
     """One component before and after: values in the account's currency, weights as shares of managed value."""
 
@@ -39,14 +40,15 @@ class ComponentOutcome:
     planned_weight: Decimal
 
 
-class Allocation(NamedTuple):
+@record
+class Allocation:
     """A sleeve's share of an order."""
 
     sleeve: str
     quantity: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Order:
     """What goes to the market for one security, and why (ORDER-5). Quantity and amount are above 0."""
 
@@ -67,7 +69,7 @@ class Order:
         return self.say()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Transfer:
     """What moves inside the account: cash where `symbol` is None, else shares with their lots, paid by the buyer."""
 
@@ -86,7 +88,7 @@ class Transfer:
         return self.say()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SkippedTrade:
     """A trade that the plan wanted and does not make, and why."""
 
@@ -98,7 +100,7 @@ class SkippedTrade:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RebalancePlan:
     """What a rebalance would do to one account. One that can't be planned has findings and nothing else."""
 

@@ -5,13 +5,14 @@ what they leave of targets and models, and which securities may not be bought or
 """
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from decimal import Decimal
 from itertools import combinations
 
 from domain.memo import remembered
 from domain.money import ONE, ZERO, tidy
+from domain.record import record
 from domain.rules import Finding, Rule, info
 from domain.snapshot import Model, Restriction, Snapshot
 
@@ -22,7 +23,7 @@ RESTRICT_3 = Rule("RESTRICT-3", "`no_buy`, `no_sell`, `no_trade`: as named; what
 NO_BUY, NO_SELL = frozenset({"no_buy", "no_trade"}), frozenset({"no_sell", "no_trade"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Block:
     """Why a security may not be bought, or not be sold: the rule, and what a person reads."""
 
@@ -30,7 +31,7 @@ class Block:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limits:
     """What may be held and traded, by symbol. An account without restrictions and recent losses has `NO_LIMITS`."""
 
@@ -85,7 +86,7 @@ def _until(each: Restriction) -> str:
     return f" until {each.until}" if each.until else ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Aim:
     """What a model asks of a sleeve: weights by symbol, above 0, and cash.
 

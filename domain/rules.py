@@ -5,11 +5,12 @@ Never reuse or rename one.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Literal
 
 from domain.money import plain
+from domain.record import record
 
 # Names the rules that decide. Raised whenever a change of a rule gives the same snapshot and policy another plan: kept
 # decisions name the version that made them (`rebalancer audit recompute`; docs/auditors-guide.md says how to raise it).
@@ -18,7 +19,7 @@ RULES_VERSION = "1"
 Severity = Literal["info", "warning", "error"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """A rule of the rule book: its permanent code and the sentence that catalogue, finding and documents print."""
 
@@ -26,7 +27,7 @@ class Rule:
     says: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """A decision with its reason: which rule, how serious, a sentence for a person, and the numbers as strings."""
 

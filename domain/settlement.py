@@ -11,10 +11,11 @@ from decimal import Decimal
 from domain.lines import Destination
 from domain.money import ZERO, down_to_cent, share_out, up_to_cent
 from domain.orders import Crossing, MarketOrder
+from domain.record import record
 from domain.snapshot import MANAGED, Account
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Funding:
     """Cash moved between the managed sleeve and a model sleeve: towards the sleeve above 0, back below (SLEEVE-1)."""
 

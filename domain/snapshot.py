@@ -4,7 +4,7 @@ A snapshot is taken once for a rebalance and kept; every step, every retry and e
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from decimal import Decimal
 from typing import Literal
@@ -12,6 +12,7 @@ from typing import Literal
 from domain.memo import remembered
 from domain.money import ZERO
 from domain.policy import Policy
+from domain.record import record
 
 MANAGED = "managed"
 PROTECTED = "protected"
@@ -35,7 +36,7 @@ def unassigned_key(symbol: str) -> str:
     return f"unassigned:{symbol}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Security:
     """Something with a symbol and a price. `price` is None where none is known; `price_as_of` is its date."""
 
@@ -46,7 +47,7 @@ class Security:
     quantity_increment: Decimal = Decimal(1)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModelHolding:
     """A symbol and its share of the model."""
 
@@ -54,7 +55,7 @@ class ModelHolding:
     weight: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Model:
     """A manager's strategy. The weights of its holdings and its cash weight sum to one."""
 
@@ -67,7 +68,7 @@ class Model:
     cash_weight: Decimal = ZERO
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BandGiven:
     """A band as a target states it: a share of the component's weight, or absolute lower and upper weights."""
 
@@ -76,7 +77,7 @@ class BandGiven:
     upper: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TargetComponent:
     """A line of a target. `ref` is the model's id, the symbol or the sub-target's id; None for cash."""
 
@@ -92,7 +93,7 @@ class TargetComponent:
         return CASH if self.kind == "cash" else f"{self.kind}:{self.ref}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Target:
     """The desired allocation of an account, and its version: every edit is a new one."""
 
@@ -103,7 +104,7 @@ class Target:
     policy: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lot:
     """Shares bought together. Cost and date are None where the basis is unknown."""
 
@@ -112,7 +113,7 @@ class Lot:
     acquired: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Holding:
     """A quantity of a security in one sleeve, and the lots that make it up (quantities sum to the holding's)."""
 
@@ -121,7 +122,7 @@ class Holding:
     lots: tuple[Lot, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sleeve:
     """A separately accounted part of an account. `key` is `managed` or `model:ID`."""
 
@@ -130,7 +131,7 @@ class Sleeve:
     holdings: tuple[Holding, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Restriction:
     """A client's wish about one symbol, in force from `start` until `until` (open-ended where None)."""
 
@@ -147,7 +148,7 @@ class Restriction:
         return (self.start is None or self.start <= day) and (self.until is None or day <= self.until)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Withdrawal:
     """Cash that the client takes out; pending until paid."""
 
@@ -155,7 +156,7 @@ class Withdrawal:
     due: date
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecentSale:
     """A sale already made, with the gain it realised (negative: a loss)."""
 
@@ -166,7 +167,7 @@ class RecentSale:
     account_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RecentBuy:
     """Shares bought a short while ago in another account of the household."""
 
@@ -176,7 +177,7 @@ class RecentBuy:
     account_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Account:
     """A client's account at a custodian, as the books have it."""
 
@@ -209,7 +210,7 @@ class Account:
         return any(sleeve.holdings for sleeve in self.sleeves)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RebalancedTo:
     """The target and its version that the account was last rebalanced to, and when it first was."""
 
@@ -217,7 +218,7 @@ class RebalancedTo:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Snapshot:
     """Everything a plan is made from. The mappings may hold more than the account needs.
 

@@ -11,6 +11,7 @@ from typing import Protocol
 from domain.memo import remembered
 from domain.money import ONE, ZERO, percent, tidy
 from domain.policy import Policy
+from domain.record import record
 from domain.restrictions import NO_LIMITS, Limits
 from domain.rules import Finding, Rule, warning
 from domain.snapshot import CASH, BandGiven, Target, TargetComponent, security_key
@@ -33,7 +34,7 @@ class TargetRefused(ValueError):
         self.rule = rule
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Band:
     """Two weights, as shares of the managed value."""
 
@@ -41,7 +42,7 @@ class Band:
     upper: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BandedComponent:
     """A component of a flattened target: its weight, its trigger band and its destination band."""
 
@@ -83,7 +84,7 @@ class _Reach:
         self.default_width = {kind: width * factor for kind, width in self.default_width.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Defaults:
     """The relative bands that a component without its own takes: the policy's, or its sub-target's."""
 

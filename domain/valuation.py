@@ -4,15 +4,15 @@ Managed value is all holdings and cash, less protected holdings, less cash reser
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 
 from domain import cash_needs
 from domain.money import ZERO
+from domain.record import record
 from domain.snapshot import Sleeve, Snapshot
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Valuation:
     """Amounts in the account's currency, not rounded."""
 

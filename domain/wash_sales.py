@@ -5,13 +5,13 @@ the security was bought a short while ago?). Only a taxable account realises a l
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from domain.lots import RelievedLot
 from domain.money import ZERO, money, plain, to_cent
 from domain.policy import Policy
+from domain.record import record
 from domain.restrictions import Block
 from domain.rules import Finding, Rule, warning
 from domain.snapshot import Account, Lot, RecentBuy, RecentSale, Snapshot
@@ -19,7 +19,7 @@ from domain.snapshot import Account, Lot, RecentBuy, RecentSale, Snapshot
 WASH_1 = Rule("WASH-1", "What a tax household sold at a loss is not bought in it for 30 days before and after.")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sold:
     """What a plan sells of one security, with the lots it gives up."""
 
