@@ -4,14 +4,14 @@ Asked for every sleeve that grows or shrinks, unless it opens. The smallest orde
 holding furthest from its model weight, again until every order reaches the minimum trade.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from heapq import heapify, heappop, heappush
 
 from domain.money import ZERO
 from domain.rounding import buy_quantities, sell_quantities
 from domain.rules import Rule
-from domain.snapshot import Security, increments_of, prices_of
+from domain.snapshot import Security, prices_of, step_costs_of
 
 SLEEVE_4 = Rule(
     "SLEEVE-4", "A change too small to spread is made in fewer holdings, until every order is large enough."
@@ -21,8 +21,8 @@ Amounts = dict[str, Decimal]
 
 
 def concentrated(
-    goals: Mapping[str, Decimal],
-    distances: Mapping[str, Decimal],
+    goals: Amounts,
+    nearness: Callable[[str], tuple[Decimal, str]],
     held: Mapping[str, Decimal],
     market: Mapping[str, Security],
     minimum: Decimal,
@@ -30,24 +30,32 @@ def concentrated(
 ) -> tuple[Amounts, Amounts, Amounts]:
     """The shares to buy or to sell, the amounts that they stand for, and the amounts given up for them, all above 0.
 
-    `distances` say how far each holding is from its model weight in that direction; `held` are shares.
+    `nearness` sorts first the holding that is furthest from its model weight in that direction; `held` are shares.
     """
+    costs = step_costs_of(market)
+    at_risk = [symbol for symbol, amount in goals.items() if amount - costs[symbol] < minimum]
+    if not at_risk:
+        return _rounded(goals, held, market, growing), goals, {}  # large enough however they are rounded
+    prices = prices_of(market)
     kept, given_up = dict(goals), Amounts()
-    prices, steps = prices_of(market), increments_of(market)
-    if all(amount - steps[symbol] * prices[symbol] >= minimum for symbol, amount in kept.items()):
-        return _rounded(kept, held, market, growing), kept, given_up  # large enough however they are rounded
-    takers = sorted(kept, key=lambda symbol: (-distances[symbol], symbol))
     room = None if growing else {symbol: held[symbol] * prices[symbol] for symbol in kept}
-    _give_up_below(minimum, kept, given_up, takers, room)
+    takers: list[str] = []  # sorted where one is asked for
+    if min(kept.values()) < minimum:
+        takers = sorted(goals, key=nearness)
+        _give_up_below(minimum, kept, given_up, takers, room)
     while True:
         quantities = _rounded(kept, held, market, growing)
         small = [
             (amount, symbol)
-            for symbol, amount in kept.items()
+            for symbol in at_risk  # what others give up only makes them larger
+            if (amount := kept.get(symbol)) is not None
             if amount < minimum or ZERO < quantities[symbol] * prices[symbol] < minimum
             if growing or quantities[symbol] != held[symbol]  # what completes the sale of a holding is made (ORDER-3)
         ]
-        if not small or len(kept) == 1 or not _give_up(min(small)[1], kept, given_up, takers, room):
+        if not small or len(kept) == 1:
+            return quantities, kept, given_up
+        takers = takers or sorted(goals, key=nearness)
+        if not _give_up(min(small)[1], kept, given_up, takers, room):
             return quantities, kept, given_up
 
 
@@ -90,7 +98,7 @@ def _give_up(
         part = left if room is None else min(left, room[other] - kept[other])
         taken[other] = part
         left -= part
-        if left == 0:
+        if not left:
             break
     if left:
         return False

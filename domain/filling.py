@@ -4,7 +4,7 @@ Asked for every component that a plan changes. A sleeve comes closer to its mode
 never trades both ways for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from decimal import Decimal
 
@@ -38,26 +38,34 @@ def level(values: Mapping[str, Decimal], weights: Mapping[str, Decimal], total: 
     """The λ at which the holdings sum to `total` when each goes to max(value, λ·weight) where they grow, or to
     min(value, λ·weight) where they shrink (SLEEVE-2); None where they sum to it already.
     """
-    rest = sum([values[symbol] for symbol in weights], ZERO)
-    return None if total == rest or not weights else _level(values, weights, total, rest)[0]
+    rest = _sum_of(values, weights)
+    return None if total == rest or not weights else _level(values, weights, total, total > rest)[0]
+
+
+def _sum_of(values: Mapping[str, Decimal], symbols: Iterable[str]) -> Decimal:
+    return sum([values[symbol] for symbol in symbols], ZERO)
 
 
 def _level(
-    values: Mapping[str, Decimal], weights: Mapping[str, Decimal], total: Decimal, rest: Decimal
-) -> tuple[Decimal, list[str]]:
-    """λ, and the holdings that move; `rest` is what all are worth."""
-    growing = total > rest
-    order = sorted([(values[symbol] / weight, symbol) for symbol, weight in weights.items()], reverse=not growing)
-    moved, last = ZERO, len(order) - 1
-    for at, (_, symbol) in enumerate(order):
-        moved += weights[symbol]
-        rest -= values[symbol]
-        if at == last:
-            break
-        edge = order[at + 1][0] * moved
-        if (total - rest <= edge) if growing else (total - rest >= edge):
-            break
-    return (total - rest) / moved, [symbol for _, symbol in order[: at + 1]]
+    values: Mapping[str, Decimal], weights: Mapping[str, Decimal], total: Decimal, growing: bool
+) -> tuple[Decimal, Mapping[str, Decimal]]:
+    """λ, and the weights of the holdings that move.
+
+    All of them move at first. Who is beyond its λ·weight stays, which takes λ further from him, so he stays for good:
+    a few rounds, each of fewer holdings, find what sorting all of them by value ÷ weight would.
+    """
+    moving, left, share = dict(weights), total, sum(weights.values(), ZERO)
+    while True:
+        reached = left / share
+        if growing:
+            beyond = [symbol for symbol, weight in moving.items() if values[symbol] > reached * weight]
+        else:
+            beyond = [symbol for symbol, weight in moving.items() if values[symbol] < reached * weight]
+        if not beyond:
+            return reached, moving
+        for symbol in beyond:
+            left -= values[symbol]
+            share -= moving.pop(symbol)
 
 
 def fill_sleeve(
@@ -79,34 +87,37 @@ def fill_sleeve(
     held = {holding.symbol: holding.quantity for holding in sleeve.holdings}
     worth = {symbol: quantity * prices[symbol] for symbol, quantity in held.items()}
     weights = aim.weights if aim else {}
-    leaving = {symbol: worth[symbol] for symbol in held if symbol not in weights}
-    stays = {symbol: leaving.pop(symbol) for symbol in held if symbol in allowed.no_sell and symbol in leaving}
+    leaving = {symbol: amount for symbol, amount in worth.items() if symbol not in weights}
+    stays = {symbol: leaving.pop(symbol) for symbol in [*leaving] if symbol in allowed.no_sell}
     dropped = {symbol: -held[symbol] for symbol in leaving}
     wanted = {symbol: -amount for symbol, amount in leaving.items()}
     blocked = {symbol: -amount for symbol, amount in stays.items() if not allowed.kept(symbol)}
     if aim is None:
         return Fill(dropped, wanted, blocked=blocked)
-    values = {symbol: worth.get(symbol, ZERO) for symbol in weights}
+    values = worth if worth.keys() >= weights.keys() else dict.fromkeys(weights, ZERO) | worth
     after = value + change
     invested = tidy(after * (ONE - aim.cash_weight))
     for symbol, amount in stays.items():
         invested -= max(ZERO, amount - aim.room.get(symbol, ZERO) * after)
     invested = max(ZERO, invested)  # what stays may be worth more than the sleeve shall be
-    forced = any(allowed.leaves(symbol) for symbol in dropped)
-    growing = invested > sum(values.values(), ZERO) if forced else change > 0
-    sign = 1 if growing else -1
+    forced = any(allowed.leaves(symbol) for symbol in dropped) if dropped else False
+    growing = invested > _sum_of(values, weights) if forced else change > 0
     frozen = weights.keys() & (allowed.no_buy if growing else allowed.no_sell).keys()
     if frozen:
-        goals = _goals(values, weights, invested, sign)
-        blocked |= {symbol: sign * goals[symbol] for symbol in sorted(frozen) if symbol in goals}
-        invested = max(ZERO, invested - sum((values[symbol] for symbol in frozen), ZERO))
+        asked = _goals(values, weights, invested, growing)
+        blocked |= {symbol: asked[symbol] if growing else -asked[symbol] for symbol in sorted(frozen & asked.keys())}
+        invested = max(ZERO, invested - _sum_of(values, frozen))
         weights = {symbol: weight for symbol, weight in weights.items() if symbol not in frozen}
-    goals = _goals(values, weights, invested, sign)
+    goals = _goals(values, weights, invested, growing)
     if not goals:
         return Fill(dropped, wanted, blocked=blocked)  # the sleeve's cash alone makes the change, or what it drops does
-    # How far a holding is from its model weight, in the direction of the change.
-    distances = {symbol: sign * (weights[symbol] * after - values[symbol]) for symbol in goals}
-    quantities, kept, given_up = concentrated(goals, distances, held, market, minimum, growing)
+
+    def nearness(symbol: str) -> tuple[Decimal, str]:
+        """Below 0 as far as a holding is from its model weight, in the direction of the change; ties by symbol."""
+        beyond = values[symbol] - weights[symbol] * after
+        return (beyond if growing else -beyond), symbol
+
+    quantities, kept, given_up = concentrated(goals, nearness, held, market, minimum, growing)
     if growing:
         dropped |= {symbol: quantity for symbol, quantity in quantities.items() if quantity}
         return Fill(dropped, wanted | kept, given_up, blocked)
@@ -115,12 +126,15 @@ def fill_sleeve(
 
 
 def _goals(
-    values: Mapping[str, Decimal], weights: Mapping[str, Decimal], invested: Decimal, sign: int
+    values: Mapping[str, Decimal], weights: Mapping[str, Decimal], invested: Decimal, growing: bool
 ) -> dict[str, Decimal]:
     """The amounts that move the holdings to `invested` in one direction, by λ; nothing where they are beyond it."""
-    rest = sum([values[symbol] for symbol in weights], ZERO)
-    if (invested - rest) * sign <= 0 or not weights:
+    rest = _sum_of(values, weights)
+    if not weights or (invested <= rest if growing else invested >= rest):
         return {}
-    reached, moving = _level(values, weights, invested, rest)
-    goals = {symbol: sign * (tidy(reached * weights[symbol]) - values[symbol]) for symbol in moving}
-    return {symbol: amount for symbol, amount in goals.items() if amount > 0}
+    reached, moving = _level(values, weights, invested, growing)
+    if growing:
+        goals = {symbol: tidy(reached * weight) - values[symbol] for symbol, weight in moving.items()}
+    else:
+        goals = {symbol: values[symbol] - tidy(reached * weight) for symbol, weight in moving.items()}
+    return {symbol: amount for symbol, amount in goals.items() if amount > ZERO}

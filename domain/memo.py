@@ -14,11 +14,11 @@ REMEMBERED = 512  # results; then all is forgotten, which costs a little time an
 
 def remembered(function: Callable[..., ResultT]) -> Callable[..., ResultT]:
     """The function, asked once for the same objects. Neither they nor the result, which is shared, may change."""
-    known: dict[tuple[int, ...], tuple[tuple[object, ...], ResultT]] = {}
+    known: dict[int | tuple[int, ...], tuple[tuple[object, ...], ResultT]] = {}
 
     @wraps(function)
     def ask(*given: object) -> ResultT:
-        key = tuple(map(id, given))
+        key = id(given[0]) if len(given) == 1 else tuple(map(id, given))
         found = known.get(key)
         if found is None:
             if len(known) >= REMEMBERED:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from domain.money import ZERO, up_to_increment
 from domain.rules import Rule
-from domain.snapshot import Security, increments_of, prices_of
+from domain.snapshot import Security, increments_of, prices_of, step_costs_of
 
 ORDER_1 = Rule(
     "ORDER-1", "Buys round down and what is left buys single increments; sells that must raise cash round up."
@@ -21,23 +21,22 @@ def buy_quantities(
     """Whole increments for amounts to buy: rounded down, then what is left over, and `spare` cash besides, buys single
     increments, as long as each brings its holding closer: first where one brings it closer by most (ORDER-1).
     """
-    prices, steps = prices_of(market), increments_of(market)
+    steps, costs = increments_of(market), step_costs_of(market)
     quantities: dict[str, Decimal] = {}
-    closer: list[tuple[Decimal, str, Decimal, Decimal]] = []
+    closer: list[tuple[Decimal, str, Decimal]] = []
     left = spare
     for symbol, amount in goals.items():
-        step = steps[symbol]
-        cost = step * prices[symbol]
+        cost = costs[symbol]
         units, shortfall = divmod(amount, cost)
-        quantities[symbol] = units * step
+        quantities[symbol] = units * steps[symbol]
         left += shortfall
-        further = cost - shortfall * 2
-        if further < 0:
-            closer.append((further, symbol, step, cost))
+        excess = cost - shortfall
+        if shortfall > excess:
+            closer.append((excess - shortfall, symbol, cost))
     closer.sort()
-    for _, symbol, step, cost in closer:
+    for _, symbol, cost in closer:
         if cost <= left:
-            quantities[symbol] += step
+            quantities[symbol] += steps[symbol]
             left -= cost
     return quantities
 
@@ -49,26 +48,26 @@ def sell_quantities(
     after all where that brings the holding closer by most, as long as the cash is raised (ORDER-1). Never more than is
     held; selling all of a holding sells its odd fraction too.
     """
-    prices, steps = prices_of(market), increments_of(market)
+    prices, steps, costs = prices_of(market), increments_of(market), step_costs_of(market)
     quantities: dict[str, Decimal] = {}
     closer: list[tuple[Decimal, str, Decimal, Decimal]] = []
     beyond = ZERO
     for symbol, amount in goals.items():
-        price, step, up = prices[symbol], steps[symbol], held[symbol]
-        if amount >= up * price:
-            quantities[symbol] = up
-            beyond += up * price - amount
+        whole, price, cost = held[symbol], prices[symbol], costs[symbol]
+        if amount >= whole * price:
+            quantities[symbol] = whole
+            beyond += whole * price - amount
             continue
-        units, over = divmod(amount, step * price)
-        down = units * step
+        units, over = divmod(amount, cost)
+        down = up = units * steps[symbol]
         if over:
-            up = min(up, down + step)
-            excess, cost = up * price - amount, (up - down) * price
+            up = down + steps[symbol]
+            if up > whole:
+                up, cost = whole, (whole - down) * price  # its odd fraction
+            excess = cost - over
             beyond += excess
-            if excess * 2 > cost:
-                closer.append((cost - excess * 2, symbol, down, cost))
-        else:
-            up = down
+            if excess > over:
+                closer.append((over - excess, symbol, down, cost))
         quantities[symbol] = up
     closer.sort()
     for _, symbol, down, cost in closer:

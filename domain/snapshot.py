@@ -271,3 +271,10 @@ def prices_of(securities: Mapping[str, Security]) -> Mapping[str, Decimal]:
 def increments_of(securities: Mapping[str, Security]) -> Mapping[str, Decimal]:
     """The quantity increments, by symbol."""
     return {symbol: each.quantity_increment for symbol, each in securities.items()}
+
+
+@remembered
+def step_costs_of(securities: Mapping[str, Security]) -> Mapping[str, Decimal]:
+    """What one increment costs, by symbol."""
+    increments = increments_of(securities)
+    return {symbol: price * increments[symbol] for symbol, price in prices_of(securities).items()}
