@@ -19,7 +19,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import (
     Client,
@@ -50,6 +50,7 @@ AWAY = (
     subprocess.SubprocessError,
 )
 SOON = timedelta(seconds=5)
+AT_ONCE = 15  # rebalances under way from which no more are asked for
 
 
 @dataclass
@@ -77,9 +78,9 @@ class Load:
             "target assignments": (2.0, self.assignment),
         }
         if importlib.util.find_spec("workflows.rebalance_request"):
-            found["requests"] = (5.0, self.request)
+            found["requests"] = (8.0, self.request)
         if importlib.util.find_spec("workflows.apply_model_signal"):
-            found["model signals"] = (6.0, self.signal)
+            found["model signals"] = (15.0, self.signal)
         return found
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -96,7 +97,9 @@ class Load:
                 await asyncio.wait_for(stop.wait(), every)
 
     async def rebalances(self) -> None:
-        """A person submits an account; some are approved by policy."""
+        """A person submits an account; some are approved by policy. No more are begun than come to their end."""
+        if await asyncio.to_thread(self._under_way) >= AT_ONCE:
+            return
         account = account_id(self.dice.randrange(1, self.accounts + 1))
         given = {
             "account_id": account,
@@ -138,9 +141,13 @@ class Load:
         self.asked["target assignments"] += 1
 
     async def request(self) -> None:
-        """A request for all that is queued."""
+        """A request for a few accounts, whatever they are doing."""
+        if await asyncio.to_thread(self._under_way) >= AT_ONCE:
+            return
         name = f"Q-chaos-{self.asked['requests'] + 1}"
-        given = {"request_id": name, "requested_by": "ann", "queue": {}, "approval": "automatic"}
+        numbers = self.dice.sample(range(1, self.accounts + 1), min(6, self.accounts))
+        chosen = [account_id(number) for number in numbers]
+        given = {"request_id": name, "requested_by": "ann", "account_ids": chosen, "approval": "automatic"}
         await self.client.start_workflow(
             "RebalanceRequest", given, id=f"rebalance-request/{name}", task_queue=TASK_QUEUE, rpc_timeout=SOON
         )
@@ -150,6 +157,11 @@ class Load:
         """A manager's new version of a model: two of its weights change places."""
         await asyncio.to_thread(self._send_signal)
         self.asked["model signals"] += 1
+
+    def _under_way(self) -> int:
+        with self.books.transaction() as read:
+            counted = select(func.count()).select_from(rebalances).where(rebalances.c.stage != "ENDED")
+            return int(read.connection.scalar(counted) or 0)
 
     def _pending(self) -> list[Any]:
         with self.books.transaction() as read:

@@ -44,9 +44,7 @@ async def settle(client: Client, books: Books, look_after: Callable[[], None]) -
         look_after()
         with books.transaction() as read:
             under_way = list(read.execute(select(rebalances).where(rebalances.c.stage != "ENDED")))
-        for row in under_way:
-            with contextlib.suppress(*HINDRANCES):
-                await _help(client, row)
+        await asyncio.gather(*(_help(client, row) for row in under_way))
         running = [each async for each in client.list_workflows("ExecutionStatus = 'Running'")]
         if not under_way and not running:
             return [told async for told in _failed(client)]
@@ -57,7 +55,12 @@ async def settle(client: Client, books: Books, look_after: Callable[[], None]) -
 
 
 async def _help(client: Client, row: Any) -> None:
-    """What an operator does about a rebalance that is under way."""
+    """What an operator does about a rebalance that is under way; he tries again where it does not work."""
+    with contextlib.suppress(*HINDRANCES):
+        await _mend(client, row)
+
+
+async def _mend(client: Client, row: Any) -> None:
     handle = client.get_workflow_handle(row.workflow_id)
     told = await handle.describe()
     same = str(row.start_key).endswith(f"#{told.raw_description.workflow_execution_info.first_run_id}")
