@@ -34,7 +34,7 @@ def summary(report: Report) -> list[str]:
     lines += _counted("asked for", report.asked)
     lines += _counted("faults injected", report.injected)
     lines += _counted("faults that hit nothing", report.missed)
-    lines += _counted("orders at the venue, by what it did", report.venue)
+    lines += _counted("orders at the venue while it was unkind, by what it did", report.venue)
     lines += _counted("rebalances, by status", report.ended)
     lines.append("proved afterwards")
     for each in report.checks:

@@ -71,8 +71,8 @@ def run(seed: int, seconds: float, accounts: int, workers: int = 2, say: Callabl
         say("the faults are over; everything comes to its end")
         world.look_after()
         report.asked, report.injected, report.missed = thread.load.asked, world.injected, world.missed
+        report.venue = _venue(books, seed)  # before it is told to be kind
         report.failed_workflows = asyncio.run(_settled(world, books))
-        report.venue = _venue(books, seed)
         report.records = proof.read(books, begun)
         report.checks = proof.checked(books, report.records)
         with books.transaction() as read:
