@@ -10,6 +10,9 @@ from cli.say import Refused
 
 if TYPE_CHECKING:
     from cli.audit_story import Line, Story
+    from storage.connection import Books
+
+SHOWN = 5  # rebalances of a request that are named
 
 
 @click.command()
@@ -31,13 +34,23 @@ def show(id_: str, form: str) -> None:
         with desk.transaction() as books:
             story = story_of(books, id_, live)
     except UnknownRebalance as flaw:
-        raise Refused(f"{id_} is no rebalance: see `rebalancer history` for the ids") from flaw
+        raise Refused(_no_rebalance(desk, id_)) from flaw
     except HistoryDamaged as flaw:
         raise Refused(f"{flaw}. Keep the database as it is: rebalancer audit verify") from flaw
     if form == "json":
         say.as_json(story.as_json())
     else:
         say.show(*_page(story, "archived" if kept else "of the Temporal server" if live else None))
+
+
+def _no_rebalance(desk: "Books", id_: str) -> str:
+    """What an id is that is no rebalance's."""
+    with desk.transaction() as books:
+        of_request = [row.id for row in books.rebalances.listing(request_id=id_, limit=SHOWN + 1)]
+    if of_request:
+        more = " and more" if len(of_request) > SHOWN else ""
+        return f"{id_} is a request: ask for one of its rebalances, {', '.join(of_request[:SHOWN])}{more}"
+    return f"{id_} is no rebalance: see `rebalancer history` for the ids"
 
 
 async def _live(row: Any) -> dict[str, str]:

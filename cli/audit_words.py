@@ -14,6 +14,8 @@ def sentence(action: str, who: str, before: Any, after: Any) -> str:
     words = SENTENCES.get(action)
     if words is not None and (given or action == "left the queue"):
         return words(who, given)
+    if action.endswith(" refused") and "reason" in given:
+        return f"{who} was refused: {given['reason']} (given: {given.get('given') or given.get('command')})"
     if action.startswith("order ") and "client_order_id" in given:
         return _order(action, given)
     told = "; ".join(each for each in (_values(before, "before "), _values(after, "")) if each)
@@ -102,10 +104,6 @@ def _ended(who: str, given: Json) -> str:
     return f"Ended {given['status']}" + (f": {given['issue']}" if given.get("issue") else "")
 
 
-def _refused(who: str, given: Json) -> str:
-    return f"{who} was refused: {given.get('reason')} (given: {given.get('given') or given.get('command')})"
-
-
 def _archived(who: str, given: Json) -> str:
     run = f"run {given['run_id']}, {given['status']}, {given['events']} events"
     return f"Its workflow's history archived: {run}, {_hash(given['sha256'])}"
@@ -143,9 +141,6 @@ SENTENCES: dict[str, Callable[[str, Json], str]] = {
     "break opened": _break,
     "break resolved": _resolved,
     "rebalance ended": _ended,
-    "approve refused": _refused,
-    "cancel refused": _refused,
-    "command refused": _refused,
     "history archived": _archived,
     "left the queue": _left,
     "queued": _queued,

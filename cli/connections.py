@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from storage.connection import Books
 
 T = TypeVar("T")
+
+
+class NoDatabase(Refused):
+    """The database can't be reached, or can't be used: nothing can be recorded there either."""
+
+
 NO_STACK = (
     "no database is named and no embedded stack is running: start one with `make up`, or set REBALANCER_DATABASE_URL "
     "(and TEMPORAL_ADDRESS)"
@@ -62,9 +68,9 @@ def books() -> "Books":
             migrated = connection.scalar(text("SELECT to_regclass('alembic_version')"))
     except SQLAlchemyError as flaw:
         first = str(getattr(flaw, "orig", None) or flaw).splitlines()[0]
-        raise Refused(f"the database does not answer: {first}. Is it running? See `rebalancer status`") from flaw
+        raise NoDatabase(f"the database does not answer: {first}. Is it running? See `rebalancer status`") from flaw
     if migrated is None:
-        raise Refused("the database was never migrated: run `python -m storage.migrations`, or use `make up`")
+        raise NoDatabase("the database was never migrated: run `python -m storage.migrations`, or use `make up`")
     return Books(engine)
 
 

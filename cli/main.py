@@ -94,7 +94,7 @@ def run() -> int:
         return 130
     except Refused as refused:
         click.echo(f"rebalancer: {refused}", err=True)
-        refusals.note(sys.argv[1:], str(refused))
+        refusals.note(sys.argv[1:], refused)
         return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,18 +3,24 @@
 import contextlib
 from collections.abc import Sequence
 
+from cli.say import Refused
+
 # Commands that only read; what they refuse is nobody's attempt at anything.
 READING = frozenset({"plan", "status", "diagnose", "queue", "history", "show", "audit", "rules", "policy"})
 READING_PARTS = frozenset({("account", "show"), ("target", "show"), ("venue", "show")})
 LONGEST = 2000  # characters of a command and of a reason that are kept
 
 
-def note(words: Sequence[str], reason: str) -> None:
+def note(words: Sequence[str], refused: Refused) -> None:
     """Records a refused command, where the database can be reached; a second trouble is not told behind the first."""
     if not words or words[0] in READING or tuple(words[:2]) in READING_PARTS:
         return
+    from cli.connections import NoDatabase
+
+    if isinstance(refused, NoDatabase):
+        return
     with contextlib.suppress(Exception):
-        _record(words, reason)
+        _record(words, str(refused))
 
 
 def _record(words: Sequence[str], reason: str) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from domain.rules import RULES_VERSION
 from storage.connection import Books
 from tests.cli.conftest import Command
-from tests.cli.rebalanced import executed, pending
+from tests.cli.rebalanced import REQUEST, executed, pending
 from tests.storage.small_book import rows
 
 
@@ -128,6 +128,9 @@ def test_the_story_without_a_history_says_so(loaded: Command, desk: Books) -> No
     assert (told["rebalance_id"], told["histories"], told["rounds"]) == (made, [], [1])
     assert {line["source"] for line in told["story"]} == {"record"}
     assert loaded("audit", "show", "R-9").code == 1
+    assert loaded("audit", "show", REQUEST).err == (
+        f"rebalancer: {REQUEST} is a request: ask for one of its rebalances, {made}\n"
+    )
 
 
 def test_a_period_as_files_that_stand_alone(loaded: Command, desk: Books, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 
 from cli.audit_proof import proof_of
 from cli.audit_report import report
-from cli.audit_story import Story, story_of
+from cli.audit_story import Story, archived, story_of
 from tests.workflows.desk import TestDesk, account
 
 ANN = "<b>ann</b>"
@@ -79,6 +79,10 @@ async def test_both_records_tell_one_story_in_order(desk: TestDesk, owner: Engin
     assert page.count("<svg") > 6 and 'class="threshold"' in page
     assert not re.search(r"(src|href)=|url\(|@import", page)  # it needs nothing else
     assert story.histories[0][:8] in page
+    with desk.books.transaction() as books:
+        history = "".join(archived(books, story.row).values())
+    assert "parameters hidden" in history  # the values of a statement that failed are not in it
+    assert str(desk.books.engine.url.password) not in history
 
 
 async def test_an_earlier_round_is_in_the_story_and_the_report(desk: TestDesk) -> None:
