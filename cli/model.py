@@ -1,6 +1,7 @@
 """`rebalancer model`: what managers say. A signal is a model's new version; its sleeves trade without an approval."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 TABLES = {".csv"}
+ANSWER = timedelta(seconds=5)  # how long a worker may take to say how far it is
 
 
 @click.group()
@@ -155,17 +157,22 @@ async def _start(workflow_id: str, received: "SignalReceived") -> None:
 async def _follow(workflow_id: str, sleeves: int) -> Json:
     """Waits for the end of a signal, showing how far it is; returns its result."""
     import asyncio
-    from contextlib import suppress
 
     from temporalio.client import WorkflowFailureError
     from temporalio.service import RPCError
 
     handle = (await connections.temporal()).get_workflow_handle(workflow_id)
     ended = asyncio.ensure_future(handle.result())
+    unanswered = 0
     with _progress(sleeves) as show:
         while not ended.done():
-            with suppress(RPCError):  # where no worker answers now, the next look may find one
-                show(await handle.query("progress"))
+            try:
+                show(await handle.query("progress", rpc_timeout=ANSWER))
+                unanswered = 0
+            except RPCError:  # no worker answers now: the next look may find one
+                unanswered += 1
+                if unanswered == 2:
+                    say.message("no worker answers: the signal waits for one. See `rebalancer status`")
             await asyncio.wait([ended], timeout=0.5)
     try:
         result: Json = await ended

@@ -25,7 +25,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.options import BOOK, DECIDE, SLEEVES, TRANSIENT, StepOptions
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
-ACCOUNTS_A_RUN = 400  # far below the server's history limit; then the run continues as new with its cursor
 TRADED = ("COMPLETE", "COMPLETE_WITH_ERRORS")
 
 
@@ -66,7 +65,7 @@ class ApplyModelSignal:
                     await self._tell(workflow_id)
             self.cursor = page.last
             self._show()
-            if self.started >= ACCOUNTS_A_RUN or workflow.info().is_continue_as_new_suggested():
+            if self.started >= signal.accounts_a_run or workflow.info().is_continue_as_new_suggested():
                 await self._room(1)
                 workflow.continue_as_new(signal.model_dump(mode="json") | {"progress": self._kept()})
         self.superseded_by = page.superseded_by

@@ -204,6 +204,7 @@ class ModelSignalInput(_Given):
     version: int = Field(ge=1, lt=2**31)
     page_size: int = Field(default=200, ge=1, le=2000)
     window: int = Field(default=50, ge=1, le=200)  # accounts that are traded at the same time
+    accounts_a_run: int = Field(default=400, ge=1, le=1000)  # then the workflow continues as new
     progress: dict[str, Any] | None = None  # what a run hands to the next; not for people
 
 

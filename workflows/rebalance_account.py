@@ -90,6 +90,9 @@ class RebalanceAccount:
             proposal = await self._propose(request, round_number)
             if proposal.checked.begun:
                 return await self._to_the_end(self._execute(proposal))
+            if self.again is not None:
+                round_number = self._plan_again(proposal)
+                continue
             if proposal.trades is None:
                 found = proposal.checked.findings
                 return await self._close(request, "FAILED", issue=proposal.checked.issue, findings=found)
@@ -97,8 +100,7 @@ class RebalanceAccount:
                 return await self._close(request, None)
             approval = await self._approved(request, proposal)
             if self.again is not None and self.cancellation is None:
-                round_number = proposal.checked.round + 1
-                self._tell("PLANNING AGAIN", self.again)
+                round_number = self._plan_again(proposal)
                 continue
             if approval is None:
                 return await self._not_approved(request)
@@ -107,6 +109,11 @@ class RebalanceAccount:
                 return await self._to_the_end(self._execute(proposal))
             round_number = proposal.checked.round + 1
             self._tell("PLANNING AGAIN", f"changed since the plan: {', '.join(begun.changed)}")
+
+    def _plan_again(self, proposal: Proposal) -> int:
+        """The round in which what is old by now is planned again."""
+        self._tell("PLANNING AGAIN", self.again or "")
+        return proposal.checked.round + 1
 
     async def _propose(self, request: RebalanceInput, round_number: int) -> Proposal:
         """Check target, verify sleeves, check minimums, generate trades."""

@@ -260,10 +260,10 @@ async def test_what_can_not_be_applied_fails_at_once_and_says_so(desk: TestDesk,
     assert told in str(failure.value.cause.cause or failure.value.cause)  # type: ignore[union-attr]
 
 
-async def test_progress_is_asked_while_it_runs_and_its_window_is_kept(desk: TestDesk) -> None:
+async def test_its_window_is_kept_and_a_long_run_continues_as_new(desk: TestDesk) -> None:
     desk.load(*(inside(f"A-{at}") for at in range(6)))
     send(desk, 2, "0.6", "0.4")
-    handle = await apply(desk, 2, page_size=4, window=1)
+    handle = await apply(desk, 2, page_size=2, window=1, accounts_a_run=2)
     seen: list[dict[str, Any]] = []
     ended = asyncio.ensure_future(handle.result())
     while not ended.done():
