@@ -1,14 +1,19 @@
 """The way in: an engine by URL, and one transaction over all repositories."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine
+from psycopg import Error as Psycopg
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DisconnectionError
 
 DATABASE_URL = "REBALANCER_DATABASE_URL"
+IDLE = 1.0  # seconds after which a connection is asked whether it lives
+IDLE_SINCE = "idle_since"
 
 
 def connect(url: str, pool_size: int = 5, lock_timeout: str = "0") -> Engine:
@@ -18,11 +23,10 @@ def connect(url: str, pool_size: int = 5, lock_timeout: str = "0") -> Engine:
     """
     if url.startswith(("postgresql://", "postgres://")):
         url = "postgresql+psycopg://" + url.partition("://")[2]
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,  # a database that was restarted must not fail the first step after it
         connect_args={
             "connect_timeout": 5,
             "application_name": f"rebalancer-{os.getpid()}",
@@ -31,6 +35,29 @@ def connect(url: str, pool_size: int = 5, lock_timeout: str = "0") -> Engine:
         json_serializer=_json,
         hide_parameters=True,  # a failed statement's values are clients' data: not for histories and logs
     )
+    _ask_the_idle(engine)
+    return engine
+
+
+def _ask_the_idle(engine: Engine) -> None:
+    """Asks a connection that has been idle for a while whether it lives, before it is used again.
+
+    So a database that was restarted does not fail the first step after it, and a step of many transactions does not
+    ask before each of them.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def note(_: Any, record: Any) -> None:
+        record.info[IDLE_SINCE] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ask(connection: Any, record: Any, _: Any) -> None:
+        if time.monotonic() - record.info.get(IDLE_SINCE, time.monotonic()) < IDLE:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except Psycopg as flaw:
+            raise DisconnectionError("the connection is gone; the pool makes another") from flaw
 
 
 def _json(value: object) -> str:
