@@ -1,4 +1,7 @@
-"""`make bench`: how fast it is. `python -m benchmarks [NAME [OPTIONS]]`; without a name, every one of them."""
+"""`make bench`: how fast it is. `python -m benchmarks [NAME [OPTIONS]]`; without a name, every one of them.
+
+`python -m benchmarks --draw` prints and draws all that docs/performance.md shows.
+"""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -15,14 +18,15 @@ BENCHMARKS: dict[str, Callable[[Sequence[str]], None]] = {
     "workers": workers.main,
     "audit": audit.main,
 }
+DRAWN = ("growth", "evaluation", "workers")
 
 
 def main(arguments: Sequence[str]) -> None:
     """Runs the one that is named, with its options, or all."""
-    if not arguments:
+    if not arguments or list(arguments) == ["--draw"]:
         for name, run in BENCHMARKS.items():
-            print(f"\n## {name}\n")
-            run(())
+            print(f"\n## {name}\n", flush=True)
+            run(arguments if name in DRAWN else ())
     elif arguments[0] in BENCHMARKS:
         BENCHMARKS[arguments[0]](arguments[1:])
     else:

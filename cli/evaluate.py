@@ -81,5 +81,5 @@ async def _evaluate(given: dict[str, str]) -> dict[str, Any]:
     try:
         result: dict[str, Any] = await handle.result()
     except WorkflowFailureError as failure:
-        raise Refused(f"the evaluation failed: {failure.cause}") from failure
+        raise Refused(getattr(failure.cause, "message", None) or f"the evaluation failed: {failure.cause}") from failure
     return result
