@@ -73,8 +73,9 @@ class Histories:
                 content=gzip.compress(text, mtime=0),
             )
             .on_conflict_do_nothing()
+            .returning(workflow_histories.c.run_id)  # an insert's rowcount does not say whether it was one
         )
-        if not kept.rowcount:
+        if kept.one_or_none() is None:
             return False
         kind, _, account_id = closed.workflow_id.partition("/")
         self.audit.record(

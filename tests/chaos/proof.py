@@ -169,7 +169,8 @@ def all_ended(records: Records) -> Iterator[str]:
 def queue_consistent(records: Records) -> Iterator[str]:
     """The queue is consistent: out of it after COMPLETE, in it with the issue after anything else (QUEUE-5)."""
     newest: dict[str, Any] = {}
-    for row in sorted((each for each in records.runs if each.ended_at), key=lambda each: each.ended_at):
+    whole = (each for each in records.runs if each.ended_at and each.kind == "full")  # a signal leaves the queue alone
+    for row in sorted(whole, key=lambda each: each.ended_at):
         newest[row.account_id] = row
     open_ones = {each.account_id: each for each in records.queue if each.left_at is None}
     left = {(each.account_id, each.left_at) for each in records.queue if each.left_at is not None}
