@@ -1,6 +1,6 @@
 """`make bench`: how fast it is. `python -m benchmarks [NAME [OPTIONS]]`; without a name, every one of them.
 
-`python -m benchmarks --draw` prints and draws all that docs/performance.md shows.
+`python -m benchmarks --write` puts all that docs/performance.md shows into it, plots included.
 """
 
 import sys
@@ -18,15 +18,22 @@ BENCHMARKS: dict[str, Callable[[Sequence[str]], None]] = {
     "workers": workers.main,
     "audit": audit.main,
 }
-DRAWN = ("growth", "evaluation", "workers")
+WRITES = {
+    "plan": "--write",
+    "growth": "--draw",
+    "evaluation": "--write",
+    "rebalances": "--write",
+    "visibility": "--write",
+    "workers": "--write",
+}
 
 
 def main(arguments: Sequence[str]) -> None:
     """Runs the one that is named, with its options, or all."""
-    if not arguments or list(arguments) == ["--draw"]:
+    if not arguments or list(arguments) == ["--write"]:
         for name, run in BENCHMARKS.items():
             print(f"\n## {name}\n", flush=True)
-            run(arguments if name in DRAWN else ())
+            run([WRITES[name]] if arguments and name in WRITES else ())
     elif arguments[0] in BENCHMARKS:
         BENCHMARKS[arguments[0]](arguments[1:])
     else:

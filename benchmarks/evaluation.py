@@ -1,6 +1,6 @@
 """How long the daily evaluation takes, beside a bare SQL aggregate that only sums the same rows.
 
-    python -m benchmarks evaluation [--accounts 10000 100000] [--outside 100] [--repeat 3] [--draw]
+    python -m benchmarks evaluation [--accounts 10000 100000] [--outside 100] [--repeat 3] [--write]
 
 Through a real server and one worker process. Accounts have 20 holdings in 5 components. First none is outside its
 bands, so that it is the evaluation alone that is measured; then each hundredth, which adds reading, planning and
@@ -12,17 +12,16 @@ import asyncio
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from sqlalchemy import text
 
 from benchmarks import generated_book
+from benchmarks.document import DOCS, put
 from benchmarks.plot import line_plot, write
 from benchmarks.scene import Scene, peak_memory, scene
 from benchmarks.table import table
 from workflows.contract import EVALUATION_ID, TASK_QUEUE
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 ONE_PROCESS = text("SET LOCAL max_parallel_workers_per_gather = 0")
 FLOOR = text(
     "SELECT count(*), sum(value) FROM ("
@@ -70,7 +69,9 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("--accounts", type=int, nargs="+", default=[10_000, 100_000], help="the sizes, each a line")
     parser.add_argument("--outside", type=int, default=100, help="each so many'th account is outside, the second time")
     parser.add_argument("--repeat", type=int, default=3, help="times each is run; the median counts")
-    parser.add_argument("--draw", action="store_true", help="draw docs/evaluation.svg")
+    parser.add_argument(
+        "--write", action="store_true", help="put the table into docs/performance.md; draw docs/evaluation.svg"
+    )
     asked = parser.parse_args(arguments)
     rows, floors, evaluations = [], [(0.0, 0.0)], [(0.0, 0.0)]
     for size in sorted(asked.accounts):
@@ -114,7 +115,9 @@ def main(arguments: Sequence[str] = ()) -> None:
         f"1 in {asked.outside} outside",
         "worker's memory",
     )
-    print(table(head, rows))
-    if asked.draw:
+    told = table(head, rows)
+    print(told)
+    if asked.write:
+        put("evaluation", told)
         lines = {"evaluation": evaluations, "sums alone": floors}
         write(DOCS / "evaluation.svg", line_plot("The daily evaluation", "thousand accounts", "seconds", lines))

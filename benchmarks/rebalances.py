@@ -1,6 +1,6 @@
 """Rebalances a second through a real server, beside workflows with as many activities that do nothing.
 
-    python -m benchmarks rebalances [--accounts 300] [--at-once 20]
+    python -m benchmarks rebalances [--accounts 300] [--at-once 20] [--write]
 
 One worker process each, the same server; by turns, half of the accounts before and half after. Every rebalance has 20
 positions, is approved by its request, sends its orders to the paper venue and books them.
@@ -16,6 +16,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 from benchmarks import generated_book
+from benchmarks.document import put
 from benchmarks.idle import IDLE_QUEUE, Idle
 from benchmarks.scene import scene
 from benchmarks.table import table
@@ -79,6 +80,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     )
     parser.add_argument("--accounts", type=int, default=300)
     parser.add_argument("--at-once", type=int, default=20, help="rebalances under way at once")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     asked = parser.parse_args(arguments)
     warm, half = range(1, 11), asked.accounts // 2
     first, second = range(11, 11 + half), range(11 + half, 11 + 2 * half)
@@ -105,20 +107,21 @@ def main(arguments: Sequence[str] = ()) -> None:
 
         ours, floor, (steps, events, size_bytes) = asyncio.run(measure())
     rate, most = sum(ours) / len(ours), sum(floor) / len(floor)
-    print(
-        table(
-            ("", "a second", "of those that do nothing", "orders each", "activities", "events", "bytes"),
-            [
-                (
-                    "rebalances",
-                    f"{rate:.1f}",
-                    f"{rate / most:.2f}",
-                    f"{statistics.mean(orders):.1f}",
-                    f"{steps}",
-                    f"{events}",
-                    f"{size_bytes:,}",
-                ),
-                (f"workflows of {steps} activities that do nothing", f"{most:.1f}", "1.00", "", f"{steps}", "", ""),
-            ],
-        )
+    told = table(
+        ("", "a second", "of those that do nothing", "orders each", "activities", "events", "bytes"),
+        [
+            (
+                "rebalances",
+                f"{rate:.1f}",
+                f"{rate / most:.2f}",
+                f"{statistics.mean(orders):.1f}",
+                f"{steps}",
+                f"{events}",
+                f"{size_bytes:,}",
+            ),
+            (f"workflows of {steps} activities that do nothing", f"{most:.1f}", "1.00", "", f"{steps}", "", ""),
+        ],
     )
+    print(told)
+    if asked.write:
+        put("rebalances", told)

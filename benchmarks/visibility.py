@@ -1,6 +1,6 @@
 """How long until an account whose target is assigned is visible in the queue, while a daily evaluation runs.
 
-    python -m benchmarks visibility [--accounts 50000] [--outside 20] [--seconds 20]
+    python -m benchmarks visibility [--accounts 50000] [--outside 20] [--seconds 20] [--write]
 
 Beside the same with nothing else going on. From before the transaction of `target assign` begins until another
 connection sees the account's entry; the start of a command's process is not in it. Every so many'th account is outside
@@ -17,6 +17,7 @@ from random import Random
 from sqlalchemy import text
 
 from benchmarks import generated_book
+from benchmarks.document import put
 from benchmarks.scene import Scene, scene
 from benchmarks.table import percentile, table
 from storage.connection import Actor
@@ -57,6 +58,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("--accounts", type=int, default=50_000)
     parser.add_argument("--outside", type=int, default=20, help="each so many'th account is outside")
     parser.add_argument("--seconds", type=float, default=20, help="of assignments without an evaluation")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     asked = parser.parse_args(arguments)
     random = Random(20261120)
     with scene() as on:
@@ -86,18 +88,19 @@ def main(arguments: Sequence[str] = ()) -> None:
             connection.execute(text("DELETE FROM queue_entries"))
         with on.workers():
             busy = asyncio.run(beside())
-    print(
-        table(
-            ("from assignment to visible", "assignments", "median", "99 %", "most"),
-            [
-                (
-                    name,
-                    f"{len(taken):,}",
-                    f"{statistics.median(taken):.1f} ms",
-                    f"{percentile(taken, 0.99):.1f} ms",
-                    f"{max(taken):.1f} ms",
-                )
-                for name, taken in (("nothing else going on", quiet), ("while an evaluation runs", busy))
-            ],
-        )
+    told = table(
+        ("from assignment to visible", "assignments", "median", "99 %", "most"),
+        [
+            (
+                name,
+                f"{len(taken):,}",
+                f"{statistics.median(taken):.1f} ms",
+                f"{percentile(taken, 0.99):.1f} ms",
+                f"{max(taken):.1f} ms",
+            )
+            for name, taken in (("nothing else going on", quiet), ("while an evaluation runs", busy))
+        ],
     )
+    print(told)
+    if asked.write:
+        put("visibility", told)

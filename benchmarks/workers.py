@@ -1,6 +1,6 @@
 """How throughput grows with worker processes on one task queue, until the machine is full.
 
-    python -m benchmarks workers [--processes 1 2 4] [--rebalances 200] [--accounts 50000] [--draw]
+    python -m benchmarks workers [--processes 1 2 4] [--rebalances 200] [--accounts 50000] [--write]
 
 Rebalances a second and accounts evaluated a second, on one server and one database, each beside a single process.
 """
@@ -10,16 +10,14 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from benchmarks import generated_book
+from benchmarks.document import DOCS, put
 from benchmarks.evaluation import evaluate
 from benchmarks.plot import line_plot, write
 from benchmarks.rebalances import a_second, rebalance
 from benchmarks.scene import Scene, scene
 from benchmarks.table import table
-
-DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
 def measured(processes: int, rebalances: int, accounts: int) -> tuple[float, float]:
@@ -51,7 +49,9 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--rebalances", type=int, default=200)
     parser.add_argument("--accounts", type=int, default=50_000, help="of the book that is evaluated")
-    parser.add_argument("--draw", action="store_true", help="draw docs/workers.svg")
+    parser.add_argument(
+        "--write", action="store_true", help="put the table into docs/performance.md; draw docs/workers.svg"
+    )
     asked = parser.parse_args(arguments)
     found = {each: measured(each, asked.rebalances, asked.accounts) for each in asked.processes}
     one, *_ = found.values()
@@ -59,7 +59,6 @@ def main(arguments: Sequence[str] = ()) -> None:
         (f"{processes}", f"{rate:.1f}", f"{rate / one[0]:.2f}", f"{accounts:,.0f}", f"{accounts / one[1]:.2f}")
         for processes, (rate, accounts) in found.items()
     ]
-    print(f"{os.cpu_count()} cores, shared with PostgreSQL and Temporal\n")
     head = (
         "worker processes",
         "rebalances a second",
@@ -67,8 +66,10 @@ def main(arguments: Sequence[str] = ()) -> None:
         "accounts evaluated a second",
         "times the first",
     )
-    print(table(head, rows))
-    if asked.draw:
+    told = f"{os.cpu_count()} cores, shared with PostgreSQL and Temporal.\n\n{table(head, rows)}"
+    print(told)
+    if asked.write:
+        put("workers", told)
         lines = {
             "rebalances": [(each, rate / one[0]) for each, (rate, _) in found.items()],
             "evaluation": [(each, accounts / one[1]) for each, (_, accounts) in found.items()],
