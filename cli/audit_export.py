@@ -45,7 +45,7 @@ def export(since: str, until: str, out: Path, form: str) -> None:
         say.as_json(done.manifest | {"manifest_sha256": done.manifest_hash, "out": str(out)})
     else:
         counts = ((done.records, "record"), (done.seals, "seal"), (len(done.reports), "rebalance"))
-        told = ", ".join(f"{count:,} {noun if count == 1 else noun + 's'}" for count, noun in counts)
+        told = ", ".join(say.counted(count, noun) for count, noun in counts)
         say.show(
             f"{out}: {told}, {since} to {until}",
             f"manifest.json has the hash of every file; its own is {done.manifest_hash}",

@@ -72,7 +72,7 @@ def seal(by: str | None, form: str) -> None:
         )
         say.show(f"Nothing to seal: {of}")
     else:
-        added = f"{_count(made.records, 'record')} in {_count(made.chains, 'chain')}"
+        added = f"{say.counted(made.records, 'record')} in {say.counted(made.chains, 'chain')}"
         say.show(
             f"Seal {made.id} of {_at(made.sealed_at)}: {added}",
             f"hash {made.hash.hex()}",
@@ -125,10 +125,12 @@ def _page(done: "Verified") -> list[object]:
     whole = "Whole" if not done.faults else "NOT WHOLE"
     sealed = "no seal yet: rebalancer audit seal"
     if done.sealed_at is not None and done.last_seal is not None:
-        sealed = f"{_count(done.seals, 'seal')}, the last of {_at(done.sealed_at)} with hash {done.last_seal.hex()}"
+        sealed = (
+            f"{say.counted(done.seals, 'seal')}, the last of {_at(done.sealed_at)} with hash {done.last_seal.hex()}"
+        )
     parts: list[object] = [
-        f"{whole}: {_count(done.records, 'record')} in {_count(done.chains, 'chain')}; {sealed}",
-        f"{_count(done.unsealed, 'record')} since, not sealed yet" if done.unsealed else "Everything is sealed.",
+        f"{whole}: {say.counted(done.records, 'record')} in {say.counted(done.chains, 'chain')}; {sealed}",
+        f"{say.counted(done.unsealed, 'record')} since, not sealed yet" if done.unsealed else "Everything is sealed.",
     ]
     if done.faults:
         rows = [[_where(fault), str(fault.seq), fault.kind, fault.says] for fault in done.faults]
@@ -144,10 +146,6 @@ def _where(fault: "Fault") -> str:
 def _account(fault: "Fault") -> str | None:
     kind, _, name = fault.chain.partition("/")
     return name if kind == "account" else None
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _at(at: Any) -> str:

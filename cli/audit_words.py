@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cli.plan_page import amount, share
+from cli.say import counted
 
 Json = Mapping[str, Any]
 
@@ -56,8 +57,8 @@ def _minimums(who: str, given: Json) -> str:
 
 def _trades(who: str, given: Json) -> str:
     planned = (
-        f"Planned: {_count(given['sells'], 'sell')} for {amount(given['sold'])}, {_count(given['buys'], 'buy')} for "
-        f"{amount(given['bought'])}, {_count(given['transfers'], 'transfer')}, {given['skipped']} skipped; expected "
+        f"Planned: {counted(given['sells'], 'sell')} for {amount(given['sold'])}, {counted(given['buys'], 'buy')} for "
+        f"{amount(given['bought'])}, {counted(given['transfers'], 'transfer')}, {given['skipped']} skipped; expected "
         f"{given['expected_status']}"
     )
     waits = given["sells"] or given["buys"] or given["transfers"]
@@ -209,7 +210,3 @@ def _hash(digest: str | None) -> str:
 
 def _at(at: str) -> str:
     return at.replace("T", " ").replace("+00:00", "Z")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -50,6 +50,11 @@ def moment(at: str | None) -> str:
     return "" if at is None else at.replace("T", " ")
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 record, 1,302 records."""
+    return f"{number:,} {noun if number == 1 else noun + 's'}"
+
+
 def message(text: str) -> None:
     """A line for a person, on standard error."""
     click.echo(text, err=True)

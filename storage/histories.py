@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.audit import Audit
 from storage.tables_audit import workflow_histories
+from storage.tables_execution import rebalances
 
 ARCHIVED = "history archived"
 
@@ -77,10 +78,11 @@ class Histories:
         )
         if kept.one_or_none() is None:
             return False
-        kind, _, account_id = closed.workflow_id.partition("/")
+        start = f"{closed.workflow_id}#{closed.first_run_id}"  # as a rebalance's start key
+        of = self.connection.scalar(select(rebalances.c.account_id).where(rebalances.c.start_key == start))
         self.audit.record(
             ARCHIVED,
-            account_id=account_id if kind == "rebalance" and account_id else None,
+            account_id=of,
             after={
                 "workflow_id": closed.workflow_id,
                 "run_id": closed.run_id,

@@ -18,6 +18,7 @@ from temporalio.worker import (
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages import Refusal
+    from workflows.search_attributes import ACCOUNT_ID
 
 LONGEST = 2000  # characters of what was given that are told
 
@@ -59,7 +60,7 @@ class _Refusing(WorkflowInboundInterceptor):
             return
         given = args[0] if args and isinstance(args[0], dict) else {}
         info = workflow.info()
-        account = given.get("account_id") or _account(info.workflow_id)
+        account = given.get("account_id") or _account(info)
         refusal = Refusal(
             at=workflow.now(),
             action=action,
@@ -74,6 +75,8 @@ class _Refusing(WorkflowInboundInterceptor):
             self.tell(refusal)
 
 
-def _account(workflow_id: str) -> str | None:
-    kind, _, account = workflow_id.partition("/")
-    return account if kind == "rebalance" and account else None
+def _account(info: workflow.Info) -> str | None:
+    """The account that a workflow is about: as it says itself, else as its id says."""
+    known = info.typed_search_attributes.get(ACCOUNT_ID)
+    kind, _, account = info.workflow_id.partition("/")
+    return known or (account if kind == "rebalance" and account else None)
