@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from domain.memo import remembered
-from domain.money import ONE, ZERO, percent, tidy
+from domain.money import ONE, ZERO, percent
 from domain.policy import Policy
 from domain.record import record
 from domain.restrictions import NO_LIMITS, Limits
@@ -60,7 +60,6 @@ class _Reach:
     explicit: dict[str, Band] = field(default_factory=dict)  # by "threshold" and "precision": the sum of given bands
     default_weight: dict[str, Decimal] = field(default_factory=dict)  # weight whose band is the default one
     default_width: dict[str, Decimal] = field(default_factory=dict)  # half-width of those default bands
-    grown: bool = False
 
     def add(self, kind: str, weight: Decimal, scale: Decimal, given: BandGiven | None, default: Decimal) -> None:
         """Adds one way's share of a band; `weight` and absolute bounds count `scale` times (TARGET-2)."""
@@ -74,14 +73,6 @@ class _Reach:
             band = Band(given.lower or ZERO, ONE if given.upper is None else given.upper)
         before = self.explicit.get(kind, Band(ZERO, ZERO))
         self.explicit[kind] = Band(before.lower + band.lower * scale, before.upper + band.upper * scale)
-
-    def grow(self, factor: Decimal) -> None:
-        """Takes over a share of what another component left, its bands with it (RESTRICT-1)."""
-        self.grown = True
-        self.weight = tidy(self.weight * factor)
-        self.explicit = {kind: Band(band.lower * factor, band.upper * factor) for kind, band in self.explicit.items()}
-        self.default_weight = {kind: weight * factor for kind, weight in self.default_weight.items()}
-        self.default_width = {kind: width * factor for kind, width in self.default_width.items()}
 
 
 @record
@@ -120,21 +111,25 @@ def flatten(
     """
     reached: dict[str, _Reach] = {}
     defaults = _Defaults(policy.threshold_relative, policy.precision_relative)
-    for component, scale, inherited in _walk(target, targets, defaults, (target.id,), ONE):
+    staying = _Staying(allowed, dict(kept))
+    for component, scale, inherited in _walk(target, targets, defaults, (target.id,), ONE, staying):
         _check_given(component)
         by = allowed.substitutes.get(str(component.ref)) if component.kind == "security" else None
         reach = reached.setdefault(component.key if by is None else security_key(by), _Reach())
         reach.weight += component.weight * scale
         reach.add("threshold", component.weight, scale, component.threshold, inherited.threshold)
         reach.add("precision", component.weight, scale, component.precision, inherited.precision)
-    gone = _hand_over(reached, allowed, kept) if allowed.excluded else {}
-    remainder = ONE - sum((reach.weight for reach in reached.values()), ZERO)
+    for key, share in staying.shares.items():
+        reached[key] = _Reach(weight=share)
+    remainder = max(ZERO, ONE - sum((reach.weight for reach in reached.values()), ZERO))
     cash = reached.pop(CASH, _Reach())
     cash.weight += remainder
     cash.add("threshold", remainder, ONE, None, defaults.threshold)
     cash.add("precision", remainder, ONE, None, defaults.precision)
     banded = [
-        BandedComponent(key, reach.weight, _point(reach), _point(reach)) if key in gone else _banded(key, reach)
+        BandedComponent(key, reach.weight, _point(reach), _point(reach))
+        if key in staying.shares
+        else _banded(key, reach)
         for key, reach in reached.items()
     ]
     return (*banded, _banded(CASH, cash, policy.cash_threshold_floor, policy.cash_precision_floor))
@@ -146,24 +141,32 @@ def flatten_unrestricted(target: Target, targets: Mapping[str, Target], policy: 
     return flatten(target, targets, policy)
 
 
-def _hand_over(reached: dict[str, _Reach], allowed: Limits, kept: Mapping[str, Decimal]) -> set[str]:
-    """Takes the weight of excluded securities away, for the other components or for cash; the keys that lost theirs.
+@dataclass(slots=True)
+class _Staying:
+    """What becomes of excluded securities on the way through a target and its sub-targets (RESTRICT-1).
 
-    What is kept keeps its share, up to its weight.
+    `kept` are the shares of managed value that stay where they are held, used up as they are met; `shares` are the
+    weights that excluded components end with, by key.
     """
-    gone = {security_key(symbol): each for symbol, each in allowed.excluded.items() if security_key(symbol) in reached}
-    spread = ZERO
-    for key, excluded in gone.items():
-        stays = kept.get(excluded.symbol, ZERO)
-        freed = max(ZERO, reached[key].weight - stays)
-        reached[key] = _Reach(weight=min(stays, reached[key].weight))
-        spread += ZERO if excluded.to == "cash" else freed
-    others = [reach for key, reach in reached.items() if key != CASH and key not in gone]
-    total = sum((reach.weight for reach in others), ZERO)
-    if spread and total:
-        for reach in others:
-            reach.grow((total + spread) / total)
-    return set(gone)
+
+    allowed: Limits
+    kept: dict[str, Decimal]
+    shares: dict[str, Decimal] = field(default_factory=dict)
+
+    def factor(self, target: Target, scale: Decimal) -> Decimal:
+        """How much larger the other lines of a target become, cash aside, by what its excluded ones hand over."""
+        spread = others = ZERO
+        for line in target.components:
+            excluded = self.allowed.excluded.get(str(line.ref)) if line.kind == "security" else None
+            if excluded is None:
+                others += line.weight if line.kind != "cash" else ZERO
+                continue
+            stays = min(line.weight * scale, self.kept.get(excluded.symbol, ZERO))
+            self.kept[excluded.symbol] = self.kept.get(excluded.symbol, ZERO) - stays
+            self.shares[line.key] = self.shares.get(line.key, ZERO) + stays
+            if excluded.to != "cash" and scale:
+                spread += line.weight - stays / scale
+        return ONE if not spread or not others else (others + spread) / others
 
 
 def _point(reach: _Reach) -> Band:
@@ -171,9 +174,17 @@ def _point(reach: _Reach) -> Band:
 
 
 def _walk(
-    target: Target, targets: Mapping[str, Target], defaults: _Defaults, path: tuple[str, ...], scale: Decimal
+    target: Target,
+    targets: Mapping[str, Target],
+    defaults: _Defaults,
+    path: tuple[str, ...],
+    scale: Decimal,
+    staying: _Staying,
 ) -> Iterator[tuple[TargetComponent, Decimal, _Defaults]]:
-    """Every model, security and cash line below a target, with the share of the account that its target has."""
+    """Every model, security and cash line below a target, with the share of the account that its target has.
+
+    Excluded securities have none; the other lines of the same target have theirs, or cash has it.
+    """
     total = sum((component.weight for component in target.components), ZERO)
     if any(component.weight < 0 for component in target.components):
         raise TargetRefused(TARGET_1, f"target {target.id}: a weight is below 0")
@@ -181,9 +192,13 @@ def _walk(
         raise TargetRefused(
             TARGET_1, f"target {target.id}: the weights sum to {percent(total)}, {percent(total - ONE)} too much"
         )
+    factor = staying.factor(target, scale) if staying.allowed.excluded else ONE
     for component in target.components:
-        if component.kind != "target":
+        if component.kind == "cash":
             yield component, scale, defaults
+            continue
+        if component.kind != "target":
+            yield component, ZERO if component.key in staying.shares else scale * factor, defaults
             continue
         ref = str(component.ref)
         if ref in path:
@@ -191,8 +206,8 @@ def _walk(
         if len(path) > MAX_DEPTH:
             raise TargetRefused(TARGET_2, f"target {path[0]} has sub-targets in sub-targets more than {MAX_DEPTH} deep")
         _check_given(component)
-        below = scale * component.weight
-        yield from _walk(targets[ref], targets, defaults.of(component), (*path, ref), below)
+        below = scale * factor * component.weight
+        yield from _walk(targets[ref], targets, defaults.of(component), (*path, ref), below, staying)
         # What a sub-target leaves over is cash of the whole account, by the same rule as for the target itself.
 
 
@@ -222,10 +237,6 @@ def _banded(
     precision = _merged(reach, "precision", precision_floor)
     if "precision" not in reach.explicit:  # only what a person wrote can contradict the threshold
         precision = Band(max(precision.lower, threshold.lower), min(precision.upper, threshold.upper))
-    if reach.grown:  # the last digit of a division must not put a weight outside its own band
-        precision, threshold = (
-            Band(min(band.lower, reach.weight), max(band.upper, reach.weight)) for band in (precision, threshold)
-        )
     lower, upper = threshold.lower, threshold.upper
     if not ZERO <= lower <= precision.lower <= reach.weight <= precision.upper <= upper <= ONE:
         raise TargetRefused(
