@@ -34,6 +34,7 @@ class Component:
     sleeve: SleeveState | None
     no_buy: Block | None = None  # of a security that is held directly: why it may not grow, and not shrink
     no_sell: Block | None = None
+    stays: Decimal = ZERO  # of a model sleeve: what its holdings that may not be sold are worth
 
     @property
     def kind(self) -> str:
@@ -77,17 +78,20 @@ def components(
         kind, _, ref = banded.key.partition(":")
         if kind == "model":
             worth = valuation.sleeve_values.get(banded.key, ZERO)
-            found.append(_component(banded, worth, total, states.get(banded.key)))
+            found.append(
+                _component(banded, worth, total, states.get(banded.key), _stays(banded.key, valuation, allowed))
+            )
         else:
             found.append(_direct(banded, managed.get(ref, ZERO), total, allowed, ref in kept))
     keys = {banded.key for banded in named}
     for key in sorted(states.keys() - keys):
         closing = BandedComponent(key, ZERO, NOTHING, NOTHING)
-        found.append(_component(closing, valuation.sleeve_values[key], total, states.get(key)))
+        stays = _stays(key, valuation, allowed)
+        found.append(_component(closing, valuation.sleeve_values[key], total, states.get(key), stays))
     directly = {key.partition(":")[2] for key in keys if key.startswith("security:")}
     for symbol in sorted(managed.keys() - directly):
-        stays = Band(kept[symbol], kept[symbol]) if symbol in kept else NOTHING
-        unassigned = BandedComponent(unassigned_key(symbol), stays.lower, stays, stays)
+        point = Band(kept[symbol], kept[symbol]) if symbol in kept else NOTHING
+        unassigned = BandedComponent(unassigned_key(symbol), point.lower, point, point)
         found.append(_direct(unassigned, managed[symbol], total, allowed, symbol in kept))
     found.append(_component(named[-1], valuation.cash, total, None))
     return tuple(found)
@@ -103,9 +107,20 @@ def _direct(banded: BandedComponent, worth: Decimal, total: Decimal, allowed: Li
     )
 
 
-def _component(banded: BandedComponent, worth: Decimal, total: Decimal, state: SleeveState | None) -> Component:
+def _component(
+    banded: BandedComponent, worth: Decimal, total: Decimal, state: SleeveState | None, stays: Decimal = ZERO
+) -> Component:
     outside = breach(worth, banded.threshold, total)
-    return Component(banded.key, banded.weight, banded.threshold, banded.precision, worth, outside, state)
+    weight, threshold, precision = banded.weight, banded.threshold, banded.precision
+    return Component(banded.key, weight, threshold, precision, worth, outside, state, stays=stays)
+
+
+def _stays(key: str, valuation: Valuation, allowed: Limits) -> Decimal:
+    if not allowed.no_sell:
+        return ZERO
+    return sum(
+        (worth for symbol, worth in valuation.holding_values.get(key, {}).items() if symbol in allowed.no_sell), ZERO
+    )
 
 
 def breach(worth: Decimal, threshold: Band, managed_value: Decimal) -> Breach | None:

@@ -11,11 +11,12 @@ from itertools import pairwise
 from domain import derivation_moves as moves
 from domain import derivation_trades as trades
 from domain import derivation_values as values
+from domain.case import Case
 from domain.filling import SLEEVE_1
 from domain.money import EXACT, ZERO, money
 from domain.plan import examine, told
 from domain.policy import DEFAULT_MODE, Mode, Policy
-from domain.proposal import Case, Proposal, propose
+from domain.proposal import Proposal, propose
 from domain.purpose import FULL, Purpose
 from domain.rebalance_plan import RebalancePlan
 from domain.settlement import Settled, settle

@@ -6,10 +6,11 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from domain.case import Case
 from domain.lines import DESTINATION_1, DESTINATION_2, Destination, Line, line
 from domain.money import CENT, ZERO, money, to_cent
 from domain.one_way import CASH_2
-from domain.proposal import Case, Proposal
+from domain.proposal import Proposal
 from domain.purpose import ONE_WAY
 from domain.rebalance_plan import ComponentOutcome, RebalancePlan
 from domain.signals import SIGNAL_1, SIGNAL_2

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from domain import gain_budget, lots, restrictions
+from domain.case import Case
 from domain.concentration import SLEEVE_4
 from domain.filling import SLEEVE_1, SLEEVE_2, Fill
 from domain.lots import LOT_1
 from domain.money import CENT, ZERO, cents, money, percent
 from domain.orders import ORDER_2, ORDER_3, MarketOrder
-from domain.proposal import Case, Proposal
+from domain.proposal import Proposal
 from domain.rebalance_plan import RebalancePlan
 from domain.rounding import ORDER_1
 from domain.signals import SIGNAL_2

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from domain import minimums, targets
+from domain.case import Case
 from domain.cash_needs import CASH_1
 from domain.checks import named_symbols
 from domain.components import Component, components
 from domain.lines import destination_band
 from domain.money import ZERO, money, plain
-from domain.proposal import Case, Proposal
+from domain.proposal import Proposal
 from domain.queue import QUEUE_3
 from domain.rebalance_plan import RebalancePlan
 from domain.restrictions import NO_LIMITS, RESTRICT_1, RESTRICT_2, aim

@@ -10,6 +10,7 @@ from decimal import Decimal
 from functools import partial
 
 from domain import checks, lots
+from domain.case import Case
 from domain.concentration import SLEEVE_4
 from domain.filling import SLEEVE_1, SLEEVE_2
 from domain.gain_budget import LOT_2
@@ -19,7 +20,7 @@ from domain.money import CENT, ZERO, cents, down_to_increment, money, percent, p
 from domain.one_way import CASH_2
 from domain.orders import ORDER_2, ORDER_3, Crossing, MarketOrder, Trade
 from domain.policy import Policy
-from domain.proposal import Case, Proposal
+from domain.proposal import Proposal
 from domain.rebalance_plan import Allocation, ComponentOutcome, Order, Side, SkippedTrade, Transfer
 from domain.restrictions import RESTRICT_1, RESTRICT_2, Block
 from domain.rules import Finding, Rule, info

@@ -12,6 +12,7 @@ from domain.concentration import concentrated
 from domain.money import ONE, ZERO, tidy
 from domain.record import record
 from domain.restrictions import NO_LIMITS, Aim, Limits
+from domain.rounding import shares_to_sell
 from domain.rules import Rule
 from domain.snapshot import Security, Sleeve, prices_of
 
@@ -76,12 +77,16 @@ def fill_sleeve(
     market: Mapping[str, Security],
     minimum: Decimal,
     allowed: Limits = NO_LIMITS,
+    one_way: bool = False,
+    not_raised: Decimal = ZERO,
 ) -> Fill:
     """The trades of a sleeve whose value goes from `value` to `value + change`.
 
     `aim` None sells everything. `minimum` is the smallest order worth making (ORDER-3); 0 for a sleeve that opens.
     What may not be traded stays where it is, and the other holdings make the change. What an exclusion or a
-    substitution takes out is sold whatever the change, and what it brings is invested again (RESTRICT-1, RESTRICT-2).
+    substitution takes out is sold whatever the change, and what it brings is invested again (RESTRICT-1, RESTRICT-2),
+    but for `not_raised`, which sells of this sleeve were found not to bring. `one_way`: nothing trades against the
+    change, and no more than it (CASH-2).
     """
     prices = prices_of(market)
     held = {holding.symbol: holding.quantity for holding in sleeve.holdings}
@@ -89,9 +94,11 @@ def fill_sleeve(
     weights = aim.weights if aim else {}
     leaving = {symbol: amount for symbol, amount in worth.items() if symbol not in weights}
     stays = {symbol: leaving.pop(symbol) for symbol in [*leaving] if symbol in allowed.no_sell}
+    blocked = {symbol: -amount for symbol, amount in stays.items() if not allowed.kept(symbol)}
+    if one_way and change > 0:
+        stays, leaving = stays | leaving, {}
     dropped = {symbol: -held[symbol] for symbol in leaving}
     wanted = {symbol: -amount for symbol, amount in leaving.items()}
-    blocked = {symbol: -amount for symbol, amount in stays.items() if not allowed.kept(symbol)}
     if aim is None:
         return Fill(dropped, wanted, blocked=blocked)
     values = worth if worth.keys() >= weights.keys() else dict.fromkeys(weights, ZERO) | worth
@@ -99,16 +106,21 @@ def fill_sleeve(
     invested = tidy(after * (ONE - aim.cash_weight))
     for symbol, amount in stays.items():
         invested -= max(ZERO, amount - aim.room.get(symbol, ZERO) * after)
-    invested = max(ZERO, invested)  # what stays may be worth more than the sleeve shall be
-    forced = any(allowed.leaves(symbol) for symbol in dropped) if dropped else False
+    invested = max(ZERO, invested - not_raised)  # what stays may be worth more than the sleeve shall be
+    if one_way and leaving:
+        needed = _sum_of(values, weights) + _sum_of(leaving, leaving) - invested
+        dropped, enough = _first_out(leaving, held, needed, market)
+        if enough:
+            return Fill(dropped, {symbol: wanted[symbol] for symbol in dropped}, blocked=blocked)
+    forced = any(allowed.leaves(symbol) for symbol in dropped) if dropped and not one_way else False
     growing = invested > _sum_of(values, weights) if forced else change > 0
     frozen = weights.keys() & (allowed.no_buy if growing else allowed.no_sell).keys()
     if frozen:
-        asked = _goals(values, weights, invested, growing)
+        asked = goals_of(values, weights, invested, growing)
         blocked |= {symbol: asked[symbol] if growing else -asked[symbol] for symbol in sorted(frozen & asked.keys())}
         invested = max(ZERO, invested - _sum_of(values, frozen))
         weights = {symbol: weight for symbol, weight in weights.items() if symbol not in frozen}
-    goals = _goals(values, weights, invested, growing)
+    goals = goals_of(values, weights, invested, growing)
     if not goals:
         return Fill(dropped, wanted, blocked=blocked)  # the sleeve's cash alone makes the change, or what it drops does
 
@@ -125,7 +137,21 @@ def fill_sleeve(
     return Fill(dropped, wanted | {symbol: -amount for symbol, amount in kept.items()}, given_up, blocked)
 
 
-def _goals(
+def _first_out(
+    leaving: Mapping[str, Decimal], held: Mapping[str, Decimal], needed: Decimal, market: Mapping[str, Security]
+) -> tuple[dict[str, Decimal], bool]:
+    """What is sold of the holdings that have no weight, by symbol, to raise an amount; True where that is enough."""
+    sold: dict[str, Decimal] = {}
+    for symbol in sorted(leaving):
+        if needed <= 0:
+            break
+        quantity = shares_to_sell(min(needed, leaving[symbol]), held[symbol], market[symbol])
+        sold[symbol] = -quantity
+        needed -= quantity * prices_of(market)[symbol]
+    return sold, needed <= 0
+
+
+def goals_of(
     values: Mapping[str, Decimal], weights: Mapping[str, Decimal], invested: Decimal, growing: bool
 ) -> dict[str, Decimal]:
     """The amounts that move the holdings to `invested` in one direction, by λ; nothing where they are beyond it."""

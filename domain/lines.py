@@ -101,6 +101,11 @@ def line(component: Component, managed_value: Decimal, mode: Mode, kept_out: fro
         made.lower = made.upper = made.planned = ZERO
     else:
         made.planned = min(max(component.value, made.lower), made.upper)
+    if made.lower < component.stays:
+        made.lower = component.stays
+        made.upper = max(made.upper, made.lower)
+        if made.planned < made.lower:
+            made.blocked, made.planned = made.planned - made.lower, made.lower
     return made.blocked_or_free() if component.no_buy or component.no_sell else made
 
 

@@ -29,13 +29,19 @@ def check(snapshot: Snapshot, purpose: Purpose) -> list[Finding]:
 
 
 def destine(
-    components: Sequence[Component], rejected: Iterable[str], managed_value: Decimal, mode: Mode, purpose: Purpose
+    components: Sequence[Component],
+    rejected: Iterable[str],
+    managed_value: Decimal,
+    mode: Mode,
+    purpose: Purpose,
+    not_there: Decimal = ZERO,
 ) -> Destined:
     """Sells, most overweight first, or buys, most underweight first; nothing trades the other way.
 
     Without an amount cash is brought to its weight. Raising cash sells down to the lower destination edges first, and
     beyond them in proportion if it must; it opens and completes nothing. Investing buys up to the upper edges, opens
     a sleeve only where the cash for its whole weight is there, and never takes cash below its lower edge.
+    `not_there` is cash that covers an overdrawn sleeve and is not invested.
     """
     cash = components[-1]
     band = destination_band(cash, mode)
@@ -48,7 +54,7 @@ def destine(
         lowest = ZERO
     else:
         asked = cash.value - goal if purpose.amount is None else purpose.amount
-        spent = max(ZERO, min(asked, cash.value - lower))
+        spent = max(ZERO, min(asked, cash.value - lower) - not_there)
         _invest(lines, spent)
         lowest = lower = cash.value - spent
     left = cash.value - sum((each.buy for each in lines), ZERO)
@@ -70,12 +76,14 @@ def _still(component: Component, managed_value: Decimal, mode: Mode, kept_out: f
 
 def _raise(lines: Sequence[Line], needed: Decimal) -> None:
     missing = needed - sell_more(lines, needed, CASH_2)
-    sellable = [each for each in lines if each.planned > 0 and not each.component.no_sell]
-    total = sum((each.planned for each in sellable), ZERO)
+    sellable = [each for each in lines if each.planned > each.component.stays and not each.component.no_sell]
+    total = sum((each.planned - each.component.stays for each in sellable), ZERO)
     if missing <= 0 or total <= 0:
         return
+    left = max(ZERO, total - missing)
     for each in sellable:
-        each.planned = ZERO if missing >= total else tidy(each.planned * (total - missing) / total)
+        stays = each.component.stays
+        each.planned = stays + tidy((each.planned - stays) * left / total)
 
 
 def _invest(lines: Sequence[Line], amount: Decimal) -> None:

@@ -9,16 +9,18 @@ from datetime import date
 from decimal import Decimal, localcontext
 
 from domain import checks, explanations, gain_budget, lots, minimums, one_way, outcome, queue, signals, wash_sales
+from domain.case import Case
 from domain.components import Component, components
 from domain.money import EXACT, ZERO
 from domain.policy import DEFAULT_MODE, Mode, Policy
-from domain.proposal import Case, Proposal, propose, strays
+from domain.proposal import Proposal, propose
 from domain.purpose import FULL, Purpose
 from domain.rebalance_plan import ComponentOutcome, Order, RebalancePlan
 from domain.restrictions import limits, obeyed
 from domain.rules import Finding
 from domain.snapshot import MANAGED, Snapshot, model_key
 from domain.targets import TargetRefused, need_not_be_held
+from domain.trades import strays
 from domain.valuation import held_symbols, value
 
 

@@ -9,7 +9,7 @@ from dataclasses import field
 from decimal import Decimal
 from typing import Literal
 
-from domain.money import plain
+from domain.money import plain, tidy
 from domain.record import record
 
 # Names the rules that decide. Raised whenever a change of a rule gives the same snapshot and policy another plan: kept
@@ -64,7 +64,10 @@ def _plain(value: object) -> object:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return plain(value) if isinstance(value, Decimal) else str(value)
+    if not isinstance(value, Decimal):
+        return str(value)
+    exponent = value.as_tuple().exponent
+    return plain(tidy(value) if isinstance(exponent, int) and exponent < -24 else value)  # not a division's 100 digits
 
 
 def catalogue() -> Iterator[tuple[Rule, str]]:

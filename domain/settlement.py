@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.lines import Destination
-from domain.money import ZERO, down_to_cent, share_out, up_to_cent
+from domain.money import ONE, ZERO, down_to_cent, share_out, up_to_cent
 from domain.orders import Crossing, MarketOrder
 from domain.record import record
 from domain.snapshot import MANAGED, Account
@@ -80,8 +80,9 @@ def fund(books: Settled, destinations: Iterable[Destination], overdrafts: Mappin
             amount = max(each.change, -max(ZERO, down_to_cent(has)))
             books.unpaid += amount - each.change
         else:
-            # A cent more where rounding a price took it below zero, or below the overdraft that it had.
-            amount = max(each.change, up_to_cent(overdrafts.get(key, ZERO) - has))
+            # Some cents more where rounding prices took it below zero, or below the overdraft that it had.
+            lacks = up_to_cent(overdrafts.get(key, ZERO) - has)
+            amount = max(each.change, min(lacks, each.change + ONE))
         if amount == 0:
             continue
         books.cash[key] = has + amount

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from domain.memo import remembered
-from domain.money import ONE, ZERO, percent
+from domain.money import ONE, ZERO, percent, tidy
 from domain.policy import Policy
 from domain.record import record
 from domain.restrictions import NO_LIMITS, Limits
@@ -121,7 +121,7 @@ def flatten(
         reach.add("precision", component.weight, scale, component.precision, inherited.precision)
     for key, share in staying.shares.items():
         reached[key] = _Reach(weight=share)
-    remainder = max(ZERO, ONE - sum((reach.weight for reach in reached.values()), ZERO))
+    remainder = tidy(max(ZERO, ONE - sum((reach.weight for reach in reached.values()), ZERO)))  # not a division's hair
     cash = reached.pop(CASH, _Reach())
     cash.weight += remainder
     cash.add("threshold", remainder, ONE, None, defaults.threshold)
