@@ -77,8 +77,8 @@ def fund(books: Settled, destinations: Iterable[Destination], overdrafts: Mappin
         if each.component.goes_to_zero and each.value == 0:
             amount = -has
         elif each.change < 0:
-            amount = max(each.change, -max(ZERO, down_to_cent(has)))
-            books.unpaid += amount - each.change
+            amount = -min(up_to_cent(-each.change), max(ZERO, down_to_cent(has)))
+            books.unpaid += max(ZERO, amount - each.change)
         else:
             # Some cents more where rounding prices took it below zero, or below the overdraft that it had.
             lacks = up_to_cent(overdrafts.get(key, ZERO) - has)
