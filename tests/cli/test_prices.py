@@ -198,7 +198,7 @@ def test_parquet_floats_are_refused(command: Command, books: Books, database_url
     ],
 )
 def test_whether_prices_are_judged_from_their_own_day(books: Books, book_was: str, day: date, pinned: bool) -> None:
-    """Decision 13: only a book that was historical from the start is judged from its own day."""
+    """Only a book that was historical from the start is judged from its own day."""
     from storage.connection import Actor
     from tests.storage.small_book import book
 
