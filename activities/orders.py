@@ -63,7 +63,8 @@ class Sender:
     def size_buys(self) -> list[str]:
         """Sizes the buys that are not sent yet on the cash there is (ORDER-4), and writes it down before they are."""
         with self.desk.books.transaction(actor()) as books:
-            row = self._still_mine(books)
+            self._still_mine(books)
+            row = books.rebalances.get(self.rebalance_id)
             orders = {order.leg: order for order in books.orders.of(self.rebalance_id)}
             before = execution.restored(row.execution) if row.execution is not None else self.approved
             increments = increments_of(self.snapshot)
@@ -117,12 +118,10 @@ class Sender:
             at = {order.leg: order.status for order in books.orders.of(self.rebalance_id)}
         return [leg for leg in legs if at[leg.number] in (statuses or OPEN)]
 
-    def _still_mine(self, books: Transaction) -> Any:
-        """The rebalance, locked. Raises Over where nothing of it is to be sent any more."""
-        row = books.rebalances.get(self.rebalance_id, lock=True)
-        if row.stage != "EXECUTING":
+    def _still_mine(self, books: Transaction) -> None:
+        """Locks the rebalance. Raises Over where nothing of it is to be sent any more."""
+        if books.rebalances.stage(self.rebalance_id) != "EXECUTING":
             raise Over
-        return row
 
     def _note(self, leg: Leg, said: Iterable[VenueAnswer]) -> None:
         with self.desk.books.transaction(actor()) as books:

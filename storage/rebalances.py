@@ -143,6 +143,17 @@ class Rebalances:
             raise UnknownRebalance(rebalance_id)
         return found
 
+    def stage(self, rebalance_id: str) -> str:
+        """Where a rebalance stands, locked: without its snapshot and plan, for whoever asks before every order.
+
+        Raises UnknownRebalance.
+        """
+        query = select(rebalances.c.stage).where(rebalances.c.id == rebalance_id).with_for_update()
+        found = self.connection.scalar(query)
+        if found is None:
+            raise UnknownRebalance(rebalance_id)
+        return str(found)
+
     def keep_snapshot(self, rebalance_id: str, round_number: int, snapshot: Json, policy: Json) -> None:
         """Keeps what the rebalance decides from; a new round (EXEC-3) replaces it and forgets the old plan."""
         self._set(
