@@ -32,7 +32,8 @@ def _event(event: Any, events: Sequence[Any]) -> Iterator[Told]:
     kind = EventType.Name(event.event_type).removeprefix("EVENT_TYPE_")
     if kind == "WORKFLOW_EXECUTION_STARTED":
         given = event.workflow_execution_started_event_attributes
-        yield Told(at, given.identity, f"workflow started with {_payloads(given.input)}")
+        by = given.identity or given.parent_workflow_execution.workflow_id or "temporal"
+        yield Told(at, by, f"workflow started with {_payloads(given.input)}")
     elif kind == "ACTIVITY_TASK_STARTED":
         yield from _tried(event, at, events)
     elif kind == "ACTIVITY_TASK_FAILED":
