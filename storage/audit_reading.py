@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, text
+from sqlalchemy import Connection, Row, and_, or_, select, text
 
 from storage.audit_chain import Link
-from storage.tables_audit import audit_records
-from storage.tables_execution import rebalances
+from storage.histories import ARCHIVED
+from storage.tables_audit import audit_records, workflow_histories
+from storage.values import among
 
 PERIOD = text(
     "SELECT id, chain, seq, at, who, action, account_id, rebalance_id, rule, rules_version, policy_version,"
@@ -20,21 +21,20 @@ PERIOD = text(
 def of_rebalance(connection: Connection, row: Row[Any]) -> Sequence[Row[Any]]:
     """Every record of a rebalance, in the order in which they were written.
 
-    Those that name no rebalance (a queue entry, booked positions) are its own where its workflow wrote them before the
-    account's next rebalance began.
+    Those that name no rebalance (a queue entry, booked positions, an archived history) are its own where they are of a
+    run of its workflow's start.
     """
-    records = audit_records.c
-    following = (
-        select(func.min(rebalances.c.started_at))
-        .where(rebalances.c.account_id == row.account_id, rebalances.c.started_at > row.started_at)
-        .scalar_subquery()
-    )
+    records, kept = audit_records.c, workflow_histories.c
+    first_run = row.start_key.rpartition("#")[2]
+    later = select(kept.run_id).where(kept.workflow_id == row.workflow_id, kept.first_run_id == first_run)
+    runs = {first_run, *connection.scalars(later)}
     beside = and_(
         records.account_id == row.account_id,
         records.rebalance_id.is_(None),
-        records.workflow_id == row.workflow_id,
-        records.at >= row.started_at,
-        records.at < func.coalesce(following, text("'infinity'::timestamptz")),
+        or_(
+            and_(records.workflow_id == row.workflow_id, among(records.run_id, runs)),
+            and_(records.action == ARCHIVED, among(records.after["run_id"].as_string(), runs)),
+        ),
     )
     query = select(audit_records).where(or_(records.rebalance_id == row.id, beside)).order_by(records.id)
     return connection.execute(query).all()

@@ -53,6 +53,7 @@ def at(story: Story, pattern: str) -> int:
 
 async def test_both_records_tell_one_story_in_order(desk: TestDesk, owner: Engine) -> None:
     done = await eventful(desk, owner)
+    await desk.rebalance(mode="exact")  # the next one follows at once, and is another story
     story = await told(desk, done["rebalance_id"])
     order = [
         at(story, r'workflow started with \{"account_id": "A-1"'),
@@ -72,6 +73,8 @@ async def test_both_records_tell_one_story_in_order(desk: TestDesk, owner: Engin
         at(story, r"temporal: workflow completed"),
     ]
     assert order == sorted(order)
+    assert sum("history archived" in line.says for line in story.lines) == 1
+    assert not any("mode exact" in line.says for line in story.lines)
     decided = story.lines[at(story, "Round 1 kept, decided by rules")].particulars
     assert any(rule == "DESTINATION-1" and "buy 300 X for 30,000.00" in says for rule, says in decided)
     page = _page(desk, story)
