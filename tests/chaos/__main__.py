@@ -1,6 +1,6 @@
 """`make chaos`: hundreds of rebalances while everything breaks, and the proof that nothing was lost or done twice.
 
-    python -m tests.chaos [--minutes 5] [--seed 1] [--accounts 40] [--workers 2]
+    python -m tests.chaos [--minutes 5] [--seed 1] [--every 2] [--accounts 40] [--workers 2]
 
 On a stack of its own. The seed plans the same faults, the same book and the same work again; what hits what depends on
 the machine's speed. Exit status 1 where something was found.
@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections import Counter
 
+from tests.chaos.faults import EVERY
 from tests.chaos.run import Report, run
 
 
@@ -20,10 +21,12 @@ def main() -> int:
     )
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--every", type=float, default=EVERY, help="seconds between faults, about")
     parser.add_argument("--accounts", type=int, default=40)
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
-    report = run(asked.seed, asked.minutes * 60, asked.accounts, asked.workers, lambda line: print(line, flush=True))
+    seconds = asked.minutes * 60
+    report = run(asked.seed, seconds, asked.accounts, asked.workers, asked.every, lambda line: print(line, flush=True))
     print("\n".join(summary(report)))
     return 0 if report.clean else 1
 

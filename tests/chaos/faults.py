@@ -13,7 +13,7 @@ KINDS = {
     "PostgreSQL restarted": 6,
     "Temporal restarted": 6,
 }
-SHORTEST, LONGEST = 0.8, 3.5  # seconds between faults
+EVERY = 2.0  # seconds between faults, about; each time from 0.4 to 1.75 of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,14 @@ class Fault:
     number: int
 
 
-def planned(seed: int, seconds: float) -> list[Fault]:
+def planned(seed: int, seconds: float, every: float = EVERY) -> list[Fault]:
     """Faults over so many seconds; at least one of every kind, where there is time for it."""
     dice = Random(f"{seed}/faults")
     kinds = list(KINDS)
     dice.shuffle(kinds)
-    faults, at = [], dice.uniform(SHORTEST, LONGEST)
+    faults, at = [], dice.uniform(0.4 * every, 1.75 * every)
     while at < seconds:
         kind = kinds.pop() if kinds else dice.choices(list(KINDS), list(KINDS.values()))[0]
         faults.append(Fault(at, kind, dice.randrange(1_000_000)))
-        at += dice.uniform(SHORTEST, LONGEST)
+        at += dice.uniform(0.4 * every, 1.75 * every)
     return faults

@@ -19,7 +19,7 @@ from storage.loading import load
 from storage.tables_execution import paper_orders
 from tests.chaos import proof
 from tests.chaos.book import AS_OF, book, scenario
-from tests.chaos.faults import planned
+from tests.chaos.faults import EVERY, planned
 from tests.chaos.load import Load
 from tests.chaos.proof import Checked, Records
 from tests.chaos.quiet import settle
@@ -52,7 +52,14 @@ class Report:
         return not self.failed_workflows and not any(each.wrong for each in self.checks)
 
 
-def run(seed: int, seconds: float, accounts: int, workers: int = 2, say: Callable[[str], None] = print) -> Report:
+def run(
+    seed: int,
+    seconds: float,
+    accounts: int,
+    workers: int = 2,
+    every: float = EVERY,
+    say: Callable[[str], None] = print,
+) -> Report:
     """Runs chaos for so many seconds, lets everything end, and proves what has to be true."""
     report = Report(seed, seconds)
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, World(Path(folder), workers, accounts) as world:
@@ -60,9 +67,9 @@ def run(seed: int, seconds: float, accounts: int, workers: int = 2, say: Callabl
         begun = _load(books, seed, accounts)
         thread = _Thread(world, books, seed, accounts)
         thread.start()
-        say(f"seed {seed}: {accounts} accounts, {workers} workers, faults for {seconds:g} seconds")
+        say(f"seed {seed}: {accounts} accounts, {workers} workers, a fault every {every:g} of {seconds:g} seconds")
         started = time.monotonic()
-        for fault in planned(seed, seconds):
+        for fault in planned(seed, seconds, every):
             time.sleep(max(0.0, started + fault.at - time.monotonic()))
             world.look_after()
             world.inject(fault)
