@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, insert, literal, select, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Connection, Text, any_, case, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from domain.book import BookRefused, Problem, read_market
-from domain.queue import REASONS, TARGET_6
+from domain.queue import REASONS, TARGET_6, in_order
 from domain.rules import Finding
 from domain.targets import flatten, need_not_be_held
 from storage.audit import AuditEntry
@@ -88,81 +88,69 @@ def queue_served(transaction: Transaction, versions: Versions) -> tuple[dict[str
     """
     if not versions:
         return {}, 0
-    evidence = {
-        target_id: {"target": target_id, "version": now, "previous_version": before, "rule": TARGET_6.code}
-        for target_id, (before, now) in versions.items()
-    }
     counts: dict[str, int] = {}
     after = ""
-    while ids := _served(transaction.connection, versions, after):
-        records = [*_join(transaction.connection, ids, evidence), *_open(transaction.connection, ids, evidence)]
-        for _, primary in records:
-            counts[primary] = counts.get(primary, 0) + 1
-        transaction.audit.record_all(entry for entry, _ in records)
-        after = ids[-1]
+    while served := _served(transaction.connection, versions, after):
+        for target_id, (before, now) in versions.items():
+            evidence = {"target": target_id, "version": now, "previous_version": before, "rule": TARGET_6.code}
+            ids = [account_id for account_id, assigned in served if assigned == target_id]
+            records, primary = _queue(transaction.connection, ids, evidence)
+            transaction.audit.record_all(records)
+            for reason in primary:
+                counts[reason] = counts.get(reason, 0) + 1
+        after = served[-1][0]
     off = select(func.count()).where(among(accounts.c.target_id, versions), ~accounts.c.rebalancing)
     return counts, transaction.connection.scalar(off) or 0
 
 
-def _served(connection: Connection, versions: Versions, after: str) -> list[str]:
-    """The next accounts to queue, locked as everybody locks who changes their entry."""
-    return list(
-        connection.scalars(
-            select(accounts.c.id)
-            .where(among(accounts.c.target_id, versions), accounts.c.rebalancing, by_key(accounts.c.id) > after)
-            .order_by(by_key(accounts.c.id))
-            .limit(PAGE)
-            .with_for_update(key_share=True)
-        )
-    )
-
-
-def _join(connection: Connection, ids: list[str], evidence: Mapping[str, object]) -> list[tuple[AuditEntry, str]]:
-    """The reason joins the open entries; the records of those that it changes, each with its primary reason."""
-    new = _of_its_target(evidence)
-    old = (
-        select(queue_entries.c.id, queue_entries.c.reasons.label("before"), new.label("evidence"))
-        .select_from(queue_entries.join(accounts, accounts.c.id == queue_entries.c.account_id))
-        .where(among(accounts.c.id, ids), OPEN, queue_entries.c.reasons[CODE].is_distinct_from(new))
-        .subquery()
-    )
-    primary = case(*((old.c.before.has_key(code), code) for code in BEFORE_IT), else_=CODE)
+def _served(connection: Connection, versions: Versions, after: str) -> list[tuple[str, str]]:
+    """The next accounts to queue with their targets, by id, locked as everybody locks who changes their entry."""
     rows = connection.execute(
-        update(queue_entries)
-        .where(queue_entries.c.id == old.c.id)
-        .values(
-            reasons=old.c.before.concat(func.jsonb_build_object(CODE, old.c.evidence, type_=JSONB)),
-            primary_reason=primary,
-        )
-        .returning(queue_entries.c.account_id, old.c.before, queue_entries.c.reasons, queue_entries.c.primary_reason)
+        select(accounts.c.id, accounts.c.target_id)
+        .where(among(accounts.c.target_id, versions), accounts.c.rebalancing, by_key(accounts.c.id) > after)
+        .order_by(by_key(accounts.c.id))
+        .limit(PAGE)
+        .with_for_update(key_share=True)
     )
-    return [
-        (_record("queue reasons changed", account_id, before, after), first)
-        for account_id, before, after, first in sorted(rows, key=lambda row: row[0])
-    ]
+    return [(row.id, row.target_id) for row in rows]
 
 
-def _open(connection: Connection, ids: list[str], evidence: Mapping[str, object]) -> list[tuple[AuditEntry, str]]:
-    """New entries for accounts that have none; their records, each with its primary reason."""
-    reasons = func.jsonb_build_object(CODE, _of_its_target(evidence), type_=JSONB)
-    queued = select(queue_entries.c.id).where(queue_entries.c.account_id == accounts.c.id, OPEN).exists()
-    rows = connection.execute(
-        insert(queue_entries)
-        .from_select(
+def _queue(
+    connection: Connection, ids: list[str], evidence: Mapping[str, object]
+) -> tuple[list[AuditEntry], list[str]]:
+    """Opens entries, or joins the reason to open ones; their records, and their primary reasons.
+
+    The statements are plain, so that they are as quick whatever the database knows of its tables.
+    """
+    reason = {CODE: evidence}
+    query = select(queue_entries.c.account_id, queue_entries.c.id, queue_entries.c.reasons)
+    there = {
+        row.account_id: row for row in connection.execute(query.where(among(queue_entries.c.account_id, ids), OPEN))
+    }
+    opened = [each for each in ids if each not in there]
+    joined = [row for each in ids if (row := there.get(each)) is not None and row.reasons.get(CODE) != evidence]
+    connection.execute(
+        insert(queue_entries).from_select(
             ["account_id", "reasons", "primary_reason"],
-            select(accounts.c.id, reasons, literal(CODE)).where(among(accounts.c.id, ids), ~queued),
+            select(func.unnest(literal(opened, ARRAY(Text))), literal(reason, JSONB), literal(CODE)),
         )
-        .returning(queue_entries.c.account_id, queue_entries.c.reasons)
     )
-    return [
-        (_record("queued", account_id, None, after), CODE)
-        for account_id, after in sorted(rows, key=lambda row: row[0])
-    ]  # fmt: skip
-
-
-def _of_its_target(evidence: Mapping[str, object]) -> ColumnElement[Any]:
-    """The evidence of an account's own target."""
-    return func.jsonb_extract_path(literal(evidence, JSONB), accounts.c.target_id, type_=JSONB)
+    stays = (queue_entries.c.reasons.has_key(code) for code in BEFORE_IT)
+    connection.execute(
+        update(queue_entries)
+        .where(queue_entries.c.id == any_(literal([row.id for row in joined], ARRAY(BigInteger))))
+        .values(
+            reasons=queue_entries.c.reasons.concat(literal(reason, JSONB)),
+            primary_reason=case(*zip(stays, BEFORE_IT, strict=True), else_=CODE),
+        )
+    )
+    records = [_record("queued", account_id, None, reason) for account_id in opened]
+    primary = [CODE] * len(opened)
+    for row in joined:
+        after = {code: {**row.reasons, **reason}[code] for code in in_order({**row.reasons, **reason})}
+        records.append(_record("queue reasons changed", row.account_id, row.reasons, after))
+        primary.append(next(iter(after)))
+    return records, primary
 
 
 def _record(action: str, account_id: str, before: Any, after: Any) -> AuditEntry:
