@@ -190,29 +190,39 @@ def _versioned(found: str, builds: set[str], current: str) -> Check:
 
 
 async def _schedule(client: "Client") -> Check:
+    """When the evaluation comes next; or the first of both schedules that is not in order."""
+    from workflows.contract import ARCHIVE_ID, EVALUATION_ID
+
+    evaluation = await _one_schedule(client, EVALUATION_ID, "rebalancer evaluate")
+    if not evaluation.ok:
+        return evaluation
+    archive = await _one_schedule(client, ARCHIVE_ID, f"temporal schedule trigger --schedule-id {ARCHIVE_ID}")
+    return evaluation if archive.ok else archive
+
+
+async def _one_schedule(client: "Client", schedule_id: str, now: str) -> Check:
+    """Whether a schedule is there, on, and its last run went well; `now` is how a person does its work at once."""
     from datetime import timedelta
 
     from temporalio.service import RPCError, RPCStatusCode
 
-    from workflows.contract import EVALUATION_ID
-
     try:
-        told = await client.get_schedule_handle(EVALUATION_ID).describe(rpc_timeout=timedelta(seconds=ANSWER))
+        told = await client.get_schedule_handle(schedule_id).describe(rpc_timeout=timedelta(seconds=ANSWER))
     except RPCError as flaw:
         if flaw.status == RPCStatusCode.NOT_FOUND:
-            return act("schedule", f"{EVALUATION_ID} does not exist", "python -m workflows.schedule")
+            return act("schedule", f"{schedule_id} does not exist", "python -m workflows.schedule")
         return act("schedule", f"not known: {flaw.message}", "check the namespace and the rights of this client")
     if told.schedule.state.paused:
         note = f": {told.schedule.state.note}" if told.schedule.state.note else ""
-        action = f"temporal schedule toggle --schedule-id {EVALUATION_ID} --unpause --reason WHY"
-        return act("schedule", f"{EVALUATION_ID} is paused{note}", action)
+        action = f"temporal schedule toggle --schedule-id {schedule_id} --unpause --reason WHY"
+        return act("schedule", f"{schedule_id} is paused{note}", action)
     if not told.info.next_action_times:
-        return act("schedule", f"{EVALUATION_ID} has no next time", "python -m workflows.schedule")
+        return act("schedule", f"{schedule_id} has no next time", "python -m workflows.schedule")
     failed = await _failed_run(client, told)
     if failed:
-        return act("schedule", f"the run of {EVALUATION_ID} {failed}", "rebalancer evaluate, once its cause is mended")
+        return act("schedule", f"the run of {schedule_id} {failed}", f"{now}, once its cause is mended")
     coming = told.info.next_action_times[0].astimezone(UTC)
-    return good("schedule", f"{EVALUATION_ID} is on, next {coming:%Y-%m-%d %H:%MZ}")
+    return good("schedule", f"{schedule_id} is on, next {coming:%Y-%m-%d %H:%MZ}")
 
 
 async def _failed_run(client: "Client", told: "ScheduleDescription") -> str | None:

@@ -13,7 +13,7 @@ from tests.cli.conftest import Command, Said
 from venues.registry import Venues
 from worker import make_worker
 from workflows.connection import connect
-from workflows.contract import EVALUATION_ID
+from workflows.contract import ARCHIVE_ID, EVALUATION_ID
 from workflows.schedule import ensure_schedule
 
 CHECKS = ["database", "temporal", "workers", "schedule", "last_evaluation", "prices", "queue"]
@@ -68,6 +68,8 @@ async def test_a_stack_from_its_start_to_its_trouble(
         assert (page.code, page.out.strip().splitlines()[-1]) == (0, "Everything works.")
         assert "of 2022-12-28, a historical book: judged from its own day" in page.out
         assert "5 accounts: 1 NO_TARGET, 4 FIRST_REBALANCE" in page.out
+        await client.get_schedule_handle(ARCHIVE_ID).pause(note="audit week")
+        assert failing(await status()) == {"schedule": f"{ARCHIVE_ID} is paused: audit week"}
         await client.get_schedule_handle(EVALUATION_ID).pause(note="month end")
         assert failing(await status()) == {"schedule": f"{EVALUATION_ID} is paused: month end"}
 
