@@ -1,7 +1,8 @@
 """What a request has to ask accounts' own workflows: to take a decision, and whether they are alive."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ ANSWER = timedelta(seconds=20)  # how long one may take to answer, workers being
 LOOKED_AT = 100  # workflows a look asks about; those looked at longest ago come first
 NOT_YET = "nothing is pending"  # a workflow's answer while it is about to wait for the approval
 AGAIN, TIMES = 0.25, 40  # seconds between tries of that, and how many
+BEAT = 4.0  # seconds between heartbeats
 
 
 class RequestAccountSteps:
@@ -37,12 +39,12 @@ class RequestAccountSteps:
 
         async def tell(row: RequestAccount) -> tuple[RequestAccount, str | None]:
             async with gate:
-                activity.heartbeat(row.account_id)
                 refusal = await self._tell(client, message.request_id, row)
                 await asyncio.to_thread(self._told, message.request_id, row, refusal)
                 return row, refusal
 
-        answers = await asyncio.gather(*map(tell, rows), return_exceptions=True)
+        async with _beating():
+            answers = await asyncio.gather(*map(tell, rows), return_exceptions=True)
         silent = [answer for answer in answers if isinstance(answer, BaseException)]
         if silent:
             raise ApplicationError(f"{len(silent)} of {len(rows)} did not answer, the first: {silent[0]}")
@@ -66,10 +68,10 @@ class RequestAccountSteps:
 
         async def gone(row: RequestAccount) -> str | None:
             async with gate:
-                activity.heartbeat(row.account_id)
                 return await _gone(client, row)
 
-        lost = await asyncio.gather(*map(gone, rows))
+        async with _beating():
+            lost = await asyncio.gather(*map(gone, rows))
         return await asyncio.to_thread(self._looked, message, list(zip(rows, lost, strict=True)))
 
     async def _tell(self, client: Client, request_id: str, row: RequestAccount) -> str | None:
@@ -92,7 +94,6 @@ class RequestAccountSteps:
             if NOT_YET not in reason or not await asyncio.to_thread(self._still_untold, request_id, row):
                 break
             await asyncio.sleep(AGAIN)
-            activity.heartbeat(row.account_id)
         return reason
 
     def _untold(self, message: TellAccounts) -> tuple[list[RequestAccount], int]:
@@ -135,6 +136,22 @@ class RequestAccountSteps:
                 counts=books.requests.counts(message.request_id, message.up_to),
                 issues=[standing(each) for each in issues if has_ended(each.outcome)],
             )
+
+
+@asynccontextmanager
+async def _beating() -> AsyncIterator[None]:
+    """Shows that the worker lives, while the workflows that it asks take their time."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(BEAT)
+
+    beats = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beats.cancel()
 
 
 async def _gone(client: Client, row: RequestAccount) -> str | None:

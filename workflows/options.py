@@ -51,11 +51,13 @@ ARCHIVE = StepOptions(once=timedelta(minutes=10), in_all=timedelta(hours=6), hea
 SEAL = StepOptions(once=timedelta(minutes=10), in_all=timedelta(hours=6))
 # What the schedule asks for waits while there is work that a person asked for; 3 is what everything else has.
 BEHIND_PEOPLE = Priority(priority_key=4)
-# A page of a request's accounts, or a decision about all of them: set-based SQL, seconds. Its accounts go on by
-# themselves meanwhile, so it must not give up.
+# A request's accounts are chosen, or decided about, all together: set-based SQL, seconds for a hundred thousand. Must not
+# give up, as its accounts go on by themselves meanwhile.
 REQUEST = StepOptions(once=timedelta(minutes=2), in_all=timedelta(days=7))
+# The next page of a request's accounts: milliseconds. The whole request waits where its worker dies: so not for long.
+TAKE = StepOptions(once=timedelta(seconds=15), in_all=timedelta(days=7))
 # Tells up to 200 workflows what was decided, or looks whether 100 are alive: as fast as workers answer for them.
-ACCOUNTS = StepOptions(once=timedelta(minutes=15), in_all=timedelta(days=7), heartbeat=timedelta(minutes=1))
+ACCOUNTS = StepOptions(once=timedelta(minutes=15), in_all=timedelta(days=7), heartbeat=timedelta(seconds=20))
 # An account of a request: waits for an approval over a long weekend at most, executes and books for seven days each at
 # most. What takes longer hangs, and is counted as failed rather than waited for.
 ACCOUNT_IN_ALL = timedelta(days=21)

@@ -255,7 +255,7 @@ class RebalanceRequest:
             raise ApplicationError(refusal)
         waiting = 0
         if isinstance(said, RequestCancellation) and said.account_ids is None:
-            waiting = self.ledger.not_started
+            waiting = self._cancellable()
             self._stop(said)
         decided = await self._decide(decision, said)
         about = decided.pending + (waiting or decided.not_started)
@@ -267,11 +267,16 @@ class RebalanceRequest:
         late = [each.model_dump() for each in told.refused] if told else []
         return {DONE_BY[decision]: said.by, "accounts": about - len(late), "refused": refused + late}
 
+    def _cancellable(self) -> int:
+        """Accounts without a pending plan that a cancellation still ends: before they start, or once they are planned."""
+        planned = self.ledger.planned if self.request.approval == "required" else 0
+        return self.ledger.not_started + planned
+
     def _refusal(self, decision: str, said: RequestApproval) -> str | None:
         """Why a decision can't be taken; None where it can, or the request has not begun to say."""
         if not self.begun:
             return None
-        waiting = self.ledger.not_started if decision == "cancel" else 0
+        waiting = self._cancellable() if decision == "cancel" else 0
         if not self.ledger.pending and not waiting:
             return f"{NOUNS[decision]} refused: nothing is pending. {self._in_words()}"
         if decision == "approve" and said.by == self.request.requested_by and not self.lenient:

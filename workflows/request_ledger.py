@@ -47,6 +47,11 @@ class Ledger:
         return self.remaining + len(self.taken)
 
     @property
+    def planned(self) -> int:
+        """Accounts of this run whose plan is not there yet, or is not known to wait for an approval."""
+        return sum(outcome == "CHECKING" for outcome in self.own.values())
+
+    @property
     def own_working(self) -> int:
         """Accounts of this run that are being planned or executed."""
         return sum(outcome in _WORKING for outcome in self.own.values())

@@ -24,7 +24,7 @@ from activities.request_messages import (
 )
 from workflows import priorities, search_attributes
 from workflows.contract import RequestApproval, RequestCancellation, RequestInput, rebalance_workflow_id
-from workflows.options import ACCOUNT_IN_ALL, ACCOUNTS, REQUEST, TRANSIENT, StepOptions
+from workflows.options import ACCOUNT_IN_ALL, ACCOUNTS, REQUEST, TAKE, TRANSIENT, StepOptions
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
@@ -46,7 +46,7 @@ async def take(request: RequestInput, after: int, size: int, notes: list[Account
     """The next accounts behind a position; and what became of others is written down."""
     message = TakeAccounts(request_id=request.request_id, after=after, size=size, notes=notes)
     summary = f"{size} behind {after}" if size else f"notes of {len(notes)}"
-    return await _step("take_accounts", message, AccountsTaken, REQUEST, summary)
+    return await _step("take_accounts", message, AccountsTaken, TAKE, summary)
 
 
 async def look(request: RequestInput, up_to: int, issues: int) -> Looked:
@@ -73,7 +73,7 @@ async def tell(request: RequestInput, decisions: tuple[str, ...], limit: int) ->
 async def steer(request: RequestInput, stage: str, by: str) -> None:
     """Notes that the request is paused, or goes on."""
     message = SteerRequest.model_validate({"request_id": request.request_id, "stage": stage, "by": by})
-    await _step("steer_request", message, None, REQUEST, f"{stage} by {by}")
+    await _step("steer_request", message, None, TAKE, f"{stage} by {by}")
 
 
 async def end(request: RequestInput) -> RequestResult:
