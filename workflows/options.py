@@ -51,7 +51,7 @@ ARCHIVE = StepOptions(once=timedelta(minutes=10), in_all=timedelta(hours=6), hea
 SEAL = StepOptions(once=timedelta(minutes=10), in_all=timedelta(hours=6))
 # What the schedule asks for waits while there is work that a person asked for; 3 is what everything else has.
 BEHIND_PEOPLE = Priority(priority_key=4)
-# A request's accounts are chosen, or decided about, all together: set-based SQL, seconds for a hundred thousand. Must not
+# A request's accounts are chosen, or decided about, all together: set-based SQL, seconds for many thousands. Must not
 # give up, as its accounts go on by themselves meanwhile.
 REQUEST = StepOptions(once=timedelta(minutes=2), in_all=timedelta(days=7))
 # The next page of a request's accounts: milliseconds. The whole request waits where its worker dies: so not for long.

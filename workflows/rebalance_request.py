@@ -63,6 +63,7 @@ class RebalanceRequest:
         """Runs the request to its status. Bad input, or an unknown account, fails the workflow at once."""
         self.request = read(RequestInput, given)
         if self.request.progress is None:
+            self.request = self.request.model_copy(update={"request_id": request_steps.own_id(self.request)})
             workflow.upsert_search_attributes([search_attributes.REQUEST_ID.value_set(self.request.request_id)])
             self.ledger.total = await request_steps.begin(self.request)
         else:
@@ -268,7 +269,7 @@ class RebalanceRequest:
         return {DONE_BY[decision]: said.by, "accounts": about - len(late), "refused": refused + late}
 
     def _cancellable(self) -> int:
-        """Accounts without a pending plan that a cancellation still ends: before they start, or once they are planned."""
+        """Accounts without a pending plan that a cancellation still ends: before their start, or once planned."""
         planned = self.ledger.planned if self.request.approval == "required" else 0
         return self.ledger.not_started + planned
 

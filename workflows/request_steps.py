@@ -23,10 +23,23 @@ from activities.request_messages import (
     TellAccounts,
 )
 from workflows import priorities, search_attributes
-from workflows.contract import RequestApproval, RequestCancellation, RequestInput, rebalance_workflow_id
+from workflows.contract import (
+    RequestApproval,
+    RequestCancellation,
+    RequestInput,
+    rebalance_workflow_id,
+    request_workflow_id,
+)
 from workflows.options import ACCOUNT_IN_ALL, ACCOUNTS, REQUEST, TAKE, TRANSIENT, StepOptions
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
+
+
+def own_id(request: RequestInput) -> str:
+    """The request's id as given; where a schedule starts one after the other, the workflow's, which has the time."""
+    if not priorities.by_schedule(workflow.info().typed_search_attributes):
+        return request.request_id
+    return workflow.info().workflow_id.removeprefix(request_workflow_id(""))
 
 
 async def begin(request: RequestInput) -> int:

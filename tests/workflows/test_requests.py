@@ -4,10 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from temporalio.client import WorkflowFailureError
+from temporalio.client import Schedule, ScheduleActionStartWorkflow, ScheduleSpec, WorkflowFailureError
 
 from tests.workflows import requests_desk as requests
 from tests.workflows.desk import TestDesk, account, drifted
+from workflows.contract import TASK_QUEUE
 
 
 def many(count: int) -> list[dict[str, Any]]:
@@ -188,6 +189,27 @@ async def test_bad_updates_and_signals_change_nothing(desk: TestDesk) -> None:
     await handle.signal("account_pending", {"account_id": 7})
     await handle.execute_update("cancel", {"by": "ben"})
     assert (await requests.result(handle))["status"] == "CANCELED"
+
+
+async def test_a_schedule_asks_again_and_again(desk: TestDesk) -> None:
+    desk.load(account("A-1"))
+    action = ScheduleActionStartWorkflow(
+        "RebalanceRequest",
+        {"request_id": "nightly", "requested_by": "schedule", "queue": {}, "approval": "automatic"},
+        id="rebalance-request/nightly",
+        task_queue=TASK_QUEUE,
+    )
+    handle = await desk.client.create_schedule("nightly", Schedule(action=action, spec=ScheduleSpec()))
+    counts = []
+    for number in (1, 2):
+        await handle.trigger()
+        while len(ran := (await handle.describe()).info.recent_actions) < number:
+            await asyncio.sleep(0.1)
+        started: Any = ran[-1].action
+        counts.append((await requests.result(desk.client.get_workflow_handle(started.workflow_id)))["counts"])
+        await asyncio.sleep(1)  # the time in the workflow's id is in seconds
+    await handle.delete()
+    assert counts == [{"COMPLETE": 1}, {}]
 
 
 async def test_a_request_id_is_given_once(desk: TestDesk) -> None:
