@@ -76,6 +76,7 @@ def _standing(account: Any, rebalance: Json | None, request: Any) -> Json:
         "rebalance_id": None,
         "account_id": account.account_id,
         "mode": request.mode,
+        "kind": request.kind,
         "requested_by": request.requested_by,
         "approved_by": None,
         "started_at": None,
