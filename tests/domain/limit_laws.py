@@ -104,6 +104,18 @@ def withdrawals_are_raised(world: World) -> None:
     )
 
 
+def cash_is_raised_by_sells_alone(world: World) -> None:
+    """Nothing is bought, by no sleeve (CASH-2)."""
+    gained = {place for place, now in world.after.shares.items() if now > world.before.shares[place]}
+    assert not ordered(world, "buy") and not gained, f"{ordered(world, 'buy')} bought, {gained} gained"
+
+
+def cash_is_invested_by_buys_alone(world: World) -> None:
+    """Nothing is sold, by no sleeve (CASH-2)."""
+    lost = {place for place, was in world.before.shares.items() if was > world.after.shares[place]}
+    assert not ordered(world, "sell") and not lost, f"{ordered(world, 'sell')} sold, {lost} lost"
+
+
 LIMITS: tuple[Callable[[World], None], ...] = (
     nothing_is_bought_that_may_not_be,
     nothing_is_sold_that_may_not_be,

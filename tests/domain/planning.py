@@ -8,6 +8,7 @@ from domain import plan_json
 from domain.book import read_account, read_market
 from domain.plan import plan
 from domain.policy import Mode, Policy
+from domain.purpose import FULL, Purpose
 from domain.snapshot import Snapshot
 from policy import in_force
 
@@ -35,6 +36,6 @@ def snapshot_of(book: Mapping[str, Any]) -> tuple[Snapshot, Policy]:
     return snapshot, numbers.overridden(market.policy)
 
 
-def planned(book: Mapping[str, Any], mode: Mode) -> dict[str, Any]:
+def planned(book: Mapping[str, Any], mode: Mode, purpose: Purpose = FULL) -> dict[str, Any]:
     """The plan's JSON. Raises BookRefused where the book is."""
-    return plan_json.as_json(plan(*snapshot_of(book), mode))
+    return plan_json.as_json(plan(*snapshot_of(book), mode, purpose=purpose))

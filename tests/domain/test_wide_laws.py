@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from domain.book import BookRefused
 from domain.policy import Mode
+from domain.purpose import FULL, Purpose
 from tests.domain import laws, limit_laws, lot_laws
 from tests.domain.ledger import World, world
 from tests.domain.planning import planned
@@ -28,10 +30,10 @@ many = settings(
 ALL = (*laws.LAWS, *limit_laws.LIMITS, *lot_laws.LOT_LAWS)
 
 
-def planned_world(book: Json, mode: Mode) -> World:
+def planned_world(book: Json, mode: Mode, purpose: Purpose = FULL) -> World:
     """A world that could be planned at all."""
     try:
-        plan = planned(book, mode)
+        plan = planned(book, mode, purpose)
     except BookRefused:  # a generated precision may stick out of its threshold
         assume(False)
     assume("orders" in plan)
@@ -51,6 +53,24 @@ def test_every_law_holds_of_wide_books(book: Json, mode: Mode) -> None:
 def test_every_law_holds_of_restricted_accounts(book: Json, mode: Mode) -> None:
     seen = planned_world(book, mode)
     for law in ALL:
+        law(seen)
+
+
+NOT_ASKED = (  # of a plan that raises or invests cash and nothing else
+    laws.components_land_in_their_bands,
+    laws.turnover_is_the_least,
+    limit_laws.what_is_excluded_or_replaced_is_sold,
+    limit_laws.withdrawals_are_raised,
+)
+AMOUNTS = st.sampled_from((None, Decimal(150), Decimal(5_000), Decimal(100_000)))
+
+
+@settings(many, max_examples=max(60, EXAMPLES // 2))
+@given(wide_books(restricted=True), MODES, AMOUNTS, st.booleans())
+def test_laws_hold_one_way(book: Json, mode: Mode, amount: Decimal | None, raises: bool) -> None:
+    seen = planned_world(book, mode, Purpose("raise_cash" if raises else "invest_cash", amount))
+    own = limit_laws.cash_is_raised_by_sells_alone if raises else limit_laws.cash_is_invested_by_buys_alone
+    for law in (own, *(law for law in ALL if law not in NOT_ASKED)):
         law(seen)
 
 
@@ -127,6 +147,12 @@ def test_a_plan_against_a_limit_breaks_its_law(account: Json, law: Any) -> None:
     seen.book["accounts"][0] |= account
     with pytest.raises(AssertionError):
         law(seen)
+
+
+@pytest.mark.parametrize("law", [limit_laws.cash_is_raised_by_sells_alone, limit_laws.cash_is_invested_by_buys_alone])
+def test_a_plan_both_ways_breaks_a_one_way_law(law: Any) -> None:
+    with pytest.raises(AssertionError):
+        law(lawful())
 
 
 @pytest.mark.parametrize(
