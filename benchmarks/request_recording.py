@@ -93,9 +93,10 @@ def record(count: int, kill: bool) -> None:
             following = recording.follow(shown, "submit", *accounts, "--by", "ann", "--wait")
             request_id = _request(recording)
             _until(stack, recording, request_id, lambda counts: not _any(counts, "NOT_STARTED", "CHECKING"))
+            planned = recording.json("show", request_id)["counts"]
             recording.run("approve", request_id, "--by", "ben")
             if kill:
-                half = recording.json("show", request_id)["counts"]["PENDING_APPROVAL"] // 2
+                half = planned.get("COMPLETE", 0) + planned.get("PENDING_APPROVAL", 0) // 2
                 _until(stack, recording, request_id, lambda counts: counts.get("COMPLETE", 0) > half)
                 assert stack.workers is not None
                 worker = stack.workers.children[0]
