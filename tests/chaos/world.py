@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import LiteralString, Self
 
 import psycopg
 from sqlalchemy import make_url
@@ -104,7 +104,8 @@ class World:
     def _reset(self, number: int) -> bool:
         """A rebalance from its first task, or its last, whether it has ended or not."""
         how = RESETS[number % len(RESETS)]
-        return self._told("reset", "--workflow-id", self._workflow(number), "--type", how, "--reason", "chaos")
+        whom = self._busy(number) if number % 3 == 0 else self._any(number)
+        return self._told("reset", "--workflow-id", whom, "--type", how, "--reason", "chaos")
 
     def _cancel(self, number: int) -> bool:
         return self._told("cancel", "--workflow-id", self._busy(number))
@@ -119,17 +120,18 @@ class World:
             return True
         return False
 
-    def _workflow(self, number: int) -> str:
-        return f"rebalance/{account_id(number % self.accounts + 1)}"
-
     def _busy(self, number: int) -> str:
         """A workflow whose rebalance is under way, where there is one."""
+        return self._chosen("SELECT workflow_id FROM rebalances WHERE stage <> 'ENDED' ORDER BY md5(id || %s)", number)
+
+    def _any(self, number: int) -> str:
+        """A workflow whose rebalance is under way or has ended."""
+        return self._chosen("SELECT workflow_id FROM rebalances ORDER BY md5(id || %s)", number)
+
+    def _chosen(self, query: LiteralString, number: int) -> str:
         with self._connect() as connection:
-            found = connection.execute(
-                "SELECT workflow_id FROM rebalances WHERE stage <> 'ENDED' ORDER BY md5(id || %s) LIMIT 1",
-                [str(number)],
-            ).fetchone()
-        return str(found[0]) if found else self._workflow(number)
+            found = connection.execute(query, [str(number)]).fetchone()
+        return str(found[0]) if found else f"rebalance/{account_id(number % self.accounts + 1)}"
 
     def _start_worker(self, number: int) -> None:
         env = clean_env() | {
