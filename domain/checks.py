@@ -58,7 +58,12 @@ def _named(target: Target, targets: Mapping[str, Target], *models: Model) -> fro
 
 def price_trouble(snapshot: Snapshot) -> dict[str, str]:
     """The needed symbols whose price is missing or older than allowed, each with what is wrong with it (QUEUE-3)."""
-    unfit = needed_symbols(snapshot) - _fresh(snapshot.securities, snapshot.fresh_from)
+    fresh, account = _fresh(snapshot.securities, snapshot.fresh_from), snapshot.account
+    bought_instead = [each.by for each in account.restrictions if each.by]
+    held = [each.symbol for sleeve in account.sleeves for each in sleeve.holdings]
+    if fresh.issuperset(named_symbols(snapshot)) and fresh.issuperset(held) and fresh.issuperset(bought_instead):
+        return {}  # as nearly always: which of them are needed does not matter then
+    unfit = needed_symbols(snapshot) - fresh
     trouble = {}
     for symbol in sorted(unfit):
         security = snapshot.securities.get(symbol)

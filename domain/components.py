@@ -13,7 +13,7 @@ from domain.record import record
 from domain.restrictions import NO_LIMITS, Block, Limits
 from domain.sleeves import SleeveState
 from domain.snapshot import CASH, MANAGED, Snapshot, unassigned_key
-from domain.targets import Band, BandedComponent, flatten, flatten_unrestricted
+from domain.targets import Band, BandedComponent, directly_named, flatten, flatten_unrestricted
 from domain.valuation import Valuation
 
 Breach = Literal["below", "above"]
@@ -68,7 +68,7 @@ def components(
     }
     if target is None:
         named: tuple[BandedComponent, ...] = (ALL_CASH,)
-    elif allowed.excluded or allowed.substitutes:
+    elif allowed.concern(directly_named(target, snapshot.targets)):
         named = flatten(target, snapshot.targets, policy, allowed, kept)
     else:
         named = flatten_unrestricted(target, snapshot.targets, policy)

@@ -4,6 +4,7 @@ Asked by `plan` once everything is decided. Nothing is decided here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -38,7 +39,7 @@ def explained(
 
     The market takes its lots first, by the account's relief method; what crosses takes along the next ones.
     """
-    books = _Lots.of(case)
+    books = _Lots.of(case, proposal.netted.crossings)
     destinations = {each.component.key: each for each in proposal.destined.destinations}
     by_key = {each.component: each for each in outcomes}
     liquidation = case.purpose.kind == "full" and case.snapshot.account.target_id is None
@@ -52,22 +53,25 @@ class _Lots:
     """The lots of every sleeve while orders and crossings take theirs."""
 
     held: dict[tuple[str, str], tuple[Lot, ...]]
+    taken_again: AbstractSet[tuple[str, str]]  # where more than one takes: what remains is worked out there alone
     prices: Mapping[str, Decimal]
     day: date
     method: str
     policy: Policy
 
     @classmethod
-    def of(cls, case: Case) -> "_Lots":
+    def of(cls, case: Case, crossings: Sequence[Crossing]) -> "_Lots":
         snapshot, account = case.snapshot, case.snapshot.account
         held = {(sleeve.key, holding.symbol): holding.lots for sleeve in account.sleeves for holding in sleeve.holdings}
-        return cls(held, snapshot.prices, snapshot.as_of, lots.method_of(account), case.policy)
+        again = {(each.seller, each.symbol) for each in crossings}
+        return cls(held, again, snapshot.prices, snapshot.as_of, lots.method_of(account), case.policy)
 
     def take(self, sleeve: str, symbol: str, quantity: Decimal) -> tuple[RelievedLot, ...]:
         place = sleeve, symbol
-        given, self.held[place] = lots.relieve(
-            self.held[place], quantity, self.prices[symbol], self.day, self.method, self.policy
-        )
+        asked = self.held[place], quantity, self.prices[symbol], self.day, self.method, self.policy
+        if place not in self.taken_again:
+            return lots.given_up(*asked)
+        given, self.held[place] = lots.relieve(*asked)
         return given
 
 
@@ -80,13 +84,14 @@ def _order(
     liquidation: bool,
 ) -> Order:
     relieved: tuple[RelievedLot, ...] = ()
-    if order.is_sell:
-        for trade in order.allocations:
-            relieved += books.take(trade.sleeve, trade.symbol, -trade.quantity)
     served = order.allocations
+    if order.is_sell:
+        for trade in served:
+            relieved += books.take(trade.sleeve, trade.symbol, -trade.quantity)
     if len(served) > 1:
         served = tuple(sorted(served, key=lambda each: (-abs(each.quantity), each.component)))
-    rule = checks.CHECK_3 if liquidation else served[0].rule or destinations[served[0].component].rule
+    first = served[0]
+    rule = checks.CHECK_3 if liquidation else first.rule or destinations[first.component].rule
     return Order(
         side="sell" if order.is_sell else "buy",
         symbol=order.symbol,

@@ -3,7 +3,7 @@
 Asked for every sell of a plan, and again when its fill is booked. One function a relief method, behind a table.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -94,8 +94,11 @@ def _min_tax(lots: Sequence[Lot], price: Decimal, day: date, policy: Policy) -> 
         if cost is None or acquired is None:
             keys.append((price * max(long, short), 1, 1))  # as if all were gain
             continue
-        gain, held_long = price - cost, acquired <= last
-        keys.append((gain * (long if held_long else short), gain >= 0, not held_long))
+        gain = price - cost
+        if acquired <= last:
+            keys.append((gain * long, gain >= ZERO, False))
+        else:
+            keys.append((gain * short, gain >= ZERO, True))
     return keys
 
 
@@ -121,36 +124,59 @@ def relieve(
     They are chosen at `price`, the plan's; the gain is that of the price `paid`, where it is another. Raises ValueError
     where the lots hold less than is sold.
     """
-    last = last_long(day)
-    order: Sequence[int] = range(len(lots))
-    if len(lots) > 1:
+    taken = _taken(lots, quantity, price, day, method, policy)
+    return _relieved(lots, taken, price if paid is None else paid, last_long(day)), _remaining(lots, taken)
+
+
+def given_up(
+    lots: Sequence[Lot], quantity: Decimal, price: Decimal, day: date, method: str, policy: Policy
+) -> tuple[RelievedLot, ...]:
+    """As `relieve`, where nobody asks what remains."""
+    return _relieved(lots, _taken(lots, quantity, price, day, method, policy), price, last_long(day))
+
+
+def _taken(
+    lots: Sequence[Lot], quantity: Decimal, price: Decimal, day: date, method: str, policy: Policy
+) -> dict[int, Decimal]:
+    """The places of the lots that are given up, in that order, with how many shares of each."""
+    order: Iterable[int] = (0,)
+    if len(lots) != 1:
         keys = RELIEF[method](lots, price, day, policy)
-        ranked = sorted(
-            [(key, lot.acquired or date.min, at) for at, (key, lot) in enumerate(zip(keys, lots, strict=True))]
-        )
+        ranked = sorted(zip(keys, [lot.acquired or date.min for lot in lots], range(len(lots)), strict=True))
         order = [at for _, _, at in ranked]
-    brought = price if paid is None else paid
-    remaining: list[Lot | None] = list(lots)
-    relieved: list[RelievedLot] = []
+    taken: dict[int, Decimal] = {}
     left = quantity
     for at in order:
-        if left <= 0:
+        if left <= ZERO:
             break
-        lot = given = lots[at]
-        if lot.quantity > left:
-            given = Lot(left, lot.cost_per_share, lot.acquired)
-            remaining[at] = Lot(lot.quantity - left, lot.cost_per_share, lot.acquired)
-        else:
-            remaining[at] = None
-        left -= given.quantity
-        if lot.cost_per_share is None or lot.acquired is None:
+        holds = lots[at].quantity
+        taken[at] = holds if holds < left else left
+        left -= holds
+    if left > ZERO:
+        raise ValueError(f"the lots hold {quantity - left}, less than the {quantity} sold")
+    return taken
+
+
+def _relieved(lots: Sequence[Lot], taken: Mapping[int, Decimal], paid: Decimal, last: date) -> tuple[RelievedLot, ...]:
+    relieved: list[RelievedLot] = []
+    for at, shares in taken.items():
+        lot = lots[at]
+        cost, acquired = lot.cost_per_share, lot.acquired
+        given = lot if shares == lot.quantity else Lot(shares, cost, acquired)
+        if cost is None or acquired is None:
             relieved.append(RelievedLot(given, None, None))
         else:
-            realised = to_cent((brought - lot.cost_per_share) * given.quantity)
-            relieved.append(RelievedLot(given, realised, "long" if lot.acquired <= last else "short"))
-    if left > 0:
-        raise ValueError(f"the lots hold {quantity - left}, less than the {quantity} sold")
-    return tuple(relieved), tuple([lot for lot in remaining if lot is not None])
+            gain = to_cent((paid - cost) * shares)
+            relieved.append(RelievedLot(given, gain, "long" if acquired <= last else "short"))
+    return tuple(relieved)
+
+
+def _remaining(lots: Sequence[Lot], taken: Mapping[int, Decimal]) -> tuple[Lot, ...]:
+    kept = [
+        lot if at not in taken else Lot(lot.quantity - taken[at], lot.cost_per_share, lot.acquired)
+        for at, lot in enumerate(lots)
+    ]
+    return tuple([lot for at, lot in enumerate(kept) if at not in taken or lot.quantity])
 
 
 def gain(relieved: Sequence[RelievedLot]) -> Gain:

@@ -144,9 +144,7 @@ def _relief(case: Case) -> gain_budget.Relieve:
 
     def relieve(trade: Trade) -> Sequence[lots.RelievedLot]:
         price = snapshot.price(trade.symbol)
-        given, _ = lots.relieve(
-            held[trade.sleeve, trade.symbol], -trade.quantity, price, snapshot.as_of, method, case.policy
-        )
-        return given
+        owned = held[trade.sleeve, trade.symbol]
+        return lots.given_up(owned, -trade.quantity, price, snapshot.as_of, method, case.policy)
 
     return relieve

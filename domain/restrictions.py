@@ -4,7 +4,7 @@ Asked when an account is read (do its restrictions contradict each other?) and b
 what they leave of targets and models, and which securities may not be bought or sold.
 """
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from dataclasses import field
 from datetime import date
 from decimal import Decimal
@@ -44,6 +44,10 @@ class Limits:
         """True for what is sold wherever it is held: excluded and not to be kept, or replaced (RESTRICT-1, 2)."""
         excluded = self.excluded.get(symbol)
         return symbol in self.substitutes or (excluded is not None and not excluded.hold)
+
+    def concern(self, symbols: Set[str]) -> bool:
+        """True where one of these is excluded or replaced."""
+        return not (symbols.isdisjoint(self.excluded) and symbols.isdisjoint(self.substitutes))
 
     def rule_of(self, symbol: str) -> Rule:
         """The rule by which a security leaves."""
@@ -100,7 +104,8 @@ class Aim:
 
 def aim(model: Model, allowed: Limits) -> Aim:
     """The model as the restrictions leave it: weights moved to substitutes, to the others or to cash."""
-    return _restricted(model, allowed) if allowed.excluded or allowed.substitutes else _unrestricted(model)
+    free = _unrestricted(model)
+    return _restricted(model, allowed) if allowed.concern(free.weights.keys()) else free
 
 
 @remembered
