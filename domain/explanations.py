@@ -24,10 +24,11 @@ from domain.policy import Policy
 from domain.proposal import Proposal
 from domain.rebalance_plan import Allocation, ComponentOutcome, Order, Side, SkippedTrade, Transfer
 from domain.restrictions import RESTRICT_1, RESTRICT_2, Block
-from domain.rules import Finding, Rule, info
+from domain.rules import Finding, Noted, Rule, info
 from domain.settlement import Funding
 from domain.signals import SIGNAL_2
 from domain.snapshot import CASH, MANAGED, Lot
+from domain.targets import Band
 
 NO_GAIN = Gain()
 
@@ -240,47 +241,51 @@ def _restricted(case: Case, proposal: Proposal) -> Iterator[SkippedTrade]:
             yield SkippedTrade(side, symbol, quantity, worth, block.rule.code, why)  # type: ignore[arg-type]
 
 
-def decisions(proposal: Proposal) -> list[Finding]:
+def decisions(proposal: Proposal) -> list[Noted]:
     """What cash forced, what was given up as too small: the decisions that no order shows by itself."""
-    found = []
-    for sleeve, filled in sorted(proposal.fills.items()):
-        amounts = filled.given_up
-        if not amounts:
-            continue
-        listed = ", ".join(f"{symbol} {money(amount)}" for symbol, amount in sorted(amounts.items()))
-        found.append(
-            info(
-                SLEEVE_4,
-                f"{sleeve} makes its change in fewer holdings: {listed} would have been below the minimum trade",
-                component=sleeve,
-                given_up={symbol: cents(amount) for symbol, amount in amounts.items()},
-            )
-        )
-    forced = [each for each in proposal.destined.destinations if each.rule is DESTINATION_2 and each.change]
+    fills, destined = proposal.fills, proposal.destined
+    found = [
+        Noted(SLEEVE_4.code, "info", partial(_gives_up, sleeve, fills[sleeve].given_up))
+        for sleeve in sorted(fills)
+        if fills[sleeve].given_up
+    ]
+    forced = [each for each in destined.destinations if each.rule is DESTINATION_2 and each.change]
     if forced:
-        band = proposal.destined.cash_band
-        listed = ", ".join(f"{each.component.key} {_signed(each.change)}" for each in forced)
-        found.append(
-            info(
-                DESTINATION_2,
-                f"cash closes the plan: for it to end between {money(band.lower)} and {money(band.upper)}, changes "
-                f"differ from what the bands ask: {listed} in all",
-                component=CASH,
-                changes={each.component.key: cents(each.change) for each in forced},
-                lower=cents(band.lower),
-                upper=cents(band.upper),
-            )
-        )
-    if proposal.destined.cut > ZERO:
-        found.append(
-            info(
-                DESTINATION_2,
-                f"buys are {money(proposal.destined.cut)} smaller than {DESTINATION_1.code} asks, as there is not "
-                "enough cash for them",
-                cut=cents(proposal.destined.cut),
-            )
-        )
+        found.append(Noted(DESTINATION_2.code, "info", partial(_closes, forced, destined.cash_band)))
+    if destined.cut > ZERO:
+        found.append(Noted(DESTINATION_2.code, "info", partial(_cuts, destined.cut)))
     return found
+
+
+def _gives_up(sleeve: str, amounts: Mapping[str, Decimal]) -> Finding:
+    listed = ", ".join(f"{symbol} {money(amount)}" for symbol, amount in sorted(amounts.items()))
+    return info(
+        SLEEVE_4,
+        f"{sleeve} makes its change in fewer holdings: {listed} would have been below the minimum trade",
+        component=sleeve,
+        given_up={symbol: cents(amount) for symbol, amount in amounts.items()},
+    )
+
+
+def _closes(forced: Sequence[Destination], band: Band) -> Finding:
+    listed = ", ".join(f"{each.component.key} {_signed(each.change)}" for each in forced)
+    return info(
+        DESTINATION_2,
+        f"cash closes the plan: for it to end between {money(band.lower)} and {money(band.upper)}, changes "
+        f"differ from what the bands ask: {listed} in all",
+        component=CASH,
+        changes={each.component.key: cents(each.change) for each in forced},
+        lower=cents(band.lower),
+        upper=cents(band.upper),
+    )
+
+
+def _cuts(cut: Decimal) -> Finding:
+    return info(
+        DESTINATION_2,
+        f"buys are {money(cut)} smaller than {DESTINATION_1.code} asks, as there is not enough cash for them",
+        cut=cents(cut),
+    )
 
 
 def _signed(amount: Decimal) -> str:

@@ -6,13 +6,13 @@ Asked by every plan (what is expected), by the end of every rebalance, and by a 
 from collections.abc import Collection, Iterable
 from typing import Literal, get_args
 
-from domain.rules import Finding
+from domain.rules import Finding, Noted
 
 Status = Literal["COMPLETE", "COMPLETE_WITH_ERRORS", "FAILED", "EXPIRED", "CANCELED"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 
-def of_account(findings: Iterable[Finding], something_executed: bool) -> Status:
+def of_account(findings: Iterable[Finding | Noted], something_executed: bool) -> Status:
     """COMPLETE without an error finding; with one, by whether anything was executed."""
     if not any(finding.severity == "error" for finding in findings):
         return "COMPLETE"

@@ -15,9 +15,10 @@ from domain.money import EXACT, ZERO
 from domain.policy import DEFAULT_MODE, Mode, Policy
 from domain.proposal import Proposal, propose
 from domain.purpose import FULL, Purpose
+from domain.queue import NO_EVIDENCE
 from domain.rebalance_plan import ComponentOutcome, Order, RebalancePlan
 from domain.restrictions import limits, obeyed
-from domain.rules import Finding
+from domain.rules import Finding, Noted
 from domain.snapshot import MANAGED, Snapshot, model_key
 from domain.targets import TargetRefused, need_not_be_held
 from domain.trades import strays
@@ -87,7 +88,7 @@ def _refused(
         purpose=purpose,
         liquidation=_liquidates(snapshot, purpose),
         expected_status="FAILED",
-        findings=tuple(findings),
+        noted=tuple(findings),
     )
 
 
@@ -102,17 +103,18 @@ def told(case: Case, proposal: Proposal) -> RebalancePlan:
     outcomes = tuple(_outcome(component, case, proposal, worth) for component in known)
     orders, transfers = explanations.explained(case, proposal, outcomes)
     skipped = explanations.skipped(case, proposal)
-    findings = [
+    sells = [order for order in orders if order.lots]
+    findings: list[Finding | Noted] = [
         *checks.liquidation(snapshot, case.purpose),
         *need_not_be_held(known),
         *_minimums(case, proposal, outcomes),
         *explanations.decisions(proposal),
         *_asked(case, proposal, orders),
-        *_limited(case, proposal, orders),
-        *lots.basis_unknown([order.symbol for order in orders if any(each.gain is None for each in order.lots)]),
+        *_limited(case, proposal, orders, sells),
+        *lots.basis_unknown([order.symbol for order in sells if None in [each.gain for each in order.lots]]),
     ]
-    standing = queue.standing_reasons(snapshot, case.valuation, known, case.allowed)
-    reasons, why_not = queue.worth_queueing(snapshot, standing, bool(orders))
+    standing = queue.standing_codes(snapshot, known, case.allowed)
+    reasons, why_not = queue.worth_queueing(snapshot, dict.fromkeys(standing, NO_EVIDENCE), bool(orders))
     return RebalancePlan(
         account_id=snapshot.account.id,
         as_of=snapshot.as_of,
@@ -121,9 +123,9 @@ def told(case: Case, proposal: Proposal) -> RebalancePlan:
         purpose=case.purpose,
         liquidation=_liquidates(snapshot, case.purpose),
         expected_status=outcome.of_account(findings, bool(orders) or any(each.symbol for each in transfers)),
-        findings=(*findings, *why_not),
+        noted=(*findings, *why_not),
         managed_value=case.valuation.managed_value,
-        queue_reasons=reasons,
+        queue_reasons=tuple(reasons),
         components=outcomes,
         orders=orders,
         transfers=transfers,
@@ -161,17 +163,17 @@ def _asked(case: Case, proposal: Proposal, orders: Sequence[Order]) -> list[Find
     return one_way.told(proposal.destined, moved, case.purpose, proposal.rejected)
 
 
-def _limited(case: Case, proposal: Proposal, orders: Sequence[Order]) -> list[Finding]:
+def _limited(case: Case, proposal: Proposal, orders: Sequence[Order], sells: Sequence[Order]) -> list[Finding | Noted]:
     """What restrictions, the gain budget and wash sales say."""
-    findings: list[Finding] = []
+    findings: list[Finding | Noted] = []
     if case.allowed.excluded or case.allowed.substitutes:
         concerned = checks.named_symbols(case.snapshot) | held_symbols(case.snapshot.account.sleeves)
         findings += obeyed(case.allowed, concerned)
     if proposal.netted.cut:
         gain = sum((order.gain.net for order in orders), ZERO)
         findings += gain_budget.kept_to(case.snapshot.account.gain_budget or ZERO, proposal.netted.cut, gain)
-    sold = (wash_sales.Sold(order.symbol, order.lots) for order in orders if order.lots)
-    return [*findings, *wash_sales.disallowed(case.snapshot, sold, case.policy)]
+    at_a_loss = [wash_sales.Sold(order.symbol, order.lots) for order in sells if wash_sales.loses(order.lots)]
+    return [*findings, *wash_sales.disallowed(case.snapshot, at_a_loss, case.policy)]
 
 
 def _outcome(component: Component, case: Case, proposal: Proposal, worth: Mapping[str, Decimal]) -> ComponentOutcome:

@@ -6,11 +6,11 @@ Asked by the daily evaluation for every account, by a plan for its own, and wher
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, get_args
 
-from domain.components import Component
+from domain.components import Breach, Component
 from domain.money import cents, weight_text
 from domain.restrictions import NO_LIMITS, Limits
 from domain.rules import Finding, Rule, as_evidence, info
-from domain.snapshot import CASH, Snapshot
+from domain.snapshot import Snapshot
 from domain.valuation import Valuation
 
 QUEUE_1 = Rule("QUEUE-1", "Assigning, replacing or removing a target queues the account in the same transaction.")
@@ -34,9 +34,11 @@ ReasonCode = Literal[
     "MANUAL",
 ]
 REASONS: tuple[ReasonCode, ...] = get_args(ReasonCode)  # the first of this order is an entry's primary reason
+CASH_BREACHES: Mapping[Breach, ReasonCode] = {"below": "LOW_CASH", "above": "HIGH_CASH"}
 NEEDS_AN_ORDER = frozenset({"LOW_CASH", "HIGH_CASH", "OUTSIDE_TOLERANCE"})
 
 Evidence = Mapping[str, object]
+NO_EVIDENCE: Evidence = {}  # of a plan's reasons: it is kept where an account is queued
 
 
 def in_order(codes: Iterable[str]) -> list[str]:
@@ -52,35 +54,42 @@ def standing_reasons(
     Knows nothing of the toggle, nor of whether anything can be traded: that is for `worth_queueing`.
     """
     reasons: dict[str, Evidence] = target_reasons(snapshot)
-    if snapshot.target is None:
-        return reasons
-    cash = components[-1]
-    if cash.breach == "below":
-        reasons["LOW_CASH"] = _against_band(cash, valuation)
-    elif cash.breach == "above":
-        reasons["HIGH_CASH"] = _against_band(cash, valuation)
-    outside = {
-        component.key: _against_band(component, valuation)
-        for component in components
-        if component.key != CASH and component.breach
-    }
-    outside |= _held_against_wish(snapshot, valuation, allowed)
-    if outside:
-        reasons["OUTSIDE_TOLERANCE"] = outside
+    for code in standing_codes(snapshot, components, allowed):
+        if code in CASH_BREACHES.values():
+            reasons[code] = _against_band(components[-1], valuation)
+        elif code == "OUTSIDE_TOLERANCE":
+            reasons[code] = {each.key: _against_band(each, valuation) for each in components[:-1] if each.breach} | {
+                f"{sleeve} {symbol}": {
+                    "value": cents(valuation.holding_values[sleeve][symbol]),
+                    "rule": allowed.rule_of(symbol).code,
+                }
+                for sleeve, symbol in _held_against_wish(snapshot, allowed)
+            }
     return reasons
 
 
-def _held_against_wish(snapshot: Snapshot, valuation: Valuation, allowed: Limits) -> dict[str, Evidence]:
-    """What model sleeves hold although a restriction takes it out; the managed sleeve's are components of their own."""
-    return {
-        f"{sleeve.key} {holding.symbol}": {
-            "value": cents(valuation.holding_values[sleeve.key][holding.symbol]),
-            "rule": allowed.rule_of(holding.symbol).code,
-        }
+def standing_codes(snapshot: Snapshot, components: Sequence[Component], allowed: Limits = NO_LIMITS) -> list[str]:
+    """The codes of `standing_reasons`, without the evidence."""
+    codes = [*target_reasons(snapshot)]
+    if snapshot.target is None:
+        return codes
+    if components[-1].breach:
+        codes.append(CASH_BREACHES[components[-1].breach])
+    if any(each.breach for each in components[:-1]) or _held_against_wish(snapshot, allowed):
+        codes.append("OUTSIDE_TOLERANCE")
+    return codes
+
+
+def _held_against_wish(snapshot: Snapshot, allowed: Limits) -> list[tuple[str, str]]:
+    """What model sleeves hold although a restriction takes it out, by sleeve and symbol; the managed sleeve's are
+    components of their own.
+    """
+    return [
+        (sleeve.key, holding.symbol)
         for sleeve in (snapshot.account.model_sleeves if allowed is not NO_LIMITS else ())
         for holding in sleeve.holdings
         if allowed.leaves(holding.symbol) and holding.symbol not in allowed.no_sell
-    }
+    ]
 
 
 def target_reasons(snapshot: Snapshot) -> dict[str, Evidence]:

@@ -1,6 +1,6 @@
 """The plan as a value: what is shown, kept, executed and recomputed. `plan_json` gives it its public form."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import field
 from datetime import date
 from decimal import Decimal
@@ -12,9 +12,8 @@ from domain.money import ZERO
 from domain.outcome import Status
 from domain.policy import Mode, Policy
 from domain.purpose import Purpose
-from domain.queue import Evidence
 from domain.record import record
-from domain.rules import Finding
+from domain.rules import Finding, Noted
 from domain.sleeves import SleeveState
 from domain.snapshot import Lot
 from domain.targets import Band
@@ -111,15 +110,20 @@ class RebalancePlan:
     purpose: Purpose
     liquidation: bool
     expected_status: Status
-    findings: tuple[Finding, ...]
+    noted: tuple[Finding | Noted, ...]
     managed_value: Decimal | None = None
-    queue_reasons: Mapping[str, Evidence] = field(default_factory=dict)
+    queue_reasons: tuple[str, ...] = ()
     components: tuple[ComponentOutcome, ...] = ()
     orders: tuple[Order, ...] = ()
     transfers: tuple[Transfer, ...] = ()
     skipped: tuple[SkippedTrade, ...] = ()
     cash_before: Decimal = ZERO
     cash_after: Decimal = ZERO
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the plan has to say, in words."""
+        return tuple([each.say() if isinstance(each, Noted) else each for each in self.noted])
 
     @property
     def can_be_planned(self) -> bool:

@@ -4,16 +4,17 @@ Asked when an account is read (do its restrictions contradict each other?) and b
 what they leave of targets and models, and which securities may not be bought or sold.
 """
 
-from collections.abc import Container, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence, Set
 from dataclasses import field
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from itertools import combinations
 
 from domain.memo import remembered
 from domain.money import ONE, ZERO, tidy
 from domain.record import record
-from domain.rules import Finding, Rule, info
+from domain.rules import Finding, Noted, Rule, info
 from domain.snapshot import Model, Restriction, Snapshot
 
 RESTRICT_1 = Rule("RESTRICT-1", "`exclude`: sold if held, never bought; its weight goes to the others or to cash.")
@@ -28,7 +29,12 @@ class Block:
     """Why a security may not be bought, or not be sold: the rule, and what a person reads."""
 
     rule: Rule
-    why: str
+    say: Callable[[], str] = field(repr=False, compare=False)
+
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        return self.say()
 
 
 @record
@@ -68,7 +74,7 @@ def limits(snapshot: Snapshot, washed: Mapping[str, Block]) -> Limits:
     if not ours and not washed:
         return NO_LIMITS
     excluded = {each.symbol: each for each in ours if each.type == "exclude"}
-    blocks = {each.symbol: Block(RESTRICT_1, f"it is excluded{_until(each)}") for each in excluded.values()}
+    blocks = {each.symbol: Block(RESTRICT_1, partial(_excluded, each)) for each in excluded.values()}
     bans = {
         side: {each.symbol: _ban(each) for each in ours if each.type in kinds}
         for side, kinds in (("buy", NO_BUY), ("sell", NO_SELL))
@@ -83,7 +89,15 @@ def limits(snapshot: Snapshot, washed: Mapping[str, Block]) -> Limits:
 
 
 def _ban(each: Restriction) -> Block:
-    return Block(RESTRICT_3, f"the account has a {each.type} restriction on it{_until(each)}")
+    return Block(RESTRICT_3, partial(_in_force, each))
+
+
+def _excluded(each: Restriction) -> str:
+    return f"it is excluded{_until(each)}"
+
+
+def _in_force(each: Restriction) -> str:
+    return f"the account has a {each.type} restriction on it{_until(each)}"
 
 
 def _until(each: Restriction) -> str:
@@ -169,25 +183,32 @@ def told(restriction: Restriction) -> str:
     return f"{restriction.type} {restriction.symbol}" + (f" by {restriction.by}" if restriction.by else "")
 
 
-def obeyed(allowed: Limits, concerned: Container[str]) -> list[Finding]:
+def obeyed(allowed: Limits, concerned: Container[str]) -> list[Noted]:
     """Says what restrictions do to what the account holds or could be asked to hold."""
-    found = []
-    for symbol, excluded in sorted(allowed.excluded.items()):
-        if symbol in concerned:
-            where = "cash" if excluded.to == "cash" else "the other holdings, in proportion"
-            stays = "kept where it is held" if excluded.hold else "sold where it is held"
-            found.append(
-                info(
-                    RESTRICT_1,
-                    f"{symbol} is excluded{_until(excluded)}: {stays}, never bought; its weight goes to {where}",
-                    symbol=symbol,
-                    to=excluded.to or "pro_rata",
-                    hold=excluded.hold,
-                )
-            )
-    found += [
-        info(RESTRICT_2, f"{by} is held wherever {symbol} would be", symbol=symbol, by=by)
+    excluded = [
+        Noted(RESTRICT_1.code, "info", partial(_excludes, each))
+        for symbol, each in sorted(allowed.excluded.items())
+        if symbol in concerned
+    ]
+    replaced = [
+        Noted(RESTRICT_2.code, "info", partial(_replaces, symbol, by))
         for symbol, by in sorted(allowed.substitutes.items())
         if symbol in concerned
     ]
-    return found
+    return [*excluded, *replaced]
+
+
+def _excludes(excluded: Restriction) -> Finding:
+    where = "cash" if excluded.to == "cash" else "the other holdings, in proportion"
+    stays = "kept where it is held" if excluded.hold else "sold where it is held"
+    return info(
+        RESTRICT_1,
+        f"{excluded.symbol} is excluded{_until(excluded)}: {stays}, never bought; its weight goes to {where}",
+        symbol=excluded.symbol,
+        to=excluded.to or "pro_rata",
+        hold=excluded.hold,
+    )
+
+
+def _replaces(symbol: str, by: str) -> Finding:
+    return info(RESTRICT_2, f"{by} is held wherever {symbol} would be", symbol=symbol, by=by)

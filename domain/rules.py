@@ -4,7 +4,7 @@ A rule carries a permanent code. Codes are public: operators search for them, re
 Never reuse or rename one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from decimal import Decimal
 from typing import Literal
@@ -35,6 +35,15 @@ class Finding:
     severity: Severity
     message: str
     evidence: Mapping[str, object] = field(default_factory=dict)
+
+
+@record
+class Noted:
+    """A finding whose words and numbers are made when somebody reads it; what it is counts at once."""
+
+    rule: str
+    severity: Severity
+    say: Callable[[], Finding] = field(repr=False, compare=False)
 
 
 def info(rule: Rule, message: str, **evidence: object) -> Finding:

@@ -6,6 +6,7 @@ the security was bought a short while ago?). Only a taxable account realises a l
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from domain.lots import RelievedLot
@@ -38,17 +39,23 @@ def recent_losses(snapshot: Snapshot, policy: Policy) -> Iterator[RecentSale]:
 
 def washed(snapshot: Snapshot, policy: Policy) -> Mapping[str, Block]:
     """What may not be bought, by symbol: the latest loss of each that a buy would wash."""
-    blocks: dict[str, tuple[date, Block]] = {}
+    latest: dict[str, RecentSale] = {}
     for sale in recent_losses(snapshot, policy):
-        account = sale.account_id or snapshot.account.id
-        clear = sale.date + timedelta(days=policy.wash_sale_days + 1)
-        why = (
-            f"buying it would wash the loss of {money(-sale.gain)} from the sale of {plain(sale.quantity)} "
-            f"{sale.symbol} on {sale.date} in account {account}; it may be bought from {clear}"
-        )
-        if sale.symbol not in blocks or blocks[sale.symbol][0] < sale.date:
-            blocks[sale.symbol] = sale.date, Block(WASH_1, why)
-    return {symbol: block for symbol, (_, block) in blocks.items()}
+        known = latest.get(sale.symbol)
+        if known is None or known.date < sale.date:
+            latest[sale.symbol] = sale
+    return {
+        symbol: Block(WASH_1, partial(_would_wash, sale, sale.account_id or snapshot.account.id, policy))
+        for symbol, sale in latest.items()
+    }
+
+
+def _would_wash(sale: RecentSale, account: str, policy: Policy) -> str:
+    clear = sale.date + timedelta(days=policy.wash_sale_days + 1)
+    return (
+        f"buying it would wash the loss of {money(-sale.gain)} from the sale of {plain(sale.quantity)} "
+        f"{sale.symbol} on {sale.date} in account {account}; it may be bought from {clear}"
+    )
 
 
 def washed_since(plan: Mapping[str, Any], now: Snapshot, policy: Policy) -> list[str]:
@@ -58,15 +65,21 @@ def washed_since(plan: Mapping[str, Any], now: Snapshot, policy: Policy) -> list
     return [f"{symbol}: {blocked[symbol].why}" for symbol in sorted(bought & blocked.keys())]
 
 
-def disallowed(snapshot: Snapshot, sold: Iterable[Sold], policy: Policy) -> list[Finding]:
-    """A warning for every loss of the plan that earlier buys wash, with the loss that is disallowed.
+def loses(lots: Sequence[RelievedLot]) -> bool:
+    """True where one of the lots is sold at a loss; the others' gains make no difference."""
+    return any(each.gain is not None and each.gain < ZERO for each in lots)
+
+
+def disallowed(snapshot: Snapshot, lossy: Iterable[Sold], policy: Policy) -> list[Finding]:
+    """A warning for every loss of the plan that earlier buys wash, with the loss that is disallowed; `lossy` is what
+    the plan sells at a loss.
 
     As many of the shares sold at a loss are washed as were bought within the window, in the account or its household,
     and are kept.
     """
     if snapshot.account.tax_status != "taxable":
         return []
-    at_a_loss = {each.symbol: each for each in sold if any(lot.gain is not None and lot.gain < 0 for lot in each.lots)}
+    at_a_loss = {each.symbol: each for each in lossy}
     bought = _bought(snapshot, at_a_loss, policy.wash_sale_days) if at_a_loss else {}
     return [_washes(snapshot, at_a_loss[symbol], bought[symbol], policy) for symbol in sorted(bought)]
 
