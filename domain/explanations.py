@@ -27,7 +27,7 @@ from domain.restrictions import RESTRICT_1, RESTRICT_2, Block
 from domain.rules import Finding, Noted, Rule, info
 from domain.settlement import Funding
 from domain.signals import SIGNAL_2
-from domain.snapshot import CASH, MANAGED, Lot
+from domain.snapshot import CASH, MANAGED, Holding, Lot
 from domain.targets import Band
 
 NO_GAIN = Gain()
@@ -53,8 +53,9 @@ def explained(
 class _Lots:
     """The lots of every sleeve while orders and crossings take theirs."""
 
-    held: dict[tuple[str, str], tuple[Lot, ...]]
-    taken_again: AbstractSet[tuple[str, str]]  # where more than one takes: what remains is worked out there alone
+    held: Mapping[str, Mapping[str, Holding]]
+    taken_again: AbstractSet[tuple[str, str]]  # where more than one may take: what remains is worked out there alone
+    remaining: dict[tuple[str, str], tuple[Lot, ...]]
     prices: Mapping[str, Decimal]
     day: date
     method: str
@@ -63,16 +64,19 @@ class _Lots:
     @classmethod
     def of(cls, case: Case, crossings: Sequence[Crossing]) -> "_Lots":
         snapshot, account = case.snapshot, case.snapshot.account
-        held = {(sleeve.key, holding.symbol): holding.lots for sleeve in account.sleeves for holding in sleeve.holdings}
         again = {(each.seller, each.symbol) for each in crossings}
-        return cls(held, again, snapshot.prices, snapshot.as_of, lots.method_of(account), case.policy)
+        return cls(
+            case.valuation.holdings, again, {}, snapshot.prices, snapshot.as_of, lots.method_of(account), case.policy
+        )
 
     def take(self, sleeve: str, symbol: str, quantity: Decimal) -> tuple[RelievedLot, ...]:
         place = sleeve, symbol
-        asked = self.held[place], quantity, self.prices[symbol], self.day, self.method, self.policy
+        left = self.remaining.get(place) if self.remaining else None
+        owned = self.held[sleeve][symbol].lots if left is None else left
+        asked = owned, quantity, self.prices[symbol], self.day, self.method, self.policy
         if place not in self.taken_again:
             return lots.given_up(*asked)
-        given, self.held[place] = lots.relieve(*asked)
+        given, self.remaining[place] = lots.relieve(*asked)
         return given
 
 

@@ -67,8 +67,9 @@ def market_order(security: Security, allocations: Sequence[Trade]) -> MarketOrde
     total = allocations[0].quantity
     for trade in allocations[1:]:
         total += trade.quantity
-    quantity = abs(total)
-    return MarketOrder(security.symbol, total < 0, quantity, to_cent(quantity * _price(security)), tuple(allocations))
+    sells = total < ZERO
+    quantity = -total if sells else total
+    return MarketOrder(security.symbol, sells, quantity, to_cent(quantity * _price(security)), tuple(allocations))
 
 
 @record
@@ -92,7 +93,10 @@ def net(
     """Crosses the trades of each security and orders the rest; sells first, then by symbol (ORDER-2, ORDER-3)."""
     by_symbol: dict[str, list[Trade]] = {}
     for trade in trades:
-        by_symbol.setdefault(trade.symbol, []).append(trade)
+        if trade.symbol in by_symbol:
+            by_symbol[trade.symbol].append(trade)
+        else:
+            by_symbol[trade.symbol] = [trade]
     sells, buys, skipped = list[MarketOrder](), list[MarketOrder](), list[MarketOrder]()
     crossings: list[Crossing] = []
     for symbol in sorted(by_symbol):
@@ -100,10 +104,10 @@ def net(
         if len(here) > 1:
             crossed, here = _cross(sorted(here, key=_sleeve), security)
             crossings += crossed
-        if here and here[0].quantity > 0:
-            here = _whole(here, security)
-        if not here:
-            continue
+            if here and here[0].quantity > ZERO:
+                here = _whole(here, security)  # what did not cross was rounded already
+            if not here:
+                continue
         order = market_order(security, here)
         smallest = smallest_sell if order.is_sell else smallest_buy
         if order.quantity * _price(security) < smallest and not any(each.completes or each.opens for each in here):

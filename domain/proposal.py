@@ -138,13 +138,12 @@ def _trade(case: Case, destined: Destined, not_raised: Mapping[str, Decimal]) ->
 
 def _relief(case: Case) -> gain_budget.Relieve:
     """Which lots a sell to the market gives up."""
-    account, snapshot = case.snapshot.account, case.snapshot
-    held = {(sleeve.key, holding.symbol): holding.lots for sleeve in account.sleeves for holding in sleeve.holdings}
-    method = lots.method_of(account)
+    snapshot, held = case.snapshot, case.valuation.holdings
+    method = lots.method_of(snapshot.account)
 
     def relieve(trade: Trade) -> Sequence[lots.RelievedLot]:
         price = snapshot.price(trade.symbol)
-        owned = held[trade.sleeve, trade.symbol]
+        owned = held[trade.sleeve][trade.symbol].lots
         return lots.given_up(owned, -trade.quantity, price, snapshot.as_of, method, case.policy)
 
     return relieve

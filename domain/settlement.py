@@ -34,9 +34,9 @@ class Settled:
 
     def move(self, sleeve: str, symbol: str, quantity: Decimal, paid: Decimal) -> None:
         """Adds shares (or takes them, below 0) for cash paid (or received, below 0)."""
-        self.cash[sleeve] = self.cash.get(sleeve, ZERO) - paid
-        place = sleeve, symbol
-        self.moved[place] = self.moved[place] + quantity if place in self.moved else quantity
+        cash, moved, place = self.cash, self.moved, (sleeve, symbol)
+        cash[sleeve] = cash[sleeve] - paid if sleeve in cash else -paid
+        moved[place] = moved[place] + quantity if place in moved else quantity
 
 
 def settle(

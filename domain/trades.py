@@ -105,24 +105,22 @@ def _aim(case: Case, each: Destination, sleeve: Sleeve) -> Aim | None:
 def sleeve_trades(case: Case, destined: Destined, filled: Mapping[str, Fill]) -> list[Trade]:
     """The trades of every model sleeve, each with the rule that makes it where that is not its component's."""
     found: list[Trade] = []
-    held = {
-        sleeve.key: {each.symbol: each.quantity for each in sleeve.holdings}
-        for sleeve in case.snapshot.account.model_sleeves
-        if sleeve.key in filled
-    }
     destinations = {each.component.key: each for each in destined.destinations}
     restricting = bool(case.allowed.excluded or case.allowed.substitutes)
     for key, fill in filled.items():
-        there, each = held.get(key, {}), destinations[key]
+        there, each = case.valuation.holdings.get(key, {}), destinations[key]
+        growing = each.change > ZERO
         opens = each.component.sleeve == "opening"
         own: Rule | None = None
         if not each.change and each.component.sleeve != "closing":  # a signal, or what restrictions take out
             own = signals.SIGNAL_2 if case.purpose.kind == "signal" else RESTRICT_1
         for symbol, quantity in fill.quantities.items():
             rule = case.allowed.rule_of(symbol) if restricting and case.allowed.leaves(symbol) else own
-            if rule is None and quantity * each.change < 0:  # what its model dropped, or restrictions bring back in
-                rule = SLEEVE_2 if quantity < 0 else RESTRICT_1
-            found.append(Trade(key, symbol, quantity, key, opens, -quantity == there.get(symbol), rule))
+            sells = quantity < ZERO
+            if rule is None and sells is growing and each.change:  # its model dropped it, or restrictions bring it in
+                rule = SLEEVE_2 if sells else RESTRICT_1
+            completes = sells and -quantity == there[symbol].quantity
+            found.append(Trade(key, symbol, quantity, key, opens, completes, rule))
     return found
 
 
@@ -133,13 +131,13 @@ def managed_buys(bought: Mapping[str, Decimal]) -> list[Trade]:
 
 def managed_sells(case: Case, destined: Destined) -> list[Trade]:
     """What the managed sleeve sells: rounded up to the increment, so that the component lands inside its band."""
-    held = {holding.symbol: holding.quantity for holding in case.snapshot.account.managed.holdings}
+    held = case.valuation.holdings[MANAGED]
     trades = []
     for each in destined.destinations:
         component = each.component
         if not each.change or component.kind == "model" or component.ref not in held:
             continue
-        whole, security = held[component.ref], case.snapshot.securities[component.ref]
+        whole, security = held[component.ref].quantity, case.snapshot.securities[component.ref]
         quantity = whole if each.value == 0 else shares_to_sell(-each.change, whole, security)
         if quantity:
             left = case.allowed.leaves(component.ref)

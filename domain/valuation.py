@@ -9,7 +9,7 @@ from decimal import Decimal
 from domain import cash_needs
 from domain.money import ZERO
 from domain.record import record
-from domain.snapshot import Sleeve, Snapshot
+from domain.snapshot import Holding, Sleeve, Snapshot
 
 
 @record
@@ -22,6 +22,7 @@ class Valuation:
     sleeve_values: Mapping[str, Decimal]  # by sleeve key; the managed sleeve's includes its cash, reserve and all
     holding_values: Mapping[str, Mapping[str, Decimal]]  # by sleeve key, then symbol
     sleeve_cash: Mapping[str, Decimal]  # by sleeve key
+    holdings: Mapping[str, Mapping[str, Holding]]  # by sleeve key, then symbol
 
 
 def value(snapshot: Snapshot) -> Valuation:
@@ -39,6 +40,7 @@ def value(snapshot: Snapshot) -> Valuation:
         sleeve_values=sleeve_values,
         holding_values=holding_values,
         sleeve_cash={sleeve.key: sleeve.cash for sleeve in sleeves},
+        holdings={sleeve.key: {each.symbol: each for each in sleeve.holdings} for sleeve in sleeves},
     )
 
 
