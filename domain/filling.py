@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 from decimal import Decimal
 
-from domain.concentration import concentrated
+from domain.concentration import Amounts, concentrated
 from domain.money import ONE, ZERO, tidy
 from domain.record import record
 from domain.restrictions import NO_LIMITS, Aim, Limits
@@ -116,8 +116,10 @@ def fill_sleeve(
     growing = invested > _sum_of(values, weights) if forced else change > 0
     frozen = weights.keys() & (allowed.no_buy if growing else allowed.no_sell).keys()
     if frozen:
-        asked = goals_of(values, weights, invested, growing)
-        blocked |= {symbol: asked[symbol] if growing else -asked[symbol] for symbol in sorted(frozen & asked.keys())}
+        reached, moving = _reach(values, weights, invested, growing)
+        asked = {symbol: moving[symbol] for symbol in sorted(frozen & moving.keys())}
+        stopped = _amounts(values, asked, reached, growing)
+        blocked |= stopped if growing else _negated(stopped)
         invested = max(ZERO, invested - _sum_of(values, frozen))
         weights = {symbol: weight for symbol, weight in weights.items() if symbol not in frozen}
     goals = goals_of(values, weights, invested, growing)
@@ -130,11 +132,14 @@ def fill_sleeve(
         return (beyond if growing else -beyond), symbol
 
     quantities, kept, given_up = concentrated(goals, nearness, held, market, minimum, growing)
-    if growing:
-        dropped |= {symbol: quantity for symbol, quantity in quantities.items() if quantity}
-        return Fill(dropped, wanted | kept, given_up, blocked)
-    dropped |= {symbol: -quantity for symbol, quantity in quantities.items() if quantity}
-    return Fill(dropped, wanted | {symbol: -amount for symbol, amount in kept.items()}, given_up, blocked)
+    traded = {symbol: quantity for symbol, quantity in quantities.items() if quantity}
+    if not growing:
+        traded, kept = _negated(traded), _negated(kept)
+    return Fill(dropped | traded, wanted | kept, given_up, blocked)
+
+
+def _negated(amounts: Amounts) -> Amounts:
+    return {symbol: -amount for symbol, amount in amounts.items()}
 
 
 def _first_out(
@@ -155,12 +160,26 @@ def goals_of(
     values: Mapping[str, Decimal], weights: Mapping[str, Decimal], invested: Decimal, growing: bool
 ) -> dict[str, Decimal]:
     """The amounts that move the holdings to `invested` in one direction, by λ; nothing where they are beyond it."""
+    reached, moving = _reach(values, weights, invested, growing)
+    return _amounts(values, moving, reached, growing)
+
+
+def _reach(
+    values: Mapping[str, Decimal], weights: Mapping[str, Decimal], invested: Decimal, growing: bool
+) -> tuple[Decimal, Mapping[str, Decimal]]:
+    """λ and the weights of what moves to it; no holding where they are all beyond `invested`."""
     rest = _sum_of(values, weights)
     if not weights or (invested <= rest if growing else invested >= rest):
-        return {}
-    reached, moving = _level(values, weights, invested, growing)
-    if growing:
-        goals = {symbol: tidy(reached * weight) - values[symbol] for symbol, weight in moving.items()}
-    else:
-        goals = {symbol: values[symbol] - tidy(reached * weight) for symbol, weight in moving.items()}
-    return {symbol: amount for symbol, amount in goals.items() if amount > ZERO}
+        return ZERO, {}
+    return _level(values, weights, invested, growing)
+
+
+def _amounts(
+    values: Mapping[str, Decimal], moving: Mapping[str, Decimal], reached: Decimal, growing: bool
+) -> dict[str, Decimal]:
+    goals = {}
+    for symbol, weight in moving.items():
+        amount = tidy(reached * weight) - values[symbol]
+        if amount and (amount > ZERO) is growing:
+            goals[symbol] = amount if growing else -amount
+    return goals

@@ -35,7 +35,7 @@ class Blocked:
 def fills(case: Case, destined: Destined, not_raised: Mapping[str, Decimal]) -> Iterator[tuple[str, Fill]]:
     """What every model sleeve that has to trade does (SLEEVE-2, SLEEVE-3, SLEEVE-4; SIGNAL-2)."""
     sleeves = {sleeve.key: sleeve for sleeve in case.snapshot.account.model_sleeves}
-    market = case.snapshot.securities
+    market, minimum = case.snapshot.securities, case.smallest
     for each in destined.destinations:
         component = each.component
         if component.kind != "model":
@@ -52,7 +52,7 @@ def fills(case: Case, destined: Destined, not_raised: Mapping[str, Decimal]) -> 
         closes = component.sleeve == "closing" and case.purpose.kind == "full"
         if each.change == 0 and not closes and not _must_leave(case, sleeve):
             continue
-        smallest = ZERO if component.sleeve == "opening" else case.smallest
+        smallest = ZERO if component.sleeve == "opening" else minimum
         yield (
             component.key,
             fill_sleeve(
