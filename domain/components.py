@@ -3,17 +3,19 @@
 Check target, the queue, the minimums and the plan all look at an account through this list.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Literal
 
 from domain import sleeves
+from domain.memo import remembered
 from domain.money import ONE, ZERO, tidy
 from domain.policy import Policy
 from domain.record import record
 from domain.restrictions import NO_LIMITS, Block, Limits
 from domain.sleeves import SleeveState
-from domain.snapshot import CASH, MANAGED, Snapshot, unassigned_key
-from domain.targets import Band, BandedComponent, directly_named, flatten, flatten_unrestricted
+from domain.snapshot import CASH, MANAGED, Snapshot, Target, unassigned_key
+from domain.targets import Band, BandedComponent, flatten, flatten_unrestricted
 from domain.valuation import Valuation
 
 Breach = Literal["below", "above"]
@@ -68,7 +70,7 @@ def components(
     }
     if target is None:
         named: tuple[BandedComponent, ...] = (ALL_CASH,)
-    elif allowed.concern(directly_named(target, snapshot.targets)):
+    elif allowed.concern(_directly_named(target, snapshot.targets)):
         named = flatten(target, snapshot.targets, policy, allowed, kept)
     else:
         named = flatten_unrestricted(target, snapshot.targets, policy)
@@ -95,6 +97,23 @@ def components(
         found.append(_direct(unassigned, managed[symbol], total, allowed, symbol in kept))
     found.append(_component(named[-1], valuation.cash, total, None))
     return tuple(found)
+
+
+@remembered
+def _directly_named(target: Target, targets: Mapping[str, Target]) -> frozenset[str]:
+    """The symbols that are components themselves, sub-targets' included: where there is none of them, an account's
+    restrictions change nothing of its flattened target.
+    """
+    found, stack, seen = set[str](), [target], {target.id}
+    while stack:
+        for component in stack.pop().components:
+            ref = str(component.ref)
+            if component.kind == "security":
+                found.add(ref)
+            elif component.kind == "target" and ref in targets and ref not in seen:
+                seen.add(ref)
+                stack.append(targets[ref])
+    return frozenset(found)
 
 
 def _direct(banded: BandedComponent, worth: Decimal, total: Decimal, allowed: Limits, kept: bool) -> Component:

@@ -192,6 +192,11 @@ def gain(relieved: Sequence[RelievedLot]) -> Gain:
     return Gain(short, long)
 
 
+def all_known(relieved: Sequence[RelievedLot]) -> bool:
+    """True where the gain of every lot is known."""
+    return all(each.gain is not None for each in relieved)
+
+
 def losses(relieved: Sequence[RelievedLot]) -> tuple[Decimal, Decimal] | None:
     """The shares sold at a loss and their gain, below 0; None where nothing was (WASH-1 looks at lots, not at nets)."""
     lost = [each for each in relieved if each.gain is not None and each.gain < 0]

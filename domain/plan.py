@@ -22,7 +22,7 @@ from domain.rules import Finding, Noted
 from domain.snapshot import MANAGED, Snapshot, model_key
 from domain.targets import TargetRefused, need_not_be_held
 from domain.trades import strays
-from domain.valuation import held_symbols, value
+from domain.valuation import value
 
 
 def plan(
@@ -111,7 +111,7 @@ def told(case: Case, proposal: Proposal) -> RebalancePlan:
         *explanations.decisions(proposal),
         *_asked(case, proposal, orders),
         *_limited(case, proposal, orders, sells),
-        *lots.basis_unknown([order.symbol for order in sells if None in [each.gain for each in order.lots]]),
+        *lots.basis_unknown([order.symbol for order in sells if not lots.all_known(order.lots)]),
     ]
     standing = queue.standing_codes(snapshot, known, case.allowed)
     reasons, why_not = queue.worth_queueing(snapshot, dict.fromkeys(standing, NO_EVIDENCE), bool(orders))
@@ -167,7 +167,12 @@ def _limited(case: Case, proposal: Proposal, orders: Sequence[Order], sells: Seq
     """What restrictions, the gain budget and wash sales say."""
     findings: list[Finding | Noted] = []
     if case.allowed.excluded or case.allowed.substitutes:
-        concerned = checks.named_symbols(case.snapshot) | held_symbols(case.snapshot.account.sleeves)
+        named, held = checks.named_symbols(case.snapshot), case.valuation.holdings.values()
+        concerned = {
+            symbol
+            for symbol in (*case.allowed.excluded, *case.allowed.substitutes)
+            if symbol in named or any(symbol in each for each in held)
+        }
         findings += obeyed(case.allowed, concerned)
     if proposal.netted.cut:
         gain = sum((order.gain.net for order in orders), ZERO)

@@ -141,23 +141,6 @@ def flatten_unrestricted(target: Target, targets: Mapping[str, Target], policy: 
     return flatten(target, targets, policy)
 
 
-@remembered
-def directly_named(target: Target, targets: Mapping[str, Target]) -> frozenset[str]:
-    """The symbols that are components themselves, sub-targets' included: where there is none of them, an account's
-    restrictions change nothing of its flattened target.
-    """
-    found, stack, seen = set[str](), [target], {target.id}
-    while stack:
-        for component in stack.pop().components:
-            ref = str(component.ref)
-            if component.kind == "security":
-                found.add(ref)
-            elif component.kind == "target" and ref in targets and ref not in seen:
-                seen.add(ref)
-                stack.append(targets[ref])
-    return frozenset(found)
-
-
 @dataclass(slots=True)
 class _Staying:
     """What becomes of excluded securities on the way through a target and its sub-targets (RESTRICT-1).
