@@ -258,6 +258,7 @@ class RebalanceRequest:
         if isinstance(said, RequestCancellation) and said.account_ids is None:
             waiting = self._cancellable()
             self._stop(said)
+            self.late = False  # what is pending now is decided about here, and counted in the answer
         decided = await self._decide(decision, said)
         about = decided.pending + (waiting or decided.not_started)
         if not about:
