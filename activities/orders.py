@@ -1,7 +1,7 @@
 """Orders on their way: one rebalance's legs, sent to the venue, asked after and cancelled there.
 
-Every change of an order is a transaction of its own, under the rebalance's lock, so that a step that runs twice at the
-same time (its worker was taken for dead) does each thing once.
+An order is written down as sent before it is, under the rebalance's lock, in the transaction that notes what the venue
+said of the one before; so a step that runs twice at the same time (its worker was taken for dead) does each thing once.
 """
 
 from collections.abc import Iterable, Sequence
@@ -46,18 +46,27 @@ class Sender:
         sells, once each has its last word; buys, unless one was dearer than planned and others are still to be sent.
         """
         legs = [leg for leg in self._legs() if leg.side == side]
+        told: tuple[Leg, Sequence[VenueAnswer]] | None = None  # what was said of the leg before, not written down yet
         for at, leg in enumerate(legs):
             activity.heartbeat(leg.number)
             with self.desk.books.transaction(actor()) as books:
-                self._still_mine(books)
-                if not books.orders.sending(self.rebalance_id, leg):
-                    continue
+                self._hear(books, told)
+                mine = self._mine(books)
+                sends = mine and books.orders.sending(self.rebalance_id, leg)
+            told = None
+            if not mine:
+                raise Over
+            if not sends:
+                continue
             order = venue_order(self.rebalance_id, self.account_id, leg)
             said = self.venue.submit(order) if leg.quantity else [NO_CASH_FOR_IT]
-            self._note(leg, said)
+            told = leg, said
             dear = any(each.filled_amount > to_cent(each.filled_quantity * leg.price) for each in said)
             if side == "buy" and dear and at + 1 < len(legs):
+                self._note(*told)
                 return False
+        if told:
+            self._note(*told)
         return side == "buy" or not self._open(legs)
 
     def size_buys(self) -> list[str]:
@@ -118,15 +127,26 @@ class Sender:
             at = {order.leg: order.status for order in books.orders.of(self.rebalance_id)}
         return [leg for leg in legs if at[leg.number] in (statuses or OPEN)]
 
+    def _mine(self, books: Transaction) -> bool:
+        """Locks the rebalance; False where nothing of it is to be sent any more."""
+        return bool(books.rebalances.stage(self.rebalance_id) == "EXECUTING")
+
     def _still_mine(self, books: Transaction) -> None:
         """Locks the rebalance. Raises Over where nothing of it is to be sent any more."""
-        if books.rebalances.stage(self.rebalance_id) != "EXECUTING":
+        if not self._mine(books):
             raise Over
 
-    def _note(self, leg: Leg, said: Iterable[VenueAnswer]) -> None:
+    def _note(self, leg: Leg, said: Sequence[VenueAnswer]) -> None:
         with self.desk.books.transaction(actor()) as books:
-            for each in said:
-                heard(books, self.rebalance_id, self.account_id, leg, each)
+            self._hear(books, (leg, said))
+
+    def _hear(self, books: Transaction, told: tuple[Leg, Sequence[VenueAnswer]] | None) -> None:
+        """Writes down what the venue said of a leg."""
+        if told is None:
+            return
+        leg, said = told
+        for each in said:
+            heard(books, self.rebalance_id, self.account_id, leg, each)
 
 
 def venue_order(rebalance_id: str, account_id: str, leg: Leg) -> VenueOrder:

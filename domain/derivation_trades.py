@@ -239,7 +239,7 @@ def gains(case: Case, plan: RebalancePlan) -> Iterator[Step]:
             f"net gain {_plain(gain.short_term)} short-term and {_plain(gain.long_term)} long-term; at "
             f"{percent(policy.tax_rate_short)} and {percent(policy.tax_rate_long)} that {comes_to}"
         )
-    budget = gain_budget.budget_of(case.snapshot)
+    budget = gain_budget.budget_of(case.snapshot, case.purpose)
     if budget is not None:
         left = _plain(budget - gain.net)
         notes.append(f"the gain budget is {money(budget)}: {left} of it is left ({gain_budget.LOT_2.code})")

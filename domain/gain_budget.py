@@ -12,6 +12,7 @@ from domain.lots import RelievedLot, tax
 from domain.money import ZERO, cents, down_to_increment, money, up_to_increment
 from domain.orders import MarketOrder, Netted, Trade, market_order
 from domain.policy import Policy
+from domain.purpose import Purpose
 from domain.rules import Finding, Rule, warning
 from domain.snapshot import Security, Snapshot
 
@@ -22,9 +23,10 @@ LOT_2 = Rule(
 Relieve = Callable[[Trade], Sequence[RelievedLot]]  # the lots that a sell gives up
 
 
-def budget_of(snapshot: Snapshot) -> Decimal | None:
+def budget_of(snapshot: Snapshot, purpose: Purpose) -> Decimal | None:
     """The budget that a plan of the account has to keep; None where it has none, or is a liquidation (LOT-2)."""
-    return snapshot.account.gain_budget if snapshot.account.target_id is not None else None
+    liquidation = purpose.kind == "full" and snapshot.account.target_id is None
+    return None if liquidation else snapshot.account.gain_budget
 
 
 def cut_back(

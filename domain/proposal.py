@@ -105,10 +105,14 @@ def _overdrawn(after: Settled, case: Case) -> Decimal:
 
     Only where a sleeve is overdrawn: what another spends may be what covers it (ORDER-3).
     """
-    before = case.valuation.sleeve_cash.values()
-    if all(cash >= 0 for cash in before):
+    if not _overdrawn_before(case):
         return ZERO
+    before = case.valuation.sleeve_cash.values()
     return max(ZERO, min(ZERO, sum(before, ZERO)) - sum(after.cash.values(), ZERO))
+
+
+def _overdrawn_before(case: Case) -> bool:
+    return any(cash < 0 for cash in case.valuation.sleeve_cash.values())
 
 
 def _trade(case: Case, destined: Destined, not_raised: Mapping[str, Decimal]) -> Proposal:
@@ -124,12 +128,13 @@ def _trade(case: Case, destined: Destined, not_raised: Mapping[str, Decimal]) ->
     if goals:
         floor = buy_quantities(goals, market, -NO_LIMIT)
         first = net([*trades, *managed_buys(floor)], market, smallest, ZERO)
-        cash = settle(account, first.orders, first.crossings, destined.destinations).cash[MANAGED]
-        spare = cash - case.valuation.reserved - max(ZERO, destined.cash_band.lower)
+        books = settle(account, first.orders, first.crossings, destined.destinations)
+        spare = books.cash[MANAGED] - case.valuation.reserved - max(ZERO, destined.cash_band.lower)
+        spare -= not_raised.get(MANAGED, ZERO) if _overdrawn_before(case) else ZERO
         spare -= sum((goals[symbol] - floor[symbol] * case.snapshot.price(symbol) for symbol in goals), ZERO)
         trades += managed_buys(buy_quantities(goals, market, spare))
     netted = net(trades, market, smallest, smallest)
-    budget = gain_budget.budget_of(case.snapshot)
+    budget = gain_budget.budget_of(case.snapshot, case.purpose)
     if budget is not None:
         netted = gain_budget.cut_back(netted, budget, _relief(case), market, smallest, case.policy)
     after = settle(account, netted.orders, netted.crossings, destined.destinations)
