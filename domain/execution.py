@@ -51,7 +51,8 @@ def read(plan: Mapping[str, Any]) -> ExecutablePlan:
         amount = Decimal(each["amount"])
         if each["symbol"] is not None:
             quantity = Decimal(each["quantity"])
-            crossings.append(Crossing(each["from"], each["to"], each["symbol"], quantity, amount / quantity))
+            price = Decimal(each["price"])  # the lots that cross are chosen at it, as the plan chose them
+            crossings.append(Crossing(each["from"], each["to"], each["symbol"], quantity, price))
         elif each["from"] == MANAGED:
             fundings[each["to"]] = amount
         else:

@@ -170,6 +170,7 @@ def _crossed(crossing: Crossing, books: _Lots) -> Transfer:
         ORDER_2.code,
         partial(_crosses, crossing),
         tuple(each.lot for each in given),
+        books.prices[crossing.symbol],
     )
 
 

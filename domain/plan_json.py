@@ -102,6 +102,7 @@ def transfer(each: Transfer) -> Json:
         "to": each.destination,
         "symbol": each.symbol,
         "quantity": None if each.quantity is None else plain(each.quantity),
+        "price": None if each.price is None else price_text(each.price),
         "amount": cents(each.amount),
         "lots": [lot(part) for part in each.lots],
         "rule": each.rule,

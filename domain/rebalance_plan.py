@@ -80,6 +80,7 @@ class Transfer:
     rule: str
     say: Sentence = field(repr=False, compare=False)
     lots: tuple[Lot, ...] = ()
+    price: Decimal | None = None
 
     @property
     def reason(self) -> str:

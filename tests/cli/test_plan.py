@@ -27,7 +27,7 @@ KEYS = {
     "orders": {
         "side", "symbol", "quantity", "price", "amount", "allocations", "lots", "gain", "rule", "reason",
     },
-    "transfers": {"from", "to", "symbol", "quantity", "amount", "lots", "rule", "reason"},
+    "transfers": {"from", "to", "symbol", "quantity", "price", "amount", "lots", "rule", "reason"},
     "skipped": {"side", "symbol", "quantity", "amount", "rule", "reason"},
     "findings": {"rule", "severity", "message", "evidence"},
 }  # fmt: skip
