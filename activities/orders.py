@@ -1,10 +1,11 @@
 """Orders on their way: one rebalance's legs, sent to the venue, asked after and cancelled there.
 
-An order is written down as sent before it is, under the rebalance's lock, in the transaction that notes what the venue
-said of the one before; so a step that runs twice at the same time (its worker was taken for dead) does each thing once.
+An order is written down as sent before it is, under the rebalance's lock, and the venue knows a repeated client order
+ID; so a step that runs twice, even at the same time (its worker was taken for dead), does each thing once.
 """
 
 from collections.abc import Iterable, Sequence
+from time import monotonic
 from typing import Any, Literal
 
 from temporalio import activity
@@ -22,6 +23,8 @@ from storage.orders import OPEN
 from storage.snapshots import restored
 from venues.port import StillWorking, VenueAnswer, VenueOrder
 
+AT_ONCE = 25  # sells between two looks into the books: what a crash leaves unanswered is asked for again
+BEAT = 1.0  # seconds between heartbeats, of which one every ten is needed
 NO_CASH_FOR_IT = VenueAnswer("CANCELED", ZERO, ZERO, "not sent: there was no cash left for it")
 
 
@@ -39,6 +42,7 @@ class Sender:
         self.approved = execution.read(row.plan)
         self.snapshot = restored(row.snapshot)
         self.venue = desk.venues.venue(self.snapshot.account.custodian)
+        self.beaten = 0.0
 
     def send(self, side: Literal["sell", "buy"]) -> bool:
         """Sends the legs of a side that the venue has not acknowledged. True where it had nothing to stop for:
@@ -46,9 +50,31 @@ class Sender:
         sells, once each has its last word; buys, unless one was dearer than planned and others are still to be sent.
         """
         legs = [leg for leg in self._legs() if leg.side == side]
+        return self._send_sells(legs) if side == "sell" else self._send_buys(legs)
+
+    def _send_sells(self, legs: Sequence[Leg]) -> bool:
+        """No sell depends on another: some of them at a time are written down, sent, and their answers written down."""
+        for first in range(0, len(legs), AT_ONCE):
+            some = legs[first : first + AT_ONCE]
+            with self.desk.books.transaction(actor()) as books:
+                self._still_mine(books)
+                due = books.orders.sending_all(self.rebalance_id, [leg.number for leg in some])
+            told: list[tuple[Leg, Sequence[VenueAnswer]]] = []
+            try:
+                for leg in some:
+                    if leg.number in due:
+                        told.append((leg, self._submit(leg)))
+            finally:  # what was answered before the connection was lost
+                if told:
+                    with self.desk.books.transaction(actor()) as books:
+                        for each in told:
+                            self._hear(books, each)
+        return not self._open(legs)
+
+    def _send_buys(self, legs: Sequence[Leg]) -> bool:
+        """One buy after the other: one that is dearer than planned leaves less for the next (ORDER-4)."""
         told: tuple[Leg, Sequence[VenueAnswer]] | None = None  # what was said of the leg before, not written down yet
         for at, leg in enumerate(legs):
-            activity.heartbeat(leg.number)
             with self.desk.books.transaction(actor()) as books:
                 self._hear(books, told)
                 mine = self._mine(books)
@@ -58,16 +84,26 @@ class Sender:
                 raise Over
             if not sends:
                 continue
-            order = venue_order(self.rebalance_id, self.account_id, leg)
-            said = self.venue.submit(order) if leg.quantity else [NO_CASH_FOR_IT]
+            said = self._submit(leg) if leg.quantity else [NO_CASH_FOR_IT]
             told = leg, said
             dear = any(each.filled_amount > to_cent(each.filled_quantity * leg.price) for each in said)
-            if side == "buy" and dear and at + 1 < len(legs):
+            if dear and at + 1 < len(legs):
                 self._note(*told)
                 return False
         if told:
             self._note(*told)
-        return side == "buy" or not self._open(legs)
+        return True
+
+    def _submit(self, leg: Leg) -> Sequence[VenueAnswer]:
+        self._beat(leg)
+        return self.venue.submit(venue_order(self.rebalance_id, self.account_id, leg))
+
+    def _beat(self, leg: Leg) -> None:
+        """Shows that the step lives, not oftener than anybody looks."""
+        now = monotonic()
+        if now - self.beaten >= BEAT:
+            self.beaten = now
+            activity.heartbeat(leg.number)
 
     def size_buys(self) -> list[str]:
         """Sizes the buys that are not sent yet on the cash there is (ORDER-4), and writes it down before they are."""
@@ -102,13 +138,13 @@ class Sender:
     def look(self) -> None:
         """Asks after every order that works at the venue."""
         for leg in self._open(self._legs(), "WORKING"):
-            activity.heartbeat(leg.number)
+            self._beat(leg)
             self._note(leg, self.venue.look(venue_order(self.rebalance_id, self.account_id, leg)))
 
     def stop(self, why: str) -> None:
         """Cancels what is open: what was not sent never will be, the rest is cancelled at the venue."""
         for leg in self._open(self._legs()):
-            activity.heartbeat(leg.number)
+            self._beat(leg)
             with self.desk.books.transaction(actor()) as books:
                 self._still_mine(books)
                 if books.orders.not_sent(self.rebalance_id, leg.number, f"not sent: {why}"):

@@ -5,7 +5,7 @@
 A last word is never changed, and what was filled never falls: answers may come twice, late or out of order.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -82,6 +82,21 @@ class Orders:
             .values(status="SENT", sent_at=func.coalesce(orders.c.sent_at, func.now()))
         )
         return bool(changed.rowcount)
+
+    def sending_all(self, rebalance_id: str, numbers: Collection[int]) -> set[int]:
+        """As `sending`, of orders that are never sized again; the legs that the venue does not have yet."""
+        return set(
+            self.connection.scalars(
+                update(orders)
+                .where(
+                    orders.c.rebalance_id == rebalance_id,
+                    orders.c.leg.in_(numbers),
+                    orders.c.status.in_(UNACKNOWLEDGED),
+                )
+                .values(status="SENT", sent_at=func.coalesce(orders.c.sent_at, func.now()))
+                .returning(orders.c.leg)
+            )
+        )
 
     def not_sent(self, rebalance_id: str, number: int, why: str) -> bool:
         """An order that never will be sent; False where it was sent, or may have been."""
