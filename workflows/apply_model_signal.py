@@ -1,15 +1,13 @@
 """A manager's model signal: every open sleeve of the model is traded to its new version, account by account."""
 
 import asyncio
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.exceptions import ChildWorkflowError, FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import BaseModel
-
     from activities.messages import RebalanceResult
     from activities.signal_messages import (
         BeginSignal,
@@ -22,9 +20,9 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows import search_attributes
     from workflows.contract import ModelSignalInput, read, signal_workflow_id
-    from workflows.options import BOOK, DECIDE, SLEEVES, TRANSIENT, StepOptions
+    from workflows.options import BOOK, DECIDE, SLEEVES
+    from workflows.steps import step
 
-AnswerT = TypeVar("AnswerT", bound=BaseModel)
 TRADED = ("COMPLETE", "COMPLETE_WITH_ERRORS")
 
 
@@ -51,9 +49,7 @@ class ApplyModelSignal:
         self.begun = (
             SignalBegun.model_validate(kept["begun"])
             if kept
-            else await self._step(
-                "begin_model_signal", self._named(BeginSignal), SignalBegun, DECIDE, "how much changes"
-            )
+            else await step("begin_model_signal", self._named(BeginSignal), SignalBegun, DECIDE, "how much changes")
         )
         while (page := await self._page()).last is not None:
             self._count(page)
@@ -80,7 +76,7 @@ class ApplyModelSignal:
             failed=self.counts["failed"],
             superseded_by=self.superseded_by,
         )
-        return await self._step("end_model_signal", result, SignalResult, BOOK, "summing up")
+        return await step("end_model_signal", result, SignalResult, BOOK, "summing up")
 
     @property
     def signal(self) -> ModelSignalInput:
@@ -103,7 +99,7 @@ class ApplyModelSignal:
             size=self.signal.page_size,
         )
         summary = f"behind {self.cursor}" if self.cursor else "the first page"
-        return await self._step("select_sleeves", message, SleevesSelected, SLEEVES, summary)
+        return await step("select_sleeves", message, SleevesSelected, SLEEVES, summary)
 
     def _count(self, page: SleevesSelected) -> None:
         self.counts["traded"] += page.traded
@@ -156,7 +152,7 @@ class ApplyModelSignal:
         last: str | None = ""
         while last is not None:
             message = FindOldPlans(**self._named(BeginSignal).model_dump(), after=last, size=self.signal.page_size)
-            found = await self._step("find_old_plans", message, OldPlansFound, DECIDE, "plans of an older version")
+            found = await step("find_old_plans", message, OldPlansFound, DECIDE, "plans of an older version")
             for workflow_id in found.workflow_ids:
                 await self._tell(workflow_id)
             last = found.last
@@ -168,21 +164,6 @@ class ApplyModelSignal:
             await workflow.get_external_workflow_handle(workflow_id).signal("plan_again", {"why": why})
         except FailureError as gone:
             workflow.logger.info("workflow %s was not told: %s", workflow_id, gone)
-
-    async def _step(
-        self, name: str, message: BaseModel, answer: type[AnswerT], options: StepOptions, summary: str
-    ) -> AnswerT:
-        done: AnswerT = await workflow.execute_activity(
-            name,
-            message,
-            result_type=answer,
-            start_to_close_timeout=options.once,
-            schedule_to_close_timeout=options.in_all,
-            heartbeat_timeout=options.heartbeat,
-            retry_policy=TRANSIENT,
-            summary=summary,
-        )
-        return done
 
     def _kept(self) -> dict[str, Any]:
         """What a run hands to the next, with nothing under way."""

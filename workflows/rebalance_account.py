@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -24,33 +23,19 @@ with workflow.unsafe.imports_passed_through():
         OrdersSubmitted,
         RebalanceResult,
         SleevesVerified,
-        Step,
         TargetChecked,
         TradesGenerated,
     )
     from activities.request_messages import AccountPending
     from workflows import search_attributes
     from workflows.contract import Approval, Cancellation, RebalanceInput, read, unreadable
-    from workflows.options import BOOK, DECIDE, EXECUTE, TRANSIENT, TURN, StepOptions, next_look
+    from workflows.options import BOOK, DECIDE, EXECUTE, TURN, StepOptions, next_look
+    from workflows.rebalance_proposal import Proposal, pending, utc
+    from workflows.steps import Cancelling, step
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 AUTOMATIC = "policy: automatic approval"
 MODEL_SIGNAL = "policy: model signal"
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """What the four deciding steps found: the account to rebalance, and the trades that wait for an approval."""
-
-    checked: TargetChecked
-    trades: TradesGenerated | None  # None where a check refused the account
-
-    @property
-    def step(self) -> Step:
-        """The rebalance and round that later steps are about."""
-        return Step(
-            rebalance_id=self.checked.rebalance_id, account_id=self.checked.account_id, round=self.checked.round
-        )
 
 
 @workflow.defn(name="RebalanceAccount", failure_exception_types=[ValidationError])
@@ -158,7 +143,7 @@ class RebalanceAccount:
         await self._tell_request(request, proposal)
         self.approval = self.cancellation = None
         self.proposal = proposal
-        self._tell("PENDING APPROVAL", _pending(proposal), status="PENDING_APPROVAL")
+        self._tell("PENDING APPROVAL", pending(proposal), status="PENDING_APPROVAL")
         try:
             await workflow.wait_condition(
                 lambda: self.approval is not None or self.cancellation is not None or self.again is not None,
@@ -224,7 +209,7 @@ class RebalanceAccount:
         now, give_up_at = workflow.now(), submitted.give_up_at
         pause = min(next_look(now - since), max(give_up_at - now, timedelta()))
         told = f"{submitted.working} at the venue, {submitted.sendable} to be sent, ended {submitted.statuses}"
-        self._tell("EXECUTING", f"orders: {told}. What is open at {_utc(give_up_at)} is cancelled")
+        self._tell("EXECUTING", f"orders: {told}. What is open at {utc(give_up_at)} is cancelled")
         with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(
                 lambda: self.stop is not None, timeout=pause, timeout_summary="until the venue is asked again"
@@ -273,19 +258,8 @@ class RebalanceAccount:
     async def _step(
         self, name: str, message: BaseModel, answer: type[AnswerT], options: StepOptions, summary: str
     ) -> AnswerT:
-        done: AnswerT = await workflow.execute_activity(
-            name,
-            message,
-            result_type=answer,
-            start_to_close_timeout=options.once,
-            schedule_to_close_timeout=options.in_all,
-            heartbeat_timeout=options.heartbeat,
-            retry_policy=TRANSIENT,
-            # A step that has begun is let finish, so that nothing of it happens behind a cancelled workflow's back.
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=summary,
-        )
-        return done
+        """A step that, once it has begun, is let finish: nothing happens behind a cancelled workflow's back."""
+        return await step(name, message, answer, options, summary, Cancelling.WAIT_CANCELLATION_COMPLETED)
 
     def _ended(self, result: RebalanceResult) -> RebalanceResult:
         self.result = result
@@ -327,7 +301,7 @@ class RebalanceAccount:
             "requested_by": self.request.requested_by if self.request else None,
             "pending": self.proposal is not None,
             "four_eyes": checked.four_eyes if checked else None,
-            "expires_at": (_utc(self.proposal.trades.expires_at) if self.proposal and self.proposal.trades else None),
+            "expires_at": (utc(self.proposal.trades.expires_at) if self.proposal and self.proposal.trades else None),
             "status": self.result.status if self.result else None,
             "issue": self.result.issue if self.result else None,
         }
@@ -388,7 +362,7 @@ class RebalanceAccount:
         self._meant_or_refuse(what, said, self.proposal)
         trades = self.proposal.trades
         if trades is not None and workflow.now() >= trades.expires_at:
-            raise ValueError(f"{what} refused: it expired at the exchange's close, {_utc(trades.expires_at)}")
+            raise ValueError(f"{what} refused: it expired at the exchange's close, {utc(trades.expires_at)}")
         return self.proposal
 
     def _meant_or_refuse(self, what: str, said: Approval | Cancellation, proposal: Proposal) -> None:
@@ -413,29 +387,3 @@ def _cancel_requested() -> bool:
     """True where the workflow was asked to cancel."""
     task = asyncio.current_task()
     return task is not None and bool(task.cancelling())
-
-
-def _utc(at: datetime) -> str:
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _pending(proposal: Proposal) -> str:
-    trades = proposal.trades
-    assert trades is not None
-    checked = proposal.checked
-    kind = "liquidation" if checked.liquidation else "rebalance"
-    told = [
-        f"{_count(trades.sells, 'sell')} for {trades.sold}",
-        f"{_count(trades.buys, 'buy')} for {trades.bought}",
-        _count(trades.transfers, "transfer"),
-        f"{trades.skipped} skipped",
-    ]
-    return (
-        f"{kind} {checked.rebalance_id} of account {checked.account_id}: {', '.join(told)}; expected "
-        f"{trades.expected_status}. Approve before {_utc(trades.expires_at)}: "
-        f"`rebalancer approve {checked.rebalance_id} --by WHO`"
-    )

@@ -30,7 +30,8 @@ from workflows.contract import (
     rebalance_workflow_id,
     request_workflow_id,
 )
-from workflows.options import ACCOUNT_IN_ALL, ACCOUNTS, REQUEST, TAKE, TRANSIENT, StepOptions
+from workflows.options import ACCOUNT_IN_ALL, ACCOUNTS, REQUEST, TAKE
+from workflows.steps import step
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
@@ -52,20 +53,20 @@ async def begin(request: RequestInput) -> int:
         queue_reasons=request.queue.reasons if request.queue else None,
         start_key=f"{workflow.info().workflow_id}#{workflow.info().first_execution_run_id}",
     )
-    return (await _step("begin_request", message, RequestBegun, REQUEST, request.requested_by)).accounts
+    return (await step("begin_request", message, RequestBegun, REQUEST, request.requested_by)).accounts
 
 
 async def take(request: RequestInput, after: int, size: int, notes: list[AccountNote]) -> AccountsTaken:
     """The next accounts behind a position; and what became of others is written down."""
     message = TakeAccounts(request_id=request.request_id, after=after, size=size, notes=notes)
     summary = f"{size} behind {after}" if size else f"notes of {len(notes)}"
-    return await _step("take_accounts", message, AccountsTaken, TAKE, summary)
+    return await step("take_accounts", message, AccountsTaken, TAKE, summary)
 
 
 async def look(request: RequestInput, up_to: int, issues: int) -> Looked:
     """How the accounts of earlier runs stand."""
     message = LookAfter(request_id=request.request_id, up_to=up_to, issues=issues)
-    return await _step("look_after", message, Looked, ACCOUNTS, f"the first {up_to}")
+    return await step("look_after", message, Looked, ACCOUNTS, f"the first {up_to}")
 
 
 async def decide(request: RequestInput, decision: str, said: RequestApproval) -> RequestDecided:
@@ -73,25 +74,25 @@ async def decide(request: RequestInput, decision: str, said: RequestApproval) ->
     reason = said.reason if isinstance(said, RequestCancellation) else None
     given = {"decision": decision, "by": said.by, "reason": reason, "account_ids": said.account_ids}
     message = DecideRequest.model_validate({"request_id": request.request_id, **given})
-    return await _step("decide_request", message, RequestDecided, REQUEST, f"{decision} by {said.by}")
+    return await step("decide_request", message, RequestDecided, REQUEST, f"{decision} by {said.by}")
 
 
 async def tell(request: RequestInput, decisions: tuple[str, ...], limit: int) -> AccountsTold:
     """Tells accounts' workflows what was decided."""
     given = {"request_id": request.request_id, "decisions": decisions, "limit": limit}
     told = f"{' and '.join(decisions)}, at most {limit}"
-    return await _step("tell_accounts", TellAccounts.model_validate(given), AccountsTold, ACCOUNTS, told)
+    return await step("tell_accounts", TellAccounts.model_validate(given), AccountsTold, ACCOUNTS, told)
 
 
 async def steer(request: RequestInput, stage: str, by: str) -> None:
     """Notes that the request is paused, or goes on."""
     message = SteerRequest.model_validate({"request_id": request.request_id, "stage": stage, "by": by})
-    await _step("steer_request", message, None, TAKE, f"{stage} by {by}")
+    await step("steer_request", message, type(None), TAKE, f"{stage} by {by}")
 
 
 async def end(request: RequestInput) -> RequestResult:
     """Sums the accounts up."""
-    return await _step("end_request", EndRequest(request_id=request.request_id), RequestResult, REQUEST, "")
+    return await step("end_request", EndRequest(request_id=request.request_id), RequestResult, REQUEST, "")
 
 
 async def rebalance(request: RequestInput, account_id: str) -> AccountEnded:
@@ -113,19 +114,3 @@ async def rebalance(request: RequestInput, account_id: str) -> AccountEnded:
     )
     ended: AccountEnded = await child
     return ended
-
-
-async def _step(
-    name: str, message: BaseModel, answer: type[AnswerT] | None, options: StepOptions, summary: str
-) -> AnswerT:
-    done: AnswerT = await workflow.execute_activity(
-        name,
-        message,
-        result_type=answer,
-        start_to_close_timeout=options.once,
-        schedule_to_close_timeout=options.in_all,
-        heartbeat_timeout=options.heartbeat,
-        retry_policy=TRANSIENT,
-        summary=summary or None,
-    )
-    return done

@@ -1,0 +1,52 @@
+"""A rebalance's proposal: what its deciding steps found, and how it is told to who has to approve it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.messages import Step, TargetChecked, TradesGenerated
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What the four deciding steps found: the account to rebalance, and the trades that wait for an approval."""
+
+    checked: TargetChecked
+    trades: TradesGenerated | None  # None where a check refused the account
+
+    @property
+    def step(self) -> Step:
+        """The rebalance and round that later steps are about."""
+        return Step(
+            rebalance_id=self.checked.rebalance_id, account_id=self.checked.account_id, round=self.checked.round
+        )
+
+
+def utc(at: datetime) -> str:
+    """A moment as people read it: ISO 8601 with a Z."""
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def pending(proposal: Proposal) -> str:
+    """What waits for an approval, until when, and how to give it."""
+    trades = proposal.trades
+    assert trades is not None
+    checked = proposal.checked
+    kind = "liquidation" if checked.liquidation else "rebalance"
+    told = [
+        f"{_count(trades.sells, 'sell')} for {trades.sold}",
+        f"{_count(trades.buys, 'buy')} for {trades.bought}",
+        _count(trades.transfers, "transfer"),
+        f"{trades.skipped} skipped",
+    ]
+    return (
+        f"{kind} {checked.rebalance_id} of account {checked.account_id}: {', '.join(told)}; expected "
+        f"{trades.expected_status}. Approve before {utc(trades.expires_at)}: "
+        f"`rebalancer approve {checked.rebalance_id} --by WHO`"
+    )
