@@ -33,22 +33,22 @@ def start(account_id: str, *given: str) -> list[str]:
 
 
 async def test_a_whole_rebalance_from_the_shell(desk: TestDesk, temporal_server: TemporalServer) -> None:
-    desk.load(drifted("A-7"))
-    given = json.dumps({"account_id": "A-7", "requested_by": "ann"})
-    running = asyncio.create_task(temporal(temporal_server, *start("A-7", "--input", given)))
-    handle = desk.client.get_workflow_handle("rebalance/A-7")
+    desk.load(drifted("SHELL-7"))
+    given = json.dumps({"account_id": "SHELL-7", "requested_by": "ann"})
+    running = asyncio.create_task(temporal(temporal_server, *start("SHELL-7", "--input", given)))
+    handle = desk.client.get_workflow_handle("rebalance/SHELL-7")
     for _ in range(200):
         try:
             await desk.pending(handle)
             break
         except Exception:
             await asyncio.sleep(0.1)
-    update = ["workflow", "update", "execute", "--workflow-id", "rebalance/A-7"]
+    update = ["workflow", "update", "execute", "--workflow-id", "rebalance/SHELL-7"]
     code, said = await temporal(temporal_server, *update, "--name", "approve", "--input", '{"by": "ann"}')
     assert code != 0
     assert "four eyes" in said
     code, said = await temporal(
-        temporal_server, "workflow", "query", "--workflow-id", "rebalance/A-7", "--type", "progress"
+        temporal_server, "workflow", "query", "--workflow-id", "rebalance/SHELL-7", "--type", "progress"
     )
     assert code == 0
     assert "PENDING APPROVAL" in said
@@ -58,9 +58,9 @@ async def test_a_whole_rebalance_from_the_shell(desk: TestDesk, temporal_server:
     assert code == 0, said
     assert '"status":"COMPLETE"' in said.replace(" ", "").replace("\n", "")
     code, said = await temporal(
-        temporal_server, "workflow", "list", "--query", "AccountId = 'A-7' AND RebalanceStatus = 'COMPLETE'"
+        temporal_server, "workflow", "list", "--query", "AccountId = 'SHELL-7' AND RebalanceStatus = 'COMPLETE'"
     )
-    assert "rebalance/A-7" in said
+    assert "rebalance/SHELL-7" in said
 
 
 @pytest.mark.parametrize(
