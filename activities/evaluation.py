@@ -1,8 +1,8 @@
 """The daily evaluation: a range of accounts, a page at a time.
 
 A page is read in one transaction, which sees the books at one moment and locks nothing; it is decided without any; and
-what follows is stored in another, short one. So nobody waits for an evaluation: who changes an account that is just
-being queued, waits until that page is stored, which is milliseconds.
+what follows is stored in others, short ones, some accounts at a time, before the page counts as done: a page that is
+done twice queues nobody twice. So nobody waits for an evaluation but who changes an account that is just being queued.
 """
 
 from collections.abc import Mapping
@@ -27,13 +27,13 @@ from domain.queue import QUEUE_3, QUEUE_4, in_order
 from domain.rules import error
 from domain.snapshot import Snapshot
 from storage.account_versions import account_versions
-from storage.connection import Transaction
 from storage.evaluations import Note, PageResult
 from storage.queue import STANDING, Queued
 from storage.screening import Screening
 
 MOST_RANGES = 200  # so that one run of the workflow stays far below the server's limit of events
-MOST_DOUBTFUL = 100  # accounts decided one by one a page: what is in memory, and what is locked, at once
+MOST_DOUBTFUL = 100  # accounts decided one by one a page: what of them is in memory at once
+LOCKED = 20  # accounts queued in one transaction: how many wait for it, and how long
 LISTED = 50  # accounts that can't be checked, in the workflow's result; the database has them all
 
 
@@ -66,8 +66,8 @@ class EvaluationSteps:
             for snapshot, policy in page.taken:
                 activity.heartbeat(done)
                 verdicts[snapshot.account.id] = _verdict(snapshot, policy)
-            with self.desk.books.transaction(actor("schedule")) as books:
-                self._store(books, message, page, verdicts)
+            self._queue(message, page, verdicts)
+            self._keep(message, page, verdicts)
             done = page.last
             activity.heartbeat(done)
         with self.desk.books.reading() as books:
@@ -88,35 +88,44 @@ class EvaluationSteps:
             versions = account_versions(books.connection, screened.doubtful)
         return _Page(after, screened.last, screened.accounts, taken, versions)
 
-    def _store(
-        self, books: Transaction, message: EvaluateRange, page: "_Page", verdicts: Mapping[str, Verdict]
-    ) -> None:
-        """Queues and notes what was decided (QUEUE-3, QUEUE-4); what has changed since is decided again."""
+    def _queue(self, message: EvaluateRange, page: "_Page", verdicts: dict[str, Verdict]) -> None:
+        """Queues what was decided so, some accounts at a time; what has changed since is decided again (QUEUE-3)."""
         flagged = [account_id for account_id, verdict in verdicts.items() if verdict.kind == "queued"]
-        if flagged and not books.market.readable():
-            raise ApplicationError("a book is being loaded: the page is evaluated when that is done")
-        books.queue.lock(flagged)
-        now = account_versions(books.connection, flagged)
-        changed = [account_id for account_id in flagged if now.get(account_id) != page.versions.get(account_id)]
-        again = books.snapshots.of(changed, date.fromisoformat(message.as_of), self.desk.today(), message.explicit)
-        verdicts = {**verdicts, **{each.account.id: _verdict(each, policy) for each, policy in again}}
-        for snapshot, _ in again:
-            if not snapshot.account.rebalancing:  # switched off since (QUEUE-2)
-                del verdicts[snapshot.account.id]
-                page.accounts -= 1
-        result, queued, notes = PageResult(page.accounts), list[Queued](), list[Note]()
+        for first in range(0, len(flagged), LOCKED):
+            some = flagged[first : first + LOCKED]
+            with self.desk.books.transaction(actor("schedule")) as books:
+                if not books.market.readable():
+                    raise ApplicationError("a book is being loaded: the page is evaluated when that is done")
+                books.queue.lock(some)
+                now = account_versions(books.connection, some)
+                changed = [account_id for account_id in some if now.get(account_id) != page.versions.get(account_id)]
+                day = date.fromisoformat(message.as_of)
+                for snapshot, policy in books.snapshots.of(changed, day, self.desk.today(), message.explicit):
+                    verdicts[snapshot.account.id] = _verdict(snapshot, policy)
+                    if not snapshot.account.rebalancing:  # switched off since (QUEUE-2)
+                        del verdicts[snapshot.account.id]
+                        page.accounts -= 1
+                found = [(each, verdicts[each]) for each in some if each in verdicts]
+                books.queue.add_all(
+                    [Queued(each, verdict.reasons, STANDING) for each, verdict in found if verdict.kind == "queued"]
+                )
+
+    def _keep(self, message: EvaluateRange, page: "_Page", verdicts: Mapping[str, Verdict]) -> None:
+        """Notes what was found and what was not queued (QUEUE-4), and that the page is done."""
+        result, notes = PageResult(page.accounts), list[Note]()
         for account_id, verdict in verdicts.items():
             if verdict.kind == "queued":
-                queued.append(Queued(account_id, verdict.reasons, STANDING))
                 primary = in_order(verdict.reasons)[0]
                 result.queued[primary] = result.queued.get(primary, 0) + 1
             elif verdict.kind != "inside" and (finding := verdict.finding):
                 why = verdict.why or QUEUE_4.code
                 notes.append(Note(account_id, verdict.kind, why, finding.message, finding.evidence))
                 result.count(verdict.kind, why)
-        books.queue.add_all(queued)
-        if not books.evaluations.keep_page(message.evaluation_id, page.after, page.last, result, notes):
-            raise ApplicationError(f"the page behind {page.after!r} has been done by another attempt: go on behind it")
+        with self.desk.books.transaction(actor("schedule")) as books:
+            if not books.evaluations.keep_page(message.evaluation_id, page.after, page.last, result, notes):
+                raise ApplicationError(
+                    f"the page behind {page.after!r} has been done by another attempt: go on behind it"
+                )
 
     @step
     def end_evaluation(self, message: EndEvaluation) -> EvaluationResult:

@@ -38,10 +38,9 @@ def until_visible(on: Scene, account_id: str, target_id: str) -> float:
             return (time.perf_counter() - start) * 1000
 
 
-async def assignments(on: Scene, accounts: int, random: Random, goes_on: asyncio.Event) -> list[float]:
-    """Assigns other targets to accounts, each to one of its own, until the event is set."""
+async def assignments(on: Scene, numbers: list[int], goes_on: asyncio.Event) -> list[float]:
+    """Assigns other targets to accounts, each to one of its own and once, until the event is set."""
     taken: list[float] = []
-    numbers = random.sample(range(1, accounts + 1), accounts)
     while not goes_on.is_set() and numbers:
         number = numbers.pop()
         target = f"T{(number + 1) % generated_book.TARGETS:03}"
@@ -60,7 +59,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("--seconds", type=float, default=20, help="of assignments without an evaluation")
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     asked = parser.parse_args(arguments)
-    random = Random(20261120)
+    numbers = Random(20261120).sample(range(1, asked.accounts + 1), asked.accounts)
     with scene() as on:
         generated_book.make_market(on.books.engine)
         generated_book.make_accounts(on.books.engine, 1, asked.accounts)
@@ -69,7 +68,7 @@ def main(arguments: Sequence[str] = ()) -> None:
         async def alone() -> list[float]:
             ended = asyncio.Event()
             asyncio.get_running_loop().call_later(asked.seconds, ended.set)
-            return await assignments(on, asked.accounts, random, ended)
+            return await assignments(on, numbers, ended)
 
         async def beside() -> list[float]:
             client, ended = await on.client(), asyncio.Event()
@@ -79,7 +78,7 @@ def main(arguments: Sequence[str] = ()) -> None:
                 ended.set()
 
             running = asyncio.create_task(evaluation())
-            taken = await assignments(on, asked.accounts, random, ended)
+            taken = await assignments(on, numbers, ended)
             await running
             return taken
 
