@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Coroutine
 from datetime import UTC, date, datetime
+from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cli.say import Refused
@@ -96,5 +98,21 @@ async def temporal() -> "Client":
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine to its end."""
-    return asyncio.run(work)
+    """Runs a coroutine to its end. Raises KeyboardInterrupt for a Ctrl-C meanwhile.
+
+    asyncio makes a cancellation of it, which is lost where what is awaited has just ended (`asyncio.wait_for`).
+    """
+    caught: list[int] = []
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        caught.append(number)
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, interrupted)
+    try:
+        done = asyncio.run(work)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if caught:
+        raise KeyboardInterrupt
+    return done
