@@ -147,7 +147,7 @@ def check_value(snapshot: Snapshot, valuation: Valuation) -> list[Finding]:
 
 def liquidation(snapshot: Snapshot, purpose: Purpose = FULL) -> list[Finding]:
     """Says that an account without a target is sold to cash (CHECK-3)."""
-    if snapshot.account.target_id is not None or purpose.kind != "full":
+    if not purpose.liquidates(snapshot.account.target_id):
         return []
     return [
         warning(

@@ -3,7 +3,7 @@
 `domain.lines` is asked again for the first pass; what the plan made of it stands in the proposal.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from domain.case import Case
@@ -15,7 +15,16 @@ from domain.purpose import ONE_WAY
 from domain.rebalance_plan import ComponentOutcome, RebalancePlan
 from domain.signals import SIGNAL_1, SIGNAL_2
 from domain.snapshot import CASH
-from domain.steps import Cell, Step, step
+from domain.steps import Cell, Kind, Step, step
+
+LANDING: Mapping[str, Kind] = {
+    "component": "text",
+    "value": "amount",
+    "lands from": "amount",
+    "lands to": "amount",
+    "change": "change",
+    "because": "text",
+}
 
 
 def moves(case: Case, proposal: Proposal, plan: RebalancePlan) -> Iterator[Step]:
@@ -52,14 +61,7 @@ def _forced(case: Case, proposal: Proposal) -> Step:
     return step(
         "What the bands force",
         [DESTINATION_1.code],
-        {
-            "component": "text",
-            "value": "amount",
-            "lands from": "amount",
-            "lands to": "amount",
-            "change": "change",
-            "because": "text",
-        },
+        LANDING,
         rows,
     )
 
@@ -151,14 +153,7 @@ def _one_way(case: Case, proposal: Proposal, plan: RebalancePlan) -> Step:
     return step(
         "What raises the cash" if raises else "What the cash buys",
         [CASH_2.code],
-        {
-            "component": "text",
-            "value": "amount",
-            "lands from": "amount",
-            "lands to": "amount",
-            "change": "change",
-            "because": "text",
-        },
+        LANDING,
         rows,
         [
             f"nothing trades the other way; what is {first} comes first, and is {verb} before the next",

@@ -43,7 +43,7 @@ def explained(
     books = _Lots.of(case, proposal.netted.crossings)
     destinations = {each.component.key: each for each in proposal.destined.destinations}
     by_key = {each.component: each for each in outcomes}
-    liquidation = case.purpose.kind == "full" and case.snapshot.account.target_id is None
+    liquidation = case.purpose.liquidates(case.snapshot.account.target_id)
     orders = [_order(order, case, books, destinations, by_key, liquidation) for order in proposal.netted.orders]
     crossed = [_crossed(crossing, books) for crossing in proposal.netted.crossings]
     return tuple(orders), (*crossed, *(_funded(each) for each in proposal.after.fundings))
@@ -194,14 +194,14 @@ def _funds(funding: Funding) -> str:
 def skipped(case: Case, proposal: Proposal) -> tuple[SkippedTrade, ...]:
     """What the plan does not trade although its bands ask for it: too small, beyond the budget, or restricted."""
     found = [
-        *(_left_out(order, ORDER_3, _too_small(order, case), case) for order in proposal.netted.skipped),
-        *(_left_out(order, LOT_2, _beyond_budget(order, case), case) for order in proposal.netted.cut),
+        *(_left_out(order, ORDER_3, _too_small(order, case)) for order in proposal.netted.skipped),
+        *(_left_out(order, LOT_2, _beyond_budget(order, case)) for order in proposal.netted.cut),
         *_restricted(case, proposal),
     ]
     return tuple(sorted(found, key=lambda each: (each.side == "buy", each.symbol, each.rule)))
 
 
-def _left_out(order: MarketOrder, rule: Rule, why: str, case: Case) -> SkippedTrade:
+def _left_out(order: MarketOrder, rule: Rule, why: str) -> SkippedTrade:
     side: Side = "sell" if order.is_sell else "buy"
     return SkippedTrade(side, order.symbol, order.quantity, order.amount, rule.code, why)
 

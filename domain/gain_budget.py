@@ -25,8 +25,8 @@ Relieve = Callable[[Trade], Sequence[RelievedLot]]  # the lots that a sell gives
 
 def budget_of(snapshot: Snapshot, purpose: Purpose) -> Decimal | None:
     """The budget that a plan of the account has to keep; None where it has none, or is a liquidation (LOT-2)."""
-    liquidation = purpose.kind == "full" and snapshot.account.target_id is None
-    return None if liquidation else snapshot.account.gain_budget
+    account = snapshot.account
+    return None if purpose.liquidates(account.target_id) else account.gain_budget
 
 
 def cut_back(

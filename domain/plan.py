@@ -86,14 +86,10 @@ def _refused(
         mode=mode,
         policy=policy,
         purpose=purpose,
-        liquidation=_liquidates(snapshot, purpose),
+        liquidation=purpose.liquidates(snapshot.account.target_id),
         expected_status="FAILED",
         noted=tuple(findings),
     )
-
-
-def _liquidates(snapshot: Snapshot, purpose: Purpose) -> bool:
-    return purpose.kind == "full" and snapshot.account.target_id is None
 
 
 def told(case: Case, proposal: Proposal) -> RebalancePlan:
@@ -121,7 +117,7 @@ def told(case: Case, proposal: Proposal) -> RebalancePlan:
         mode=case.mode,
         policy=policy,
         purpose=case.purpose,
-        liquidation=_liquidates(snapshot, case.purpose),
+        liquidation=case.purpose.liquidates(snapshot.account.target_id),
         expected_status=outcome.of_account(findings, bool(orders) or any(each.symbol for each in transfers)),
         noted=(*findings, *why_not),
         managed_value=case.valuation.managed_value,
@@ -166,7 +162,7 @@ def _asked(case: Case, proposal: Proposal, orders: Sequence[Order]) -> list[Find
 def _limited(case: Case, proposal: Proposal, orders: Sequence[Order], sells: Sequence[Order]) -> list[Finding | Noted]:
     """What restrictions, the gain budget and wash sales say."""
     findings: list[Finding | Noted] = []
-    if case.allowed.excluded or case.allowed.substitutes:
+    if case.allowed.takes_out:
         named, held = checks.named_symbols(case.snapshot), case.valuation.holdings.values()
         concerned = {
             symbol

@@ -46,6 +46,11 @@ class Limits:
     no_buy: Mapping[str, Block] = field(default_factory=dict)
     no_sell: Mapping[str, Block] = field(default_factory=dict)
 
+    @property
+    def takes_out(self) -> bool:
+        """True where anything is excluded or replaced, and so may have to leave."""
+        return bool(self.excluded or self.substitutes)
+
     def leaves(self, symbol: str) -> bool:
         """True for what is sold wherever it is held: excluded and not to be kept, or replaced (RESTRICT-1, 2)."""
         excluded = self.excluded.get(symbol)

@@ -45,8 +45,7 @@ def fills(case: Case, destined: Destined, not_raised: Mapping[str, Decimal]) -> 
         if case.purpose.kind == "signal":
             if strays(case, sleeve):
                 asked = aim(case.snapshot.models[component.ref], case.allowed)
-                value, smallest = component.value, case.smallest
-                filled = signals.fill_sleeve(sleeve, asked, value, market, smallest, case.allowed, lost)
+                filled = signals.fill_sleeve(sleeve, asked, component.value, market, minimum, case.allowed, lost)
                 yield component.key, filled
             continue
         closes = component.sleeve == "closing" and case.purpose.kind == "full"
@@ -83,7 +82,7 @@ def strays(case: Case, sleeve: Sleeve) -> list[str] | None:
 
 def _must_leave(case: Case, sleeve: Sleeve) -> bool:
     """True where a full rebalance finds something in the sleeve that restrictions take out of it."""
-    if case.purpose.kind != "full" or not (case.allowed.excluded or case.allowed.substitutes):
+    if case.purpose.kind != "full" or not case.allowed.takes_out:
         return False
     return any(
         case.allowed.leaves(holding.symbol) and holding.symbol not in case.allowed.no_sell
@@ -106,7 +105,7 @@ def sleeve_trades(case: Case, destined: Destined, filled: Mapping[str, Fill]) ->
     """The trades of every model sleeve, each with the rule that makes it where that is not its component's."""
     found: list[Trade] = []
     destinations = {each.component.key: each for each in destined.destinations}
-    restricting = bool(case.allowed.excluded or case.allowed.substitutes)
+    restricting = case.allowed.takes_out
     for key, fill in filled.items():
         there, each = case.valuation.holdings.get(key, {}), destinations[key]
         growing = each.change > ZERO

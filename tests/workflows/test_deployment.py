@@ -90,7 +90,7 @@ async def test_on_one_machine_it_goes_on_with_the_new_version(desk: TestDesk) ->
 async def test_a_wrong_setting_is_refused_in_words(desk: TestDesk) -> None:
     with pytest.raises(ValueError, match=r"REBALANCER_VERSIONING=loose is not one of pinned, auto_upgrade"):
         await config(desk.client, "5", REBALANCER_VERSIONING="loose")
-    with pytest.raises(RPCError, match="not found|no Worker Deployment found"):
+    with pytest.raises(RPCError, match=r"not found|no Worker Deployment found"):
         await deployment.make_current(desk.client, "never-seen")
 
 

@@ -13,3 +13,8 @@ depends_on = None
 def upgrade() -> None:
     """The purpose beside the kind; null is a full rebalance."""
     op.add_column("rebalances", sa.Column("purpose", JSON(none_as_null=True), nullable=True))
+
+
+def downgrade() -> None:
+    """Not offered: the record is kept."""
+    raise NotImplementedError("migrations are not taken back: drop the database instead")
