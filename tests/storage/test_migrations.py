@@ -25,7 +25,7 @@ from storage.tables_venues import venue_terms
 
 assert venue_terms.metadata is request_accounts.metadata is metadata  # all tables are known
 
-ALL = ["0001", "0002", "0003", "0008", "0004", "0006", "0007", "0005"]  # in the order in which they are applied
+ALL = [f"000{number}" for number in range(1, 9)]
 
 # What compare_metadata does not look at: checks, partial indexes, defaults, deferrable keys.
 CATALOGUE = {

@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0004"
-down_revision = "0008"
+revision = "0005"
+down_revision = "0004"
 
 NUMBER = sa.Numeric(28, 12)
 MOMENT = sa.DateTime(timezone=True)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-revision = "0005"
+revision = "0008"
 down_revision = "0007"
 
 NUMBER = sa.Numeric(28, 12)
