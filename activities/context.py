@@ -10,7 +10,8 @@ from sqlalchemy.exc import DataError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from policy import PolicyRefused
+from domain.approvals import may_ask_for_automatic
+from policy import AUTOMATIC_APPROVAL, PolicyRefused, names
 from storage.connection import Actor, Books
 from storage.requests import UnknownRequest
 from storage.snapshots import UnknownAccount
@@ -19,7 +20,9 @@ from venues.registry import Venues
 
 UNKNOWN_ACCOUNT = "UnknownAccount"
 UNKNOWN_REQUEST = "UnknownRequest"
+UNKNOWN_SIGNAL = "UnknownSignal"
 UNKNOWN_VENUE = "UnknownVenue"
+NOT_ENTITLED = "NotEntitled"
 UNACCEPTABLE = "Unacceptable"
 
 CallableT = TypeVar("CallableT", bound=Callable[..., Any])
@@ -70,3 +73,15 @@ def step(function: CallableT) -> CallableT:
             raise ApplicationError(first, type=UNACCEPTABLE, non_retryable=True) from flaw
 
     return cast(CallableT, activity.defn(name=function.__name__)(run))
+
+
+def refuse_automatic(requested_by: str, today: date) -> None:
+    """Raises what is not retried where somebody may not ask for trades without an approval."""
+    allowed = names(AUTOMATIC_APPROVAL, today)
+    if not may_ask_for_automatic(requested_by, allowed):
+        raise ApplicationError(
+            f"refused: {requested_by} may not ask for automatic approval, {', '.join(allowed) or 'nobody'} may "
+            f"(policy {AUTOMATIC_APPROVAL}). Ask with approval required, and have somebody approve",
+            type=NOT_ENTITLED,
+            non_retryable=True,
+        )

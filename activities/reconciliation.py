@@ -51,20 +51,32 @@ class ReconciliationSteps:
     def close_rebalance(self, message: CloseRebalance) -> RebalanceResult:
         """Ends a rebalance that executes nothing: refused, without trades, expired or cancelled.
 
-        One that has begun to execute after all (a reset or cancelled workflow can ask so late) is finished instead.
+        One that has begun to execute after all (a reset or cancelled workflow can ask so late) is finished instead,
+        unless no order of it was sent: then none is, and it ends as it is asked to.
         """
         with self.desk.books.transaction(actor(message.by or "rebalancer")) as books:
             books.accounts.locked(message.account_id)
             row = books.rebalances.by_start(message.start_key)
             if row is None:  # cancelled before the first step had begun anything
                 return RebalanceResult(rebalance_id="", account_id=message.account_id, status="CANCELED")
-            if row.stage in {"EXECUTING", "RECONCILING"}:
+            taken_back = message.status == "CANCELED" and _take_back(books, row, message.issue or "")
+            if row.stage in {"EXECUTING", "RECONCILING"} and not taken_back:
                 finish_orphan(self.desk, books, row)
             elif row.stage != "ENDED":
                 found = _findings(row.plan["findings"] if row.plan else message.findings)
-                _end(self.desk, books, row, message.status, message.issue, found)  # type: ignore[arg-type]
+                _end(self.desk, books, row, message.status, message.issue, found, books.orders.of(row.id))  # type: ignore[arg-type]
             row = books.rebalances.get(row.id)
             return RebalanceResult.model_validate(row.result)
+
+
+def _take_back(books: Transaction, row: Any, why: str) -> bool:
+    """Ends the orders of a rebalance of which none was sent; False where one was, or none was to be sent any more."""
+    if row.stage != "EXECUTING":
+        return False
+    orders = books.orders.of(row.id)
+    if any(order.status != "NEW" for order in orders):
+        return False
+    return all(books.orders.not_sent(row.id, order.leg, f"not sent: {why}") for order in orders)
 
 
 def finish_orphan(desk: Desk, books: Transaction, row: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.context import UNKNOWN_ACCOUNT, UNKNOWN_REQUEST, Desk, actor, step
+from activities.context import UNKNOWN_ACCOUNT, UNKNOWN_REQUEST, Desk, actor, refuse_automatic, step
 from activities.request_messages import (
     AccountNote,
     AccountsTaken,
@@ -39,6 +39,8 @@ class RequestSteps:
     @step
     def begin_request(self, message: BeginRequest) -> RequestBegun:
         """Writes the request and its accounts down, all or nothing. Asked again by the same start, the same answer."""
+        if message.approval == "automatic":
+            refuse_automatic(message.requested_by, self.desk.today())
         with self.desk.books.transaction(actor(message.requested_by)) as books:
             if not books.requests.create(_new(message)):
                 there = books.requests.get(message.request_id)

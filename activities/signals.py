@@ -12,7 +12,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.context import Desk, actor, step
+from activities.context import UNKNOWN_SIGNAL, Desk, actor, step
 from activities.reconciliation import end_without_trades
 from activities.signal_messages import (
     BeginSignal,
@@ -34,8 +34,6 @@ from storage.connection import Transaction
 from storage.model_signals import UnknownSignal
 from storage.rebalances import SIGNAL, TRADING, NewRebalance
 from storage.snapshots import kept
-
-UNKNOWN_SIGNAL = "UnknownSignal"
 
 
 class SignalSteps:

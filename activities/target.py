@@ -1,17 +1,18 @@
 """Check target: the first step. Takes the snapshot that every later step reads, and says whether it can be planned."""
 
+from datetime import date
 from decimal import Decimal, localcontext
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.context import Desk, actor, step
+from activities.context import UNKNOWN_SIGNAL, Desk, actor, refuse_automatic, step
 from activities.messages import CheckTarget, TargetChecked
 from activities.reconciliation import await_turn, finish_orphan
 from domain import checks, one_way, plan_json
 from domain.components import components
 from domain.execution import EXEC_3
-from domain.money import EXACT, cents
+from domain.money import EXACT, cents, plain
 from domain.outcome import issue
 from domain.policy import Policy
 from domain.purpose import Purpose
@@ -37,6 +38,7 @@ class TargetSteps:
         """Finds or starts the rebalance, keeps its snapshot, and checks it (CHECK-1, CHECK-2, CHECK-3)."""
         with self.desk.books.transaction(actor(message.requested_by)) as books:
             books.accounts.locked(message.account_id)
+            message = _entitled(books, message, self.desk.today())
             row = books.rebalances.by_start(message.start_key)
             if row is None:
                 self._end_orphan(books, message)
@@ -139,6 +141,29 @@ class TargetSteps:
                 non_retryable=True,
             )
         finish_orphan(self.desk, books, orphan)
+
+
+def _entitled(books: Transaction, message: CheckTarget, today: date) -> CheckTarget:
+    """The message, where it may trade without an approval or does not ask to; raises what is not retried where not.
+
+    A signal's rebalance needs the row of a signal that was received and begun, which says how much changes and who
+    sent it (SIGNAL-1). Who else may ask for it is policy.
+    """
+    if message.signal is not None:
+        model_id, version = message.signal["model"], message.signal["version"]
+        row = books.signals.row(model_id, version)
+        if row is None or row.begun_at is None:
+            raise ApplicationError(
+                f"rebalance refused: no signal of version {version} of model {model_id} is being applied "
+                f"({SIGNAL_1.code}). A manager's signal comes by `rebalancer model signal FILE`",
+                type=UNKNOWN_SIGNAL,
+                non_retryable=True,
+            )
+        given = {**message.signal, "largest_change": plain(row.largest_change)}
+        return message.model_copy(update={"signal": given, "requested_by": row.received_by})
+    if message.approval == "automatic":
+        refuse_automatic(message.requested_by, today)
+    return message
 
 
 def _superseded(snapshot: Snapshot, message: CheckTarget) -> list[Finding]:

@@ -66,6 +66,8 @@ def _why(row: dict[str, Any]) -> str:
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return ", ".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

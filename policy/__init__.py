@@ -22,6 +22,8 @@ FIRM_FILE = "REBALANCER_POLICY"
 DEFAULTS = Path(__file__).parent / "defaults.yaml"
 WHOLE_NUMBERS = frozenset({"price_max_age_days", "wash_sale_days"})
 FLAGS = frozenset({"four_eyes"})
+AUTOMATIC_APPROVAL = "automatic_approval"
+NAMES = (AUTOMATIC_APPROVAL,)  # lists of people's names: of the firm alone, no book, target or account overrides them
 AMOUNTS = frozenset({"minimum_trade_amount"})  # the other numbers are shares of one
 
 
@@ -34,7 +36,7 @@ class DatedValue:
     """A number, since when it holds, and why."""
 
     since: date
-    value: Decimal | int | bool
+    value: Decimal | int | bool | tuple[str, ...]
     because: str
 
 
@@ -61,7 +63,15 @@ class PolicyNumber:
 
 def in_force(day: date) -> Policy:
     """The firm's policy on a day."""
-    return Policy(**{key: number.on(day).value for key, number in numbers().items()})  # type: ignore[arg-type]
+    held = numbers()
+    return Policy(**{key: held[key].on(day).value for key in POLICY_KEYS})  # type: ignore[arg-type]
+
+
+def names(key: str, day: date) -> tuple[str, ...]:
+    """The people whom a key of policy lists on a day; `*` is everybody."""
+    value = numbers()[key].on(day).value
+    assert isinstance(value, tuple)
+    return value
 
 
 def numbers() -> Mapping[str, PolicyNumber]:
@@ -104,9 +114,10 @@ def _read(path: Path) -> dict[str, PolicyNumber]:
         raise PolicyRefused(f"policy file {path} can't be read: {str(flaw).splitlines()[0]}") from flaw
     if not isinstance(raw, dict):
         raise PolicyRefused(f"policy file {path}: an object of policy keys is needed")
-    unknown = sorted(str(key) for key in raw.keys() - set(POLICY_KEYS))
+    known = (*POLICY_KEYS, *NAMES)
+    unknown = sorted(str(key) for key in raw.keys() - set(known))
     if unknown:
-        raise PolicyRefused(f"policy file {path}: unknown key {', '.join(unknown)}; known are {', '.join(POLICY_KEYS)}")
+        raise PolicyRefused(f"policy file {path}: unknown key {', '.join(unknown)}; known are {', '.join(known)}")
     return {key: _number(key, entry, path.name) for key, entry in raw.items()}
 
 
@@ -131,7 +142,11 @@ def _day(raw: object) -> date:
     return raw if isinstance(raw, date) else date.fromisoformat(str(raw))
 
 
-def _value(key: str, raw: object) -> Decimal | int | bool:
+def _value(key: str, raw: object) -> Decimal | int | bool | tuple[str, ...]:
+    if key in NAMES:
+        if not isinstance(raw, list) or not all(isinstance(each, str) and each.strip() for each in raw):
+            raise ValueError(f'a list of names is needed, like ["ann", "schedule"], or ["*"] for anyone, not {raw}')
+        return tuple(raw)
     text = str(raw).lower()
     if key in FLAGS:
         if text not in {"true", "false"}:

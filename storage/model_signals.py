@@ -60,7 +60,7 @@ class ModelSignals:
     def begin(self, model_id: str, version: int) -> Row[Any]:
         """Notes that a version is traded now, and by how much it changes any weight (SIGNAL-2); once.
 
-        A version that came with a book can be traded too. Raises UnknownSignal.
+        A version that came with a book was sent by nobody, and trades nothing. Raises UnknownSignal.
         """
         newest = self.current(model_id)
         if newest is None:
@@ -71,10 +71,13 @@ class ModelSignals:
                 f'model "{model_id}" has no version {version}: its newest is {newest}. A new one comes by '
                 "`rebalancer model signal FILE`"
             )
-        values = {"model_id": model_id, "version": version, "received_by": self.audit.actor.who}
-        self.connection.execute(insert(model_signals).values(values).on_conflict_do_nothing())
         known = self.row(model_id, version)
-        if known is None or known.begun_at is None:
+        if known is None:
+            raise UnknownSignal(
+                f'version {version} of model "{model_id}" came by a book, not as a signal: nothing is traded by it. A '
+                "manager's signal comes by `rebalancer model signal FILE`"
+            )
+        if known.begun_at is None:
             change = self._largest_change(model_id, version, versions)
             self._set(model_id, version, begun_at=func.now(), largest_change=change)
             self.audit.record(

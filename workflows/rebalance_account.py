@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
         TradesGenerated,
     )
     from activities.request_messages import AccountPending
+    from domain.approvals import same_person
     from workflows import search_attributes
     from workflows.contract import Approval, Cancellation, RebalanceInput, read, unreadable
     from workflows.options import BOOK, DECIDE, EXECUTE, TURN, StepOptions, next_look
@@ -36,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 AUTOMATIC = "policy: automatic approval"
 MODEL_SIGNAL = "policy: model signal"
+OBEYS = "obeys a cancellation that came during a step"  # histories of before lost it, and replay so
 
 
 @workflow.defn(name="RebalanceAccount", failure_exception_types=[ValidationError])
@@ -90,6 +92,7 @@ class RebalanceAccount:
             if approval is None:
                 return await self._not_approved(request)
             begun = await self._begin(proposal, approval)
+            _obey_cancellation()
             if not begun.changed:
                 return await self._to_the_end(self._execute(proposal))
             round_number = proposal.checked.round + 1
@@ -122,12 +125,16 @@ class RebalanceAccount:
         )
         self._attributes(checked)
         self.rebalance = proposal = Proposal(checked, None)
+        _obey_cancellation()
         if checked.issue or checked.begun:
             return proposal
         if request.signal is None:  # a signal opens no sleeve and closes none
             await self._step("verify_sleeves", proposal.step, SleevesVerified, DECIDE, f"round {round_number}")
+            _obey_cancellation()
             await self._step("check_minimums", proposal.step, MinimumsChecked, DECIDE, f"round {round_number}")
+            _obey_cancellation()
         trades = await self._step("generate_trades", proposal.step, TradesGenerated, DECIDE, f"round {round_number}")
+        _obey_cancellation()
         return Proposal(checked, trades)
 
     async def _approved(self, request: RebalanceInput, proposal: Proposal) -> Approval | None:
@@ -328,7 +335,7 @@ class RebalanceAccount:
             raise ValueError(wrong)
         pending = self._pending_or_refuse("approval", Approval.model_validate(given))
         by = str(given["by"])
-        if pending.checked.four_eyes and self.request and by == self.request.requested_by:
+        if pending.checked.four_eyes and self.request and same_person(by, self.request.requested_by):
             raise ValueError(
                 f"approval refused: {by} asked for this rebalance and may not approve it too (four eyes). Somebody "
                 "else has to"
@@ -381,6 +388,12 @@ class RebalanceAccount:
 def _start_key() -> str:
     """Names this start of the workflow: the same when it is reset, so that a reset run finds its own rebalance."""
     return f"{workflow.info().workflow_id}#{workflow.info().first_execution_run_id}"
+
+
+def _obey_cancellation() -> None:
+    """Raises where the workflow was asked to cancel while a step succeeded: what is let finish hides that it was."""
+    if workflow.cancellation_reason() is not None and workflow.patched(OBEYS):
+        raise asyncio.CancelledError
 
 
 def _cancel_requested() -> bool:

@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel
 
     from activities.request_messages import AccountPending, AccountsTold, RequestDecided, RequestResult
+    from domain.approvals import same_person
     from domain.requests import BUSY, has_ended
     from workflows import priorities, request_steps, search_attributes
     from workflows.contract import (
@@ -56,12 +57,28 @@ class RebalanceRequest:
         self.to_tell: set[str] = set()  # decisions that some accounts' workflows have not been told
         self.telling = asyncio.Lock()
         self.lenient = False  # some plan that waits may be approved by who asked for it
+        self.ending = False  # its accounts have all ended, and are being summed up
         self.result: RequestResult | None = None
 
     @workflow.run
     async def run(self, given: Any = None) -> RequestResult:
-        """Runs the request to its status. Bad input, or an unknown account, fails the workflow at once."""
+        """Runs the request to its status. Bad input, or an unknown account, fails the workflow at once.
+
+        Cancelled, whenever it is, it starts no more, cancels what waits, and says so in the books before it ends.
+        """
         self.request = read(RequestInput, given)
+        work = asyncio.create_task(self._to_the_end())
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            if self.ending:  # there is nothing left that could be cancelled
+                return await work
+            self._stop(RequestCancellation(by="temporal", reason="the request's workflow was cancelled"))
+            await work
+            raise
+
+    async def _to_the_end(self) -> RequestResult:
+        """From the list of accounts to one status; continues as new where this run is long enough."""
         if self.request.progress is None:
             self.request = self.request.model_copy(update={"request_id": request_steps.own_id(self.request)})
             workflow.upsert_search_attributes([search_attributes.REQUEST_ID.value_set(self.request.request_id)])
@@ -69,15 +86,14 @@ class RebalanceRequest:
         else:
             await self._go_on(self.request.progress)
         self.begun = True
-        cancelled = await self._work_to_the_end()
+        await self._work()
         await workflow.wait_condition(workflow.all_handlers_finished)
         if not self.ledger.all_ended:
             workflow.continue_as_new(self._handed_on())
+        self.ending = True
         self.result = await request_steps.end(self.request)
         workflow.upsert_search_attributes([search_attributes.REBALANCE_STATUS.value_set(self.result.status)])
         self._tell_details()
-        if cancelled:
-            raise asyncio.CancelledError
         return self.result
 
     async def _go_on(self, progress: RequestProgress) -> None:
@@ -89,6 +105,8 @@ class RebalanceRequest:
             self._stop(progress.stopped)
         self.to_tell = {"approve", "cancel"}
         await self._look(ISSUES)
+        if progress.stopped and self.ledger.all_ended:
+            self.late = False  # the run before said so in the books
 
     def _handed_on(self) -> dict[str, Any]:
         """The next run's input: a cursor and what was said, never a list of accounts."""
@@ -104,17 +122,6 @@ class RebalanceRequest:
         return given | {"priority": priority, "progress": kept.model_dump(mode="json")}
 
     # --- the loop
-
-    async def _work_to_the_end(self) -> bool:
-        """Works until all accounts have ended or the run is long enough; True where the workflow was cancelled."""
-        work = asyncio.create_task(self._work())
-        try:
-            await asyncio.shield(work)
-        except asyncio.CancelledError:
-            self._stop(RequestCancellation(by="temporal", reason="the request's workflow was cancelled"))
-            await work
-            return True
-        return False
 
     async def _work(self) -> None:
         while not self._over():
@@ -135,7 +142,9 @@ class RebalanceRequest:
     def _over(self) -> bool:
         """True where all accounts have ended, or the run is long enough and its window drained."""
         ledger = self.ledger
-        busy = ledger.own_working or ledger.taken or ledger.notes or self.late or self._decisions_to_tell()
+        if self.late:  # the books don't know yet what a cancellation did to the accounts
+            return False
+        busy = ledger.own_working or ledger.taken or ledger.notes or self._decisions_to_tell()
         return ledger.all_ended or (self._long_enough() and not busy)
 
     def _next_step(self) -> Callable[[], Awaitable[object]] | None:
@@ -281,7 +290,7 @@ class RebalanceRequest:
         waiting = self._cancellable() if decision == "cancel" else 0
         if not self.ledger.pending and not waiting:
             return f"{NOUNS[decision]} refused: nothing is pending. {self._in_words()}"
-        if decision == "approve" and said.by == self.request.requested_by and not self.lenient:
+        if decision == "approve" and same_person(said.by, self.request.requested_by) and not self.lenient:
             return (
                 f"approval refused: {said.by} asked for this request and may not approve it too (four eyes). Somebody "
                 "else has to"

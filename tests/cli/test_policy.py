@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from domain.policy import POLICY_KEYS
+from policy import NAMES
 from tests.cli.conftest import Command, Said
 
 FIRM = """
@@ -24,7 +25,7 @@ def by_key(said: Said) -> dict[str, Any]:
 
 def test_every_number_with_its_meaning(command: Command) -> None:
     listed = by_key(command("policy", "--format", "json"))
-    assert tuple(listed) == POLICY_KEYS
+    assert tuple(listed) == (*POLICY_KEYS, *NAMES)
     assert listed["four_eyes"]["value"] is True
     assert listed["price_max_age_days"]["value"] == 3
     found = listed["threshold_relative"]

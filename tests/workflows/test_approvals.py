@@ -1,13 +1,24 @@
 """Who may approve and cancel, and what is said to who may not."""
 
+from pathlib import Path
+
+import pytest
+import yaml
+from temporalio.client import WorkflowFailureError
+
+from policy import DEFAULTS, FIRM_FILE
+from tests.workflows import requests_desk as requests
 from tests.workflows.desk import TestDesk, account, drifted
+
+FROM_THEN_ON = {"from": "2026-01-01", "value": ["schedule"], "because": "nobody trades without a second person"}
 
 
 async def test_the_requester_may_not_approve(desk: TestDesk) -> None:
     desk.load(drifted())
     handle = await desk.start()
     await desk.pending(handle)
-    assert "four eyes" in await desk.refused(handle, "approve", {"by": "ann"})
+    for name in ("ann", "Ann", " ANN\u00a0"):  # one person, however the name is typed
+        assert "four eyes" in await desk.refused(handle, "approve", {"by": name})
     await desk.approve(handle, by="ben")
     assert (await handle.result())["status"] == "COMPLETE"
 
@@ -70,3 +81,21 @@ async def test_a_second_rebalance_of_the_account_is_not_started(desk: TestDesk) 
     except WorkflowAlreadyStartedError:
         return
     raise AssertionError("two rebalances of one account")
+
+
+async def test_who_may_ask_for_automatic_approval_is_policy(
+    desk: TestDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The firm's file names the schedule alone: ann's rebalance and ann's request end at once, and say so."""
+    numbers = yaml.safe_load(Path(DEFAULTS).read_text())
+    firm = {"automatic_approval": numbers["automatic_approval"] | {"values": [FROM_THEN_ON]}}
+    (tmp_path / "firm.yaml").write_text(yaml.safe_dump(firm))
+    desk.load(drifted("A-1"), drifted("A-2"))
+    monkeypatch.setenv(FIRM_FILE, str(tmp_path / "firm.yaml"))
+    for start in (desk.start("A-1", approval="automatic"), requests.start(desk, "A-1", approval="automatic")):
+        with pytest.raises(WorkflowFailureError) as refused:
+            await (await start).result()
+        told = str(refused.value.cause.__cause__)
+        assert "ann may not ask for automatic approval, schedule may (policy automatic_approval)" in told
+    assert (await (await desk.start("A-2", approval="automatic", requested_by=" Schedule")).result())["orders"]
+    assert {order.account_id for order in desk.venue_orders()} == {"A-2"}

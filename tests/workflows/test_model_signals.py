@@ -246,6 +246,7 @@ async def test_a_newer_version_trades_in_place_of_an_older_one(desk: TestDesk) -
     [
         ({"model_id": "NO", "version": 2}, 'unknown model "NO"'),
         ({"model_id": "M", "version": 9}, 'model "M" has no version 9: its newest is 1'),
+        ({"model_id": "M", "version": 1}, 'version 1 of model "M" came by a book, not as a signal'),
         ({"model_id": "M"}, '"version" is missing'),
         ({"model_id": "M", "version": 0}, '"version": input should be greater than or equal to 1'),
         ({"model_id": "M", "version": 1, "weights": 3}, '"weights" is not a field of it'),
@@ -273,3 +274,36 @@ async def test_its_window_is_kept_and_a_long_run_continues_as_new(desk: TestDesk
     assert max(len(each["trading"]) for each in seen) == 1
     last = await handle.query("progress")
     assert (last["sleeves"], last["traded"], last["trading"]) == (6, 6, [])
+
+
+async def test_a_rebalance_of_a_signal_that_nobody_sent_trades_nothing(desk: TestDesk) -> None:
+    """Whoever reaches Temporal can start one: the row of a received signal decides, not what is typed (SIGNAL-1)."""
+    desk.load(drifted("A-1"))
+    for version, ready in ((1, False), (2, False), (2, True)):
+        handle = await desk.client.start_workflow(
+            "RebalanceAccount",
+            {
+                "account_id": "A-1",
+                "requested_by": "eve",
+                "kind": "signal",
+                "signal": {"model": "M", "version": version, "largest_change": "1"},
+            },
+            id="whatever",
+            task_queue=TASK_QUEUE,
+        )
+        if ready:  # it is being applied: the change is the signal's, and so is who asked
+            await handle.result()
+            break
+        with pytest.raises(WorkflowFailureError) as refused:
+            await handle.result()
+        assert f"no signal of version {version} of model M is being applied" in str(refused.value.cause.__cause__)
+        assert desk.venue_orders() == []
+        if version == 2:
+            send(desk, 2, "0.502", "0.498")
+            with desk.books.transaction(Actor("test")) as books:
+                books.signals.begin("M", 2)
+    with desk.books.transaction() as books:
+        row = books.rebalances.latest("A-1")
+    assert row is not None
+    assert row.requested_by == "ann"
+    assert row.purpose["largest_change"] == "0.002"
