@@ -361,7 +361,12 @@ def _sales(form: schema.AccountForm, path: str, market: Market, problems: list[P
     for at, sale in enumerate(form.recent_sales):
         if sale.symbol not in market.securities:
             problems.append(Problem(f"{path}[{at}].symbol", f'unknown symbol "{sale.symbol}"'))
-    return tuple(RecentSale(each.symbol, each.date, each.quantity, each.gain, form.id) for each in form.recent_sales)
+        if sale.acquired is not None and sale.acquired > sale.date:
+            problems.append(Problem(f"{path}[{at}].acquired", f"{sale.acquired} is after the sale on {sale.date}"))
+    return tuple(
+        RecentSale(each.symbol, each.date, each.quantity, each.gain, form.id, each.cost_per_share, each.acquired)
+        for each in form.recent_sales
+    )
 
 
 def unknown_members(market: Market, accounts: Iterable[str]) -> list[Problem]:

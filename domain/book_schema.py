@@ -117,6 +117,7 @@ class PolicyForm(_Form):
     tax_rate_long: Weight | None = None
     wash_sale_days: Days | None = None
     four_eyes: Annotated[bool, Field(strict=True)] | None = None
+    ordinary_offset: NonNegative | None = None
 
 
 class TargetForm(_Form):
@@ -180,12 +181,14 @@ class WithdrawalForm(_Form):
 
 
 class SaleForm(_Form):
-    """A recent sale."""
+    """A recent sale: of a security, or of one lot of it where `acquired` says which."""
 
     symbol: Id
     date: Day
     quantity: Positive
     gain: Number
+    cost_per_share: NonNegative | None = None
+    acquired: Day | None = None
 
 
 class AccountForm(_Form):
@@ -194,7 +197,7 @@ class AccountForm(_Form):
     id: Id
     name: Text = ""
     custodian: Text = "PAPER"
-    tax_status: Literal["taxable", "exempt"] = "taxable"
+    tax_status: Literal["taxable", "exempt", "deferred", "roth"] = "taxable"
     status: Literal["open", "frozen", "closed"] = "open"
     lot_relief: Literal["fifo", "lifo", "hifo", "min_tax"] | None = None
     gain_budget: NonNegative | None = None

@@ -19,7 +19,7 @@ from domain.rounding import ORDER_1
 from domain.signals import SIGNAL_2
 from domain.snapshot import MANAGED, Sleeve
 from domain.steps import Cell, Step, step
-from domain.wash_sales import WASH_1
+from domain.wash_matching import WASH_2
 
 TEN_THOUSANDTH = Decimal("0.0001")
 
@@ -243,7 +243,7 @@ def gains(case: Case, plan: RebalancePlan) -> Iterator[Step]:
     if budget is not None:
         left = _plain(budget - gain.net)
         notes.append(f"the gain budget is {money(budget)}: {left} of it is left ({gain_budget.LOT_2.code})")
-    told = {gain_budget.LOT_2.code, LOT_1.code, WASH_1.code}
+    told = {gain_budget.LOT_2.code, LOT_1.code, WASH_2.code}
     said = [each for each in plan.findings if each.rule in told]
     codes = {each.rule for each in said} | ({gain_budget.LOT_2.code} if budget is not None else set())
     yield step(
@@ -267,7 +267,7 @@ def _method_from(case: Case) -> str:
     account = case.snapshot.account
     if account.lot_relief:
         return "the account asks"
-    return f"{'a' if account.tax_status == 'taxable' else 'an'} {account.tax_status} account has it by default"
+    return f"{'an' if account.tax_status == 'exempt' else 'a'} {account.tax_status} account has it by default"
 
 
 def _plain(amount: Decimal) -> str:

@@ -192,6 +192,11 @@ def gain(relieved: Sequence[RelievedLot]) -> Gain:
     return Gain(short, long)
 
 
+def recognised_gain(relieved: RelievedLot, price: Decimal) -> Decimal:
+    """The gain of a relieved lot as a gain budget counts it: one of unknown cost is all gain (LOT-2)."""
+    return to_cent(price * relieved.lot.quantity) if relieved.gain is None else relieved.gain
+
+
 def all_known(relieved: Sequence[RelievedLot]) -> bool:
     """True where the gain of every lot is known."""
     return all(each.gain is not None for each in relieved)

@@ -14,7 +14,7 @@ from domain.record import record
 
 # Names the rules that decide. Raised whenever a change of a rule gives the same snapshot and policy another plan: kept
 # decisions name the version that made them (`rebalancer audit recompute`; docs/auditors-guide.md says how to raise it).
-RULES_VERSION = "1"
+RULES_VERSION = "2"
 
 Severity = Literal["info", "warning", "error"]
 

@@ -19,6 +19,8 @@ PROTECTED = "protected"
 CASH = "cash"
 
 ComponentKind = Literal["model", "security", "target", "cash"]
+Day = date  # where a field is named `date`
+TaxStatus = Literal["taxable", "exempt", "deferred", "roth"]  # the last two are exempt, and say which
 
 
 def model_key(model_id: str) -> str:
@@ -158,23 +160,30 @@ class Withdrawal:
 
 @record
 class RecentSale:
-    """A sale already made, with the gain it realised (negative: a loss)."""
+    """A sale already made, with the gain it realised (negative: a loss); of one lot where that is known.
+
+    Cost a share and day of purchase are None where only the sale is known.
+    """
 
     symbol: str
     date: date
     quantity: Decimal
     gain: Decimal
     account_id: str = ""
+    cost_per_share: Decimal | None = None
+    acquired: Day | None = None
 
 
 @record
 class RecentBuy:
-    """Shares bought a short while ago in another account of the household."""
+    """Shares bought a short while ago in another account of the household, and held there."""
 
     symbol: str
     date: date
     quantity: Decimal
     account_id: str
+    tax_status: TaxStatus = "taxable"
+    cost_per_share: Decimal | None = None
 
 
 @record
@@ -184,7 +193,7 @@ class Account:
     id: str
     name: str
     custodian: str
-    tax_status: Literal["taxable", "exempt"]
+    tax_status: TaxStatus
     status: Literal["open", "frozen", "closed"]
     rebalancing: bool
     target_id: str | None

@@ -1,23 +1,29 @@
 """Wash sales: a security sold at a loss is not bought in the tax household for a while, before and after.
 
-Asked before a plan is made (what may not be bought?) and once its sells are known (which losses are disallowed, as
-the security was bought a short while ago?). Only a taxable account realises a loss; a buy counts in any.
+Asked before a plan is made (what may not be bought?) and of what it sells (which losses are disallowed, as the
+household acquired the security a short while ago?). Only a taxable account realises a loss; a buy counts in any.
+`wash_matching` matches share for share; here is what of a snapshot it looks at, and what is said of it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from domain.lots import RelievedLot
-from domain.money import ZERO, money, plain, to_cent
+from domain.lots import RelievedLot, recognised_gain
+from domain.memo import remembered
+from domain.money import ZERO, cents, money, plain
 from domain.policy import Policy
 from domain.record import record
 from domain.restrictions import Block
 from domain.rules import Finding, Rule, warning
-from domain.snapshot import Account, Lot, RecentBuy, RecentSale, Snapshot
+from domain.snapshot import Account, Holding, RecentBuy, RecentSale, Snapshot
+from domain.wash_matching import WASH_2, Acquisition, LotSale, Replacement, Settled, matched
 
 WASH_1 = Rule("WASH-1", "What a tax household sold at a loss is not bought in it for 30 days before and after.")
+
+REACH = 3  # windows: as far back as an earlier loss may have used up what would replace a share sold today
 
 
 @record
@@ -28,13 +34,59 @@ class Sold:
     lots: tuple[RelievedLot, ...]
 
 
+@record
+class Recognised:
+    """What the sales of a plan count for tax (LOT-2, WASH-2).
+
+    `gains`, by symbol and lot in the order given: a disallowed loss is taken back, a lot of unknown cost is all gain.
+    `washed`: the sales of each symbol of which some loss is disallowed, in the same order.
+    """
+
+    gains: Mapping[str, tuple[Decimal, ...]]
+    washed: Mapping[str, tuple[Settled, ...]]
+
+    def gain(self, symbol: str) -> Decimal:
+        """The net gain that counts of one symbol."""
+        return sum(self.gains[symbol], ZERO)
+
+    @property
+    def net(self) -> Decimal:
+        """The net gain that counts of all that is sold."""
+        return sum((each for gains in self.gains.values() for each in gains), ZERO)
+
+    @property
+    def disallowed(self) -> Decimal:
+        """The losses that don't count, at least 0."""
+        return sum((each.disallowed for settled in self.washed.values() for each in settled), ZERO)
+
+
 def recent_losses(snapshot: Snapshot, policy: Policy) -> Iterator[RecentSale]:
-    """The sales at a loss near the snapshot's day, of the account where it is taxed and of its household."""
+    """The sales at a loss near the snapshot's day, of the account where it is taxed and of its household.
+
+    Lots sold at a loss on one day in one account are one sale.
+    """
     window = timedelta(days=policy.wash_sale_days)
-    own = snapshot.account.recent_sales if snapshot.account.tax_status == "taxable" else ()
-    for sale in (*own, *snapshot.household_sales):
+    together: dict[tuple[str, date, str], RecentSale] = {}
+    for sale in _taxed_sales(snapshot):
         if sale.gain < 0 and abs(snapshot.as_of - sale.date) <= window:
-            yield sale
+            key = sale.symbol, sale.date, sale.account_id
+            known = together.get(key)
+            quantity, gain = (known.quantity, known.gain) if known else (ZERO, ZERO)
+            together[key] = RecentSale(*key[:2], quantity + sale.quantity, gain + sale.gain, sale.account_id)
+    yield from together.values()
+
+
+def _taxed_sales(snapshot: Snapshot) -> Iterator[RecentSale]:
+    """What the household's taxable accounts sold, with the account that did."""
+    account = snapshot.account
+    if account.tax_status == "taxable":
+        for sale in account.recent_sales:
+            yield sale if sale.account_id else _of(account.id, sale)
+    yield from snapshot.household_sales
+
+
+def _of(account_id: str, sale: RecentSale) -> RecentSale:
+    return RecentSale(sale.symbol, sale.date, sale.quantity, sale.gain, account_id, sale.cost_per_share, sale.acquired)
 
 
 def washed(snapshot: Snapshot, policy: Policy) -> Mapping[str, Block]:
@@ -44,17 +96,14 @@ def washed(snapshot: Snapshot, policy: Policy) -> Mapping[str, Block]:
         known = latest.get(sale.symbol)
         if known is None or known.date < sale.date:
             latest[sale.symbol] = sale
-    return {
-        symbol: Block(WASH_1, partial(_would_wash, sale, sale.account_id or snapshot.account.id, policy))
-        for symbol, sale in latest.items()
-    }
+    return {symbol: Block(WASH_1, partial(_would_wash, sale, policy)) for symbol, sale in latest.items()}
 
 
-def _would_wash(sale: RecentSale, account: str, policy: Policy) -> str:
+def _would_wash(sale: RecentSale, policy: Policy) -> str:
     clear = sale.date + timedelta(days=policy.wash_sale_days + 1)
     return (
         f"buying it would wash the loss of {money(-sale.gain)} from the sale of {plain(sale.quantity)} "
-        f"{sale.symbol} on {sale.date} in account {account}; it may be bought from {clear}"
+        f"{sale.symbol} on {sale.date} in account {sale.account_id}; it may be bought from {clear}"
     )
 
 
@@ -70,81 +119,194 @@ def loses(lots: Sequence[RelievedLot]) -> bool:
     return any(each.gain is not None and each.gain < ZERO for each in lots)
 
 
+def recognised(snapshot: Snapshot, policy: Policy, sold: Mapping[str, Sequence[RelievedLot]]) -> Recognised:
+    """What the account's sales count for tax: `sold` are all lots that a plan sells, by symbol, over its sleeves.
+
+    Nothing that the plan buys replaces them: WASH-1 blocks that. Quick where the household acquired nothing lately of
+    what is sold at a loss. Raises LookupError where a lot of unknown cost has no price (CHECK-1).
+    """
+    washed = _washed(snapshot, policy, sold)
+    gains = {}
+    for symbol, relieved in sold.items():
+        price = snapshot.price(symbol)
+        known = tuple([recognised_gain(each, price) for each in relieved])
+        if symbol in washed:
+            known = tuple([gain + each.disallowed for gain, each in zip(known, washed[symbol], strict=True)])
+        gains[symbol] = known
+    return Recognised(gains, washed)
+
+
 def disallowed(snapshot: Snapshot, lossy: Iterable[Sold], policy: Policy) -> list[Finding]:
-    """A warning for every loss of the plan that earlier buys wash, with the loss that is disallowed; `lossy` is what
-    the plan sells at a loss.
+    """A warning for every security of which a loss of the plan is disallowed, and where it goes (WASH-2); `lossy` is
+    what the plan sells at a loss."""
+    washed = _washed(snapshot, policy, {each.symbol: each.lots for each in lossy})
+    return [_told(symbol, washed[symbol], policy) for symbol in sorted(washed)]
 
-    As many of the shares sold at a loss are washed as were bought within the window, in the account or its household,
-    and are kept.
-    """
+
+def _washed(
+    snapshot: Snapshot, policy: Policy, sold: Mapping[str, Sequence[RelievedLot]]
+) -> dict[str, tuple[Settled, ...]]:
+    """The sales of every symbol of which some loss is disallowed, a lot each, in the order given."""
     if snapshot.account.tax_status != "taxable":
-        return []
-    at_a_loss = {each.symbol: each for each in lossy}
-    bought = _bought(snapshot, at_a_loss, policy.wash_sale_days) if at_a_loss else {}
-    return [_washes(snapshot, at_a_loss[symbol], bought[symbol], policy) for symbol in sorted(bought)]
-
-
-def _washes(snapshot: Snapshot, sold: Sold, bought: Sequence[RecentBuy], policy: Policy) -> Finding:
-    losses = sorted(
-        (each for each in sold.lots if each.gain is not None and each.gain < 0),
-        key=lambda each: (each.lot.acquired or date.min, each.lot.cost_per_share or ZERO),
-    )
-    replacing = sum((each.quantity for each in bought), ZERO)
-    washed_shares, loss = ZERO, ZERO
-    for each in losses:
-        shares = min(each.lot.quantity, replacing - washed_shares)
-        washed_shares += shares
-        loss -= (each.gain or ZERO) * shares / each.lot.quantity
-    loss = to_cent(loss)
-    latest = max(bought, key=lambda each: (each.date, each.account_id))
-    return warning(
-        WASH_1,
-        f"{money(loss)} of the loss from selling {sold.symbol} is disallowed: {plain(washed_shares)} "
-        f"{sold.symbol} of it were replaced within {policy.wash_sale_days} days, last on {latest.date} in account "
-        f"{latest.account_id}",
-        symbol=sold.symbol,
-        disallowed_loss=loss,
-        shares=washed_shares,
-        bought=latest.date,
-        account=latest.account_id,
-    )
-
-
-def _bought(snapshot: Snapshot, sold: Mapping[str, Sold], days: int) -> dict[str, list[RecentBuy]]:
-    """What the household bought within the window, and keeps, of what a plan sells at a loss, by symbol.
-
-    A lot that is itself sold at a loss in part does not replace what is sold of it.
-    """
-    first, account = snapshot.as_of - timedelta(days=days), snapshot.account
-    found: dict[str, list[RecentBuy]] = {}
-    for holdings in (*(sleeve.holdings for sleeve in account.sleeves), account.protected):
-        for holding in holdings:
-            if holding.symbol not in sold:
-                continue
-            for lot in holding.lots:
-                if lot.acquired is None or lot.acquired < first:
-                    continue
-                given = [each for each in sold[holding.symbol].lots if _same(each.lot, lot)]
-                kept = lot.quantity - sum((each.lot.quantity for each in given), ZERO)
-                if kept > 0 and not any(each.gain is not None and each.gain < 0 for each in given):
-                    found.setdefault(holding.symbol, []).append(
-                        RecentBuy(holding.symbol, lot.acquired, kept, account.id)
-                    )
-    for buy in snapshot.household_buys:
-        if buy.symbol in sold and buy.date >= first:
-            found.setdefault(buy.symbol, []).append(buy)
+        return {}
+    around = _around(snapshot, policy)
+    found = {}
+    for symbol, relieved in sold.items():
+        if symbol in around.near and loses(relieved):
+            sales = [_sale(snapshot, symbol, each) for each in relieved]
+            settled = matched(
+                [*sales, *around.losses.get(symbol, ())],
+                _left(around.acquired[symbol], sales),
+                policy.wash_sale_days,
+            )[: len(sales)]
+            if any(each.replaced for each in settled):
+                found[symbol] = settled
     return found
 
 
-def _same(one: Lot, other: Lot) -> bool:
-    return (one.acquired, one.cost_per_share) == (other.acquired, other.cost_per_share)
+def _sale(snapshot: Snapshot, symbol: str, relieved: RelievedLot) -> LotSale:
+    lot = relieved.lot
+    return LotSale(
+        snapshot.account.id, symbol, snapshot.as_of, lot.quantity, relieved.gain, lot.cost_per_share, lot.acquired
+    )
+
+
+def _left(acquired: Sequence[Acquisition], sales: Iterable[LotSale]) -> list[Acquisition]:
+    """What is left of the acquisitions when the account has sold: what is sold of a recent lot replaces nothing."""
+    gone: dict[tuple[str, date | None, Decimal | None], Decimal] = {}
+    for each in sales:
+        key = each.account_id, each.acquired, each.cost_per_share
+        gone[key] = gone.get(key, ZERO) + each.quantity
+    left = []
+    for buy in acquired:
+        key = buy.account_id, buy.day, buy.cost_per_share
+        less = min(buy.quantity, gone.get(key, ZERO)) if buy.until is None else ZERO
+        if less:
+            gone[key] -= less
+        if less < buy.quantity:
+            left.append(_reduced(buy, less) if less else buy)
+    return left
+
+
+def _reduced(buy: Acquisition, less: Decimal) -> Acquisition:
+    return Acquisition(
+        buy.account_id, buy.tax_status, buy.symbol, buy.day, buy.quantity - less, buy.cost_per_share, buy.until
+    )
+
+
+@record
+class _Around:
+    """What a household acquired and lost of each symbol lately; `near` are the symbols acquired within the window."""
+
+    acquired: Mapping[str, list[Acquisition]]
+    losses: Mapping[str, list[LotSale]]
+    near: frozenset[str]
+
+
+@remembered
+def _around(snapshot: Snapshot, policy: Policy) -> _Around:
+    account, days = snapshot.account, policy.wash_sale_days
+    first = looks_back_to(snapshot.as_of, days)
+    acquired: dict[str, list[Acquisition]] = {}
+    for buy in (*recent_buys(account, snapshot.as_of, days), *snapshot.household_buys):
+        acquired.setdefault(buy.symbol, []).append(
+            Acquisition(buy.account_id, buy.tax_status, buy.symbol, buy.date, buy.quantity, buy.cost_per_share)
+        )
+    if not acquired:
+        return _Around({}, {}, frozenset())
+    losses: dict[str, list[LotSale]] = {}
+    for sale in _taxed_sales(snapshot):
+        if sale.symbol not in acquired:
+            continue
+        losses.setdefault(sale.symbol, []).append(lot_sale(sale))
+        if sale.acquired is not None and sale.acquired >= first:
+            acquired[sale.symbol].append(since_sold(sale, sale.acquired))
+    near = {
+        symbol
+        for symbol, buys in acquired.items()
+        if any(each.until is None and abs((each.day - snapshot.as_of).days) <= days for each in buys)
+    }
+    return _Around(acquired, losses, frozenset(near))
+
+
+def lot_sale(sale: RecentSale) -> LotSale:
+    """A sale already made, as what it may have washed."""
+    return LotSale(
+        sale.account_id, sale.symbol, sale.date, sale.quantity, sale.gain, sale.cost_per_share, sale.acquired
+    )
+
+
+def since_sold(sale: RecentSale, acquired: date) -> Acquisition:
+    """The purchase of what a taxable account has sold again: until then it replaced what was sold at a loss."""
+    return Acquisition(
+        sale.account_id, "taxable", sale.symbol, acquired, sale.quantity, sale.cost_per_share, until=sale.date
+    )
+
+
+def looks_back_to(as_of: date, days: int) -> date:
+    """The first day whose purchases and sales can matter to a sale of today."""
+    return as_of - timedelta(days=REACH * days)
 
 
 def recent_buys(account: Account, as_of: date, days: int) -> Iterator[RecentBuy]:
-    """What an account holds that it bought lately, for the others of its household."""
-    first = as_of - timedelta(days=days)
-    for holdings in (*(sleeve.holdings for sleeve in account.sleeves), account.protected):
-        for holding in holdings:
-            for lot in holding.lots:
-                if lot.acquired is not None and lot.acquired >= first:
-                    yield RecentBuy(holding.symbol, lot.acquired, lot.quantity, account.id)
+    """What an account holds that it bought lately, one for each purchase; protected holdings count."""
+    first = looks_back_to(as_of, days)
+    found: dict[tuple[str, date, Decimal | None], Decimal] = {}
+    for holding in _held(account):
+        for lot in holding.lots:
+            if lot.acquired is not None and lot.acquired >= first:
+                key = holding.symbol, lot.acquired, lot.cost_per_share
+                found[key] = found.get(key, ZERO) + lot.quantity
+    for (symbol, day, cost), quantity in found.items():
+        yield RecentBuy(symbol, day, quantity, account.id, account.tax_status, cost)
+
+
+def _held(account: Account) -> Iterator[Holding]:
+    for sleeve in account.sleeves:
+        yield from sleeve.holdings
+    yield from account.protected
+
+
+def _told(symbol: str, settled: Sequence[Settled], policy: Policy) -> Finding:
+    """How much of the loss from selling a security is disallowed, for how many shares, and where it goes."""
+    replaced = [each for sale in settled for each in sale.replaced]
+    loss = sum((each.loss for each in replaced), ZERO)
+    shares = sum((each.shares for each in replaced), ZERO)
+    return warning(
+        WASH_2,
+        f"{money(loss)} of the loss from selling {symbol} is disallowed: {plain(shares)} {symbol} of it were replaced "
+        f"within {policy.wash_sale_days} days; {'; '.join(_destinations(replaced))}",
+        symbol=symbol,
+        disallowed_loss=cents(loss),
+        deferred=cents(sum((each.deferred for each in settled), ZERO)),
+        lost=cents(sum((each.lost for each in settled), ZERO)),
+        shares=shares,
+        replaced=[
+            {
+                "account": each.by.account_id,
+                "bought": each.by.day,
+                "shares": each.shares,
+                "loss": cents(each.loss),
+                "becomes": "lost for good" if each.is_lost else "deferred",
+                "cost_per_share": each.cost_per_share,
+                "holding_from": None if each.is_lost else each.holding_from,
+            }
+            for each in replaced
+        ],
+    )
+
+
+def _destinations(replaced: Iterable[Replacement]) -> Iterator[str]:
+    """Where the disallowed losses go, a phrase for each purchase that replaces."""
+    together: dict[tuple[date, str, bool], tuple[Decimal, Decimal]] = {}
+    for each in replaced:
+        key = each.by.day, each.by.account_id, each.is_lost
+        loss, shares = together.get(key, (ZERO, ZERO))
+        together[key] = loss + each.loss, shares + each.shares
+    for (day, account, is_lost), (loss, shares) in sorted(together.items()):
+        lot = f"the {plain(shares)} bought on {day} in account {account}"
+        yield (
+            f"{money(loss)} is lost for good, by {lot}, whose gains nobody taxes"
+            if is_lost
+            else f"{money(loss)} is deferred: added to the cost of {lot}"
+        )

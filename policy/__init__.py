@@ -24,7 +24,7 @@ WHOLE_NUMBERS = frozenset({"price_max_age_days", "wash_sale_days"})
 FLAGS = frozenset({"four_eyes"})
 AUTOMATIC_APPROVAL = "automatic_approval"
 NAMES = (AUTOMATIC_APPROVAL,)  # lists of people's names: of the firm alone, no book, target or account overrides them
-AMOUNTS = frozenset({"minimum_trade_amount"})  # the other numbers are shares of one
+AMOUNTS = frozenset({"minimum_trade_amount", "ordinary_offset"})  # the other numbers are shares of one
 
 
 class PolicyRefused(ValueError):

@@ -82,12 +82,14 @@ def read_sales(connection: Connection, ids: Collection[str]) -> dict[str, list[R
             recent_sales.c.sold,
             exact(recent_sales.c.quantity).label("quantity"),
             exact(recent_sales.c.gain).label("gain"),
+            exact(recent_sales.c.cost_per_share).label("cost"),
+            recent_sales.c.acquired,
         )
         .where(among(recent_sales.c.account_id, ids))
         .order_by(recent_sales.c.id)
     )
     return {
-        key: [RecentSale(row.symbol, row.sold, row.quantity, row.gain, key) for row in rows]
+        key: [RecentSale(row.symbol, row.sold, row.quantity, row.gain, key, row.cost, row.acquired) for row in rows]
         for key, rows in _grouped(connection, query).items()
     }
 

@@ -150,6 +150,8 @@ class Accounts:
                 "sold": sale.date,
                 "quantity": sale.quantity,
                 "gain": sale.gain,
+                "cost_per_share": sale.cost_per_share,
+                "acquired": sale.acquired,
             }
             for sale in sales
         ]

@@ -2,14 +2,15 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from domain.lots import losses_in
-from domain.snapshot import RecentBuy, RecentSale
+from domain.snapshot import RecentBuy, RecentSale, TaxStatus
+from domain.wash_sales import looks_back_to
 from storage.account_reading import StoredAccount, read_sales
 from storage.tables import accounts, lots, sleeves
 from storage.tables_execution import rebalances
@@ -37,23 +38,29 @@ def elsewhere(
     if not home:
         return {}
     members: dict[str, list[str]] = {}
-    taxable: set[str] = set()
+    taxed_as: dict[str, TaxStatus] = {}
     for row in connection.execute(
         select(accounts.c.id, accounts.c.household_id, accounts.c.tax_status)
         .where(among(accounts.c.household_id, set(home.values())))
         .order_by(by_key(accounts.c.id))
     ):
         members.setdefault(row.household_id, []).append(row.id)
-        if row.tax_status == "taxable":
-            taxable.add(row.id)
+        taxed_as[row.id] = row.tax_status
     everybody = [member for together in members.values() for member in together]
     sold: dict[str, list[RecentSale]] = {key: list(each) for key, each in read_sales(connection, everybody).items()}
-    bought = _recent_lots(connection, everybody, as_of - timedelta(days=wash_sale_days))
+    bought = _recent_lots(connection, taxed_as, looks_back_to(as_of, wash_sale_days))
     for account_id, plan in _under_way(connection, everybody):
         for order in plan["orders"]:
             day = date.fromisoformat(plan["as_of"])
             if order["side"] == "buy":
-                buy = RecentBuy(order["symbol"], day, Decimal(order["quantity"]), account_id)
+                buy = RecentBuy(
+                    order["symbol"],
+                    day,
+                    Decimal(order["quantity"]),
+                    account_id,
+                    taxed_as[account_id],
+                    Decimal(order["price"]),
+                )
                 bought.setdefault(account_id, []).append(buy)
             elif (loss := losses_in(order)) is not None:
                 sold.setdefault(account_id, []).append(RecentSale(order["symbol"], day, *loss, account_id))
@@ -62,7 +69,7 @@ def elsewhere(
             tuple(
                 sale
                 for other in members[household]
-                if other != account_id and other in taxable
+                if other != account_id and taxed_as[other] == "taxable"
                 for sale in sold.get(other, ())
             ),
             tuple(buy for other in members[household] if other != account_id for buy in bought.get(other, ())),
@@ -71,18 +78,27 @@ def elsewhere(
     }
 
 
-def _recent_lots(connection: Connection, ids: Collection[str], since: date) -> dict[str, list[RecentBuy]]:
-    """What was bought since a day and is still held, by account."""
+def _recent_lots(connection: Connection, taxed_as: Mapping[str, TaxStatus], since: date) -> dict[str, list[RecentBuy]]:
+    """What was bought since a day and is still held, by account, a line for each purchase."""
+    purchase = lots.c.symbol, lots.c.acquired, lots.c.cost_per_share
     query = (
-        select(sleeves.c.account_id, lots.c.symbol, lots.c.acquired, exact(func.sum(lots.c.quantity)).label("quantity"))
+        select(
+            sleeves.c.account_id,
+            lots.c.symbol,
+            lots.c.acquired,
+            exact(lots.c.cost_per_share).label("cost"),
+            exact(func.sum(lots.c.quantity)).label("quantity"),
+        )
         .select_from(lots.join(sleeves, sleeves.c.id == lots.c.sleeve_id))
-        .where(among(sleeves.c.account_id, ids), sleeves.c.status == "open", lots.c.acquired >= since)
-        .group_by(sleeves.c.account_id, lots.c.symbol, lots.c.acquired)
-        .order_by(by_key(sleeves.c.account_id), by_key(lots.c.symbol), lots.c.acquired)
+        .where(among(sleeves.c.account_id, taxed_as), sleeves.c.status == "open", lots.c.acquired >= since)
+        .group_by(sleeves.c.account_id, *purchase)
+        .order_by(by_key(sleeves.c.account_id), by_key(lots.c.symbol), lots.c.acquired, lots.c.cost_per_share)
     )
     found: dict[str, list[RecentBuy]] = {}
     for row in connection.execute(query):
-        found.setdefault(row.account_id, []).append(RecentBuy(row.symbol, row.acquired, row.quantity, row.account_id))
+        owner = row.account_id
+        buy = RecentBuy(row.symbol, row.acquired, row.quantity, owner, taxed_as[owner], row.cost)
+        found.setdefault(owner, []).append(buy)
     return found
 
 

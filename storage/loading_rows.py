@@ -10,7 +10,7 @@ from storage.positions import all_sleeves
 
 RESTRICTION_COLUMNS = ("account_id", "type", "symbol", "destination", "substitute", "hold", "starts", "until")
 WITHDRAWAL_COLUMNS = ("account_id", "amount", "due")
-SALE_COLUMNS = ("account_id", "symbol", "sold", "quantity", "gain")
+SALE_COLUMNS = ("account_id", "symbol", "sold", "quantity", "gain", "cost_per_share", "acquired")
 
 Row = tuple[object, ...]
 
@@ -50,7 +50,7 @@ def sale_rows(accounts: Iterable[Account]) -> Iterator[Row]:
     """Recent sales, in SALE_COLUMNS."""
     for account in accounts:
         for each in account.recent_sales:
-            yield account.id, each.symbol, each.date, each.quantity, each.gain
+            yield account.id, each.symbol, each.date, each.quantity, each.gain, each.cost_per_share, each.acquired
 
 
 def total_cash(account: Account) -> Decimal:

@@ -140,7 +140,7 @@ accounts = Table(
     Column("first_rebalanced", Date, nullable=True),  # to that target, which need not be the present one
     Column("policy", JSONB, nullable=False, server_default=text("'{}'")),
     Column("household_id", Text, nullable=True),
-    CheckConstraint("tax_status IN ('taxable', 'exempt')", name="tax_status_known"),
+    CheckConstraint("tax_status IN ('taxable', 'exempt', 'deferred', 'roth')", name="tax_status_known"),
     CheckConstraint("status IN ('open', 'frozen', 'closed')", name="status_known"),
     CheckConstraint("gain_budget >= 0", name="gain_budget_not_negative"),
     CheckConstraint(
@@ -239,6 +239,8 @@ recent_sales = Table(
     Column("sold", Date, nullable=False),
     Column("quantity", MONEY, nullable=False),
     Column("gain", MONEY, nullable=False),
+    Column("cost_per_share", MONEY, nullable=True),  # of the lot that was sold; null: not known
+    Column("acquired", Date, nullable=True),
     CheckConstraint("quantity > 0", name="quantity_above_zero"),
 )
 

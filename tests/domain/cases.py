@@ -133,8 +133,11 @@ def _holding(line: str) -> ModelHolding:
 
 def _told(kind: type[TradeT], given: Mapping[str, str]) -> TradeT:
     """A sale or a buy of another account of the household."""
-    numbers = {key: number(given[key]) for key in ("quantity", "gain") if key in given}
-    return kind(symbol=given["symbol"], date=date.fromisoformat(given["date"]), account_id=given["account"], **numbers)
+    numbers = {key: number(given[key]) for key in ("quantity", "gain", "cost_per_share") if key in given}
+    known: dict[str, Any] = {"acquired": date.fromisoformat(given["acquired"])} if "acquired" in given else {}
+    known |= {key: given[key] for key in ("tax_status",) if key in given}
+    day = date.fromisoformat(given["date"])
+    return kind(symbol=given["symbol"], date=day, account_id=given["account"], **numbers, **known)
 
 
 def book_of(given: Mapping[str, Any]) -> Json:

@@ -46,6 +46,7 @@ def firm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("tax_rate_long", "0.20"),
         ("wash_sale_days", 30),
         ("four_eyes", True),
+        ("ordinary_offset", "3000.00"),
     ],
 )
 def test_the_defaults(key: str, value: str | int | bool) -> None:

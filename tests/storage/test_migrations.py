@@ -25,7 +25,7 @@ from storage.tables_venues import venue_terms
 
 assert venue_terms.metadata is request_accounts.metadata is metadata  # all tables are known
 
-ALL = [f"000{number}" for number in range(1, 9)]
+ALL = [f"000{number}" for number in range(1, 10)]
 
 # What compare_metadata does not look at: checks, partial indexes, defaults, deferrable keys.
 CATALOGUE = {
