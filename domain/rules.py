@@ -87,9 +87,9 @@ def catalogue() -> Iterator[tuple[Rule, str]]:
 
     import domain
 
-    for found in sorted(pkgutil.iter_modules(domain.__path__), key=lambda each: each.name):
-        module = importlib.import_module(f"domain.{found.name}")
+    for found in sorted(pkgutil.walk_packages(domain.__path__, "domain."), key=lambda each: each.name):
+        module = importlib.import_module(found.name)
         source = inspect.getsource(module)
         for value in vars(module).values():
             if isinstance(value, Rule) and f'Rule("{value.code}"' in source.replace("Rule(\n    ", "Rule("):
-                yield value, f"domain/{found.name}.py"
+                yield value, found.name.replace(".", "/") + ".py"

@@ -1,0 +1,125 @@
+"""LAW-5: within the gain budget, counting what is recognised (LOT-2): a loss that a wash sale disallows makes no room.
+
+The disallowed losses are worked out here once more, by WASH-2. Where two readings of who washed what are possible
+(other sales of the household on the same day), the one that leaves more room is taken: the law is broken whichever.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from domain.laws.broken import Broken
+from domain.laws.ledger import Basis, Ledger
+from domain.laws.said import Said
+from domain.money import CENT, ZERO, money
+from domain.policy import Policy
+from domain.rebalance_plan import Order
+from domain.rules import Rule
+from domain.snapshot import Lot, Snapshot
+
+LAW_5 = Rule("LAW-5", "The net gain that a plan recognises is at most the budget; a liquidation says that it isn't.")
+
+
+def check(books: Ledger, policy: Policy, said: Said) -> Iterator[Broken]:
+    """A recognised net gain beyond the budget, to within the half cents that its parts were rounded by."""
+    budget = books.snapshot.account.gain_budget
+    if budget is None:
+        return
+    net, parts = recognised(books, policy)
+    if net <= budget + CENT * parts / 2:
+        return
+    evidence = {"recognised": net, "budget": budget}
+    if not books.plan.liquidation:
+        yield Broken(LAW_5, f"a net gain of {money(net)} is recognised, and the budget is {money(budget)}", evidence)
+    elif "LOT-2" not in said.rules():
+        yield Broken(
+            LAW_5, f"the liquidation recognises {money(net)} of a budget of {money(budget)} and does not warn", evidence
+        )
+
+
+def recognised(books: Ledger, policy: Policy) -> tuple[Decimal, int]:
+    """The net gain of all sells, and in how many parts it was rounded. What cost nobody knows is all gain."""
+    net, parts = ZERO, 0
+    taxed = books.snapshot.account.tax_status == "taxable"
+    for order in books.plan.orders:
+        loses = False
+        for each in order.lots:
+            gain = (order.price - _cost(each.lot)) * each.lot.quantity
+            net += gain
+            parts += 1
+            loses = loses or gain < ZERO
+        if loses and taxed:
+            net += disallowed(books.snapshot, order, policy.wash_sale_days)
+            parts += len(order.lots)
+    return net, parts
+
+
+def _cost(lot: Lot) -> Decimal:
+    return ZERO if lot.cost_per_share is None or lot.acquired is None else lot.cost_per_share
+
+
+@dataclass(slots=True)
+class _Acquired:
+    """Shares that came in, and are still there: `basis` of a lot that the account holds itself."""
+
+    day: date
+    shares: Decimal
+    basis: Basis | None = None
+
+    def replace(self, shares: Decimal) -> Decimal:
+        """Replaces so many shares as far as it goes, once; returns how many it can't."""
+        taken = min(shares, self.shares)
+        self.shares -= taken
+        return shares - taken
+
+
+def disallowed(snapshot: Snapshot, sale: Order, days: int) -> Decimal:
+    """Of what a sale loses, what shares bought within the window replace, each of them once (WASH-2).
+
+    Earlier sales of the household had the first pick. What is left of a lot replaces others, never the lot itself.
+    """
+    window = timedelta(days=days)
+    replacing = _acquired(snapshot, sale, window)
+    if not replacing:
+        return ZERO
+    earlier = [*snapshot.account.recent_sales, *snapshot.household_sales]
+    for other in sorted(earlier, key=lambda each: each.date):
+        left = other.quantity
+        if other.symbol == sale.symbol and other.gain < ZERO and other.date <= snapshot.as_of:
+            for each in replacing:
+                if abs(each.day - other.date) <= window:
+                    left = each.replace(left)
+    total = ZERO
+    lossy = [each.lot for each in sale.lots if _cost(each.lot) > sale.price]
+    for lot in sorted(lossy, key=lambda lot: (lot.acquired or date.min, lot.cost_per_share or ZERO)):
+        left = lot.quantity
+        for each in replacing:
+            if each.basis != (lot.acquired, lot.cost_per_share):
+                left = each.replace(left)
+        total += (lot.quantity - left) * (_cost(lot) - sale.price)
+    return total
+
+
+def _acquired(snapshot: Snapshot, sale: Order, window: timedelta) -> list[_Acquired]:
+    """What the household bought within the window and keeps, in the order of acquisition."""
+    account, first = snapshot.account, snapshot.as_of - window
+    found = [
+        _Acquired(buy.date, buy.quantity)
+        for buy in snapshot.household_buys
+        if buy.symbol == sale.symbol and buy.date >= first
+    ]
+    sold: dict[Basis, Decimal] = {}
+    for each in sale.lots:
+        basis = each.lot.acquired, each.lot.cost_per_share
+        sold[basis] = sold.get(basis, ZERO) + each.lot.quantity
+    for holdings in (*(sleeve.holdings for sleeve in account.sleeves), account.protected):
+        for lot in (lot for holding in holdings if holding.symbol == sale.symbol for lot in holding.lots):
+            if lot.acquired is None or lot.acquired < first:
+                continue
+            basis = lot.acquired, lot.cost_per_share
+            gone = min(lot.quantity, sold.get(basis, ZERO))
+            sold[basis] = sold.get(basis, ZERO) - gone
+            if lot.quantity > gone:
+                found.append(_Acquired(lot.acquired, lot.quantity - gone, basis))
+    return sorted(found, key=lambda each: each.day)

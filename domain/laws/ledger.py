@@ -1,0 +1,283 @@
+"""The books before and after a plan, worked out from the snapshot and the plan's orders and transfers alone.
+
+Only what the plan touches is worked out; a sleeve that it leaves alone costs a valuation.
+"""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from domain.laws.broken import Broken
+from domain.lots import RelievedLot
+from domain.money import ZERO, plain, share_out, to_cent
+from domain.rebalance_plan import Order, RebalancePlan, Transfer
+from domain.rules import Rule
+from domain.snapshot import MANAGED, Holding, Lot, Snapshot
+
+LAW_1 = Rule(
+    "LAW-1", "Shares by security and lot, and cash to the cent, are conserved over orders, transfers and lots."
+)
+
+NOTHING: Mapping[str, Decimal] = {}
+Basis = tuple[object, Decimal | None]  # date acquired and cost a share
+Given = tuple[str, Lot]  # the sleeve that gives a lot up, "" where an order takes it from several
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Cash and shares by sleeve. `moved` has the changes of shares by sleeve and symbol, none of them for most."""
+
+    snapshot: Snapshot
+    plan: RebalancePlan
+    prices: Mapping[str, Decimal]
+    held: Mapping[str, Mapping[str, Holding]]  # by sleeve and symbol, before
+    worth: Mapping[str, Decimal]  # what each sleeve's holdings are worth, before
+    before: Mapping[str, Decimal]  # cash by sleeve
+    cash: dict[str, Decimal]  # and after
+    moved: dict[str, dict[str, Decimal]]
+    crossing: Set[str]  # the symbols that cross
+    given: dict[str, list[Given]] = field(default_factory=dict)  # lots that leave a sleeve, where several may take them
+    flaws: list[Broken] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, plan: RebalancePlan) -> "Ledger":
+        """Books the plan; what can't be booked is in `flaws`."""
+        prices, sleeves = snapshot.prices, snapshot.account.sleeves
+        held: dict[str, dict[str, Holding]] = {}
+        worth: dict[str, Decimal] = {}
+        before: dict[str, Decimal] = {}
+        for sleeve in sleeves:
+            here, total = dict[str, Holding](), ZERO
+            for each in sleeve.holdings:
+                here[each.symbol] = each
+                total += each.quantity * prices[each.symbol]
+            held[sleeve.key], worth[sleeve.key], before[sleeve.key] = here, total, sleeve.cash
+        moved: dict[str, dict[str, Decimal]] = {key: {} for key in before}
+        crossing = {each.symbol for each in plan.transfers if each.symbol is not None}
+        books = cls(snapshot, plan, prices, held, worth, before, dict(before), moved, crossing)
+        books._orders()
+        books._transfers()
+        for symbol, lots in books.given.items():
+            books._lots_were_there(symbol, lots)
+        return books
+
+    @property
+    def gross(self) -> Decimal:
+        """All that the sleeves hold, before the plan."""
+        return sum(self.before.values(), ZERO) + sum(self.worth.values(), ZERO)
+
+    def quantity(self, sleeve: str, symbol: str) -> Decimal:
+        """Shares that a sleeve holds before the plan."""
+        found = self.held.get(sleeve, {}).get(symbol)
+        return found.quantity if found else ZERO
+
+    def after(self, sleeve: str, symbol: str) -> Decimal:
+        """Shares that a sleeve holds after the plan."""
+        return self.quantity(sleeve, symbol) + self.moved.get(sleeve, NOTHING).get(symbol, ZERO)
+
+    def value_after(self, sleeve: str) -> Decimal:
+        """A sleeve's cash and holdings after the plan."""
+        value, prices = self.cash.get(sleeve, ZERO) + self.worth.get(sleeve, ZERO), self.prices
+        for symbol, quantity in self.moved.get(sleeve, NOTHING).items():
+            value += quantity * prices[symbol]
+        return value
+
+    def step(self, symbol: str) -> Decimal:
+        """What one increment of a security is worth."""
+        return self.prices[symbol] * self.snapshot.securities[symbol].quantity_increment
+
+    def touched(self) -> set[str]:
+        """The sleeves whose shares or cash a plan moves."""
+        found = {sleeve for sleeve, changes in self.moved.items() if changes}
+        for each in self.plan.transfers:
+            found |= {each.source, each.destination}
+        return found
+
+    def _flaw(self, says: str, **evidence: object) -> None:
+        self.flaws.append(Broken(LAW_1, says, evidence))
+
+    def _orders(self) -> None:
+        """Books the orders. Most are for one sleeve, from lots of its own, and are seen to be sound at once."""
+        prices, cash, moved, held, crossing = self.prices, self.cash, self.moved, self.held, self.crossing
+        for order in self.plan.orders:
+            symbol, quantity, amount, part = order.symbol, order.quantity, order.amount, order.allocations[0]
+            sleeve, price = part.sleeve, prices.get(symbol)
+            if (
+                price is None
+                or part.quantity != quantity
+                or order.price != price
+                or quantity <= ZERO
+                or (amount != quantity * price and amount != to_cent(quantity * price))
+                or sleeve not in cash
+                or symbol in moved[sleeve]
+            ):
+                self._carefully(order)
+            elif order.side == "buy" and not order.lots:
+                moved[sleeve][symbol] = quantity
+                cash[sleeve] -= amount
+            elif (
+                order.side == "sell"
+                and symbol not in crossing
+                and symbol in held[sleeve]
+                and _covers(held[sleeve][symbol], quantity, order.lots)
+            ):
+                moved[sleeve][symbol] = -quantity
+                cash[sleeve] += amount
+            else:
+                self._carefully(order)
+
+    def _carefully(self, order: Order) -> None:
+        """Books an order for several sleeves, one beside a crossing, or one in which something is wrong."""
+        symbol, quantity, parts, sells = order.symbol, order.quantity, order.allocations, order.side == "sell"
+        if not self._priced(symbol, quantity, order.price, order.amount):
+            return
+        quantities, sleeves = [part.quantity for part in parts], {part.sleeve for part in parts}
+        allocated = sum(quantities, ZERO)
+        if allocated != quantity or min(quantities) <= ZERO or len(sleeves) < len(parts):
+            self._flaw(
+                f"the {order.side} of {plain(quantity)} {symbol} is allocated to sleeves as {plain(allocated)}, or to "
+                "one of them twice",
+                symbol=symbol,
+                ordered=quantity,
+                allocated=allocated,
+            )
+            return
+        amounts = [order.amount] if len(parts) == 1 else share_out(order.amount, quantities)
+        for part, amount in zip(parts, amounts, strict=True):
+            if self._no_sleeve(part.sleeve):
+                self._flaw(f"{symbol} is allocated to {part.sleeve}, which is no sleeve of the account", symbol=symbol)
+            elif sells:
+                self._move(part.sleeve, symbol, -part.quantity, -amount)
+            else:
+                self._move(part.sleeve, symbol, part.quantity, amount)
+        if order.lots or sells:
+            sleeve = parts[0].sleeve if len(parts) == 1 else ""
+            self._give(sleeve, symbol, quantity if sells else ZERO, [each.lot for each in order.lots])
+
+    def _transfers(self) -> None:
+        """Books what crosses and what funds."""
+        cash = self.cash
+        for each in self.plan.transfers:
+            source, destination, symbol, amount = each.source, each.destination, each.symbol, each.amount
+            if source == destination or self._no_sleeve(source) or self._no_sleeve(destination):
+                self._flaw(f"a transfer goes from {source} to {destination}, which are not two sleeves of the account")
+            elif symbol is None:
+                if MANAGED not in (source, destination) or amount <= ZERO or each.lots:
+                    self._flaw(f"{amount} goes from {source} to {destination}: that funds no sleeve (SLEEVE-1)")
+                cash[source] -= amount
+                cash[destination] += amount
+            else:
+                self._crossing(each, symbol, each.quantity or ZERO)
+
+    def _crossing(self, each: Transfer, symbol: str, quantity: Decimal) -> None:
+        if self._priced(symbol, quantity, each.price, each.amount):
+            self._give(each.source, symbol, quantity, each.lots)
+            self._move(each.source, symbol, -quantity, -each.amount)
+            self._move(each.destination, symbol, quantity, each.amount)
+
+    def _give(self, sleeve: str, symbol: str, quantity: Decimal, lots: Sequence[Lot]) -> None:
+        total = ZERO
+        given = self.given.setdefault(symbol, [])
+        for lot in lots:
+            total += lot.quantity
+            given.append((sleeve, lot))
+        if total != quantity:
+            self._flaw(
+                f"{plain(quantity)} {symbol} leave {sleeve or 'several sleeves'} with lots of {plain(total)}",
+                symbol=symbol,
+                quantity=quantity,
+                lots=total,
+            )
+
+    def _move(self, sleeve: str, symbol: str, quantity: Decimal, paid: Decimal) -> None:
+        here = self.moved[sleeve]
+        here[symbol] = here[symbol] + quantity if symbol in here else quantity
+        self.cash[sleeve] -= paid
+
+    def _priced(self, symbol: str, quantity: Decimal, price: Decimal | None, amount: Decimal) -> bool:
+        ours = self.prices.get(symbol)
+        if ours is not None and price == ours and quantity > ZERO:
+            exact = quantity * ours
+            if amount == exact or amount == to_cent(exact):
+                return True
+        self._flaw(
+            f"{quantity} {symbol} at {price} for {amount} are not so many shares at the snapshot's price of {ours}",
+            symbol=symbol,
+            quantity=quantity,
+            price=ours,
+            amount=amount,
+        )
+        return False
+
+    def _no_sleeve(self, sleeve: str) -> bool:
+        """True for what is no sleeve of the account and none that opens; one that opens has no cash yet."""
+        if sleeve in self.cash:
+            return False
+        if any(each.component == sleeve and each.sleeve == "opening" for each in self.plan.components):
+            self.cash[sleeve], self.moved[sleeve] = ZERO, {}
+            return False
+        return True
+
+    def _lots_were_there(self, symbol: str, given: Sequence[Given]) -> None:
+        """Of every basis no more shares leave a sleeve, nor all sleeves together, than they had."""
+        if self._each_was_there(symbol, given):
+            return
+        left: dict[tuple[str, Basis], Decimal] = {}
+        for sleeve, holdings in self.held.items():
+            if symbol in holdings:
+                for each in holdings[symbol].lots:
+                    basis = each.acquired, each.cost_per_share
+                    for where in (sleeve, ""):
+                        left[where, basis] = left.get((where, basis), ZERO) + each.quantity
+        for sleeve, lot in given:
+            basis = lot.acquired, lot.cost_per_share
+            for where in {sleeve, ""}:
+                left[where, basis] = left.get((where, basis), ZERO) - lot.quantity
+                if left[where, basis] < ZERO or lot.quantity <= ZERO:
+                    self._flaw(
+                        f"{plain(lot.quantity)} {symbol} bought {lot.acquired} at {lot.cost_per_share} leave "
+                        f"{sleeve or 'the account'}, which has not so many of that lot",
+                        symbol=symbol,
+                        acquired=lot.acquired,
+                        cost_per_share=lot.cost_per_share,
+                        missing=-left[where, basis],
+                    )
+                    return
+
+    def _each_was_there(self, symbol: str, given: Sequence[Given]) -> bool:
+        """True where every lot is, or is a part of, a lot of its sleeve or sleeves that has so many left: as nearly
+        always.
+        """
+        left: dict[int, Decimal] = {}
+        for sleeve, lot in given:
+            for place in (sleeve,) if sleeve else self.held:
+                holding = self.held[place].get(symbol) if place in self.held else None
+                if holding and _take(lot, holding.lots, left):
+                    break
+            else:
+                return False
+        return True
+
+
+def _covers(holding: Holding, quantity: Decimal, relieved: Sequence[RelievedLot]) -> bool:
+    """True where the lots sum to so many shares and each is, or is a part of, a lot of the holding."""
+    if len(relieved) == 1:
+        return relieved[0].lot.quantity == quantity and _take(relieved[0].lot, holding.lots, {})
+    total, left = ZERO, dict[int, Decimal]()
+    for each in relieved:
+        total += each.lot.quantity
+        if not _take(each.lot, holding.lots, left):
+            return False
+    return total == quantity
+
+
+def _take(lot: Lot, held: Sequence[Lot], left: dict[int, Decimal]) -> bool:
+    """True where a lot of the same basis has so many shares left, which it then hasn't any more."""
+    cost, acquired, quantity = lot.cost_per_share, lot.acquired, lot.quantity
+    for at in held:
+        if at is lot or (at.cost_per_share == cost and at.acquired == acquired):
+            has = left.get(id(at), at.quantity)
+            if ZERO < quantity <= has:
+                left[id(at)] = has - quantity
+                return True
+    return False

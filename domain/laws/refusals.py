@@ -1,0 +1,67 @@
+"""LAW-4: a no is a no. What is rejected, restricted or would wash a loss is not traded, in no way."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from domain.laws.broken import Broken
+from domain.laws.ledger import Ledger
+from domain.money import ZERO, plain
+from domain.policy import Policy
+from domain.rebalance_plan import RebalancePlan
+from domain.rules import Rule
+from domain.snapshot import Snapshot
+
+LAW_4 = Rule("LAW-4", "What is rejected, restricted or washed has no order, no crossing and no funding.")
+
+
+def refused_and_trading(plan: RebalancePlan) -> Iterator[Broken]:
+    """An account that can't be planned trades nothing."""
+    if plan.trades:
+        yield Broken(LAW_4, "the account can't be planned, and the plan trades", {"orders": len(plan.orders)})
+
+
+def check(books: Ledger, policy: Policy) -> Iterator[Broken]:
+    """Trades of what may not trade: by any sleeve, to the market or inside the account."""
+    rejected = [each.component for each in books.plan.components if each.outcome == "rejected"]
+    if rejected:
+        touched = books.touched()
+        for key in rejected:
+            if key in touched:
+                yield Broken(LAW_4, f"{key} is rejected, and trades or is funded", {"component": key})
+    no_buy, no_sell = forbidden(books.snapshot, policy)
+    if not no_buy and not no_sell:
+        return
+    for sleeve, changes in books.moved.items():
+        for symbol, change in changes.items():
+            why = no_buy.get(symbol) if change > ZERO else no_sell.get(symbol) if change < ZERO else None
+            if why:
+                verb = "takes in" if change > ZERO else "gives up"
+                yield Broken(
+                    LAW_4,
+                    f"{sleeve} {verb} {plain(abs(change))} {symbol}, and {why}",
+                    {"sleeve": sleeve, "symbol": symbol, "quantity": change},
+                )
+
+
+def forbidden(snapshot: Snapshot, policy: Policy) -> tuple[dict[str, str], dict[str, str]]:
+    """What may not be bought, and what not sold, by symbol, each with the reason (RESTRICT-1 to 3, WASH-1)."""
+    no_buy: dict[str, str] = {}
+    no_sell: dict[str, str] = {}
+    account, day = snapshot.account, snapshot.as_of
+    sales = snapshot.household_sales
+    if account.tax_status == "taxable":
+        sales = (*account.recent_sales, *sales) if account.recent_sales else sales
+    if sales:
+        window = timedelta(days=policy.wash_sale_days)
+        for sale in sales:
+            if sale.gain < ZERO and day - window <= sale.date <= day + window:
+                no_buy[sale.symbol] = f"its sale at a loss on {sale.date} forbids buying it (WASH-1)"
+    for each in account.restrictions:
+        if (each.start is not None and day < each.start) or (each.until is not None and day > each.until):
+            continue
+        why = f"the account has a {each.type} restriction on it (RESTRICT)"
+        if each.type != "no_sell":
+            no_buy[each.symbol] = why
+        if each.type in {"no_sell", "no_trade"} or (each.type == "exclude" and each.hold):
+            no_sell[each.symbol] = why
+    return no_buy, no_sell

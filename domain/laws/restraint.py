@@ -1,0 +1,197 @@
+"""LAW-8: nothing of its own. What nobody asked for is not sold, and a sleeve that was to be left alone is.
+
+A plan may sell what is above its band, closing, excluded or dropped, and what cash needs: its lower bound, withdrawals
+and the buys that bands ask for. Judged by the amounts alone: a sale that leaves cash above its lower bound by all that
+it brought was needed for nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Set
+from decimal import Decimal
+
+from domain.laws.broken import Broken
+from domain.laws.landing import bounds, cash_bounds, rounding, step_of
+from domain.laws.ledger import NOTHING, Ledger
+from domain.laws.refusals import forbidden
+from domain.memo import remembered
+from domain.money import ONE, ZERO, money, plain
+from domain.policy import Policy
+from domain.rebalance_plan import ComponentOutcome
+from domain.rules import Rule
+from domain.snapshot import CASH, Model, Restriction, model_key
+
+LAW_8 = Rule("LAW-8", "What is neither excluded, closing, above its band nor needed for cash is not sold.")
+
+
+def check(books: Ledger, policy: Policy) -> Iterator[Broken]:
+    """Trades that the plan's purpose does not ask for."""
+    plan, kind = books.plan, books.plan.purpose.kind
+    if plan.liquidation:
+        yield from _no_liquidation(books)
+    elif kind == "signal":
+        yield from _beyond_the_signal(books)
+    elif kind in {"raise_cash", "invest_cash"}:
+        yield from _the_other_way(books, wrong=1 if kind == "raise_cash" else -1)
+    else:
+        yield from _unasked(books, policy)
+        yield from _sleeves(books, policy)
+
+
+def _no_liquidation(books: Ledger) -> Iterator[Broken]:
+    account, plan = books.snapshot.account, books.plan
+    if plan.purpose.kind != "full" or (account.target_id is not None and (plan.managed_value or ZERO) > ZERO):
+        yield Broken(
+            LAW_8,
+            f"everything is sold, although the account has the target {account.target_id} and a managed value of "
+            f"{money(plan.managed_value or ZERO)}",
+            {"target": account.target_id, "managed_value": plan.managed_value},
+        )
+
+
+def _beyond_the_signal(books: Ledger) -> Iterator[Broken]:
+    own = model_key(books.plan.purpose.model_id or "")
+    for sleeve in sorted(sleeve for sleeve, changes in books.moved.items() if changes and sleeve != own):
+        yield Broken(LAW_8, f"{sleeve} trades for a signal to {own}", {"sleeve": sleeve, "signalled": own})
+
+
+def _the_other_way(books: Ledger, wrong: int) -> Iterator[Broken]:
+    for sleeve, changes in books.moved.items():
+        for symbol, change in changes.items():
+            if change * wrong > ZERO:
+                verb = "takes in" if wrong > 0 else "gives up"
+                yield Broken(
+                    LAW_8,
+                    f"{sleeve} {verb} {plain(abs(change))} {symbol} in a rebalance of the other direction (CASH-2)",
+                    {"sleeve": sleeve, "symbol": symbol, "quantity": change},
+                )
+
+
+def _unasked(books: Ledger, policy: Policy) -> Iterator[Broken]:
+    """Components sold below their bands for cash that was there, or bought above them with cash that had room."""
+    plan, total = books.plan, books.plan.managed_value or ZERO
+    cents, ends = rounding(books), plan.components[-1].planned_value
+    low, high = cash_bounds(books)
+    sold: list[tuple[ComponentOutcome, Decimal]] = []
+    free = ends - low
+    for each in plan.components:
+        change = each.planned_value - each.current_value
+        if -cents <= change <= cents or each.component == CASH:
+            continue
+        lower, upper = (edge * total for edge in bounds(each, plan.mode))
+        if not each.current_value:
+            lower = each.weight * total  # a first investment lands on its weight
+        step = step_of(each, books)
+        if change > ZERO:
+            had = min(ZERO, books.before.get(each.component, ZERO))  # an overdraft is made whole first (SLEEVE-3)
+            unasked = each.planned_value - max(lower, each.current_value - had) - step
+            if unasked <= cents:
+                continue
+            free += unasked
+            if ends + unasked + cents < high:
+                yield Broken(
+                    LAW_8,
+                    f"{money(unasked)} more of {each.component} is bought than its band asks, and cash would have "
+                    f"ended at {money(ends + unasked)}, below its upper bound of {money(high)}",
+                    {"component": each.component, "unasked": unasked, "cash": ends, "upper": high},
+                )
+        else:
+            above = each.current_value > upper
+            unasked = min(each.current_value, upper) - each.planned_value - (step if above else ZERO)
+            if unasked > cents:
+                sold.append((each, unasked))
+    for each, unasked in sold:
+        if free >= unasked + cents and not _nothing_may_be_bought(each, books, policy):
+            yield Broken(
+                LAW_8,
+                f"{money(unasked)} more of {each.component} is sold than its band asks, and without it cash would be "
+                f"{money(free - unasked)} above its lower bound of {money(low)}",
+                {"component": each.component, "unasked": unasked, "cash": ends, "lower": low},
+            )
+
+
+def _nothing_may_be_bought(each: ComponentOutcome, books: Ledger, policy: Policy) -> bool:
+    """True for a model that the account may hold nothing of: its sleeve is paid out (RESTRICT-1)."""
+    model = books.snapshot.models.get(each.component.partition(":")[2])
+    if model is None or not each.component.startswith("model:"):
+        return False
+    no_buy, _ = forbidden(books.snapshot, policy)
+    by = {symbol: each.by or symbol for symbol, each in _leaving(books).items()}
+    return all(by.get(line.symbol, line.symbol) in no_buy for line in model.holdings if line.weight)
+
+
+def _leaving(books: Ledger) -> dict[str, Restriction]:
+    """Restrictions in force that take a security out, by its symbol."""
+    account, day = books.snapshot.account, books.snapshot.as_of
+    return {
+        each.symbol: each
+        for each in account.restrictions
+        if each.in_force(day) and (each.type == "substitute" or (each.type == "exclude" and not each.hold))
+    }
+
+
+def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
+    """Model sleeves that sell what their model names beyond what they pay, or trade without anything to do."""
+    cents = rounding(books)
+    leaving = _leaving(books) if books.snapshot.account.restrictions else {}
+    for each in books.plan.components:
+        key = each.component
+        changes = books.moved.get(key, NOTHING)
+        if each.sleeve != "open" or not changes:
+            continue
+        model = books.snapshot.models[key.partition(":")[2]]
+        cash, shrinks = books.before[key], each.current_value - each.planned_value
+        idles = -cents <= shrinks <= cents
+        if idles and not _has_to_do(key, cash, each.current_value, model.cash_weight, leaving, books, policy):
+            yield Broken(LAW_8, f"{key} keeps its value and trades", {"component": key, "trades": len(changes)})
+            continue
+        sells = [symbol for symbol, change in changes.items() if change < ZERO] if cash >= ZERO else []
+        if not sells:
+            continue
+        named, stays = _asked_of(model, leaving)
+        sold = -sum((changes[symbol] * books.prices[symbol] for symbol in sells if symbol in named), ZERO)
+        asked = cents + (shrinks if shrinks > ZERO else ZERO)
+        if sold <= asked:
+            continue
+        if shrinks > ZERO:  # cash that its model asks it to hold
+            asked += max(ZERO, min(ONE, stays) * each.planned_value - cash)
+        if sold > asked + sum((books.step(symbol) for symbol in sells), ZERO):
+            yield Broken(
+                LAW_8,
+                f"{key} sells {money(sold)} of what its model names, and pays {money(max(ZERO, shrinks))}",
+                {"component": key, "sold": sold, "asked": asked},
+            )
+
+
+def _asked_of(model: Model, leaving: Mapping[str, Restriction]) -> tuple[Set[str], Decimal]:
+    """The symbols that a model asks for, and the weight that stays in cash, as restrictions leave it."""
+    if leaving.keys().isdisjoint(_symbols(model)):
+        return _symbols(model), model.cash_weight
+    named, stays = set[str](), model.cash_weight
+    for line in model.holdings:
+        taken_out = leaving.get(line.symbol)
+        if taken_out is None:
+            named.add(line.symbol)
+        elif taken_out.by:
+            named.add(taken_out.by)
+        elif taken_out.to == "cash":
+            stays += line.weight
+    return named, stays
+
+
+@remembered
+def _symbols(model: Model) -> frozenset[str]:
+    return frozenset(line.symbol for line in model.holdings if line.weight)
+
+
+def _has_to_do(
+    key: str,
+    cash: Decimal,
+    value: Decimal,
+    cash_weight: Decimal,
+    leaving: dict[str, Restriction],
+    books: Ledger,
+    policy: Policy,
+) -> bool:
+    """True for a sleeve of the same value that is overdrawn, has idle cash, or holds what has to leave (SLEEVE-3)."""
+    half = max(policy.threshold_relative * cash_weight, policy.cash_threshold_floor)
+    idle = cash > (cash_weight + half) * value
+    return cash < ZERO or idle or any(symbol in leaving for symbol in books.held[key])

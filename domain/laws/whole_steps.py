@@ -1,0 +1,53 @@
+"""LAW-3: orders that a venue takes and that are worth making."""
+
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+
+from domain.laws.broken import Broken
+from domain.laws.ledger import Ledger
+from domain.money import CENT, ZERO, money, plain
+from domain.policy import Policy
+from domain.rebalance_plan import Order
+from domain.rules import Rule
+
+LAW_3 = Rule("LAW-3", "One order a security, in whole increments, and none too small that is not exempt.")
+
+
+def check(books: Ledger, policy: Policy) -> Iterator[Broken]:
+    """Orders in parts of an increment, twice for a security, below a cent, or below the minimum trade.
+
+    Of a sale, only what takes all that a sleeve holds may have an odd fraction. Exempt from the minimum is what
+    completes the sale of a sleeve's whole holding, and what a sleeve that opens buys (ORDER-3).
+    """
+    orders, securities = books.plan.orders, books.snapshot.securities
+    smallest = max(policy.minimum_trade_amount, policy.minimum_trade_weight * (books.plan.managed_value or ZERO))
+    too_small = max(smallest, CENT)
+    if len({order.symbol for order in orders}) < len(orders):
+        twice = sorted(symbol for symbol, times in Counter(each.symbol for each in orders).items() if times > 1)
+        yield Broken(LAW_3, f"{', '.join(twice)} has more than one order", {"symbols": twice})
+    for order in orders:
+        quantity, amount = order.quantity, order.amount
+        increment = securities[order.symbol].quantity_increment
+        if quantity % increment and (order.side == "buy" or not _completes(order, books)):
+            yield _broken(order, f"is not in increments of {plain(increment)}", increment)
+        if amount < too_small:
+            if amount < CENT:
+                yield _broken(order, "comes to less than a cent", CENT)
+            elif quantity * order.price < smallest and not _exempt(order, books):
+                yield _broken(order, f"for {money(amount)} is below the minimum trade of {money(smallest)}", smallest)
+
+
+def _broken(order: Order, how: str, limit: Decimal) -> Broken:
+    evidence = {"symbol": order.symbol, "quantity": order.quantity, "amount": order.amount, "limit": limit}
+    return Broken(LAW_3, f"the {order.side} of {plain(order.quantity)} {order.symbol} {how}", evidence)
+
+
+def _completes(order: Order, books: Ledger) -> bool:
+    return order.side == "sell" and any(not books.after(part.sleeve, order.symbol) for part in order.allocations)
+
+
+def _exempt(order: Order, books: Ledger) -> bool:
+    if order.side == "sell":
+        return _completes(order, books)
+    return any(part.sleeve not in books.before for part in order.allocations)
