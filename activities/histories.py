@@ -64,9 +64,9 @@ class HistorySteps:
 
     @activity.defn
     def seal_day(self, message: SealDay) -> DaySealed:
-        """Seals the record, unless the day (in UTC) has a seal already."""
+        """Seals the record, unless the day (in UTC, by the database's clock) has a seal already."""
         with self.desk.books.transaction(actor()) as books:
-            made = books.seals.seal_of_day(self.desk.today())
+            made = books.seals.seal_of_day()
             return DaySealed(seal=made.id if made else None, hash=made.hash.hex() if made else None)
 
 

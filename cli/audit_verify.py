@@ -8,8 +8,9 @@ from cli import say
 from cli.say import Refused
 
 if TYPE_CHECKING:
+    from storage.audit_fault import Fault
     from storage.audit_seals import Seal
-    from storage.audit_verification import Fault, Verified
+    from storage.audit_verification import Verified
 
 Json = dict[str, Any]
 
@@ -140,7 +141,15 @@ def _page(done: "Verified") -> list[object]:
 
 def _where(fault: "Fault") -> str:
     account = _account(fault)
-    return f"account {account}" if account else "seals" if fault.kind == "seal" else f"chain {fault.chain}"
+    return (
+        f"account {account}"
+        if account
+        else "seals"
+        if fault.chain == "seals"
+        else "histories"
+        if fault.chain == "histories"
+        else f"chain {fault.chain}"
+    )
 
 
 def _account(fault: "Fault") -> str | None:

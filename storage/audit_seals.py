@@ -7,28 +7,25 @@ keeps a seal's hash outside the database can prove later that nothing up to it w
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Row, desc, func, insert, select, text
+from sqlalchemy import Connection, Row, desc, select, text
 
-from storage.audit_chain import as_json, beginning, linked, moment
+from storage.audit_chain import as_json, moment
 from storage.tables_audit import audit_seals
 
 if TYPE_CHECKING:
     from storage.connection import Actor
 
-ONE_AT_A_TIME = 0x7365_616C  # the advisory lock of whoever seals; any number that nobody else uses
 SEALS = "seals"  # the name of the seals' own chain
 
-GATHER = text(
-    "CREATE TEMPORARY TABLE sealing ON COMMIT DROP AS"
-    " SELECT audit_heads.chain, audit_heads.seq, audit_heads.hash, audit_heads.seq - coalesce(sealed.seq, 0) AS moved"
-    " FROM audit_heads LEFT JOIN LATERAL (SELECT seq FROM audit_seal_heads WHERE chain = audit_heads.chain"
-    " ORDER BY seal_id DESC LIMIT 1) AS sealed ON true WHERE audit_heads.seq > coalesce(sealed.seq, 0)"
+SEAL = text("SELECT id, sealed_at, sealed_by, chains, records, hash FROM seal_the_record(:who)")
+SEALED_TODAY = text(
+    "SELECT sealed_at >= date_trunc('day', clock_timestamp(), 'UTC')"
+    " AND sealed_at < date_trunc('day', clock_timestamp(), 'UTC') + interval '1 day'"
+    " FROM audit_seals ORDER BY id DESC LIMIT 1"
 )
-GATHERED = text('SELECT chain, seq, hash, moved FROM sealing ORDER BY chain COLLATE "C"')
-KEEP = text("INSERT INTO audit_seal_heads (seal_id, chain, seq, hash) SELECT :seal, chain, seq, hash FROM sealing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,39 +48,19 @@ class Seals:
         self.actor = actor
 
     def seal(self) -> Seal | None:
-        """Seals what was committed since the last seal; None where nothing was. Writers are not held up."""
-        self.connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
-        last = self.last()
-        self.connection.execute(GATHER)
-        digest = HeadsDigest()
-        for row in self.connection.execute(GATHERED, execution_options={"yield_per": 5000}):
-            digest.add(row.chain, row.seq, row.hash, row.moved)
-        if not digest.chains:
-            self.connection.execute(text("DROP TABLE sealing"))
-            return None
-        number = last.id + 1 if last else 1
-        previous = last.hash if last else beginning(SEALS)
-        at = self.connection.execute(select(func.clock_timestamp())).scalar_one()
-        content = seal_content(number, at, self.actor.who, digest.chains, digest.records, digest.hex())
-        made = Seal(number, at, self.actor.who, digest.chains, digest.records, linked(previous, content))
-        self.connection.execute(
-            insert(audit_seals).values(
-                id=number,
-                sealed_at=at,
-                sealed_by=made.sealed_by,
-                chains=made.chains,
-                records=made.records,
-                previous=previous,
-                hash=made.hash,
-            )
-        )
-        self.connection.execute(KEEP, {"seal": number})
+        """Seals what was committed since the last seal; None where nothing was. Writers are not held up.
+
+        The database makes it, by its own clock. A seal holds a million ends of chains at most: where more have moved,
+        several are made, and the last is returned.
+        """
+        made = None
+        while (row := self.connection.execute(SEAL, {"who": self.actor.who}).one_or_none()) is not None:
+            made = Seal(*row)
         return made
 
-    def seal_of_day(self, day: date) -> Seal | None:
-        """Seals, unless the last seal is of that day (in UTC) or later already."""
-        last = self.last()
-        return None if last and moment(last.sealed_at)[:10] >= day.isoformat() else self.seal()
+    def seal_of_day(self) -> Seal | None:
+        """Seals, unless the last seal is of today already: the day in UTC, by the database's clock."""
+        return None if self.connection.scalar(SEALED_TODAY) else self.seal()
 
     def last(self) -> Row[tuple[int, datetime, str, int, int, bytes, bytes]] | None:
         """The newest seal."""

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
 from storage.audit_chain import Link, account_chain, beginning, linked, moment
+from storage.audit_fault import Fault, a_record, named
+from storage.audit_kept import kept_faults
 from storage.audit_seals import SEALS, HeadsDigest, seal_content
+from storage.audit_times import backdated, out_of_time, sealed_too_early
 
 STREAMED = {"yield_per": 5000}
 LINKS = text(
@@ -23,23 +25,11 @@ LINKS = text(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with a chain, or with the seals: the first place of it, and a sentence."""
-
-    chain: str
-    seq: int
-    kind: str  # changed, removed, inserted, rewritten; seal
-    says: str
-    record_id: int | None = None
-    at: datetime | None = None
-    last: int | None = None  # where it may also be that late, as only a seal tells
-
-
 @dataclass
 class Verified:
     """What was walked, and what was found wrong: a fault a chain at most."""
 
+    now: datetime  # by the database's clock, when it began
     records: int = 0
     chains: int = 0
     seals: int = 0
@@ -63,10 +53,10 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
 def verify(connection: Connection, account_id: str | None = None) -> Verified:
     """Walks all chains and seals, or those of one account. The faults are in the order in which they were recorded."""
     chain = None if account_id is None else account_chain(account_id)
-    done = Verified()
+    done = Verified(now=connection.execute(text("SELECT clock_timestamp()")).scalar_one())
     faults: dict[str, Fault] = {}
     found = (_walk(connection, chain, done), _ends(connection, chain), _sealed_ends(connection, chain))
-    for fault in (*itertools.chain(*found), *_kept(connection, chain)):
+    for fault in (*itertools.chain(*found), *kept_faults(connection, chain), *backdated(connection, chain)):
         known = faults.get(fault.chain)
         if known is None or (fault.last or fault.seq) < known.seq:
             faults[fault.chain] = fault
@@ -100,7 +90,7 @@ def _walk(connection: Connection, chain: str | None, done: Verified) -> Iterator
             done.chains += 1
             before, head, broken = None, beginning(link.chain), None
         if broken is None:
-            fault = _fault(before, head, link, previous, kept)
+            fault = _fault(before, head, link, previous, kept) or out_of_time(before, link, done.now)
             if fault is not None:
                 broken = link.chain
                 yield fault
@@ -126,7 +116,7 @@ def _fault(before: Link | None, head: bytes, link: Link, previous: bytes, kept: 
 
 def _removed(chain: str, first: int, last: int, before: Link | None, after: Link | None) -> Fault:
     which = f"record {first}" if first == last else f"records {first} to {last}"
-    near = [f"after {_named(before)}" if before else "", f"before {_named(after)}" if after else ""]
+    near = [f"after {named(before)}" if before else "", f"before {named(after)}" if after else ""]
     where = " and ".join(each for each in near if each)
     says = f"{which} {'was' if first == last else 'were'} removed{f', {where}' if where else ''}"
     known = after or before
@@ -134,12 +124,7 @@ def _removed(chain: str, first: int, last: int, before: Link | None, after: Link
 
 
 def _about(link: Link, kind: str, why: str) -> Fault:
-    return Fault(link.chain, link.seq, kind, f"{_named(link)} was {kind}: {why}", link.id, link.at)
-
-
-def _named(link: Any) -> str:
-    """A record as a person finds it again."""
-    return f"record {link.seq} (id {link.id}, {moment(link.at)[:19]}Z, {link.who}: {link.action})"
+    return Fault(link.chain, link.seq, kind, f"{named(link)} was {kind}: {why}", link.id, link.at)
 
 
 # --- where chains end
@@ -155,9 +140,9 @@ def _ends(connection: Connection, chain: str | None) -> Iterator[Fault]:
     for row in connection.execute(gone, {"chain": chain}):
         last = row.found or 0
         if last < row.seq:
-            yield _removed(row.chain, last + 1, row.seq, _record(connection, row.chain, last), None)
+            yield _removed(row.chain, last + 1, row.seq, a_record(connection, row.chain, last), None)
         else:
-            link = _record(connection, row.chain, row.seq)
+            link = a_record(connection, row.chain, row.seq)
             yield (
                 _about(link, "changed", "it is not the record with which its chain ended")
                 if link
@@ -170,7 +155,7 @@ def _ends(connection: Connection, chain: str | None) -> Iterator[Fault]:
         " GROUP BY records.chain"
     )
     for row in connection.execute(more, {"chain": chain}):
-        link = _record(connection, row.chain, row.seq)
+        link = a_record(connection, row.chain, row.seq)
         if link is not None:
             yield _about(link, "inserted", "its chain had ended before it")
 
@@ -188,44 +173,15 @@ def _sealed_ends(connection: Connection, chain: str | None) -> Iterator[Fault]:
     )
     for row in connection.execute(query, {"chain": chain}):
         seal = f"seal {row.seal_id} of {moment(row.sealed_at)[:19]}Z"
-        first = _record(connection, row.chain, row.good + 1)
+        first = a_record(connection, row.chain, row.good + 1)
         among = f"record {row.seq}" if row.good + 1 == row.seq else f"one of records {row.good + 1} to {row.seq}"
         if first is None:
             says = f"records {row.good + 1} to {row.seq} were removed: {seal} has them"
             yield Fault(row.chain, row.good + 1, "removed", says, last=row.seq)
         else:
             told = "removed" if row.gone else "changed, and what follows it was chained anew"
-            says = f"{among} was {told}: {seal} has another end; the first of them is {_named(first)}"
+            says = f"{among} was {told}: {seal} has another end; the first of them is {named(first)}"
             yield Fault(row.chain, row.good + 1, "rewritten", says, first.id, first.at, last=row.seq)
-
-
-def _kept(connection: Connection, chain: str | None) -> Iterator[Fault]:
-    """Histories and decisions that the record says were kept, and that are gone or others now."""
-    histories = text(
-        "SELECT records.chain, records.seq, kept.run_id IS NULL AS gone, 'the history that it archived' AS what"
-        " FROM audit_records AS records LEFT JOIN workflow_histories AS kept"
-        " ON kept.workflow_id = records.after ->> 'workflow_id' AND kept.run_id = records.after ->> 'run_id'"
-        " WHERE records.action = 'history archived' AND (CAST(:chain AS text) IS NULL OR records.chain = :chain)"
-        " AND encode(kept.sha256, 'hex') IS DISTINCT FROM records.after ->> 'sha256' ORDER BY records.id"
-    )
-    decisions = text(
-        "SELECT records.chain, records.seq, true AS gone, 'the decision that it kept' AS what"
-        " FROM audit_records AS records LEFT JOIN rebalance_rounds AS kept"
-        " ON kept.rebalance_id = records.rebalance_id AND kept.round = CAST(records.after ->> 'round' AS integer)"
-        " WHERE records.action = 'decision kept' AND (CAST(:chain AS text) IS NULL OR records.chain = :chain)"
-        " AND kept.rebalance_id IS NULL ORDER BY records.id"
-    )
-    for query in (histories, decisions):
-        for row in connection.execute(query, {"chain": chain}).all():
-            link = _record(connection, row.chain, row.seq)
-            kind = "removed" if row.gone else "changed"
-            yield Fault(row.chain, row.seq, kind, f"{row.what} was {kind}: {_named(link)}", link.id, link.at)
-
-
-def _record(connection: Connection, chain: str, seq: int) -> Any:
-    """A record by its place, or None."""
-    query = text("SELECT id, chain, seq, at, who, action FROM audit_records WHERE chain = :chain AND seq = :seq")
-    return connection.execute(query, {"chain": chain, "seq": seq}).one_or_none()
 
 
 # --- seals
@@ -233,7 +189,8 @@ def _record(connection: Connection, chain: str, seq: int) -> Any:
 
 def _walk_seals(connection: Connection, chain: str | None, done: Verified) -> Iterator[Fault]:
     """Each seal against the one before it and the ends that it sealed; for one chain, only seals that hold it."""
-    previous = beginning(SEALS)
+    previous, before = beginning(SEALS), None
+    early = sealed_too_early(connection, chain)
     digests = _digests(connection, chain)
     for place, row in enumerate(connection.execute(text("SELECT * FROM audit_seals ORDER BY id")).all(), start=1):
         done.seals += 1
@@ -251,7 +208,17 @@ def _walk_seals(connection: Connection, chain: str | None, done: Verified) -> It
             at = f"{moment(row.sealed_at)[:19]}Z"
             yield Fault(SEALS, place, "seal", f"seal {row.id} of {at} is not what was sealed", at=row.sealed_at)
             return
-        previous = row.hash
+        if before is not None and row.sealed_at <= before:
+            told = "is dated before the seal before it"
+        elif row.sealed_at > done.now:
+            told = f"is dated in the future: it is {moment(done.now)[:19]}Z by the database's clock"
+        elif early is not None and early[0] == row.id:
+            told = f"is dated before a record that it seals, of {early[1]}"
+        else:
+            previous, before = row.hash, row.sealed_at
+            continue
+        yield Fault(SEALS, place, "time", f"seal {row.id} of {moment(row.sealed_at)[:19]}Z {told}", at=row.sealed_at)
+        return
 
 
 def _digests(connection: Connection, chain: str | None) -> dict[int, HeadsDigest]:

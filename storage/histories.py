@@ -6,19 +6,23 @@ audit record, and so in a chain and under a seal.
 
 import gzip
 import hashlib
+import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import text as sql
 
 from storage.audit import Audit
 from storage.tables_audit import workflow_histories
 from storage.tables_execution import rebalances
 
 ARCHIVED = "history archived"
+KEEP = sql(
+    "SELECT keep_history(:workflow, :run, :first_run, :type, :ended, :started, :closed, :events, :sha256, :content)"
+)
 
 
 class HistoryDamaged(ValueError):
@@ -59,24 +63,19 @@ class Histories:
         """Keeps a history, with its audit record; False where it is kept already."""
         text = closed.history.encode()
         digest = hashlib.sha256(text).digest()
-        kept = self.connection.execute(
-            insert(workflow_histories)
-            .values(
-                workflow_id=closed.workflow_id,
-                run_id=closed.run_id,
-                first_run_id=closed.first_run_id,
-                workflow_type=closed.workflow_type,
-                status=closed.status,
-                started_at=closed.started_at,
-                closed_at=closed.closed_at,
-                events=closed.events,
-                sha256=digest,
-                content=gzip.compress(text, mtime=0),
-            )
-            .on_conflict_do_nothing()
-            .returning(workflow_histories.c.run_id)  # an insert's rowcount does not say whether it was one
-        )
-        if kept.one_or_none() is None:
+        values = {
+            "workflow": closed.workflow_id,
+            "run": closed.run_id,
+            "first_run": closed.first_run_id,
+            "type": closed.workflow_type,
+            "ended": closed.status,
+            "started": closed.started_at,
+            "closed": closed.closed_at,
+            "events": closed.events,
+            "sha256": digest,
+            "content": gzip.compress(text, mtime=0),
+        }
+        if not self.connection.execute(KEEP, values).scalar_one():
             return False
         start = f"{closed.workflow_id}#{closed.first_run_id}"  # as a rebalance's start key
         of = self.connection.scalar(select(rebalances.c.account_id).where(rebalances.c.start_key == start))
@@ -107,7 +106,7 @@ def history_of(row: Row[Any]) -> str:
     """The history's JSON. Raises HistoryDamaged where it is not what was archived."""
     try:
         text = gzip.decompress(row.content)
-    except (OSError, EOFError) as flaw:
+    except (OSError, EOFError, zlib.error) as flaw:
         raise HistoryDamaged(f"the history of {row.workflow_id}, run {row.run_id}, can't be unpacked") from flaw
     if hashlib.sha256(text).digest() != row.sha256:
         raise HistoryDamaged(f"the history of {row.workflow_id}, run {row.run_id}, is not what was archived")

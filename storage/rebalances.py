@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import Connection, Row, Text, and_, cast, desc, func, select, update
+from sqlalchemy import Connection, Row, and_, desc, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain import purpose as purposes
@@ -18,6 +18,7 @@ from storage.tables_execution import rebalance_numbers, rebalances
 
 Json = dict[str, Any]
 DECISION_KEPT = "decision kept"  # the audit record of a round: SHA-256 of its snapshot, policy and plan
+KEEP_ROUND = text("SELECT round, rules_version, snapshot, policy, plan FROM keep_round(:of, :rules)")  # with hashes
 UNDER_WAY = rebalances.c.stage != "ENDED"
 TRADING = ("EXECUTING", "RECONCILING")
 SIGNAL = "signal"  # the kind of rebalance that a new model version makes
@@ -177,23 +178,10 @@ class Rebalances:
 
     def _keep_round(self, rebalance_id: str) -> None:
         """Keeps what a round decided from, and what it decided, where a new round and nobody else can replace it."""
-        names = ["rebalance_id", "round", "rules_version", "snapshot", "policy", "plan"]
-        version = func.coalesce(rebalances.c.rules_version, RULES_VERSION)
-        kept = select(
-            rebalances.c.id, rebalances.c.round, version, rebalances.c.snapshot, rebalances.c.policy, rebalances.c.plan
-        ).where(rebalances.c.id == rebalance_id, rebalances.c.snapshot.is_not(None))
-        texts = {name: cast(rebalance_rounds.c[name], Text) for name in ("snapshot", "policy", "plan")}
-        digests = [func.encode(func.sha256(func.convert_to(each, "UTF8")), "hex") for each in texts.values()]
-        new = self.connection.execute(
-            insert(rebalance_rounds)
-            .from_select(names, kept)
-            .on_conflict_do_nothing()
-            .returning(rebalance_rounds.c.round, rebalance_rounds.c.rules_version, *digests)
-        ).one_or_none()
+        new = self.connection.execute(KEEP_ROUND, {"of": rebalance_id, "rules": RULES_VERSION}).one_or_none()
         if new is not None:
             of = self.connection.scalar(select(rebalances.c.account_id).where(rebalances.c.id == rebalance_id))
-            told = {"round": new[0], "rules_version": new[1], **dict(zip(texts, new[2:], strict=True))}
-            self.audit.record(DECISION_KEPT, account_id=of, rebalance_id=rebalance_id, after=told)
+            self.audit.record(DECISION_KEPT, account_id=of, rebalance_id=rebalance_id, after=dict(new._mapping))
 
     def rounds(self, rebalance_id: str) -> Sequence[Row[Any]]:
         """What each round of a rebalance decided from, and what it decided; the newest last."""

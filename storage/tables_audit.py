@@ -1,7 +1,7 @@
 """The tables of the record: audit records in chains, the seals over them, decisions round by round, histories.
 
-They are only added to. The application's role may not change or remove a row of them, and triggers refuse everybody
-else (migration 0003); `audit_heads` alone moves, forwards.
+They are only added to, by functions of the database (migration 0010): the application's role may call those, and read.
+Triggers refuse to everybody that a row is changed or removed (migration 0003); `audit_heads` alone moves, forwards.
 """
 
 from sqlalchemy import (
@@ -59,6 +59,9 @@ audit_heads = Table(
     Column("chain", Text, primary_key=True),
     Column("seq", BigInteger, nullable=False),
     Column("hash", LargeBinary, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=True),  # of its last record; null where 0009 or before wrote that
+    Column("moved_in", BigInteger, nullable=True),  # the transaction that last added to it
+    Index("ix_audit_heads_general", text("length(chain)"), "chain", postgresql_where=text("chain LIKE 'general/%'")),
 )
 
 audit_seals = Table(

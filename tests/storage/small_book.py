@@ -7,9 +7,11 @@ from typing import Any
 
 from sqlalchemy import text
 
+from domain.purpose import FULL
 from policy import in_force
-from storage.connection import Actor, Books
+from storage.connection import Actor, Books, Transaction
 from storage.loading import LoadReport, load
+from storage.rebalances import NewRebalance
 
 TODAY = date(2026, 11, 20)  # a Friday; the book's own day
 Json = dict[str, Any]
@@ -95,6 +97,15 @@ def loaded(books: Books, raw: Json | None = None, today: date = TODAY, who: str 
     accounts = market.pop("accounts", [])
     policy = in_force(date.fromisoformat(market["as_of"]))
     return load(books, market, iter(accounts), policy, today, Actor(who))
+
+
+def decision(transaction: Transaction) -> str:
+    """A rebalance of A-1 with one round that was decided and kept; its id."""
+    new = NewRebalance("A-1", "rebalance/A-1#run", "rebalance/A-1", None, FULL, "exact", "required", "ann", ())
+    made = transaction.rebalances.create(new)
+    transaction.rebalances.keep_snapshot(made, 1, {"cash": "1.00"}, {})
+    transaction.rebalances.keep_plan(made, {"orders": []}, "PENDING_APPROVAL", None)
+    return made
 
 
 def rows(books: Books, query: str, **values: object) -> Sequence[Any]:

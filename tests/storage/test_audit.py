@@ -5,8 +5,11 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from datetime import UTC
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
@@ -126,6 +129,26 @@ def test_a_hash_can_be_taken_by_hand(books: Books) -> None:
         '"run_id": null, "activity": null, "before": null, "after": {"b": 1, "a": "é"}}'
     )
     assert hashlib.sha256(hashlib.sha256(b"account/A").digest() + content.encode()).hexdigest() == kept
+
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=12)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    TEXTS | st.integers() | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def test_the_database_hashes_whatever_text_as_the_program_does(books: Books) -> None:
+    @settings(max_examples=100, deadline=None, derandomize=True, database=None)
+    @given(st.tuples(*[TEXTS] * 4), VALUES)
+    def recorded(names: tuple[str, str, str, str], value: Any) -> None:
+        who, action, account, rule = names
+        with books.transaction(Actor(who, workflow_id=rule)) as transaction:
+            transaction.audit.record(action, account_id=account, rule=rule, before={"is": value}, after=[value])
+
+    recorded()
+    assert sum(len(links) for links in chained(books).values()) >= 100
 
 
 def test_many_at_once_on_the_same_accounts_leave_whole_chains(books: Books) -> None:

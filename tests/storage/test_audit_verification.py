@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from storage.audit_chain import Link, beginning
-from storage.audit_seals import Seal
-from storage.audit_verification import Fault, NotSealed, find_seal, snapshot, verify
+from storage.audit_chain import Link, beginning, linked
+from storage.audit_fault import Fault
+from storage.audit_seals import SEALS, HeadsDigest, Seal, seal_content
+from storage.audit_verification import NotSealed, find_seal, snapshot, verify
 from storage.connection import Actor, Books
 from storage.histories import ClosedWorkflow
+from tests.storage.small_book import decision, loaded
 
 FIELDS = (
     "id, chain, seq, at, who, action, account_id, rebalance_id, rule, rules_version, policy_version, workflow_id,"
@@ -210,6 +212,17 @@ def test_every_account_tampered_with_is_named(record: Books, owner: Engine) -> N
 
 
 @pytest.fixture
+def decided(books: Books) -> Books:
+    """A round, kept."""
+    loaded(books)
+    with books.transaction(Actor("rebalancer")) as transaction:
+        rebalance = decision(transaction)
+    assert rebalance == "R-000001"
+    assert faults(books) == []
+    return books
+
+
+@pytest.fixture
 def kept(books: Books) -> Books:
     """A history, archived; of a workflow that is no rebalance's here."""
     with books.transaction(Actor("ann")) as transaction:
@@ -226,6 +239,8 @@ def kept(books: Books) -> Books:
     [
         ("DELETE FROM workflow_histories", "removed"),
         (r"UPDATE workflow_histories SET sha256 = '\x00'", "changed"),
+        (r"UPDATE workflow_histories SET content = content || '\x01'", "changed"),
+        ("UPDATE workflow_histories SET content = set_byte(content, 15, 255)", "changed"),
     ],
 )
 def test_a_history_that_is_gone_or_another(kept: Books, owner: Engine, tampered: str, kind: str) -> None:
@@ -240,6 +255,37 @@ def test_a_decision_that_is_gone(books: Books) -> None:
     with books.transaction(Actor("ann")) as transaction:
         transaction.audit.record("decision kept", account_id="A", rebalance_id="R-1", after={"round": 1})
     assert [(fault.chain, fault.kind) for fault in faults(books)] == [("account/A", "removed")]
+
+
+@pytest.mark.parametrize(
+    ("tampered", "kind"),
+    [
+        ("DELETE FROM rebalance_rounds", "removed"),
+        ('UPDATE rebalance_rounds SET snapshot = \'{"cash": "2.00"}\'', "changed"),
+        ("UPDATE rebalance_rounds SET policy = '{ }'", "changed"),
+        ("UPDATE rebalance_rounds SET plan = NULL", "changed"),
+        ("UPDATE rebalance_rounds SET rules_version = '0'", "changed"),
+        (
+            "INSERT INTO rebalance_rounds SELECT rebalance_id, 2, rules_version, now(), snapshot, policy"
+            " FROM rebalance_rounds",
+            "inserted",
+        ),
+    ],
+)
+def test_a_round_that_is_gone_another_or_nobodys(decided: Books, owner: Engine, tampered: str, kind: str) -> None:
+    with tampering(owner) as connection:
+        connection.execute(text(tampered))
+    assert [(fault.chain, fault.kind) for fault in faults(decided)] == [("account/A-1", kind)]
+    assert faults(decided, "A-2") == []
+
+
+def test_a_history_that_nobody_archived(kept: Books, owner: Engine) -> None:
+    with tampering(owner) as connection:
+        connection.execute(text("UPDATE workflow_histories SET run_id = 'r2'"))
+    assert [(fault.chain, fault.kind) for fault in faults(kept)] == [
+        ("histories", "inserted"),
+        ("general/1", "removed"),
+    ]
 
 
 # --- seals
@@ -293,11 +339,109 @@ def test_nothing_new_needs_no_seal_and_one_a_day_is_enough(record: Books) -> Non
     with record.transaction(Actor("clerk")) as transaction:
         transaction.audit.record("queued", account_id="A")
     with record.transaction(Actor("clerk")) as transaction:
-        last = transaction.seals.last()
-        assert last is not None
-        assert transaction.seals.seal_of_day(last.sealed_at.date()) is None
-        assert transaction.seals.seal_of_day(last.sealed_at.date().replace(year=2999)) is not None
+        assert transaction.seals.seal_of_day() is None
     assert faults(record) == []
+
+
+def test_a_seal_of_another_day_does_not_stop_todays(record: Books, owner: Engine) -> None:
+    """Whatever day the last seal is of, the past or the year 2999, today's is made: and what is wrong is told."""
+    for day in ("2025-01-01", "2999-01-01"):
+        with tampering(owner) as connection:
+            connection.execute(
+                text("UPDATE audit_seals SET sealed_at = :day WHERE id = (SELECT max(id) FROM audit_seals)"),
+                {"day": day},
+            )
+        with record.transaction(Actor("clerk")) as transaction:
+            transaction.audit.record("queued", account_id="A")
+        with record.transaction(Actor("clerk")) as transaction:
+            assert transaction.seals.seal_of_day() is not None
+    assert (faults(record)[0].chain, faults(record)[0].seq, faults(record)[0].kind) == ("seals", 1, "seal")
+
+
+# --- times
+
+
+def test_a_record_dated_before_the_one_before_it(record: Books, owner: Engine) -> None:
+    with tampering(owner) as connection:
+        connection.execute(text(f"UPDATE audit_records SET at = at - interval '1 year' WHERE {place('account/A', 6)}"))
+        chained_anew(connection, "account/A")
+    assert only(record) == ("account/A", 6, "time")
+    assert "is dated before record 5 (id " in faults(record)[0].says
+
+
+def test_a_record_dated_in_the_future(record: Books, owner: Engine) -> None:
+    with tampering(owner) as connection:
+        connection.execute(text(f"UPDATE audit_records SET at = '2999-01-01Z' WHERE {place('account/A', 6)}"))
+        chained_anew(connection, "account/A")
+    assert only(record) == ("account/A", 6, "time")
+    assert "is dated in the future: it is 20" in faults(record)[0].says
+
+
+def test_a_chain_that_came_later_than_it_says(record: Books, owner: Engine) -> None:
+    """All of it by itself in order, its times too: but a seal of meanwhile did not find it."""
+    with tampering(owner) as connection:
+        forged(connection, "account/C", 1)
+        connection.execute(text("UPDATE audit_records SET at = at - interval '1 year' WHERE chain = 'account/C'"))
+        connection.execute(text("INSERT INTO audit_heads VALUES ('account/C', 1, '')"))
+        chained_anew(connection, "account/C")
+    assert faults(record) == []
+    sealed(record)
+    assert only(record) == ("account/C", 1, "time")
+    assert "is dated before seal 1 of 20" in faults(record)[0].says
+
+
+@pytest.mark.parametrize(
+    ("moved", "why"),
+    [
+        ("- interval '1 year'", "is dated before the seal before it"),
+        ("+ interval '1 year'", "is dated in the future"),
+        ("- interval '1 second'", "is dated before a record that it seals"),
+    ],
+)
+def test_a_seal_out_of_time(record: Books, owner: Engine, moved: str, why: str) -> None:
+    """Made anew, hash and all, as who owns the database can."""
+    with tampering(owner) as connection:
+        connection.execute(text("UPDATE audit_seals SET sealed_at = sealed_at - interval '1 hour' WHERE id = 1"))
+        connection.execute(text("UPDATE audit_records SET at = at - interval '2 hours'"))
+        for chain in ("account/A", "account/B", "general/1"):
+            chained_anew(connection, chain)
+        connection.execute(text("UPDATE audit_seal_heads AS s SET hash = r.hash FROM audit_records AS r WHERE r.chain = s.chain AND r.seq = s.seq"))  # fmt: skip  # noqa: E501
+        sealed_anew(connection)
+    with record.transaction(Actor("ann")) as transaction:
+        transaction.audit.record("queued", account_id="A")
+    sealed(record)
+    assert faults(record) == []
+    with tampering(owner) as connection:
+        connection.execute(text(f"UPDATE audit_seals SET sealed_at = sealed_at {moved} WHERE id = 2"))
+        sealed_anew(connection)
+    assert [(fault.chain, fault.seq, fault.kind) for fault in faults(record)] == [("seals", 2, "time")]
+    assert why in faults(record)[0].says
+
+
+def test_a_clock_that_is_set_back_dates_nothing_before_what_is_there(record: Books, owner: Engine) -> None:
+    with tampering(owner) as connection:
+        connection.execute(text("UPDATE audit_heads SET at = at + interval '1 hour' WHERE chain = 'account/A'"))
+    with record.transaction(Actor("ann")) as transaction:
+        transaction.audit.record("step 7", account_id="A")
+        transaction.audit.record("step 7", account_id="B")
+    with snapshot(record.engine) as connection:
+        ahead = text("SELECT at > clock_timestamp() FROM audit_records WHERE action = 'step 7' ORDER BY chain")
+        assert connection.scalars(ahead).all() == [True, False]
+
+
+def sealed_anew(connection: Connection) -> None:
+    """Gives the seals hashes that follow from each other again."""
+    previous = beginning(SEALS)
+    for row in connection.execute(text("SELECT * FROM audit_seals ORDER BY id")).all():
+        digest = HeadsDigest()
+        ends = text('SELECT chain, seq, hash FROM audit_seal_heads WHERE seal_id = :id ORDER BY chain COLLATE "C"')
+        for chain, seq, head in connection.execute(ends, {"id": row.id}):
+            digest.add(chain, seq, head)
+        content = seal_content(row.id, row.sealed_at, row.sealed_by, row.chains, row.records, digest.hex())
+        connection.execute(
+            text("UPDATE audit_seals SET previous = :previous, hash = :hash WHERE id = :id"),
+            {"previous": previous, "hash": (previous := linked(previous, content)), "id": row.id},
+        )
 
 
 def forged(connection: Connection, chain: str, seq: int) -> None:
