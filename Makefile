@@ -5,7 +5,7 @@ SHELL := /bin/sh
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
-CODE := domain workflows activities storage venues policy cli devstack worker.py
+CODE := domain workflows activities storage venues policy cli devstack planners worker.py
 WORKERS ?= 1
 ARGS ?=
 
@@ -16,7 +16,7 @@ ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && cat $(STAMP) 2>/dev/null),$(CU
 $(STAMP): again
 endif
 
-.PHONY: help setup demo up test fuzz chaos lint bench clean again
+.PHONY: help setup demo up test fuzz chaos lint freeze bench clean again
 
 help:
 	@echo 'make setup   .venv with everything that is needed; the other targets call it'
@@ -26,6 +26,7 @@ help:
 	@echo 'make chaos   rebalances while everything breaks, and the proof (ARGS="--minutes 5 --seed 1")'
 	@echo 'make fuzz    broken input at every boundary, for minutes (ARGS="--minutes 5 --seed 1")'
 	@echo 'make lint    ruff, mypy, import-linter'
+	@echo 'make freeze  before a rule changes: the planner in force, frozen and hashed, and the next version of the rules'
 	@echo 'make bench   how fast it is, beside others (ARGS="plan --accounts 50" for one)'
 	@echo 'make clean   remove what was built; the data in .rebalancer stays'
 
@@ -65,6 +66,10 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE) benchmarks
 	$(BIN)/lint-imports
+
+freeze: setup
+	@$(BIN)/python -m planners freeze
+	@$(BIN)/python -m tests.kept_plans
 
 bench: $(BENCH_STAMP)
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -16,8 +16,8 @@ from activities.orders import Over, Sender
 from activities.reconciliation import await_turn
 from domain import execution
 from domain.execution import EXEC_2, EXEC_3
+from domain.snapshot_json import kept, restored
 from storage.orders import OPEN, UNACKNOWLEDGED
-from storage.snapshots import kept, restored
 from venues.port import VenueBusy
 
 # What of a snapshot may differ between plan and approval without the plan being made again: prices move all day, the

@@ -8,8 +8,8 @@ from domain import minimums
 from domain.components import components
 from domain.money import EXACT, cents
 from domain.policy import Policy
+from domain.snapshot_json import restored
 from domain.valuation import value
-from storage.snapshots import restored
 
 
 class MinimumSteps:

@@ -18,9 +18,9 @@ from domain.execution import EXEC_1, resized_buys, trimmed_buys
 from domain.money import ZERO, plain, to_cent
 from domain.orders import ORDER_4
 from domain.snapshot import Snapshot
+from domain.snapshot_json import restored
 from storage.connection import Transaction
 from storage.orders import OPEN
-from storage.snapshots import restored
 from venues.port import StillWorking, VenueAnswer, VenueOrder
 
 AT_ONCE = 25  # sells between two looks into the books: what a crash leaves unanswered is asked for again

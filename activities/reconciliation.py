@@ -19,10 +19,10 @@ from domain.policy import Policy
 from domain.queue import QUEUE_5, target_reasons
 from domain.rules import Finding, error, info
 from domain.snapshot import Account, Snapshot
+from domain.snapshot_json import restored
 from storage.connection import Transaction
 from storage.orders import OPEN
 from storage.rebalances import SIGNAL
-from storage.snapshots import restored
 from venues.port import StillWorking, UnknownAtCustodian
 
 Json = dict[str, Any]

@@ -30,10 +30,10 @@ from domain.policy import Policy
 from domain.rebalance_plan import RebalancePlan
 from domain.signals import signal
 from domain.snapshot import Snapshot
+from domain.snapshot_json import kept
 from storage.connection import Transaction
 from storage.model_signals import UnknownSignal
 from storage.rebalances import SIGNAL, TRADING, NewRebalance
-from storage.snapshots import kept
 
 
 class SignalSteps:

@@ -10,8 +10,8 @@ from domain.filling import SLEEVE_1
 from domain.money import EXACT
 from domain.policy import Policy
 from domain.restrictions import limits
+from domain.snapshot_json import restored
 from domain.targets import flatten
-from storage.snapshots import restored
 
 
 class SleeveSteps:

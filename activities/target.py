@@ -20,11 +20,11 @@ from domain.restrictions import limits
 from domain.rules import Finding, error
 from domain.signals import SIGNAL_1, signal
 from domain.snapshot import Snapshot
+from domain.snapshot_json import kept, restored
 from domain.targets import TargetRefused
 from domain.valuation import value
 from storage.connection import Transaction
 from storage.rebalances import SIGNAL, NewRebalance
-from storage.snapshots import kept, restored
 
 
 class TargetSteps:

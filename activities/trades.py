@@ -5,10 +5,10 @@ import json
 from activities.context import Desk, actor, step
 from activities.messages import Step, TradesGenerated
 from domain import plan_json
+from domain.decision import planned
 from domain.money import ZERO, cents
 from domain.orders import ORDER_5
 from policy.trading_days import next_close
-from storage.kept_plans import plan_of
 
 
 class TradeSteps:
@@ -22,7 +22,7 @@ class TradeSteps:
         """Plans the account from its kept snapshot. Made once a round: asked again, the kept plan answers."""
         with self.desk.books.transaction(actor()) as books:
             row = books.rebalances.get(message.rebalance_id, lock=True)
-            proposed = plan_of(row)
+            proposed = planned(row.snapshot, row.policy, row.mode, row.overrides, row.purpose)
             sells = [order for order in proposed.orders if order.side == "sell"]
             buys = [order for order in proposed.orders if order.side == "buy"]
             expires_at = row.expires_at or next_close(self.desk.now())

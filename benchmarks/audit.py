@@ -23,12 +23,12 @@ from devstack.postgres import Postgres
 from domain import plan_json
 from domain.plan import plan
 from domain.policy import Policy
+from domain.snapshot_json import kept, restored
 from storage import migrations
 from storage.audit import AuditEntry
 from storage.audit_chain import as_json
 from storage.audit_verification import Verified, snapshot, verify
 from storage.connection import Actor, Books, connect
-from storage.snapshots import kept, restored
 
 Result = TypeVar("Result")
 

@@ -17,7 +17,7 @@ SHOWN = 60  # differences of a round that are printed; JSON has them all
 @click.argument("id_", metavar="ID")
 @say.format_option
 def recompute(id_: str, form: str) -> int:
-    """Plan a rebalance again from its kept snapshot, policy and rules, and compare byte for byte."""
+    """Plan a rebalance again from its kept snapshot and policy, by the rules that made it; compare byte for byte."""
     from cli import connections
     from storage.rebalances import UnknownRebalance
     from storage.recomputation import recompute as decided_again
@@ -48,16 +48,20 @@ def as_json(each: "Recomputed") -> dict[str, Any]:
         "same": each.same,
         "evidence_as_recorded": dict(each.evidence),
         "differences": list(each.differences),
+        "unable": each.unable,
     }
 
 
 def _page(id_: str, each: "Recomputed") -> list[str]:
     title = f"{id_} round {each.round}, rules {each.rules_version}"
-    told = {
-        True: "the same plan, byte for byte",
-        False: f"NOT THE SAME: {len(each.differences)} differences, kept value first",
-        None: "a check refused the account: there was no plan to compute again",
-    }[each.same]
+    told = (
+        each.unable
+        or {
+            True: "the same plan, byte for byte",
+            False: f"NOT THE SAME: {len(each.differences)} differences, kept value first",
+            None: "a check refused the account: there was no plan to compute again",
+        }[each.same]
+    )
     lines = [f"{title}: {told}"]
     for name, good in each.evidence.items():
         if good is False:
@@ -76,10 +80,9 @@ def _next_action(each: "Recomputed") -> str:
     changed = [name for name, good in each.evidence.items() if good is False]
     if changed:
         return f"What is kept as its {' and '.join(changed)} was changed: rebalancer audit verify"
-    from domain.rules import RULES_VERSION
-
-    if each.other_rules:
-        return (
-            f"It was made by rules {each.rules_version}, this release has {RULES_VERSION}: ask the release that made it"
-        )
-    return "The rules changed without a new version of them: that is a fault of this release"
+    if each.unable:
+        return f"{each.unable[0].upper()}{each.unable[1:]}"
+    return (
+        f"Rules {each.rules_version} give another plan from the snapshot and policy of the record: its mode, overrides "
+        "or purpose were changed since, or a rule changed without a new version, which is a fault of this release"
+    )

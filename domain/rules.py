@@ -12,8 +12,8 @@ from typing import Literal
 from domain.money import plain, tidy
 from domain.record import record
 
-# Names the rules that decide. Raised whenever a change of a rule gives the same snapshot and policy another plan: kept
-# decisions name the version that made them (`rebalancer audit recompute`; docs/auditors-guide.md says how to raise it).
+# Names the rules that decide: kept decisions name the version that made them. Raised by `make freeze`, which is due
+# before a change of a rule gives the same snapshot and policy another plan (AUDIT-1).
 RULES_VERSION = "2"
 
 Severity = Literal["info", "warning", "error"]

@@ -20,8 +20,9 @@ from domain.snapshot import (
     Withdrawal,
     model_key,
 )
+from domain.snapshot_json import overrides_from_json
 from storage.tables import accounts, holdings, lots, recent_sales, restrictions, sleeves, withdrawals
-from storage.values import among, by_key, exact, overrides_from_json
+from storage.values import among, by_key, exact
 
 Rows = dict[Any, list[Any]]
 

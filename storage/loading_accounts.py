@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from domain import queue as rules
 from domain.book import Problem
 from domain.snapshot import Account, RebalancedTo, Sleeve, Snapshot, Target
+from domain.snapshot_json import overrides_as_json
 from storage import loading_rows as rows_of
 from storage.account_reading import read_accounts
 from storage.audit import AuditEntry
@@ -21,7 +22,7 @@ from storage.positions import all_sleeves, sleeve_row
 from storage.queue import STANDING, Queued
 from storage.tables import accounts, holdings, lots, recent_sales, restrictions, sleeves, withdrawals
 from storage.tables_execution import paper_accounts, paper_positions, rebalances
-from storage.values import among, by_key, overrides_as_json
+from storage.values import among, by_key
 
 PAPER_CUSTODIAN = "PAPER"
 TRADING = ("EXECUTING", "RECONCILING")

@@ -12,6 +12,7 @@ from domain.book import Market, Problem
 from domain.policy import Policy
 from domain.queue import TARGET_6
 from domain.snapshot import Model, Security, Target
+from domain.snapshot_json import overrides_as_json
 from domain.targets import TargetRefused, flatten
 from policy import in_force, trading_days
 from storage.audit import Audit
@@ -26,7 +27,7 @@ from storage.tables import (
     target_components,
     targets,
 )
-from storage.values import among, band_as_json, by_key, exact, overrides_as_json
+from storage.values import among, band_as_json, by_key, exact
 
 ONE_AT_A_TIME = 0x6C6F_6164  # the advisory lock of whoever loads a book; any number that nobody else uses
 

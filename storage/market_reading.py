@@ -14,9 +14,10 @@ import policy as policy_numbers
 from domain.money import ZERO
 from domain.policy import Policy
 from domain.snapshot import Model, ModelHolding, Security, Target, TargetComponent
+from domain.snapshot_json import overrides_from_json
 from policy import trading_days
 from storage.tables import book_days, model_holdings, models, prices, securities, target_components, targets
-from storage.values import among, band_from_json, by_key, exact, overrides_from_json
+from storage.values import among, band_from_json, by_key, exact
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from sqlalchemy import func, select
 
 from domain.book import BookRefused, Market, Problem, read_market
 from domain.snapshot import Model
+from domain.snapshot_json import overrides_as_json
 from storage.connection import Actor, Books, Transaction
 from storage.market import ONE_AT_A_TIME
 from storage.market_reading import read_models
-from storage.values import overrides_as_json
 
 KEYS = ("id", "version", "holdings")
 

@@ -20,9 +20,9 @@ from sqlalchemy import Connection, text
 from domain.evaluation import terms
 from domain.money import ZERO
 from domain.snapshot import CASH, MANAGED, Account, Sleeve
+from domain.snapshot_json import overrides_from_json
 from domain.targets import Band
 from storage.snapshots import Snapshots
-from storage.values import overrides_from_json
 
 MARGIN = 1e-9  # of what the account holds and owes: far above the error of a float
 

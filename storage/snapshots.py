@@ -6,9 +6,7 @@ books give the same bytes.
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
-from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import Connection, select
 
 from domain.policy import Policy
@@ -17,9 +15,7 @@ from storage import households
 from storage.account_reading import StoredAccount, read_accounts
 from storage.market_reading import book_day, read_models, read_securities, read_targets
 from storage.tables_execution import breaks
-from storage.values import among, overrides_as_json, overrides_from_json
-
-_FORM = TypeAdapter(Snapshot)
+from storage.values import among
 
 
 class UnknownAccount(LookupError):
@@ -167,30 +163,3 @@ def _held(account: Account) -> set[str]:
 def _max_age(account: Account, targets: Mapping[str, Target], numbers: Policy) -> int:
     target = targets[account.target_id] if account.target_id is not None else None
     return numbers.overridden(target.policy if target else {}, account.policy).price_max_age_days
-
-
-def kept(snapshot: Snapshot) -> dict[str, Any]:
-    """A snapshot as JSON, exactly, with everything in the order of keys: the same snapshot gives the same bytes."""
-    raw: dict[str, Any] = _FORM.dump_python(snapshot, mode="json", warnings="error")
-    raw["account"]["policy"] = overrides_as_json(snapshot.account.policy)
-    for key in ("targets", "models", "securities"):
-        raw[key] = dict(sorted(raw[key].items()))
-    for key, target in raw["targets"].items():
-        target["policy"] = overrides_as_json(snapshot.targets[key].policy)
-    return raw
-
-
-def restored(raw: Mapping[str, Any]) -> Snapshot:
-    """The snapshot that `kept` made this of, as it was."""
-    return _FORM.validate_python(
-        {
-            **raw,
-            "account": {**raw["account"], "policy": overrides_from_json(raw["account"]["policy"])},
-            "targets": {
-                key: {**target, "policy": overrides_from_json(target["policy"])}
-                for key, target in sorted(raw["targets"].items())
-            },
-            "models": dict(sorted(raw["models"].items())),
-            "securities": dict(sorted(raw["securities"].items())),
-        }
-    )

@@ -14,13 +14,14 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from domain.book import BookRefused, Problem, read_market
 from domain.queue import REASONS, TARGET_6, in_order
 from domain.rules import Finding
+from domain.snapshot_json import overrides_as_json
 from domain.targets import flatten, need_not_be_held
 from storage.audit import AuditEntry
 from storage.connection import Actor, Books, Transaction
 from storage.market import ONE_AT_A_TIME
 from storage.queue import OPEN
 from storage.tables import accounts, queue_entries
-from storage.values import among, by_key, overrides_as_json
+from storage.values import among, by_key
 
 PAGE = 10_000  # accounts at a time, so that any number of them needs the memory of one page
 CODE = "TARGET_CHANGED"

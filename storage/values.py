@@ -1,17 +1,13 @@
 """How values travel between the domain and PostgreSQL: exact, and the same after the way there and back."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, Text, any_, func, literal
 
-from domain.policy import Policy
 from domain.snapshot import BandGiven
 from storage.tables import MONEY
-
-_POLICY_TYPES: dict[str, Any] = {each.name: each.type for each in fields(Policy)}
 
 
 def exact(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -27,16 +23,6 @@ def by_key(column: ColumnElement[Any]) -> ColumnElement[Any]:
 def among(column: ColumnElement[Any], values: Collection[str]) -> ColumnElement[bool]:
     """True where the column is one of the values, of which there may be any number."""
     return column == any_(literal(list(values), ARRAY(Text)))
-
-
-def overrides_as_json(overrides: Mapping[str, object]) -> dict[str, object]:
-    """Policy numbers that a book, target or account overrides: decimals as strings, sorted by key."""
-    return {key: str(value) if isinstance(value, Decimal) else value for key, value in sorted(overrides.items())}
-
-
-def overrides_from_json(raw: Mapping[str, Any]) -> dict[str, object]:
-    """The same numbers again, each of the type that the policy has it in."""
-    return {key: Decimal(value) if _POLICY_TYPES[key] is Decimal else value for key, value in sorted(raw.items())}
 
 
 def band_as_json(band: BandGiven | None) -> dict[str, str] | None:

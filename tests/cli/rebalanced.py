@@ -8,9 +8,9 @@ from typing import Any
 from domain import execution, plan_json
 from domain.plan import plan
 from domain.purpose import FULL
+from domain.snapshot_json import kept
 from storage.connection import Actor, Books
 from storage.rebalances import NewRebalance
-from storage.snapshots import kept
 
 REQUEST = "Q-20221228-1"
 CLOSE = datetime(2022, 12, 28, 21, 0, tzinfo=UTC)

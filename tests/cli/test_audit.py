@@ -99,14 +99,35 @@ def test_a_plan_that_was_changed_is_shown_in_words(loaded: Command, desk: Books,
     )
 
 
-def test_other_rules_are_named(loaded: Command, desk: Books, as_owner: Books) -> None:
+def test_a_mode_that_was_changed_is_shown(loaded: Command, desk: Books, as_owner: Books) -> None:
     made = pending(desk, "A-103")
-    tamper(as_owner, "UPDATE rebalance_rounds SET rules_version = '0'")
-    assert loaded("audit", "recompute", made).code == 0
     tamper(as_owner, "UPDATE rebalances SET mode = 'exact'")
     said = loaded("audit", "recompute", made)
     assert (said.code, "mode: best_fit, now exact" in said.out) == (1, True)
-    assert f"made by rules 0, this release has {RULES_VERSION}" in said.err
+    assert f"Rules {RULES_VERSION} give another plan from the snapshot and policy of the record: its mode" in said.err
+
+
+def test_rules_that_nobody_kept_are_said_in_one_line(loaded: Command, desk: Books, as_owner: Books) -> None:
+    made = pending(desk, "A-103")
+    tamper(as_owner, "UPDATE rebalance_rounds SET rules_version = '0'")
+    said = loaded("audit", "recompute", made)
+    why = "no planner of rules 0 is kept here: ask a release that has them (AUDIT-1)"
+    assert said.code == 1
+    assert said.err == f"rebalancer: round 1 of {made} does not come out again. N{why[1:]}\n"
+    assert said.out.splitlines()[0] == f"{made} round 1, rules 0: {why}"
+    (told,) = loaded("audit", "recompute", made, "--format", "json").json["rounds"]
+    assert (told["same"], told["unable"], told["differences"]) == (None, why, [])
+
+
+def test_a_snapshot_that_its_rules_can_not_read_is_said_in_one_line(
+    loaded: Command, desk: Books, as_owner: Books
+) -> None:
+    made = pending(desk, "A-103")
+    tamper(as_owner, "UPDATE rebalance_rounds SET snapshot = '{}'")
+    said = loaded("audit", "recompute", made)
+    assert (said.code, said.err.count("\n")) == (1, 1)
+    assert f"what is kept of it is not of the form of rules {RULES_VERSION}" in said.out
+    assert "What is kept as its snapshot was changed: rebalancer audit verify" in said.err
 
 
 def test_what_is_no_rebalance(loaded: Command) -> None:

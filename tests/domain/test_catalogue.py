@@ -23,6 +23,7 @@ RULE_BOOK = {  # code: how many rules there are of it
     "EXEC": 3,
     "RECON": 2,
     "LAW": 8,
+    "AUDIT": 1,
 }
 EXPECTED = {f"{family}-{number}" for family, count in RULE_BOOK.items() for number in range(1, count + 1)}
 FOUND = [rule for rule, _ in catalogue()]

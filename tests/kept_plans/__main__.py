@@ -1,7 +1,7 @@
-"""`python -m tests.kept_plans` keeps the plans of this release's rules, for later releases to be held against.
+"""`python -m tests.kept_plans` keeps the plans of today's rules, for later releases to be held against.
 
 One line a plan, made from the cases of tests/cases and the example books in every mode: what it was made from, and
-the plan. Plans of earlier rules stay as they are.
+the plan. Plans of earlier rules, whose planners are frozen, stay as they are.
 """
 
 import json
@@ -20,16 +20,14 @@ from domain.purpose import FULL, KINDS, Purpose
 from domain.purpose import as_json as purpose_as_json
 from domain.rules import RULES_VERSION
 from domain.snapshot import Snapshot
-from storage.snapshots import kept
+from domain.snapshot_json import kept
+from planners.frozen import versions
+from planners.kept import kept_plans
 from tests.domain.cases import asked, cases
 
-FOLDER = Path(__file__).parent
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-def file_of(rules_version: str = RULES_VERSION) -> Path:
-    """Where the plans of a version of the rules are kept."""
-    return FOLDER / f"rules-{rules_version}.jsonl"
+PROJECT = Path(__file__).parents[2]
+EXAMPLES = PROJECT / "examples"
+KEPT = kept_plans(PROJECT, RULES_VERSION)
 
 
 def made() -> Iterator[dict[str, Any]]:
@@ -66,10 +64,12 @@ def _kept(
 
 
 def main() -> None:
-    """Keeps them all."""
+    """Keeps them all; those of frozen rules are never written again."""
+    if RULES_VERSION in versions():
+        sys.exit(f"rules {RULES_VERSION} are frozen, and their plans with them: raise RULES_VERSION in domain/rules.py")
     lines = [json.dumps(each, ensure_ascii=False) for each in made()]
-    file_of().write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    sys.stdout.write(f"{len(lines)} plans by rules {RULES_VERSION} kept in {file_of()}\n")
+    KEPT.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    sys.stdout.write(f"{len(lines)} plans by rules {RULES_VERSION} kept in {KEPT.relative_to(PROJECT)}\n")
 
 
 if __name__ == "__main__":

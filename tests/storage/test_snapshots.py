@@ -18,8 +18,9 @@ from domain.money import plain
 from domain.plan import plan
 from domain.policy import MODES, Mode, Policy
 from domain.snapshot import RebalancedTo, Snapshot
+from domain.snapshot_json import kept, restored
 from storage.connection import Books
-from storage.snapshots import UnknownAccount, kept, restored
+from storage.snapshots import UnknownAccount
 from tests.storage.small_book import TODAY, account, book, loaded
 
 NUMBERS = "0123456789"

@@ -175,8 +175,9 @@ CREATE FUNCTION keep_round(of text, rules text)
 RETURNS TABLE (round integer, rules_version text, snapshot text, policy text, plan text)
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     INSERT INTO public.rebalance_rounds AS kept (rebalance_id, round, rules_version, snapshot, policy, plan)
-    SELECT id, round, coalesce(rules_version, rules), snapshot, policy, plan FROM public.rebalances
-    WHERE id = of AND snapshot IS NOT NULL
+    -- A plan without a version is of a release that noted none: of rules 1. What a check refused is of today's.
+    SELECT id, round, coalesce(rules_version, CASE WHEN plan IS NULL THEN rules ELSE '1' END), snapshot, policy, plan
+    FROM public.rebalances WHERE id = of AND snapshot IS NOT NULL
     ON CONFLICT DO NOTHING
     RETURNING kept.round, kept.rules_version,
         encode(sha256(convert_to(kept.snapshot::text, 'UTF8')), 'hex'),

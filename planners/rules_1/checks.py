@@ -1,0 +1,160 @@
+"""Check target: may this account be planned at all?
+
+Asked first, of every snapshot. What fails here fails the account, with a reason that says what to do.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+
+from planners.rules_1 import gain_budget
+from planners.rules_1.memo import remembered
+from planners.rules_1.money import ZERO, cents, money
+from planners.rules_1.purpose import FULL, Purpose
+from planners.rules_1.restrictions import limits
+from planners.rules_1.rules import Finding, Rule, error, warning
+from planners.rules_1.snapshot import CASH, MANAGED, Model, Security, Snapshot, Target
+from planners.rules_1.valuation import Valuation
+
+CHECK_1 = Rule("CHECK-1", "An account is planned only if it is known, open, priced, and without an open break.")
+CHECK_2 = Rule("CHECK-2", "An account with a managed value of zero or less is refused.")
+CHECK_3 = Rule("CHECK-3", "An account without a target is liquidated to cash, and always waits for an approval.")
+
+OPEN_BREAK = "open_break"
+
+
+def needed_symbols(snapshot: Snapshot) -> frozenset[str]:
+    """The symbols whose prices a plan needs: all that is held, and all that the target could buy."""
+    named = named_symbols(snapshot)
+    if snapshot.account.restrictions:
+        allowed = limits(snapshot, {})
+        named = frozenset(allowed.substitutes.get(symbol, symbol) for symbol in named if symbol not in allowed.excluded)
+    return named.union(*({each.symbol for each in sleeve.holdings} for sleeve in snapshot.account.sleeves))
+
+
+def named_symbols(snapshot: Snapshot) -> frozenset[str]:
+    """The symbols that the target names, itself or by its models and sub-targets."""
+    if snapshot.target is None:
+        return frozenset()
+    return _named(snapshot.target, snapshot.targets, *snapshot.models.values())
+
+
+@remembered
+def _named(target: Target, targets: Mapping[str, Target], *models: Model) -> frozenset[str]:
+    symbols: set[str] = set()
+    holdings = {model.id: model.holdings for model in models}
+    stack, seen = [target], {target.id}
+    while stack:
+        for component in stack.pop().components:
+            ref = str(component.ref)
+            if component.kind == "security":
+                symbols.add(ref)
+            elif component.kind == "model":
+                symbols |= {holding.symbol for holding in holdings[ref]}
+            elif component.kind == "target" and ref not in seen:
+                seen.add(ref)
+                stack.append(targets[ref])
+    return frozenset(symbols)
+
+
+def price_trouble(snapshot: Snapshot) -> dict[str, str]:
+    """The needed symbols whose price is missing or older than allowed, each with what is wrong with it (QUEUE-3)."""
+    fresh, account = _fresh(snapshot.securities, snapshot.fresh_from), snapshot.account
+    bought_instead = [each.by for each in account.restrictions if each.by]
+    held = [each.symbol for sleeve in account.sleeves for each in sleeve.holdings]
+    if fresh.issuperset(named_symbols(snapshot)) and fresh.issuperset(held) and fresh.issuperset(bought_instead):
+        return {}  # as nearly always: which of them are needed does not matter then
+    unfit = needed_symbols(snapshot) - fresh
+    trouble = {}
+    for symbol in sorted(unfit):
+        security = snapshot.securities.get(symbol)
+        missing = security is None or security.price is None
+        trouble[symbol] = "no price" if missing or security is None else f"price of {security.price_as_of}"
+    return trouble
+
+
+@remembered
+def _fresh(securities: Mapping[str, Security], fresh_from: date) -> frozenset[str]:
+    """The symbols with a price that is young enough."""
+    return frozenset(
+        symbol for symbol, each in securities.items() if each.price is not None and each.price_as_of >= fresh_from
+    )
+
+
+def readable(snapshot: Snapshot) -> list[Finding]:
+    """What keeps an account from being valued against its target: its status, and its prices (CHECK-1, QUEUE-3)."""
+    account = snapshot.account
+    found = []
+    if account.status != "open":
+        found.append(
+            error(
+                CHECK_1,
+                f"account {account.id} is {account.status}: it can't be rebalanced until it is open again",
+                status=account.status,
+            )
+        )
+    if trouble := price_trouble(snapshot):
+        listed = ", ".join(f"{symbol} ({what})" for symbol, what in trouble.items())
+        found.append(
+            error(
+                CHECK_1,
+                f"account {account.id} can't be valued on {snapshot.as_of}: {listed}. Load newer prices; the oldest "
+                f"allowed is of {snapshot.fresh_from}",
+                symbols=list(trouble),
+                prices=trouble,
+                fresh_from=snapshot.fresh_from,
+            )
+        )
+    return found
+
+
+def check(snapshot: Snapshot, overrides: frozenset[str] = frozenset()) -> list[Finding]:
+    """What forbids planning this account, before anything is valued. Empty where nothing does."""
+    found = readable(snapshot)
+    if snapshot.open_breaks and OPEN_BREAK not in overrides:
+        found.append(
+            error(
+                CHECK_1,
+                f"account {snapshot.account.id} has an open reconciliation break ({', '.join(snapshot.open_breaks)}). "
+                f"Find out which side is right, then: rebalancer breaks resolve {snapshot.open_breaks[0]} --note TEXT; "
+                f"or override {OPEN_BREAK} by name",
+                breaks=list(snapshot.open_breaks),
+            )
+        )
+    return found
+
+
+def unknown(account_id: str) -> Finding:
+    """What is said of an account that is in no book."""
+    return error(
+        CHECK_1, f"account {account_id} is unknown: check the id, or load a book that has it", account_id=account_id
+    )
+
+
+def check_value(snapshot: Snapshot, valuation: Valuation) -> list[Finding]:
+    """CHECK-2: there must be something to allot."""
+    if valuation.managed_value > ZERO:
+        return []
+    reserved = f", with {money(valuation.reserved)} reserved for withdrawals" if valuation.reserved else ""
+    return [
+        error(
+            CHECK_2,
+            f"account {snapshot.account.id} has a managed value of {money(valuation.managed_value)}{reserved}: there "
+            "is nothing to allot",
+            managed_value=cents(valuation.managed_value),
+        )
+    ]
+
+
+def liquidation(snapshot: Snapshot, purpose: Purpose = FULL) -> list[Finding]:
+    """Says that an account without a target is sold to cash (CHECK-3)."""
+    if not purpose.liquidates(snapshot.account.target_id):
+        return []
+    return [
+        warning(
+            CHECK_3,
+            f"account {snapshot.account.id} has no target: everything is sold to {CASH}, and this waits for an "
+            "approval whatever the approval policy. Assign a target if that is not wanted",
+            sleeves=[MANAGED, *(sleeve.key for sleeve in snapshot.account.model_sleeves)],
+        ),
+        *gain_budget.ignored(snapshot),
+    ]

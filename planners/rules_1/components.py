@@ -1,0 +1,151 @@
+"""The components of an account: what its target names, and what it holds besides, valued against the bands.
+
+Check target, the queue, the minimums and the plan all look at an account through this list.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Literal
+
+from planners.rules_1 import sleeves
+from planners.rules_1.memo import remembered
+from planners.rules_1.money import ONE, ZERO, tidy
+from planners.rules_1.policy import Policy
+from planners.rules_1.record import record
+from planners.rules_1.restrictions import NO_LIMITS, Block, Limits
+from planners.rules_1.sleeves import SleeveState
+from planners.rules_1.snapshot import CASH, MANAGED, Snapshot, Target, unassigned_key
+from planners.rules_1.targets import Band, BandedComponent, flatten, flatten_unrestricted
+from planners.rules_1.valuation import Valuation
+
+Breach = Literal["below", "above"]
+NOTHING = Band(ZERO, ZERO)
+ALL_CASH = BandedComponent(CASH, ONE, Band(ONE, ONE), Band(ONE, ONE))
+
+
+@record
+class Component:
+    """A component with its value. `sleeve` is None for what is not a model; weights are shares of managed value."""
+
+    key: str
+    weight: Decimal
+    threshold: Band
+    precision: Band
+    value: Decimal
+    breach: Breach | None
+    sleeve: SleeveState | None
+    no_buy: Block | None = None  # of a security that is held directly: why it may not grow, and not shrink
+    no_sell: Block | None = None
+    stays: Decimal = ZERO  # of a model sleeve: what its holdings that may not be sold are worth
+
+    @property
+    def kind(self) -> str:
+        """`model`, `security`, `unassigned` or `cash`."""
+        return self.key.partition(":")[0]
+
+    @property
+    def ref(self) -> str:
+        """The model's id or the symbol."""
+        return self.key.partition(":")[2]
+
+    @property
+    def goes_to_zero(self) -> bool:
+        """True for closing sleeves, unassigned holdings and whatever has a weight of 0 and no room above it."""
+        return self.weight == 0 and self.threshold.upper == 0
+
+
+def components(
+    snapshot: Snapshot, valuation: Valuation, policy: Policy, allowed: Limits = NO_LIMITS
+) -> tuple[Component, ...]:
+    """The target's components as named, then closing sleeves, then unassigned holdings by symbol, and cash last.
+
+    Without a target everything goes to cash (CHECK-3). Raises TargetRefused for a target that can't be flattened.
+    """
+    target, total = snapshot.target, valuation.managed_value
+    managed = valuation.holding_values[MANAGED]
+    kept = {
+        symbol: tidy(max(ZERO, managed[symbol] / total)) if total else ZERO
+        for symbol in allowed.excluded
+        if symbol in managed and allowed.kept(symbol)
+    }
+    if target is None:
+        named: tuple[BandedComponent, ...] = (ALL_CASH,)
+    elif allowed.concern(_directly_named(target, snapshot.targets)):
+        named = flatten(target, snapshot.targets, policy, allowed, kept)
+    else:
+        named = flatten_unrestricted(target, snapshot.targets, policy)
+    states = sleeves.verify(snapshot.account, named)
+    found: list[Component] = []
+    for banded in named[:-1]:
+        kind, _, ref = banded.key.partition(":")
+        if kind == "model":
+            worth = valuation.sleeve_values.get(banded.key, ZERO)
+            found.append(
+                _component(banded, worth, total, states.get(banded.key), _stays(banded.key, valuation, allowed))
+            )
+        else:
+            found.append(_direct(banded, managed.get(ref, ZERO), total, allowed, ref in kept))
+    keys = {banded.key for banded in named}
+    for key in sorted(states.keys() - keys):
+        closing = BandedComponent(key, ZERO, NOTHING, NOTHING)
+        stays = _stays(key, valuation, allowed)
+        found.append(_component(closing, valuation.sleeve_values[key], total, states.get(key), stays))
+    directly = {key.partition(":")[2] for key in keys if key.startswith("security:")}
+    for symbol in sorted(managed.keys() - directly):
+        point = Band(kept[symbol], kept[symbol]) if symbol in kept else NOTHING
+        unassigned = BandedComponent(unassigned_key(symbol), point.lower, point, point)
+        found.append(_direct(unassigned, managed[symbol], total, allowed, symbol in kept))
+    found.append(_component(named[-1], valuation.cash, total, None))
+    return tuple(found)
+
+
+@remembered
+def _directly_named(target: Target, targets: Mapping[str, Target]) -> frozenset[str]:
+    """The symbols that are components themselves, sub-targets' included: where there is none of them, an account's
+    restrictions change nothing of its flattened target.
+    """
+    found, stack, seen = set[str](), [target], {target.id}
+    while stack:
+        for component in stack.pop().components:
+            ref = str(component.ref)
+            if component.kind == "security":
+                found.add(ref)
+            elif component.kind == "target" and ref in targets and ref not in seen:
+                seen.add(ref)
+                stack.append(targets[ref])
+    return frozenset(found)
+
+
+def _direct(banded: BandedComponent, worth: Decimal, total: Decimal, allowed: Limits, kept: bool) -> Component:
+    """A security of the managed sleeve. What is excluded and kept is where it should be (RESTRICT-1)."""
+    symbol = banded.key.partition(":")[2]
+    outside = None if kept else breach(worth, banded.threshold, total)
+    no_buy, no_sell = allowed.no_buy.get(symbol), allowed.no_sell.get(symbol)
+    return Component(
+        banded.key, banded.weight, banded.threshold, banded.precision, worth, outside, None, no_buy, no_sell
+    )
+
+
+def _component(
+    banded: BandedComponent, worth: Decimal, total: Decimal, state: SleeveState | None, stays: Decimal = ZERO
+) -> Component:
+    outside = breach(worth, banded.threshold, total)
+    weight, threshold, precision = banded.weight, banded.threshold, banded.precision
+    return Component(banded.key, weight, threshold, precision, worth, outside, state, stays=stays)
+
+
+def _stays(key: str, valuation: Valuation, allowed: Limits) -> Decimal:
+    if not allowed.no_sell:
+        return ZERO
+    return sum(
+        (worth for symbol, worth in valuation.holding_values.get(key, {}).items() if symbol in allowed.no_sell), ZERO
+    )
+
+
+def breach(worth: Decimal, threshold: Band, managed_value: Decimal) -> Breach | None:
+    """On which side of its threshold a value lies; exactly on a bound is inside (QUEUE-3)."""
+    if worth < threshold.lower * managed_value:
+        return "below"
+    if worth > threshold.upper * managed_value:
+        return "above"
+    return None

@@ -1,0 +1,217 @@
+"""The plan: what a rebalance would do to one account.
+
+What-if, workflow, daily evaluation and audit call the same `plan`. Pure: the same snapshot and policy give the same
+plan, byte for byte.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal, localcontext
+
+from planners.rules_1 import checks, explanations, gain_budget, lots, minimums, one_way, outcome, queue, signals, wash_sales
+from planners.rules_1.case import Case
+from planners.rules_1.components import Component, components
+from planners.rules_1.money import EXACT, ZERO
+from planners.rules_1.policy import DEFAULT_MODE, Mode, Policy
+from planners.rules_1.proposal import Proposal, propose
+from planners.rules_1.purpose import FULL, Purpose
+from planners.rules_1.queue import NO_EVIDENCE
+from planners.rules_1.rebalance_plan import ComponentOutcome, Order, RebalancePlan
+from planners.rules_1.restrictions import limits, obeyed
+from planners.rules_1.rules import Finding, Noted
+from planners.rules_1.snapshot import MANAGED, Snapshot, model_key
+from planners.rules_1.targets import TargetRefused, need_not_be_held
+from planners.rules_1.trades import strays
+from planners.rules_1.valuation import value
+
+
+def plan(
+    snapshot: Snapshot,
+    policy: Policy,
+    mode: Mode = DEFAULT_MODE,
+    overrides: frozenset[str] = frozenset(),
+    purpose: Purpose = FULL,
+) -> RebalancePlan:
+    """Plans one account. What can't be planned is a plan with an error finding and no orders; nothing is raised.
+
+    `overrides` names checks that a person has set aside (CHECK-1: `open_break`).
+    """
+    with localcontext(EXACT):
+        case = examine(snapshot, policy, mode, overrides, purpose)
+        if isinstance(case, RebalancePlan):
+            return case
+        return told(case, propose(case))
+
+
+def examine(
+    snapshot: Snapshot, policy: Policy, mode: Mode, overrides: frozenset[str], purpose: Purpose
+) -> Case | RebalancePlan:
+    """What is known of the account and asked of it; or the plan that refuses it."""
+    numbers = snapshot.numbers(policy)
+    refused = checks.check(snapshot, overrides) + one_way.check(snapshot, purpose)
+    if refused:
+        return _refused(snapshot, numbers, mode, purpose, refused)
+    valuation = value(snapshot)
+    refused = checks.check_value(snapshot, valuation)
+    if refused:
+        return _refused(snapshot, numbers, mode, purpose, refused)
+    allowed = limits(snapshot, wash_sales.washed(snapshot, numbers))
+    try:
+        known = components(snapshot, valuation, numbers, allowed)
+    except TargetRefused as flaw:
+        finding = Finding(flaw.rule.code, "error", str(flaw), {"target": snapshot.account.target_id})
+        return _refused(snapshot, numbers, mode, purpose, [finding])
+    return Case(snapshot, valuation, known, numbers, mode, purpose, allowed)
+
+
+def plan_signal(snapshot: Snapshot, policy: Policy, model_id: str, largest_change: Decimal) -> RebalancePlan:
+    """What a new version of a model trades in the account's sleeve of it (SIGNAL-1, SIGNAL-2).
+
+    The snapshot has the new version; `largest_change` is what `signals.largest_change` says of it and the one before.
+    """
+    return plan(snapshot, policy, purpose=signals.signal(model_id, largest_change))
+
+
+def unknown_account(account_id: str, as_of: date, policy: Policy, mode: Mode) -> RebalancePlan:
+    """The plan of an account that nobody knows: refused (CHECK-1)."""
+    return RebalancePlan(account_id, as_of, mode, policy, FULL, False, "FAILED", (checks.unknown(account_id),))
+
+
+def _refused(
+    snapshot: Snapshot, policy: Policy, mode: Mode, purpose: Purpose, findings: list[Finding]
+) -> RebalancePlan:
+    return RebalancePlan(
+        account_id=snapshot.account.id,
+        as_of=snapshot.as_of,
+        mode=mode,
+        policy=policy,
+        purpose=purpose,
+        liquidation=purpose.liquidates(snapshot.account.target_id),
+        expected_status="FAILED",
+        noted=tuple(findings),
+    )
+
+
+def told(case: Case, proposal: Proposal) -> RebalancePlan:
+    """The proposal as a plan: outcomes, orders and transfers with their reasons and lots, findings, the status."""
+    snapshot, policy, known = case.snapshot, case.policy, case.known
+    worth = _worth_moved(case, proposal)
+    outcomes = tuple(_outcome(component, case, proposal, worth) for component in known)
+    orders, transfers = explanations.explained(case, proposal, outcomes)
+    skipped = explanations.skipped(case, proposal)
+    sells = [order for order in orders if order.lots]
+    findings: list[Finding | Noted] = [
+        *checks.liquidation(snapshot, case.purpose),
+        *need_not_be_held(known),
+        *_minimums(case, proposal, outcomes),
+        *explanations.decisions(proposal),
+        *_asked(case, proposal, orders),
+        *_limited(case, proposal, orders, sells),
+        *lots.basis_unknown([order.symbol for order in sells if not lots.all_known(order.lots)]),
+    ]
+    standing = queue.standing_codes(snapshot, known, case.allowed)
+    reasons, why_not = queue.worth_queueing(snapshot, dict.fromkeys(standing, NO_EVIDENCE), bool(orders))
+    return RebalancePlan(
+        account_id=snapshot.account.id,
+        as_of=snapshot.as_of,
+        mode=case.mode,
+        policy=policy,
+        purpose=case.purpose,
+        liquidation=case.purpose.liquidates(snapshot.account.target_id),
+        expected_status=outcome.of_account(findings, bool(orders) or any(each.symbol for each in transfers)),
+        noted=(*findings, *why_not),
+        managed_value=case.valuation.managed_value,
+        queue_reasons=tuple(reasons),
+        components=outcomes,
+        orders=orders,
+        transfers=transfers,
+        skipped=skipped,
+        cash_before=snapshot.account.managed.cash,
+        cash_after=proposal.after.cash[MANAGED],
+    )
+
+
+def _minimums(case: Case, proposal: Proposal, outcomes: Sequence[ComponentOutcome]) -> list[Finding]:
+    """What the investment minimums say: models that can't open, and open ones below theirs."""
+    models = case.snapshot.models
+    return [
+        *proposal.rejected.values(),
+        *minimums.stays_in_cash([component for component in case.known if component.key in proposal.rejected]),
+        *(
+            finding
+            for component, seen in zip(case.known, outcomes, strict=True)
+            if component.kind == "model" and component.sleeve == "open"
+            if (finding := minimums.below_minimum(component, seen.planned_value, models[component.ref]))
+        ),
+    ]
+
+
+def _asked(case: Case, proposal: Proposal, orders: Sequence[Order]) -> list[Finding]:
+    """What a rebalance that a person or a signal asked for says of itself."""
+    if case.purpose.kind == "full":
+        return []
+    if case.purpose.kind == "signal" and case.purpose.model_id is not None:
+        key = model_key(case.purpose.model_id)
+        found = next((each for each in case.snapshot.account.model_sleeves if each.key == key), None)
+        near = strays(case, found) if found else None
+        return signals.told(case.snapshot, case.purpose, near, case.policy)
+    moved = sum((order.amount for order in orders), ZERO)
+    return one_way.told(proposal.destined, moved, case.purpose, proposal.rejected)
+
+
+def _limited(case: Case, proposal: Proposal, orders: Sequence[Order], sells: Sequence[Order]) -> list[Finding | Noted]:
+    """What restrictions, the gain budget and wash sales say."""
+    findings: list[Finding | Noted] = []
+    if case.allowed.takes_out:
+        named, held = checks.named_symbols(case.snapshot), case.valuation.holdings.values()
+        concerned = {
+            symbol
+            for symbol in (*case.allowed.excluded, *case.allowed.substitutes)
+            if symbol in named or any(symbol in each for each in held)
+        }
+        findings += obeyed(case.allowed, concerned)
+    if proposal.netted.cut:
+        gain = sum((order.gain.net for order in orders), ZERO)
+        findings += gain_budget.kept_to(case.snapshot.account.gain_budget or ZERO, proposal.netted.cut, gain)
+    at_a_loss = [wash_sales.Sold(order.symbol, order.lots) for order in sells if wash_sales.loses(order.lots)]
+    return [*findings, *wash_sales.disallowed(case.snapshot, at_a_loss, case.policy)]
+
+
+def _outcome(component: Component, case: Case, proposal: Proposal, worth: Mapping[str, Decimal]) -> ComponentOutcome:
+    """Where a component was and where the plan leaves it, at the snapshot's prices.
+
+    `worth` is by how much the plan changes what a model sleeve's shares are worth.
+    """
+    after, valuation = proposal.after, case.valuation
+    if component.kind == "cash":
+        planned = after.cash[MANAGED] - valuation.reserved
+    elif component.kind == "model":
+        before = valuation.sleeve_cash.get(component.key, ZERO)
+        paid = after.cash.get(component.key, ZERO) - before
+        planned = component.value + paid + worth.get(component.key, ZERO)
+    else:
+        planned = component.value
+        if moved := after.moved.get((MANAGED, component.ref)):
+            planned += moved * case.snapshot.price(component.ref)
+    return ComponentOutcome(
+        component=component.key,
+        weight=component.weight,
+        threshold=component.threshold,
+        precision=component.precision,
+        current_value=component.value,
+        current_weight=component.value / valuation.managed_value,
+        breach=component.breach,
+        sleeve=component.sleeve,
+        outcome="rejected" if component.key in proposal.rejected else "accepted",
+        planned_value=planned,
+        planned_weight=planned / valuation.managed_value,
+    )
+
+
+def _worth_moved(case: Case, proposal: Proposal) -> dict[str, Decimal]:
+    """By how much the plan changes what the shares of each model sleeve are worth."""
+    prices = case.snapshot.prices
+    moved: dict[str, Decimal] = {}
+    for (sleeve, symbol), quantity in proposal.after.moved.items():
+        moved[sleeve] = moved.get(sleeve, ZERO) + quantity * prices[symbol]
+    return moved

@@ -1,0 +1,142 @@
+"""The plan as a value: what is shown, kept, executed and recomputed. `plan_json` gives it its public form."""
+
+from collections.abc import Callable
+from dataclasses import field
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from planners.rules_1.components import Breach
+from planners.rules_1.lots import Gain, RelievedLot
+from planners.rules_1.money import ZERO
+from planners.rules_1.outcome import Status
+from planners.rules_1.policy import Mode, Policy
+from planners.rules_1.purpose import Purpose
+from planners.rules_1.record import record
+from planners.rules_1.rules import Finding, Noted
+from planners.rules_1.sleeves import SleeveState
+from planners.rules_1.snapshot import Lot
+from planners.rules_1.targets import Band
+
+Side = Literal["sell", "buy"]
+Sentence = Callable[[], str]  # words are made when somebody reads them: an evaluation plans a million accounts unread
+
+
+@record
+class ComponentOutcome:
+    """One component before and after: values in the account's currency, weights as shares of managed value."""
+
+    component: str
+    weight: Decimal
+    threshold: Band
+    precision: Band
+    current_value: Decimal
+    current_weight: Decimal
+    breach: Breach | None
+    sleeve: SleeveState | None
+    outcome: Literal["accepted", "rejected"]
+    planned_value: Decimal
+    planned_weight: Decimal
+
+
+@record
+class Allocation:
+    """A sleeve's share of an order."""
+
+    sleeve: str
+    quantity: Decimal
+
+
+@record
+class Order:
+    """What goes to the market for one security, and why (ORDER-5). Quantity and amount are above 0."""
+
+    side: Side
+    symbol: str
+    quantity: Decimal
+    price: Decimal
+    amount: Decimal
+    allocations: tuple[Allocation, ...]
+    lots: tuple[RelievedLot, ...]
+    gain: Gain
+    rule: str
+    say: Sentence = field(repr=False, compare=False)
+
+    @property
+    def reason(self) -> str:
+        """Why the order exists, in words with its numbers (ORDER-5)."""
+        return self.say()
+
+
+@record
+class Transfer:
+    """What moves inside the account: cash where `symbol` is None, else shares with their lots, paid by the buyer."""
+
+    source: str
+    destination: str
+    symbol: str | None
+    quantity: Decimal | None
+    amount: Decimal
+    rule: str
+    say: Sentence = field(repr=False, compare=False)
+    lots: tuple[Lot, ...] = ()
+    price: Decimal | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why it moves, in words."""
+        return self.say()
+
+
+@record
+class SkippedTrade:
+    """A trade that the plan wanted and does not make, and why."""
+
+    side: Side
+    symbol: str
+    quantity: Decimal
+    amount: Decimal
+    rule: str
+    reason: str
+
+
+@record
+class RebalancePlan:
+    """What a rebalance would do to one account. One that can't be planned has findings and nothing else."""
+
+    account_id: str
+    as_of: date
+    mode: Mode
+    policy: Policy
+    purpose: Purpose
+    liquidation: bool
+    expected_status: Status
+    noted: tuple[Finding | Noted, ...]
+    managed_value: Decimal | None = None
+    queue_reasons: tuple[str, ...] = ()
+    components: tuple[ComponentOutcome, ...] = ()
+    orders: tuple[Order, ...] = ()
+    transfers: tuple[Transfer, ...] = ()
+    skipped: tuple[SkippedTrade, ...] = ()
+    cash_before: Decimal = ZERO
+    cash_after: Decimal = ZERO
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the plan has to say, in words."""
+        return tuple([each.say() if isinstance(each, Noted) else each for each in self.noted])
+
+    @property
+    def can_be_planned(self) -> bool:
+        """False where a check refused the account: there is no value, no component, no order."""
+        return self.managed_value is not None
+
+    @property
+    def trades(self) -> bool:
+        """True where there is anything to execute."""
+        return bool(self.orders or self.transfers)
+
+    @property
+    def gain(self) -> Gain:
+        """The estimated gain of all sells."""
+        return sum((order.gain for order in self.orders), Gain())

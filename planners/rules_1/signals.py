@@ -1,0 +1,129 @@
+"""Model signals: what a manager's new model version trades in one account.
+
+Asked for every open sleeve of the model when a signal is applied. The sleeve keeps its value; inside it everything
+moves to the exact new weights, both ways.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from planners.rules_1.filling import Fill
+from planners.rules_1.money import ONE, ZERO, percent, tidy
+from planners.rules_1.policy import Policy
+from planners.rules_1.purpose import Purpose
+from planners.rules_1.restrictions import Aim, Limits
+from planners.rules_1.rounding import buy_quantities, sell_quantities
+from planners.rules_1.rules import Finding, Rule, info
+from planners.rules_1.snapshot import Model, Security, Sleeve, Snapshot, model_key
+
+SIGNAL_1 = Rule("SIGNAL-1", "A new model version trades every open sleeve of the model, without an approval.")
+SIGNAL_2 = Rule(
+    "SIGNAL-2", "A large change trades to the exact new weights; a small one only where a holding is outside ±20 %."
+)
+
+
+def largest_change(before: Model, after: Model) -> Decimal:
+    """By how much the weight of any holding, cash aside, differs between two versions, as a fraction of one."""
+    old = {each.symbol: each.weight for each in before.holdings}
+    new = {each.symbol: each.weight for each in after.holdings}
+    return max((abs(new.get(each, ZERO) - old.get(each, ZERO)) for each in old.keys() | new.keys()), default=ZERO)
+
+
+def signal(model_id: str, change: Decimal) -> Purpose:
+    """The purpose of a plan that applies a signal to the sleeve of one model."""
+    return Purpose("signal", model_id=model_id, largest_change=change)
+
+
+def is_large(change: Decimal, policy: Policy) -> bool:
+    """True where every sleeve trades to the exact new weights, however near it is (SIGNAL-2)."""
+    return change > policy.signal_exact_change
+
+
+def outside(sleeve: Sleeve, value: Decimal, aim: Aim, market: Mapping[str, Security], policy: Policy) -> list[str]:
+    """The symbols that are further from their weight than a share of it, by symbol; what has no weight is outside."""
+    held = {each.symbol: each.quantity * (market[each.symbol].price or ZERO) for each in sleeve.holdings}
+    found = []
+    for symbol in sorted(held.keys() | aim.weights.keys()):
+        wanted = aim.weights.get(symbol, ZERO) * value
+        if abs(held.get(symbol, ZERO) - wanted) > policy.threshold_relative * wanted:
+            found.append(symbol)
+    return found
+
+
+def fill_sleeve(
+    sleeve: Sleeve,
+    aim: Aim,
+    value: Decimal,
+    market: Mapping[str, Security],
+    minimum: Decimal,
+    allowed: Limits,
+    not_raised: Decimal = ZERO,
+) -> Fill:
+    """The trades that bring a sleeve to the model's weights: sells first, buys from what they and its cash bring.
+
+    Sells below the minimum trade are not counted on (ORDER-3), nor is `not_raised`. What may not be traded stays, and
+    the others share what is left in proportion.
+    """
+    held = {holding.symbol: holding.quantity for holding in sleeve.holdings}
+    worth = {symbol: quantity * (market[symbol].price or ZERO) for symbol, quantity in held.items()}
+    stays = {symbol: worth[symbol] for symbol in held if symbol not in aim.weights and symbol in allowed.no_sell}
+    beyond = (max(ZERO, amount - aim.room.get(symbol, ZERO) * value) for symbol, amount in stays.items())
+    invested = max(ZERO, tidy(value * (ONE - aim.cash_weight)) - sum(beyond, ZERO))
+    desired, frozen = _desired(aim.weights, worth, invested, allowed)
+    blocked = {symbol: -amount for symbol, amount in stays.items() if not allowed.kept(symbol)} | frozen
+    dropped = {symbol: held[symbol] for symbol in held if symbol not in aim.weights and symbol not in stays}
+    less = {s: change for s, amount in desired.items() if (change := worth.get(s, ZERO) - amount) > 0}
+    more = {s: change for s, amount in desired.items() if (change := amount - worth.get(s, ZERO)) > 0}
+    sold = dropped | {s: quantity for s, quantity in sell_quantities(less, held, market).items() if quantity}
+    brought = {s: quantity * (market[s].price or ZERO) for s, quantity in sold.items()}
+    counted = sum((each for s, each in brought.items() if each >= minimum or sold[s] == held[s]), ZERO)
+    stays_in_cash = max(ZERO, value - sum(stays.values(), ZERO) - invested)
+    cash = max(ZERO, sleeve.cash + counted - not_raised - stays_in_cash)
+    asked = sum(more.values(), ZERO)
+    if asked > cash:
+        more = {symbol: tidy(amount * cash / asked) for symbol, amount in more.items()}
+    bought = buy_quantities(more, market, cash - sum(more.values(), ZERO))
+    return Fill(
+        {symbol: -quantity for symbol, quantity in sold.items()} | {s: each for s, each in bought.items() if each},
+        {symbol: -each for symbol, each in brought.items()} | more,
+        blocked=blocked,
+    )
+
+
+def _desired(
+    weights: Mapping[str, Decimal], worth: Mapping[str, Decimal], invested: Decimal, allowed: Limits
+) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    """The amounts of what may trade, and what is kept from trading, by how much; the rest shares what is left."""
+    free, frozen = dict(weights), dict[str, Decimal]()
+    while free:
+        left = invested - sum((worth.get(symbol, ZERO) for symbol in frozen), ZERO)
+        total = sum(free.values(), ZERO)
+        desired = {symbol: max(ZERO, tidy(left * weight / total)) for symbol, weight in free.items()}
+        stopped = {
+            symbol: amount - worth.get(symbol, ZERO)
+            for symbol, amount in desired.items()
+            if (symbol in allowed.no_buy and amount > worth.get(symbol, ZERO))
+            or (symbol in allowed.no_sell and amount < worth.get(symbol, ZERO))
+        }
+        if not stopped:
+            return desired, frozen
+        frozen |= stopped
+        free = {symbol: weight for symbol, weight in free.items() if symbol not in stopped}
+    return {}, frozen
+
+
+def told(snapshot: Snapshot, purpose: Purpose, strays: list[str] | None, policy: Policy) -> list[Finding]:
+    """Why the sleeve trades, or does not (SIGNAL-2); `strays` are the holdings outside, None without an open sleeve."""
+    model_id = purpose.model_id or ""
+    key, change = model_key(model_id), purpose.largest_change or ZERO
+    version = snapshot.models[model_id].version if model_id in snapshot.models else None
+    moved = f"version {version} of model {model_id} changes a weight by up to {percent(change)}"
+    evidence = {"model": model_id, "version": version, "largest_change": change}
+    if strays is None:
+        return [info(SIGNAL_1, f"account {snapshot.account.id} has no open sleeve {key}: nothing trades", **evidence)]
+    if is_large(change, policy):
+        return [info(SIGNAL_2, f"{moved}: {key} trades to the exact new weights", **evidence)]
+    if strays:
+        listed = ", ".join(strays)
+        return [info(SIGNAL_2, f"{moved}, and {listed} of {key} is outside its band: it trades", **evidence)]
+    return [info(SIGNAL_2, f"{moved}, and every holding of {key} is near its own: nothing trades", **evidence)]
