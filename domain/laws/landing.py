@@ -129,7 +129,8 @@ def cash(books: Ledger, said: Said) -> Iterator[Broken]:
                 {"asked": plan.purpose.amount, "free": free},
             )
     reserved = books.cash[MANAGED] - ends
-    if ends <= -CENT and reserved > ZERO and not _unmet_need_told(books):
+    asks = plan.purpose.kind in {"full", "raise_cash"}
+    if asks and ends <= -CENT and reserved > ZERO and not _unmet_need_told(books):
         yield Broken(
             LAW_7,
             f"{money(-ends)} of the cash that withdrawals reserve is missing, and no error says so (CASH-3)",

@@ -66,40 +66,47 @@ def _the_other_way(books: Ledger, wrong: int) -> Iterator[Broken]:
 
 
 def _unasked(books: Ledger, policy: Policy) -> Iterator[Broken]:
-    """Components sold below their bands for cash that was there, or bought above them with cash that had room."""
+    """Components sold below their bands for cash that was there, or bought above them with cash that had room.
+
+    What the rounding of orders to whole steps may have brought or cost is left out of account.
+    """
     plan, total = books.plan, books.plan.managed_value or ZERO
     cents, ends = rounding(books), plan.components[-1].planned_value
     low, high = cash_bounds(books)
     sold: list[tuple[ComponentOutcome, Decimal]] = []
-    free = ends - low
+    bought: list[tuple[ComponentOutcome, Decimal]] = []
     for each in plan.components:
         change = each.planned_value - each.current_value
         if -cents <= change <= cents or each.component == CASH:
             continue
         lower, upper = (edge * total for edge in bounds(each, plan.mode))
-        if not each.current_value:
-            lower = each.weight * total  # a first investment lands on its weight
-        step = step_of(each, books)
-        if change > ZERO:
-            had = min(ZERO, books.before.get(each.component, ZERO))  # an overdraft is made whole first (SLEEVE-3)
-            unasked = each.planned_value - max(lower, each.current_value - had) - step
-            if unasked <= cents:
-                continue
-            free += unasked
-            if ends + unasked + cents < high:
-                yield Broken(
-                    LAW_8,
-                    f"{money(unasked)} more of {each.component} is bought than its band asks, and cash would have "
-                    f"ended at {money(ends + unasked)}, below its upper bound of {money(high)}",
-                    {"component": each.component, "unasked": unasked, "cash": ends, "upper": high},
-                )
-        else:
-            above = each.current_value > upper
-            unasked = min(each.current_value, upper) - each.planned_value - (step if above else ZERO)
+        if change < ZERO:
+            unasked = min(each.current_value, upper) - each.planned_value
+            if each.current_value > upper:
+                unasked -= step_of(each, books)
             if unasked > cents:
                 sold.append((each, unasked))
+            continue
+        if not each.current_value:
+            lower = each.weight * total  # a first investment lands on its weight
+        had = min(ZERO, books.before.get(each.component, ZERO))  # an overdraft is made whole first (SLEEVE-3)
+        unasked = each.planned_value - max(lower, each.current_value - had) - step_of(each, books)
+        if unasked > cents:
+            bought.append((each, unasked))
+    if not sold and not bought:
+        return
+    steps = cents + sum((books.step(order.symbol) for order in plan.orders), ZERO)
+    for each, unasked in bought:
+        if ends + unasked + steps < high:
+            yield Broken(
+                LAW_8,
+                f"{money(unasked)} more of {each.component} is bought than its band asks, and without it cash would "
+                f"have ended at {money(ends + unasked)}, below its upper bound of {money(high)}",
+                {"component": each.component, "unasked": unasked, "cash": ends, "upper": high},
+            )
+    free = ends - low + sum((unasked for _, unasked in bought), ZERO)
     for each, unasked in sold:
-        if free >= unasked + cents and not _nothing_may_be_bought(each, books, policy):
+        if free >= unasked + steps and not _nothing_may_be_bought(each, books, policy):
             yield Broken(
                 LAW_8,
                 f"{money(unasked)} more of {each.component} is sold than its band asks, and without it cash would be "

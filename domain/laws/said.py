@@ -8,7 +8,8 @@ A component, a symbol or cash is *said* where
   whatever reads as a decimal, itself or as a string, at any depth.
 
 So `{"component": "security:X", "step": "62000.00"}` says why X stays, `{"changes": {"model:M": "-4.10"}}` what became
-of M, and `{"component": "cash", "above": "12.40"}` by how much cash is above its band.
+of M, and `{"component": "cash", "above": "12.40"}` by how much cash is above its band. What ends below its band is
+said, too, where a finding of DESTINATION-2 has `cut`: by how much all buys together are smaller, as there is no cash.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -55,6 +56,11 @@ class Said:
         for name in (key, *self._symbols(key)):
             found |= self.named.get(name, set())
         return found
+
+    @property
+    def buys_are_cut(self) -> bool:
+        """True where a finding says by how much all buys together are smaller, as cash lacks (DESTINATION-2)."""
+        return any(each.rule == "DESTINATION-2" and "cut" in each.evidence for each in self.plan.findings)
 
     def rules(self) -> set[str]:
         """The rules of all findings that have a number."""
