@@ -139,6 +139,7 @@ def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
     """Model sleeves that sell what their model names beyond what they pay, or trade without anything to do."""
     cents = rounding(books)
     leaving = _leaving(books) if books.snapshot.account.restrictions else {}
+    funded = {end for each in books.plan.transfers if not each.symbol for end in (each.source, each.destination)}
     for each in books.plan.components:
         key = each.component
         changes = books.moved.get(key, NOTHING)
@@ -146,8 +147,9 @@ def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
             continue
         model = books.snapshot.models[key.partition(":")[2]]
         cash, shrinks = books.before[key], each.current_value - each.planned_value
-        idles = -cents <= shrinks <= cents
-        if idles and not _has_to_do(key, cash, each.current_value, model.cash_weight, leaving, books, policy):
+        if key not in funded and not _has_to_do(
+            key, cash, each.current_value, model.cash_weight, leaving, books, policy
+        ):
             yield Broken(LAW_8, f"{key} keeps its value and trades", {"component": key, "trades": len(changes)})
             continue
         sells = [symbol for symbol, change in changes.items() if change < ZERO] if cash >= ZERO else []
