@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "load": ("cli.load:load", "Load a book into the database; all or nothing."),
     "prices": ("cli.prices:prices", "Load closing prices from a file."),
     "positions": ("cli.positions:positions", "Compare a custodian's positions and cash with the books."),
+    "feed": ("cli.feed:feed", "The shapes of files that are known; try a file, or draft a feed for it."),
     "status": ("cli.status:status", "Is the rebalancer working?"),
     "diagnose": ("cli.diagnose:diagnose", "Walk the troubleshooting tree for one account."),
     "account": ("cli.account:account", "Show an account; switch its rebalancing on or off."),

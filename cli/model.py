@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import connections, say
+from cli import connections, feed_file, say
+from cli.feed_file import feed_option
 from cli.say import Refused
 
 if TYPE_CHECKING:
+    from cli.feed_file import FeedFile
     from storage.receiving_signals import SignalReceived
 
 Json = dict[str, Any]
@@ -25,25 +27,34 @@ def model() -> None:
 
 @model.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--id", "model_id", default=None, help="The model, where FILE is CSV.")
-@click.option("--version", type=click.IntRange(min=1), default=None, help="Its new version, where FILE is CSV.")
+@feed_option
+@click.option("--id", "model_id", default=None, help="The model, where FILE does not say it.")
+@click.option(
+    "--version", type=click.IntRange(min=1), default=None, help="Its new version, where FILE does not say it."
+)
 @click.option("--wait", is_flag=True, help="Follow the trades until all have ended; Ctrl-C only stops following.")
 @say.by_option
 @say.format_option
-def signal(file: Path, model_id: str | None, version: int | None, wait: bool, by: str | None, form: str) -> int:
+def signal(
+    file: Path, feed: str | None, model_id: str | None, version: int | None, wait: bool, by: str | None, form: str
+) -> int:
     """Store the new version of a model in FILE, all or nothing, and trade every open sleeve of it.
 
-    FILE is JSON or YAML with id, version and holdings, or CSV with the columns symbol and weight (cash is CASH or an
-    empty symbol). Prints the id of the workflow that trades. Nothing waits for an approval.
+    FILE is JSON or YAML with id, version and holdings; CSV with the columns symbol and weight (cash is CASH or an
+    empty symbol); or a fund's holdings as its company publishes them (`rebalancer feed list`). Prints the id of the
+    workflow that trades. Nothing waits for an approval.
     """
     from workflows.contract import signal_workflow_id
 
-    is_table = file.suffix.lower() in TABLES
+    by_feed = feed is not None or (model_id is not None and file.suffix.lower() not in feed_file.OWN_FORMATS)
+    books = connections.books() if by_feed else None
+    of_feed = _of_feed(books, file, feed)
+    is_table = of_feed is not None or file.suffix.lower() in TABLES
     if is_table is not (model_id is not None and version is not None) or (model_id is None) is not (version is None):
         raise click.UsageError("a CSV file needs --id and --version; any other file says both itself")
-    books = connections.books()
-    raw = _table(books, file, str(model_id), version or 0) if is_table else _object(file)
-    received = _receive(books, file, raw, say.who(by))
+    books = books or connections.books()
+    raw = _table(books, file, of_feed, str(model_id), version or 0) if is_table else _object(file)
+    received = _receive(books, file, of_feed, raw, say.who(by))
     workflow_id = signal_workflow_id(received.model_id, received.version)
     connections.run(_start(workflow_id, received))
     if form == "table":
@@ -79,18 +90,32 @@ class _Table(dict[str, Any]):
     lines: list[int]
 
 
-def _table(books: Any, file: Path, model_id: str, version: int) -> Json:
-    """A CSV file as the object that a JSON file would have been."""
-    from cli import delivery_file
+def _of_feed(books: Any, file: Path, feed: str | None) -> "FeedFile | None":
+    """The file as a feed reads it, where --feed or --id and --version say that it is a table."""
+    from domain.deliveries import Problems
+
+    if books is None:
+        return None
+    problems = Problems()
+    found = feed_file.read(books, file, "model", feed, connections.today(), problems)
+    if found is not None:
+        feed_file.unread(file, problems)
+        for note in found.notes:
+            say.message(note)
+    return found
+
+
+def _table(books: Any, file: Path, of_feed: "FeedFile | None", model_id: str, version: int) -> Json:
+    """A table as the object that a JSON file would have been."""
     from domain.deliveries import WEIGHT_COLUMNS, Problems, cash_symbols
 
     with books.transaction() as read:
         cash = cash_symbols(read.market.is_security("CASH"))
     problems = Problems()
-    with delivery_file.opened(file, WEIGHT_COLUMNS, (), problems) as delivered:
+    with feed_file.opened(file, of_feed, WEIGHT_COLUMNS, problems) as delivered:
         rows = list(delivered.lines)
         problems.refuse()
-    for column in delivered.ignored:
+    for column in delivered.ignored if of_feed is None else ():
         say.message(f"the column {column} is left out")
     holdings = [
         ({"cash": True} if symbol in cash else {"symbol": symbol}) | {"weight": weight} for _, (symbol, weight) in rows
@@ -100,14 +125,15 @@ def _table(books: Any, file: Path, model_id: str, version: int) -> Json:
     return table
 
 
-def _receive(books: Any, file: Path, raw: Json, who: str) -> "SignalReceived":
+def _receive(books: Any, file: Path, of_feed: "FeedFile | None", raw: Json, who: str) -> "SignalReceived":
     from cli.books import listed
     from domain.book import BookRefused, Problem
     from storage.connection import Actor
     from storage.receiving_signals import receive_signal
 
     try:
-        return receive_signal(books, raw, Actor(who), _reachable)
+        source = feed_file.source_of(file, of_feed.feed if of_feed else None)
+        return receive_signal(books, raw, Actor(who), _reachable, source)
     except BookRefused as flaw:
         told = flaw
         if isinstance(raw, _Table):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli import say
+from cli import feed_file, say
+from cli.feed_file import feed_option
 
 if TYPE_CHECKING:
     from storage.prices import PriceReport
@@ -16,25 +17,30 @@ NAMED = 10  # of what was not understood; the JSON has all
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@feed_option
 @say.by_option
 @say.format_option
-def prices(file: Path, by: str | None, form: str) -> int:
-    """Load closing prices from FILE, CSV or Parquet with the columns symbol, date and close; all or nothing.
+def prices(file: Path, feed: str | None, by: str | None, form: str) -> int:
+    """Load closing prices from FILE; all or nothing.
+
+    FILE is as a vendor sends it (`rebalancer feed list`), or CSV or Parquet with the columns symbol, date and close.
 
     Symbols that no security has are left out and named. A newer date becomes the business day, which the next
     evaluation uses. Loading the same file again changes nothing.
     """
-    from cli import connections, delivery_file
+    from cli import connections
     from domain.deliveries import PRICE_COLUMNS, Problems, read_price
     from storage.connection import Actor
     from storage.prices import latest_day, load_prices
 
     books, today, problems = connections.books(), connections.today(), Problems()
     latest = latest_day(books, today)
-    with delivery_file.opened(file, PRICE_COLUMNS, (), problems) as delivered:
+    of_feed = feed_file.read(books, file, "prices", feed, today, problems)
+    source = feed_file.source_of(file, of_feed.feed if of_feed else None)
+    with feed_file.opened(file, of_feed, PRICE_COLUMNS, problems) as delivered:
         read = (read_price(line, texts, latest, problems) for line, texts in delivered.lines)
         lines = (each for each in read if each is not None)
-        report = load_prices(books, lines, problems, file.name, today, Actor(say.who(by)))
+        report = load_prices(books, lines, problems, source, today, Actor(say.who(by)))
     if form == "json":
         say.as_json(_as_json(report, delivered.ignored))
         return 0

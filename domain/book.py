@@ -303,6 +303,7 @@ def read_account(raw: object, at: int, market: Market) -> Account:
         withdrawals=tuple(Withdrawal(each.amount, each.due) for each in form.withdrawals),
         recent_sales=_sales(form, f"{path}.recent_sales", market, problems),
         policy=overrides_of(form.policy),
+        custodian_account=form.custodian_account,
     )
     if problems:
         raise BookRefused(problems)

@@ -197,6 +197,7 @@ class AccountForm(_Form):
     id: Id
     name: Text = ""
     custodian: Text = "PAPER"
+    custodian_account: Id | None = None
     tax_status: Literal["taxable", "exempt", "deferred", "roth"] = "taxable"
     status: Literal["open", "frozen", "closed"] = "open"
     lot_relief: Literal["fifo", "lifo", "hifo", "min_tax"] | None = None

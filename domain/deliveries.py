@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from domain.book import Problem
+from domain.snapshot import Lot
 
 MAX_PROBLEMS = 200  # more help nobody, and a file of the wrong kind has one a line
 
@@ -71,13 +72,19 @@ class PriceLine:
 
 @dataclass(frozen=True, slots=True)
 class PositionLine:
-    """What a custodian holds for an account: shares of a symbol, or cash where the symbol is None."""
+    """What a custodian holds for an account: shares of a symbol, or cash where the symbol is None.
+
+    `account_id` may be its number at the custodian. `lots` are the custodian's, and sum to the quantity. `stop`: why
+    the account can't be compared at all, as with a short position; then nothing of it is looked at.
+    """
 
     line: int
     account_id: str
     symbol: str | None
     quantity: Decimal
     as_of: date | None
+    lots: tuple[Lot, ...] = ()
+    stop: str | None = None
 
 
 def cash_symbols(is_security: bool) -> frozenset[str]:
@@ -122,6 +129,11 @@ def read_position(
     if problems.count > before or quantity is None:
         return None
     return PositionLine(line, account_id, None if is_cash else symbol, quantity, as_of)
+
+
+def stopped(line: int, account_id: str, as_of: date | None, why: str) -> PositionLine:
+    """A line for which its account is left out."""
+    return PositionLine(line, account_id, None, Decimal(0), as_of, stop=why)
 
 
 def _named(line: int, column: str, given: str, problems: Problems) -> None:

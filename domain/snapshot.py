@@ -207,6 +207,7 @@ class Account:
     withdrawals: tuple[Withdrawal, ...] = ()
     recent_sales: tuple[RecentSale, ...] = ()
     policy: Mapping[str, object] = field(default_factory=dict)
+    custodian_account: str | None = None  # its number at the custodian
 
     @property
     def sleeves(self) -> tuple[Sleeve, ...]:

@@ -14,6 +14,8 @@ from domain.policy import Policy
 from domain.snapshot import Snapshot
 
 _FORM = TypeAdapter(Snapshot)
+# What came into the format later, and what it is where nothing is said: then it changes no bytes.
+_ACCOUNT_UNSAID: Mapping[str, object] = {"custodian_account": None}
 _POLICY_TYPES: dict[str, Any] = {each.name: each.type for each in fields(Policy)}
 
 
@@ -21,11 +23,18 @@ def kept(snapshot: Snapshot) -> dict[str, Any]:
     """A snapshot as JSON, exactly, with everything in the order of keys: the same snapshot gives the same bytes."""
     raw: dict[str, Any] = _FORM.dump_python(snapshot, mode="json", warnings="error")
     raw["account"]["policy"] = overrides_as_json(snapshot.account.policy)
+    _without_unsaid(raw["account"], _ACCOUNT_UNSAID)
     for key in ("targets", "models", "securities"):
         raw[key] = dict(sorted(raw[key].items()))
     for key, target in raw["targets"].items():
         target["policy"] = overrides_as_json(snapshot.targets[key].policy)
     return raw
+
+
+def _without_unsaid(raw: dict[str, Any], unsaid: Mapping[str, object]) -> None:
+    for key, nothing in unsaid.items():
+        if raw[key] == nothing:
+            del raw[key]
 
 
 def restored(raw: Mapping[str, Any]) -> Snapshot:

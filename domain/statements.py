@@ -6,20 +6,24 @@ person to find out: the custodian knows nothing of sleeves (RECON-1).
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from domain.money import ZERO
 from domain.reconciliation import Break, Ledger, compare, corrected, ledger
-from domain.snapshot import Account, Withdrawal
+from domain.snapshot import Account, Holding, Lot, Withdrawal
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """An account as its custodian states it. A symbol that is not among the positions is not spoken of."""
+    """An account as its custodian states it. A symbol that is not among the positions is not spoken of.
 
-    cash: Decimal
+    Nor is cash that is None. `lots` are the custodian's, by symbol, where it states them.
+    """
+
+    cash: Decimal | None
     positions: Mapping[str, Decimal]
+    lots: Mapping[str, tuple[Lot, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +45,11 @@ def settle(
     """
     booked, breaks = [], []
     after = account
-    for found in compare(ledger(account), Ledger(statement.cash, statement.positions)):
+    kept = ledger(account)
+    cash = kept.cash if statement.cash is None else statement.cash
+    for found in compare(kept, Ledger(cash, statement.positions)):
         if found.symbol not in in_doubt and _is_clear(account, statement, found, securities):
-            after = corrected(after, found)
+            after = _with_lots(corrected(after, found), found, statement)
             booked.append(found)
         else:
             breaks.append(found)
@@ -69,6 +75,18 @@ def _is_clear(account: Account, statement: Statement, found: Break, securities: 
         and found.symbol in statement.positions
         and all(holding.symbol != found.symbol for holding in elsewhere)
     )
+
+
+def _with_lots(account: Account, found: Break, statement: Statement) -> Account:
+    """A position that is wholly new comes with the lots that the custodian states, and their cost with it."""
+    lots = statement.lots.get(found.symbol or "")
+    if not lots or found.expected:
+        return account
+    managed = account.managed
+    held = tuple(
+        Holding(each.symbol, each.quantity, lots) if each.symbol == found.symbol else each for each in managed.holdings
+    )
+    return replace(account, managed=replace(managed, holdings=held))
 
 
 def _paid(account: Account, cash: Break) -> Withdrawal | None:

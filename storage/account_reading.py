@@ -128,6 +128,7 @@ def _stored(
         withdrawals=cash_out,
         recent_sales=sold,
         policy=overrides_from_json(row.policy),
+        custodian_account=row.custodian_account,
     )
     ids = {key: each[0] for key, each in known.items()}
     return StoredAccount(account, rebalanced, row.first_rebalanced, row.household_id, ids)

@@ -104,6 +104,7 @@ class _Load:
             self.report.queued, _ = queue_served(self.transaction, self.report.market.new_versions)
             known = read_targets(self.connection)
         seen: set[str] = set()
+        self.numbers: dict[tuple[str, str], str] = {}
         batch: list[tuple[int, Account]] = []
         at = -1
         for at, raw in enumerate(raw_accounts):
@@ -132,6 +133,12 @@ class _Load:
         if account.id in seen:
             self.problems.append(Problem(f"accounts[{at}].id", f'"{account.id}" is there twice'))
         seen.add(account.id)
+        if account.custodian_account is not None:
+            there = self.numbers.setdefault((account.custodian, account.custodian_account), account.id)
+            if there != account.id:
+                self.problems.append(
+                    Problem(f"accounts[{at}].custodian_account", f'"{account.custodian_account}" is that of {there}')
+                )
         return account
 
     def _store(self, batch: list[tuple[int, Account]], known: Mapping[str, Target]) -> None:

@@ -28,7 +28,7 @@ PAPER_CUSTODIAN = "PAPER"
 TRADING = ("EXECUTING", "RECONCILING")
 ACCOUNT_COLUMNS = (
     "id", "name", "custodian", "tax_status", "status", "lot_relief", "gain_budget", "rebalancing", "target_id",
-    "rebalanced_target_id", "rebalanced_target_version", "first_rebalanced", "policy",
+    "rebalanced_target_id", "rebalanced_target_version", "first_rebalanced", "policy", "custodian_account",
 )  # fmt: skip
 LOADED = accounts.to_metadata(MetaData(), name="loaded_accounts")  # a temporary table of the transaction
 MAKE_LOADED = text(
@@ -130,7 +130,7 @@ class AccountBatch:
             (
                 each.id, each.name, each.custodian, each.tax_status, each.status, each.lot_relief, each.gain_budget,
                 each.rebalancing, each.target_id, last.target_id, last.version, last.first,
-                json.dumps(overrides_as_json(each.policy)),
+                json.dumps(overrides_as_json(each.policy)), each.custodian_account,
             )
             for each in written
             for last in [self._rebalanced(each)]

@@ -17,6 +17,7 @@ from domain.money import plain
 from storage.audit import AuditEntry
 from storage.connection import Actor, Books, Transaction
 from storage.copying import copy_rows
+from storage.delivered_files import Source, keep
 from storage.market import ONE_AT_A_TIME
 from storage.tables import MONEY, prices, securities
 from storage.values import by_key, exact
@@ -61,7 +62,7 @@ def latest_day(books: Books, today: date) -> date:
 
 
 def load_prices(
-    books: Books, lines: Iterable[PriceLine], problems: Problems, source: str, today: date, actor: Actor
+    books: Books, lines: Iterable[PriceLine], problems: Problems, source: Source, today: date, actor: Actor
 ) -> PriceReport:
     """Stores the prices of a file. Raises DeliveryRefused with its problems: then nothing has changed.
 
@@ -81,6 +82,7 @@ def load_prices(
             shown = ", ".join(list(report.unknown)[:10])
             problems.add(0, f"no symbol is known ({shown}): load a book first" if shown else "there is no price in it")
         problems.refuse()
+        keep(transaction, source, "prices")
         _store(transaction, report, source)
         _move_day(transaction, report, today)
         if report.changed_anything:
@@ -108,7 +110,7 @@ def _unknown(connection: Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def _store(transaction: Transaction, report: PriceReport, source: str) -> None:
+def _store(transaction: Transaction, report: PriceReport, source: Source) -> None:
     """New prices, and those that differ from what was there."""
     connection = transaction.connection
     known = DELIVERED.join(securities, securities.c.symbol == DELIVERED.c.symbol)
@@ -144,11 +146,11 @@ def _store(transaction: Transaction, report: PriceReport, source: str) -> None:
     )
 
 
-def _correction(rows: Sequence[Any], source: str) -> AuditEntry:
+def _correction(rows: Sequence[Any], source: Source) -> AuditEntry:
     return AuditEntry(
         "prices corrected",
         before={f"{row.symbol} {row.as_of}": plain(row.before) for row in rows},
-        after={"source": source, **{f"{row.symbol} {row.as_of}": plain(row.after) for row in rows}},
+        after={"source": source.name, **{f"{row.symbol} {row.as_of}": plain(row.after) for row in rows}},
     )
 
 
@@ -163,11 +165,12 @@ def _move_day(transaction: Transaction, report: PriceReport, today: date) -> Non
         report.day_now = newest
 
 
-def _record(transaction: Transaction, report: PriceReport, source: str) -> None:
+def _record(transaction: Transaction, report: PriceReport, source: Source) -> None:
     transaction.audit.record(
         "price file loaded",
         after={
-            "source": source,
+            "source": source.name,
+            "sha256": source.sha256,
             "new": report.new,
             "corrected": report.corrected,
             "unchanged": report.unchanged,

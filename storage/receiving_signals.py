@@ -11,6 +11,7 @@ from domain.book import BookRefused, Market, Problem, read_market
 from domain.snapshot import Model
 from domain.snapshot_json import overrides_as_json
 from storage.connection import Actor, Books, Transaction
+from storage.delivered_files import Source, keep
 from storage.market import ONE_AT_A_TIME
 from storage.market_reading import read_models
 
@@ -32,11 +33,16 @@ class SignalReceived:
 
 
 def receive_signal(
-    books: Books, raw: Mapping[str, Any], actor: Actor, ready: Callable[[], object] = lambda: None
+    books: Books,
+    raw: Mapping[str, Any],
+    actor: Actor,
+    ready: Callable[[], object] = lambda: None,
+    source: Source | None = None,
 ) -> SignalReceived:
     """Stores a model's new version (SIGNAL-1). Raises BookRefused with all its problems: then nothing has changed.
 
-    `ready` is asked before anything is stored, and raises where the version could not be traded.
+    `ready` is asked before anything is stored, and raises where the version could not be traded. `source` is the file
+    that it came by, which is kept.
     """
     with books.transaction(actor) as transaction:
         transaction.connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
@@ -53,6 +59,8 @@ def receive_signal(
         if problems:
             raise BookRefused(problems)
         ready()
+        if source is not None:
+            keep(transaction, source, "model")
         if not again:
             transaction.market.edit_models(market)
             transaction.signals.receive(after.id, before.version, after.version)

@@ -1,5 +1,6 @@
 """What a custodian's file states, beside the books: the lines in a table of the transaction, and what differs."""
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
@@ -16,20 +17,23 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    delete,
     except_,
     func,
     literal,
     select,
+    text,
     union_all,
 )
 
 from domain.deliveries import MAX_PROBLEMS, PositionLine, Problems
+from domain.snapshot import Lot
 from domain.statements import Statement
 from storage.copying import copy_rows
 from storage.loading_accounts import PAPER_CUSTODIAN
 from storage.tables import MONEY, accounts, holdings, securities, sleeves
 from storage.tables_execution import paper_accounts, paper_positions
-from storage.values import among, by_key, exact
+from storage.values import among, by_key, exact, lots_as_json, lots_from_json
 
 CASH = ""  # the symbol of cash among the lines
 STATED = Table(
@@ -40,8 +44,37 @@ STATED = Table(
     Column("symbol", Text),
     Column("quantity", MONEY),
     Column("as_of", Date),
+    Column("lots", Text),  # JSON; null where the file states none
+    Column("stop", Text),  # why its account is left out
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
+)
+
+
+REASONS = 5  # for which an account is left out, that are told
+# Account numbers at the custodian that the file names, and every account that each could be.
+NUMBERED = text(
+    r"""
+    WITH given AS (
+      SELECT DISTINCT s.account_id AS number FROM stated_positions s
+      LEFT JOIN accounts a ON a.id = s.account_id WHERE a.id IS NULL
+    ), masked AS (
+      SELECT number, substr(number, 4) AS ending FROM given WHERE number ~ '^\.\.\.[0-9A-Za-z]+$'
+    ), candidates AS (
+      SELECT id, custodian_account AS number FROM accounts
+      WHERE custodian_account IS NOT NULL AND (:sender = '' OR custodian = :paper
+        OR strpos(regexp_replace(lower(custodian), '[^a-z]', '', 'g'), :sender) > 0)
+    )
+    SELECT g.number, c.id FROM given g JOIN candidates c ON c.number = g.number
+    UNION
+    SELECT m.number, c.id FROM masked m JOIN candidates c ON right(c.number, length(m.ending)) = m.ending
+    ORDER BY 1, 2
+    """
+)
+RENAME = text(
+    "UPDATE stated_positions SET account_id = meant.id"
+    " FROM unnest(CAST(:given AS text[]), CAST(:ids AS text[])) AS meant (number, id)"
+    " WHERE stated_positions.account_id = meant.number"
 )
 
 
@@ -54,11 +87,43 @@ class StatedPositions:
 
     def take(self, lines: Iterable[PositionLine], default: date) -> None:
         """Copies the lines; one without a day is of the default."""
-        columns = ("line", "account_id", "symbol", "quantity", "as_of")
+        columns = ("line", "account_id", "symbol", "quantity", "as_of", "lots", "stop")
         rows = (
-            (each.line, each.account_id, each.symbol or CASH, each.quantity, each.as_of or default) for each in lines
-        )
+            (
+                each.line, each.account_id, each.symbol or CASH, each.quantity, each.as_of or default,
+                lots_as_json(each.lots) if each.lots else None, each.stop,
+            )
+            for each in lines
+        )  # fmt: skip
         copy_rows(self.connection, STATED, columns, rows)
+
+    def name_accounts(self, sender: str) -> dict[str, list[str]]:
+        """Puts ids in the place of account numbers at the custodian; returns those that could be several accounts.
+
+        An id is an id first. A masked number (`...123`) is the one account of that custodian whose number ends so;
+        accounts at the paper custodian may stand for any other's.
+        """
+        letters = re.sub("[^a-z]", "", sender.lower())
+        meant: dict[str, list[str]] = {}
+        for given, account_id in self.connection.execute(NUMBERED, {"sender": letters, "paper": PAPER_CUSTODIAN}):
+            meant.setdefault(given, []).append(account_id)
+        one = {given: ids[0] for given, ids in meant.items() if len(ids) == 1}
+        if one:
+            self.connection.execute(RENAME, {"given": list(one), "ids": list(one.values())})
+        return {given: ids for given, ids in meant.items() if len(ids) > 1}
+
+    def take_out_stopped(self) -> dict[str, str]:
+        """The accounts that can't be compared, each with why; their lines are not looked at further."""
+        query = select(STATED.c.account_id, STATED.c.stop).where(STATED.c.stop.is_not(None)).order_by(STATED.c.line)
+        found: dict[str, list[str]] = {}
+        for account_id, why in self.connection.execute(query):
+            found.setdefault(account_id, []).append(why)
+        if found:
+            self.connection.execute(delete(STATED).where(among(STATED.c.account_id, list(found))))
+        return {
+            account_id: "; ".join(why[:REASONS]) + (f" and {len(why) - REASONS} more" if len(why) > REASONS else "")
+            for account_id, why in found.items()
+        }
 
     def count(self) -> tuple[int, int]:
         """How many lines there are, and how many known accounts they are of."""
@@ -85,8 +150,12 @@ class StatedPositions:
         )
         return {row[0]: row[1] for row in self.connection.execute(query)}
 
-    def contradictions(self, problems: Problems) -> None:
-        """Adds what only the whole file shows: a line twice, an account without cash or of several days."""
+    def contradictions(self, problems: Problems, without_cash: bool) -> None:
+        """Adds what only the whole file shows: a line twice, an account without cash or of several days.
+
+        A file `without_cash` is of a custodian whose statements never say anything of it.
+        """
+        absent = literal(without_cash)
         first = func.min(STATED.c.line).over(partition_by=(STATED.c.account_id, STATED.c.symbol))
         numbered = select(STATED, first.label("first")).subquery()
         repeated = select(numbered).where(numbered.c.line > numbered.c.first).order_by(numbered.c.line)
@@ -100,11 +169,11 @@ class StatedPositions:
                 STATED.c.account_id, func.min(STATED.c.line).label("line"), cash_lines.label("cash"), days.label("days")
             )
             .group_by(STATED.c.account_id)
-            .having((cash_lines == 0) | (days > 1))
+            .having(((cash_lines == 0) & ~absent) | (days > 1))
             .order_by(func.min(STATED.c.line))
         )
         for row in self.connection.execute(of_account.limit(MAX_PROBLEMS + 1)):
-            if not row.cash:
+            if not row.cash and not without_cash:
                 problems.add(
                     row.line, f"account {row.account_id} has no line for its cash: give one, 0 where it has none"
                 )
@@ -114,13 +183,14 @@ class StatedPositions:
     def differing(self) -> tuple[set[str], set[str]]:
         """The accounts whose books are not as stated, and those whose ledger at the paper custodian is not."""
         named = select(STATED.c.account_id).distinct()
+        with_cash = select(STATED.c.account_id).where(STATED.c.symbol == CASH)
         stated = select(STATED.c.account_id, STATED.c.symbol, STATED.c.quantity).where(
             (STATED.c.symbol == CASH) | (STATED.c.quantity != 0)
         )
         is_open = (sleeves.c.status == "open") & sleeves.c.account_id.in_(named)
         kept = union_all(
             select(sleeves.c.account_id, literal(CASH).label("symbol"), func.sum(sleeves.c.cash).label("quantity"))
-            .where(is_open)
+            .where(is_open & sleeves.c.account_id.in_(with_cash))
             .group_by(sleeves.c.account_id),
             select(sleeves.c.account_id, holdings.c.symbol, func.sum(holdings.c.quantity))
             .join(holdings, holdings.c.sleeve_id == sleeves.c.id)
@@ -130,7 +200,7 @@ class StatedPositions:
         paper = union_all(
             select(
                 paper_accounts.c.account_id, literal(CASH).label("symbol"), paper_accounts.c.cash.label("quantity")
-            ).where(paper_accounts.c.account_id.in_(named)),
+            ).where(paper_accounts.c.account_id.in_(with_cash)),
             select(paper_positions.c.account_id, paper_positions.c.symbol, paper_positions.c.quantity).where(
                 paper_positions.c.account_id.in_(named)
             ),
@@ -150,15 +220,18 @@ class StatedPositions:
         """What is stated of some accounts, each of which is named."""
         cash: dict[str, Decimal] = {}
         positions: dict[str, dict[str, Decimal]] = {each: {} for each in ids}
-        query = select(STATED.c.account_id, STATED.c.symbol, exact(STATED.c.quantity)).where(
+        lots: dict[str, dict[str, tuple[Lot, ...]]] = {each: {} for each in ids}
+        query = select(STATED.c.account_id, STATED.c.symbol, exact(STATED.c.quantity), STATED.c.lots).where(
             among(STATED.c.account_id, ids)
         )
-        for account_id, symbol, quantity in self.connection.execute(query):
+        for account_id, symbol, quantity, stated in self.connection.execute(query):
             if symbol == CASH:
                 cash[account_id] = quantity
             else:
                 positions[account_id][symbol] = quantity
-        return {each: Statement(cash[each], positions[each]) for each in ids}
+                if stated is not None:
+                    lots[account_id][symbol] = lots_from_json(stated)
+        return {each: Statement(cash.get(each), positions[each], lots[each]) for each in ids}
 
     def days(self, ids: Sequence[str]) -> dict[str, date]:
         """Of which day each of some accounts is stated."""

@@ -14,13 +14,14 @@ from sqlalchemy.dialects.postgresql import insert
 
 from domain.cash_needs import CASH_1
 from domain.deliveries import PositionLine, Problems
-from domain.money import plain
+from domain.money import ZERO, plain
 from domain.reconciliation import RECON_1, Break
 from domain.snapshot import Account
 from domain.statements import Settled, Statement, settle
 from storage.account_reading import read_accounts
 from storage.connection import Actor, Books, Transaction
 from storage.copying import copy_rows
+from storage.delivered_files import Source, keep
 from storage.rebalances import TRADING
 from storage.stated_positions import STATED, StatedPositions
 from storage.tables import accounts, securities, withdrawals
@@ -46,28 +47,39 @@ class StatementReport:
     paid: int = 0  # withdrawals
     breaks: int = 0  # opened, or with new figures
     left_out: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)  # what a feed tells besides
     unknown_accounts: dict[str, int] = field(default_factory=dict)
     unknown_symbols: dict[str, int] = field(default_factory=dict)
 
 
 def load_statement(
-    books: Books, lines: Iterable[PositionLine], problems: Problems, source: str, today: date, actor: Actor
+    books: Books,
+    lines: Iterable[PositionLine],
+    problems: Problems,
+    source: Source,
+    today: date,
+    actor: Actor,
+    sender: str = "",
+    without_cash: bool = False,
 ) -> StatementReport:
     """Compares a statement with the books and books what is beyond doubt.
 
-    Raises DeliveryRefused with all problems of the file: then nothing has changed.
+    `sender` is the custodian whose account numbers the lines may name; `without_cash`: it says nothing of cash. Raises
+    DeliveryRefused with all problems of the file: then nothing has changed.
     """
     with books.transaction(actor) as transaction:
-        return _Load(transaction, source, today).run(lines, problems)
+        return _Load(transaction, source, today, sender, without_cash).run(lines, problems)
 
 
 class _Load:
     """One statement in its transaction."""
 
-    def __init__(self, transaction: Transaction, source: str, today: date) -> None:
+    def __init__(self, transaction: Transaction, source: Source, today: date, sender: str, without_cash: bool) -> None:
         self.transaction = transaction
         self.connection = transaction.connection
         self.source = source
+        self.sender = sender
+        self.without_cash = without_cash
         day = transaction.market.book_day()
         self.pinned_day = day.as_of if day and day.pinned else None
         self.today = today
@@ -77,9 +89,12 @@ class _Load:
 
     def run(self, lines: Iterable[PositionLine], problems: Problems) -> StatementReport:
         self.stated.take(lines, self.pinned_day or self.today)
-        self.stated.contradictions(problems)
-        self._count(problems)
+        several = self.stated.name_accounts(self.sender)
+        self._count(problems, several)
+        self.report.left_out |= self.stated.take_out_stopped()
+        self.stated.contradictions(problems, self.without_cash)
         problems.refuse()
+        keep(self.transaction, self.source, "positions")
         unlike, self.unlike_paper = self.stated.differing()
         ids = sorted(unlike | self.unlike_paper)
         for at in range(0, len(ids), BATCH):
@@ -91,20 +106,23 @@ class _Load:
                 "statement loaded",
                 rule=RECON_1.code,
                 after={
-                    "source": self.source, "accounts": report.accounts, "changed": report.changed,
+                    "source": self.source.name, "sha256": self.source.sha256,
+                    "accounts": report.accounts, "changed": report.changed,
                     "cash": report.cash, "positions": report.positions, "withdrawals_paid": report.paid,
                     "breaks": report.breaks, "left_out": len(report.left_out),
                 },
             )  # fmt: skip
         return report
 
-    def _count(self, problems: Problems) -> None:
+    def _count(self, problems: Problems, several: Mapping[str, list[str]]) -> None:
         report = self.report
         report.lines, report.accounts = self.stated.count()
-        report.unknown_accounts = self.stated.unknown_accounts()
+        unknown = self.stated.unknown_accounts()
+        report.unknown_accounts = {each: lines for each, lines in unknown.items() if each not in several}
+        report.left_out |= {given: f"could be {' or '.join(ids)}" for given, ids in several.items()}
         report.unknown_symbols = self.stated.unknown_symbols()
         if not problems.count and not report.accounts:
-            shown = ", ".join(list(report.unknown_accounts)[:10])
+            shown = ", ".join([*report.unknown_accounts, *several][:10])
             problems.add(
                 0, f"no account is known ({shown}): load a book first" if shown else "there is no position in it"
             )
@@ -212,8 +230,15 @@ class _Load:
     def _write_paper(self, settled: Iterable[Account], stated: Mapping[str, Statement]) -> None:
         """What the paper custodian states is what its ledger holds."""
         ours = [each.id for each in settled if each.id in self.unlike_paper]
+        held = select(paper_accounts.c.account_id, paper_accounts.c.cash).where(
+            among(paper_accounts.c.account_id, ours)
+        )
+        cash = {row.account_id: row.cash for row in self._rows(held)}
+        cash |= {each: given for each in ours if (given := stated[each].cash) is not None}
         self.connection.execute(delete(paper_accounts).where(among(paper_accounts.c.account_id, ours)))
-        copy_rows(self.connection, paper_accounts, ("account_id", "cash"), ((each, stated[each].cash) for each in ours))
+        copy_rows(
+            self.connection, paper_accounts, ("account_id", "cash"), ((each, cash.get(each, ZERO)) for each in ours)
+        )
         copy_rows(
             self.connection,
             paper_positions,
@@ -229,7 +254,7 @@ class _Load:
     def _note_statements(self) -> None:
         """Keeps of which day each account's newest statement is."""
         rows = (
-            select(STATED.c.account_id, func.min(STATED.c.as_of), literal(self.source))
+            select(STATED.c.account_id, func.min(STATED.c.as_of), literal(self.source.name))
             .join(accounts, accounts.c.id == STATED.c.account_id)
             .where(~among(STATED.c.account_id, list(self.report.left_out)))
             .group_by(STATED.c.account_id)

@@ -52,6 +52,10 @@ securities = Table(
     Column("symbol", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("quantity_increment", MONEY, nullable=False),
+    Column("type", Text, nullable=True),
+    Column("asset_class", Text, nullable=True),
+    Column("identical_group", Text, nullable=True),  # WASH-3: all of a group are one security
+    Column("worthless", Boolean, nullable=False, server_default=text("false")),  # priced 0, and never traded
     CheckConstraint("quantity_increment > 0", name="increment_above_zero"),
 )
 
@@ -129,6 +133,7 @@ accounts = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("custodian", Text, nullable=False),
+    Column("custodian_account", Text, nullable=True),  # its number there, which files may name instead of the id
     Column("tax_status", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("lot_relief", Text, nullable=True),
@@ -149,6 +154,11 @@ accounts = Table(
         name="rebalanced_whole",
     ),
     Index("ix_accounts_target_id", "target_id"),
+    Index(
+        "ix_accounts_custodian_account",
+        "custodian_account",
+        postgresql_where=text("custodian_account IS NOT NULL"),
+    ),
     # The daily evaluation's way through the accounts, in the order of keys. Other orders of text can't use it.
     Index("ix_accounts_evaluated", text('id COLLATE "C"'), postgresql_where=text("rebalancing")),
     Index("ix_accounts_household_id", "household_id", postgresql_where=text("household_id IS NOT NULL")),

@@ -1,12 +1,14 @@
 """How values travel between the domain and PostgreSQL: exact, and the same after the way there and back."""
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, Text, any_, func, literal
 
-from domain.snapshot import BandGiven
+from domain.snapshot import BandGiven, Lot
 from storage.tables import MONEY
 
 
@@ -36,3 +38,29 @@ def band_as_json(band: BandGiven | None) -> dict[str, str] | None:
 def band_from_json(raw: Mapping[str, str] | None) -> BandGiven | None:
     """The same band again."""
     return None if raw is None else BandGiven(**{key: Decimal(value) for key, value in raw.items()})
+
+
+def lots_as_json(lots: Iterable[Lot]) -> str:
+    """Lots as one text, exactly."""
+    return json.dumps(
+        [
+            [
+                str(each.quantity),
+                None if each.cost_per_share is None else str(each.cost_per_share),
+                None if each.acquired is None else str(each.acquired),
+            ]
+            for each in lots
+        ]
+    )
+
+
+def lots_from_json(raw: str) -> tuple[Lot, ...]:
+    """The same lots again."""
+    return tuple(
+        Lot(
+            Decimal(quantity),
+            None if cost is None else Decimal(cost),
+            None if acquired is None else date.fromisoformat(acquired),
+        )
+        for quantity, cost, acquired in json.loads(raw)
+    )

@@ -5,6 +5,7 @@ from alembic import context
 import storage.tables_audit
 import storage.tables_deliveries
 import storage.tables_execution
+import storage.tables_feeds
 import storage.tables_requests
 import storage.tables_venues  # noqa: F401  (these add their tables)
 from storage.migrations import PROVIDED

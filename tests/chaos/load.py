@@ -32,6 +32,7 @@ from temporalio.service import RPCError
 
 from domain.deliveries import PriceLine, Problems
 from storage.connection import Actor, Books
+from storage.delivered_files import Source
 from storage.prices import load_prices
 from storage.tables import models, prices
 from storage.tables_execution import rebalances
@@ -176,7 +177,7 @@ class Load:
             PriceLine(at, symbol, date.fromisoformat(AS_OF), (price * self._factor()).quantize(Decimal("0.01")))
             for at, (symbol, price) in enumerate(sorted(now.items()), start=1)
         ]
-        load_prices(self.books, lines, Problems(), "chaos", datetime.now(UTC).date(), Actor("feed"))
+        load_prices(self.books, lines, Problems(), Source("chaos", b""), datetime.now(UTC).date(), Actor("feed"))
 
     def _send_signal(self) -> None:
         name = self.dice.choice(sorted(MODELS))

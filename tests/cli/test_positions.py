@@ -86,6 +86,7 @@ def test_what_is_beyond_doubt_is_booked_and_the_custodian_agrees(positions: Posi
         "withdrawals_paid": 1,
         "breaks": 0,
         "left_out": {},
+        "notes": [],
         "unknown_accounts": {},
         "unknown_symbols": {},
         "ignored_columns": [],

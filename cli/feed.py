@@ -1,0 +1,167 @@
+"""`rebalancer feed`: which files are understood as they come, what one of them gives, a draft for one that isn't."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli import connections, feed_file, say
+from cli.say import Refused
+
+if TYPE_CHECKING:
+    from domain.deliveries import Problems
+    from feeds.catalogue import Chosen
+    from feeds.reading import FeedReading, Names
+
+Json = dict[str, Any]
+COLUMNS = ("feed", "gives", "format", "since")  # of the list, and the names of its files
+
+
+@click.group()
+def feed() -> None:
+    """The shapes of files that are known; try a file, or draft a feed for it."""
+
+
+@feed.command(name="list")
+@say.format_option
+def listed(form: str) -> int:
+    """List the feeds, shipped ones and the firm's own (REBALANCER_FEEDS names their folder)."""
+    from feeds.catalogue import FeedRefused, feeds
+
+    today = connections.today()
+    try:
+        known: list[Json] = [
+            {
+                "feed": each.name,
+                "gives": each.gives,
+                "format": each.format,
+                "files": each.files,
+                "says": each.says,
+                "since": str(version.since),
+                "because": version.because,
+            }
+            for each in feeds().values()
+            for version in each.on(today)[:1]
+        ]
+    except FeedRefused as flaw:
+        raise Refused(str(flaw)) from flaw
+    if form == "json":
+        say.as_json(known)
+        return 0
+    rows = [[*(str(each[key]) for key in COLUMNS), "\n".join(each["files"])] for each in known]
+    say.show(say.table("", [*COLUMNS, "files"], rows))
+    return 0
+
+
+@feed.command(name="try")
+@click.argument("file", type=click.Path(path_type=Path))
+@feed_file.feed_option
+@say.format_option
+def tried(file: Path, feed: str | None, form: str) -> int:
+    """Show what FILE gives by its feed; names are as the file has them. No database is needed, nothing is stored."""
+    from domain.deliveries import Problems
+
+    problems = Problems()
+    found = feed_file.found_feed(file, None, feed, connections.today())
+    if found is None:
+        raise Refused(
+            f"{file} is of no feed by its name and header (rebalancer feed list). Name one with --feed, or make one: "
+            f"rebalancer feed draft {file}"
+        )
+    reading = feed_file.taken_apart(file, *found, problems)
+    if form == "json":
+        say.as_json(_as_json(found[0], reading, problems))
+    else:
+        _show(file, found[0], reading)
+        for each in problems.shown:
+            click.echo(f"  problem         {each}")
+    if problems.count:
+        raise Refused(f"{file} would be refused: {say.counted(problems.count, 'problem')}")
+    return 0
+
+
+def _as_json(chosen: "Chosen", reading: "FeedReading", problems: "Problems") -> Json:
+    from domain.money import plain
+
+    return {
+        "feed": chosen.feed.name,
+        "since": str(chosen.version.since),
+        "gives": chosen.feed.gives,
+        "as_of": reading.as_of,
+        "positions": [
+            {
+                "line": each.line,
+                "account": each.account,
+                "names": _names(each.names),
+                "cash": not each.names,
+                "quantity": plain(each.quantity),
+                "lots": [
+                    {
+                        "quantity": plain(lot.quantity),
+                        "cost_per_share": None if lot.cost_per_share is None else plain(lot.cost_per_share),
+                        "acquired": None if lot.acquired is None else str(lot.acquired),
+                    }
+                    for lot in each.lots
+                ],
+                "stop": each.stop,
+            }
+            for each in reading.positions
+        ],
+        "prices": [
+            {"line": each.line, "names": _names(each.names), "date": each.day, "close": each.close}
+            for each in reading.prices
+        ],
+        "weights": [
+            {"line": each.line, "names": _names(each.names), "cash": not each.names, "weight": plain(each.weight)}
+            for each in reading.weights
+        ],
+        "notes": reading.notes,
+        "unknown_columns": list(reading.unknown_columns),
+        "problems": [str(each) for each in problems.shown],
+    }
+
+
+def _names(names: "Names") -> list[Json]:
+    return [{"scheme": scheme, "value": value} for scheme, value in names]
+
+
+def _show(file: Path, chosen: "Chosen", reading: "FeedReading") -> None:
+    columns, rows, right = _table(reading)
+    of_day = f", of {reading.as_of}" if reading.as_of else ""
+    click.echo(f"{file} is of feed {chosen.feed.name} ({chosen.feed.gives}){of_day}")
+    say.show(say.table("", columns, list(rows), right))
+    for note in reading.notes:
+        click.echo(f"  besides         {note}")
+    if reading.unknown_columns:
+        click.echo(f"  left out        columns {', '.join(reading.unknown_columns)}")
+
+
+def _table(reading: "FeedReading") -> tuple[tuple[str, ...], Iterator[tuple[str, ...]], tuple[int, ...]]:
+    from domain.money import money, plain
+
+    if reading.prices:
+        lines = ((_shown(each.names), each.day, each.close) for each in reading.prices)
+        return ("symbol", "date", "close"), lines, (2,)
+    if reading.weights:
+        weights = ((_shown(each.names), f"{plain(each.weight * 100)} %") for each in reading.weights)
+        return ("symbol", "weight"), weights, (1,)
+    held = (
+        (
+            each.account,
+            _shown(each.names),
+            "" if each.stop else plain(each.quantity) if each.names else money(each.quantity),
+            "stops the account: " + each.stop if each.stop else _lots(len(each.lots)),
+        )
+        for each in reading.positions
+    )
+    return ("account", "symbol", "quantity", ""), held, (2,)
+
+
+def _shown(names: "Names") -> str:
+    """A security's names as the file has them, each once; cash has none."""
+    return " ".join(dict.fromkeys(value for _, value in names)) or "cash"
+
+
+def _lots(number: int) -> str:
+    return say.counted(number, "lot") if number else ""

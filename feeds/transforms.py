@@ -1,0 +1,119 @@
+"""Transforms: a cell into the text that a line has. A closed set; each takes a text and gives one.
+
+What can't be taken as what its transform says raises Uncertain: it is told with its line, never guessed.
+"""
+
+import re
+from datetime import date
+from decimal import Decimal
+
+from feeds.definition import Step
+
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DATE_PARTS = {"YYYY": r"(?P<year>\d{4})", "MM": r"(?P<month>\d{1,2})", "DD": r"(?P<day>\d{1,2})"} | {
+    "Mon": r"(?P<name>[A-Za-z]{3})[a-z]*\.?"
+}
+_PLAIN = re.compile(r"[0-9]{1,28}(?:\.[0-9]{0,28})?|\.[0-9]{1,28}")
+CURRENCY = "$"
+LONGEST = 400  # characters of a cell that are looked at
+
+
+class Uncertain(ValueError):
+    """A cell that its transform can't take."""
+
+
+def applied(text: str, steps: list[Step], decimal_mark: str) -> str:
+    """The text after all steps. Nothing stays nothing. Raises Uncertain."""
+    for step in steps:
+        if not text:
+            return ""
+        text = _step(text[:LONGEST], step, decimal_mark)
+    return text
+
+
+def _step(text: str, step: Step, decimal_mark: str) -> str:
+    (name,) = step.model_fields_set
+    given = getattr(step, name)
+    match name:
+        case "number":
+            return number(text, decimal_mark)
+        case "percent":
+            return _plain(Decimal(number(text.rstrip().removesuffix("%"), decimal_mark)).scaleb(-2))
+        case "implied_decimals":
+            whole = number(text, decimal_mark)
+            if "." in whole:
+                raise Uncertain(f"{text!a} has a decimal mark, and its decimals are implied")
+            return _plain(Decimal(whole).scaleb(-given))
+        case "date":
+            return str(day(text, given))
+        case "word":
+            return text.split()[0 if given == "first" else -1] if text.split() else ""
+        case "before":
+            return text.partition(given)[0].strip()
+        case "without_prefix":
+            return text.removeprefix(given).strip()
+        case "without_suffix":
+            return text.removesuffix(given).strip()
+        case "prefix":
+            return str(given) + text
+        case "share_class":
+            return _share_class(text, given)
+    return text.upper()
+
+
+def number(text: str, decimal_mark: str = ".") -> str:
+    """A number as a person writes it, as a plain decimal: `$1,200.50`, `(3)`, `+7`, `5-`, `-$2`. Raises Uncertain."""
+    given = text.strip()
+    shown = f"{text[:60]!a} is not a number"
+    bare = given.replace(CURRENCY, "").replace(" ", "")
+    below = 0
+    if bare.startswith("(") and bare.endswith(")"):
+        bare, below = bare[1:-1], 1
+    for sign in ("-", "\u2212"):
+        if bare.startswith(sign):
+            bare, below = bare[1:], below + 1
+        elif bare.endswith(sign):
+            bare, below = bare[:-1], below + 1
+    bare = bare.removeprefix("+")
+    if below > 1:
+        raise Uncertain(f"{shown}: it has two signs")
+    thousands = "," if decimal_mark == "." else "."
+    whole, mark, fraction = bare.partition(decimal_mark)
+    if thousands in whole and not re.fullmatch(rf"[0-9]{{1,3}}(?:\{thousands}[0-9]{{3}})+", whole):
+        raise Uncertain(f"{shown}: its thousands are not in threes")
+    bare = whole.replace(thousands, "") + ("." + fraction if mark else "")
+    if not _PLAIN.fullmatch(bare):
+        raise Uncertain(shown)
+    value = _plain(Decimal(bare))
+    return f"-{value}" if below and Decimal(bare) else value
+
+
+def day(text: str, form: str) -> date:
+    """A date of a form made of YYYY, MM, DD and Mon; what follows it must not be part of it. Raises Uncertain."""
+    pattern = ""
+    rest = form
+    while rest:
+        part = next((each for each in _DATE_PARTS if rest.startswith(each)), None)
+        pattern += _DATE_PARTS[part] if part else re.escape(rest[0])
+        rest = rest[len(part) if part else 1 :]
+    if "-" not in form and "/" not in form and " " not in form and "." not in form:
+        pattern = pattern.replace("{1,2}", "{2}")
+    found = re.match(pattern + r"(?![0-9A-Za-z])", text.strip(), re.ASCII)
+    try:
+        if not found:
+            raise ValueError
+        parts = found.groupdict()
+        month = MONTHS.index(parts["name"].lower()) + 1 if parts.get("name") else int(parts["month"])
+        return date(int(parts["year"]), month, int(parts["day"]))
+    except ValueError as flaw:
+        raise Uncertain(f"{text[:60]!a} is not a date of the form {form}") from flaw
+
+
+def _share_class(text: str, separator: str) -> str:
+    """`BRK/B` as `BRK.B`: a class of one or two letters behind the sender's separator."""
+    root, mark, share = text.rpartition(separator)
+    return f"{root}.{share}" if mark and root and re.fullmatch(r"[A-Z]{1,2}", share) else text
+
+
+def _plain(value: Decimal) -> str:
+    return f"{value:f}"

@@ -1,0 +1,48 @@
+"""The tables of files as they come: the files themselves, and the names by which securities are known elsewhere."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from storage.tables import NOW, metadata
+
+delivered_files = Table(
+    "delivered_files",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("sha256", Text, nullable=False),  # of the file as it came
+    Column("kind", Text, nullable=False),  # what it was loaded as: positions, prices, model, actions
+    Column("name", Text, nullable=False),
+    Column("feed", Text, nullable=True),  # null: in our own format
+    Column("bytes", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),  # zlib
+    Column("received_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    Column("received_by", Text, nullable=False),
+    UniqueConstraint("sha256", "kind"),
+)
+
+identifiers = Table(
+    "identifiers",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("scheme", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("starts", Date, nullable=True),
+    Column("until", Date, nullable=True),
+    Column("symbol", ForeignKey("securities.symbol"), nullable=False),
+    CheckConstraint("scheme IN ('cusip', 'isin', 'sedol', 'figi', 'occ', 'alias')", name="scheme_known"),
+    CheckConstraint("starts <= until", name="days_in_order"),
+    UniqueConstraint("scheme", "value", "symbol", "starts", postgresql_nulls_not_distinct=True),
+    Index("ix_identifiers_symbol", "symbol"),
+)
