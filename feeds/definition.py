@@ -196,5 +196,5 @@ def _check(feed: Feed, version: Version) -> None:
         named = {each.column for each in version.fields.values()} | {
             name for rule in version.rows for name in rule.when
         }
-        if unknown := named - columns - {None}:
-            raise ValueError(f"no column: {', '.join(sorted(map(str, unknown)))}")
+        if strange := named - columns - {None}:
+            raise ValueError(f"no column: {', '.join(sorted(map(str, strange)))}")

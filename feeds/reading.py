@@ -13,7 +13,7 @@ from domain.money import ONE, ZERO, money, plain
 from domain.snapshot import Lot
 from feeds.conditions import holds
 from feeds.definition import IDENTIFIERS, Feed, Gives, RowKind, Version
-from feeds.rows import Row, Sheet
+from feeds.rows import Row, Sheet, legible
 from feeds.transforms import Uncertain, applied, day
 
 Names = tuple[Name, ...]  # how a row names its security: each (scheme, value)
@@ -110,7 +110,7 @@ class _Reader:
         account, what = self._text(row, "account"), self._text(row, "symbol") or f"line {row.line}"
         amount = self._text(row, "value") or self._text(row, "weight")
         told = f"{what} of {amount}" if amount else what
-        self.out.notes.append(f"{account + ': ' if account else ''}{told} {says or 'is left out'}")
+        self.out.notes.append(legible(f"{account + ': ' if account else ''}{told} {says or 'is left out'}"))
 
     def _stop(self, row: Row, says: str) -> None:
         self._mark(row)
@@ -118,7 +118,7 @@ class _Reader:
         shown = names[0][1] if names else "a row"
         self.stated.setdefault(
             (account, (("stopped", f"{row.line}"),)),
-            Stated(row.line, account, names, stop=f"{shown} {says or 'is not kept here'}"),
+            Stated(row.line, account, names, stop=legible(f"{shown} {says or 'is not kept here'}")),
         )
 
     def _position(self, row: Row, says: str) -> None:
@@ -136,9 +136,9 @@ class _Reader:
         elif self.version.sum_rows:
             held.quantity = self._sum(held.quantity, quantity)
         else:
-            raise Uncertain(f"{names[0][1]} of account {account} is on line {held.line} already")
+            raise Uncertain(f"{legible(names[0][1])} of account {legible(account)} is on line {held.line} already")
         if quantity < 0:
-            held.stop = f"{plain(quantity)} {names[0][1]}: short positions are not kept"
+            held.stop = f"{plain(quantity)} {legible(names[0][1])}: short positions are not kept"
         self.above = held
 
     def _lot(self, row: Row, says: str) -> None:
@@ -158,7 +158,9 @@ class _Reader:
             held = self.above
         self._mark(row, tally=False)
         if quantity <= 0:
-            held.stop = held.stop or f"a lot of {plain(quantity)} {held.names[0][1]}: short positions are not kept"
+            held.stop = (
+                held.stop or f"a lot of {plain(quantity)} {legible(held.names[0][1])}: short positions are not kept"
+            )
             return
         price = Decimal(self._plain_number(cost)) if cost else None
         if price is not None and price < 0:
@@ -177,11 +179,11 @@ class _Reader:
         elif self.version.sum_rows:
             held.quantity = self._sum(held.quantity, amount)
         else:
-            raise Uncertain(f"cash of account {account} is on line {held.line} already")
+            raise Uncertain(f"cash of account {legible(account)} is on line {held.line} already")
         settled = self._text(row, "settled")
         if settled and Decimal(self._plain_number(settled)) != amount:
             settled_amount = money(Decimal(settled))
-            self.out.notes.append(f"{account}: of its cash of {money(amount)}, {settled_amount} is settled")
+            self.out.notes.append(f"{legible(account)}: of its cash of {money(amount)}, {settled_amount} is settled")
 
     def _price(self, row: Row, says: str) -> None:
         self._mark(row)
@@ -277,7 +279,7 @@ class _Reader:
         for each in self.stated.values():
             total = sum((lot.quantity for lot in each.lots), ZERO)
             if each.lots and total != each.quantity and each.stop is None:
-                each.stop = f"{plain(each.quantity)} {each.names[0][1]}, and its lots sum to {plain(total)}"
+                each.stop = f"{plain(each.quantity)} {legible(each.names[0][1])}, and its lots sum to {plain(total)}"
         self.out.positions = list(self.stated.values())
         if self.feed.gives == "model":
             self._close_weights()

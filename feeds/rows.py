@@ -18,6 +18,11 @@ class Unreadable(ValueError):
         self.line = line
 
 
+def legible(text: str) -> str:
+    """A text of a file as a message may show it: not long, and nothing in it that a terminal would obey."""
+    return "".join(each if each.isprintable() else "?" for each in text[:100])
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A row, by column. `titles` are the values found outside the table until then: account, date.

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from feeds.definition import Version
-from feeds.rows import NotThisFeed, Row, Sheet, Unreadable
+from feeds.rows import NotThisFeed, Row, Sheet, Unreadable, legible
 from feeds.titles import found_in
 
 BLANK = " \t\r\n\ufeff\u00a0"
@@ -145,5 +145,5 @@ def changed_header(expected: Sequence[str], there: Sequence[str]) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(f'"{each[:60]}"' for each in names[:12])
+    shown = ", ".join(f'"{legible(each)}"' for each in names[:12])
     return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")
