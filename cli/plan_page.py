@@ -4,7 +4,7 @@ Printed by `plan`, `show` and the demo. A page is made of the plan's public form
 like one made now.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -61,7 +61,7 @@ def body(plan: Json, placed: Sequence[str] | None = None) -> list[object]:
         *transfers(plan["transfers"]),
         *skipped(plan["skipped"]),
         "",
-        _totals(plan),
+        "\n".join([_totals(plan), *_tax(plan.get("tax"), plan["orders"])]) + "\n",
     ]
 
 
@@ -242,11 +242,28 @@ def bullets(name: str, lines: Iterable[str]) -> object:
 def _totals(plan: Json) -> str:
     """What the orders come to: one line."""
     if not plan["orders"] and not plan["transfers"]:
-        return "Nothing to trade.\n"
+        return "Nothing to trade."
     told = [f"{side}s {amount(_sum(plan['orders'], side))}" for side in ("sell", "buy")]
     gains = [f"{signed(value)} {key.removesuffix('_term')}" for key, value in plan["gain"].items() if Decimal(value)]
     told += [f"estimated gain {', '.join(gains)}"] if gains else []
-    return " · ".join([*told, f"cash {amount(plan['cash']['before'])} → {amount(plan['cash']['after'])}"]) + "\n"
+    return " · ".join([*told, f"cash {amount(plan['cash']['before'])} → {amount(plan['cash']['after'])}"])
+
+
+def _tax(tax: Json | None, orders: Iterable[Json]) -> Iterator[str]:
+    """What the sells make of the year's tax (TAX-1): one line, where something taxed is sold."""
+    if tax is None or not any(order["lots"] for order in orders):
+        return
+    difference = Decimal(tax["difference"])
+    comes_to = f"{'saves' if difference < 0 else 'adds'} {amount(str(abs(difference)))}" if difference else "no change"
+    told = [f"tax of the year {_below(tax['without'])} → {_below(tax['with'])}, {comes_to}"]
+    told += [f"losses disallowed {amount(tax['disallowed'])}"] if Decimal(tax["disallowed"]) else []
+    carried = [f"{amount(value)} {key}" for key, value in tax["carried"].items() if Decimal(value)]
+    told += [f"losses carried {', '.join(carried)}"] if carried else []
+    yield " · ".join(told) + " (TAX-1)"
+
+
+def _below(text: str) -> str:
+    return f"−{amount(text.removeprefix('-'))}" if Decimal(text) < 0 else amount(text)
 
 
 def _sum(listed: Iterable[Json], side: str) -> str:

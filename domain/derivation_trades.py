@@ -12,13 +12,16 @@ from domain.concentration import SLEEVE_4
 from domain.filling import SLEEVE_1, SLEEVE_2, Fill
 from domain.lots import LOT_1
 from domain.money import CENT, ZERO, cents, money, percent
+from domain.netting import TAX_1
 from domain.orders import ORDER_2, ORDER_3, MarketOrder
+from domain.policy import Policy
 from domain.proposal import Proposal
 from domain.rebalance_plan import RebalancePlan
 from domain.rounding import ORDER_1
 from domain.signals import SIGNAL_2
 from domain.snapshot import MANAGED, Sleeve
 from domain.steps import Cell, Step, step
+from domain.tax_year import PlanTax
 from domain.wash_matching import WASH_2
 
 TEN_THOUSANDTH = Decimal("0.0001")
@@ -222,10 +225,8 @@ def gains(case: Case, plan: RebalancePlan) -> Iterator[Step]:
     """The lots that the sells give up, their gains, and what the gain budget and wash sales say of them."""
     account, policy = case.snapshot.account, case.policy
     rows: list[tuple[Cell, ...]] = []
-    tax = ZERO
     for order in plan.orders:
         for each in order.lots:
-            tax += lots.tax(each, policy)
             acquired = str(each.lot.acquired) if each.lot.acquired else "unknown"
             cost = each.lot.cost_per_share
             rows.append((order.symbol, acquired, each.term, each.lot.quantity, cost, order.price, each.gain))
@@ -233,12 +234,8 @@ def gains(case: Case, plan: RebalancePlan) -> Iterator[Step]:
         return
     notes = [f"lots are relieved by {lots.method_of(account)}, as {_method_from(case)} ({LOT_1.code})"]
     gain = plan.gain
-    if account.tax_status == "taxable":
-        comes_to = f"is a tax of {money(tax)}" if tax >= 0 else f"saves a tax of {money(-tax)}"
-        notes.append(
-            f"net gain {_plain(gain.short_term)} short-term and {_plain(gain.long_term)} long-term; at "
-            f"{percent(policy.tax_rate_short)} and {percent(policy.tax_rate_long)} that {comes_to}"
-        )
+    if plan.tax is not None:
+        notes += _taxed(gain, plan.tax, policy)
     budget = gain_budget.budget_of(case.snapshot, case.purpose)
     if budget is not None:
         left = _plain(budget - gain.net)
@@ -246,6 +243,7 @@ def gains(case: Case, plan: RebalancePlan) -> Iterator[Step]:
     told = {gain_budget.LOT_2.code, LOT_1.code, WASH_2.code}
     said = [each for each in plan.findings if each.rule in told]
     codes = {each.rule for each in said} | ({gain_budget.LOT_2.code} if budget is not None else set())
+    codes |= {TAX_1.code} if plan.tax is not None else set()
     yield step(
         "Lots relieved, and their gains",
         [LOT_1.code, *sorted(codes - {LOT_1.code})],
@@ -260,6 +258,20 @@ def gains(case: Case, plan: RebalancePlan) -> Iterator[Step]:
         },
         rows,
         [*notes, *(each.message for each in said)],
+    )
+
+
+def _taxed(gain: lots.Gain, tax: PlanTax, policy: Policy) -> Iterator[str]:
+    """What the gains count, and what they make of the group's year (TAX-1)."""
+    sides = f"net gain {_plain(gain.short_term)} short-term and {_plain(gain.long_term)} long-term"
+    lost = f"; {money(tax.disallowed)} of its losses do not count ({WASH_2.code})" if tax.disallowed else ""
+    yield sides + lost
+    without, with_plan, change = tax.difference.without.tax, tax.difference.with_plan.tax, tax.difference.tax
+    yield (
+        f"the group's year to date is {_plain(tax.year.short_term)} short-term and {_plain(tax.year.long_term)} "
+        f"long-term; netted, at {percent(policy.tax_rate_short)} and {percent(policy.tax_rate_long)}, its tax goes "
+        f"from {_plain(without)} to {_plain(with_plan)}: the plan {'saves' if change < 0 else 'adds'} "
+        f"{money(abs(change))} ({TAX_1.code})"
     )
 
 

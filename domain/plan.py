@@ -7,8 +7,21 @@ plan, byte for byte.
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal, localcontext
+from functools import partial
 
-from domain import checks, explanations, gain_budget, lots, minimums, one_way, outcome, queue, signals, wash_sales
+from domain import (
+    checks,
+    explanations,
+    gain_budget,
+    lots,
+    minimums,
+    one_way,
+    outcome,
+    queue,
+    signals,
+    tax_year,
+    wash_sales,
+)
 from domain.case import Case
 from domain.components import Component, components
 from domain.money import EXACT, ZERO
@@ -128,6 +141,7 @@ def told(case: Case, proposal: Proposal) -> RebalancePlan:
         skipped=skipped,
         cash_before=snapshot.account.managed.cash,
         cash_after=proposal.after.cash[MANAGED],
+        taxed=partial(tax_year.of_plan, snapshot, policy, {order.symbol: order.lots for order in sells}),
     )
 
 

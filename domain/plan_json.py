@@ -11,6 +11,7 @@ from domain.money import cents, plain, weight_text
 from domain.rebalance_plan import ComponentOutcome, Order, RebalancePlan, SkippedTrade, Transfer
 from domain.rules import Finding
 from domain.snapshot import Lot
+from domain.tax_year import PlanTax
 
 Json = dict[str, object]
 
@@ -36,6 +37,7 @@ def as_json(plan: RebalancePlan) -> Json:
         "skipped": [skipped(each) for each in plan.skipped],
         "cash": {"before": cents(plan.cash_before), "after": cents(plan.cash_after)},
         "gain": gain(plan.gain),
+        "tax": None if plan.tax is None else tax(plan.tax),
         "findings": findings,
         "policy": plan.policy.as_json(),
     }
@@ -135,6 +137,22 @@ def finding(each: Finding) -> Json:
 def gain(each: Gain) -> Json:
     """Net gain by holding period."""
     return {"short_term": cents(each.short_term), "long_term": cents(each.long_term)}
+
+
+def tax(each: PlanTax) -> Json:
+    """What the plan recognises, and the group's tax of the year without it and with it; losses carried are above 0."""
+    without, with_plan = each.difference.without, each.difference.with_plan
+    carried = with_plan.carried
+    return {
+        "short": cents(each.plan.short_term),
+        "long": cents(each.plan.long_term),
+        "disallowed": cents(each.disallowed),
+        "year_to_date": gain(each.year),
+        "without": cents(without.tax),
+        "with": cents(with_plan.tax),
+        "difference": cents(each.difference.tax),
+        "carried": {"short": cents(-carried.short_term), "long": cents(-carried.long_term)},
+    }
 
 
 def price_text(price: Decimal) -> str:

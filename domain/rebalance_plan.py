@@ -17,6 +17,7 @@ from domain.rules import Finding, Noted
 from domain.sleeves import SleeveState
 from domain.snapshot import Lot
 from domain.targets import Band
+from domain.tax_year import PlanTax
 
 Side = Literal["sell", "buy"]
 Sentence = Callable[[], str]  # words are made when somebody reads them: an evaluation plans a million accounts unread
@@ -120,6 +121,12 @@ class RebalancePlan:
     skipped: tuple[SkippedTrade, ...] = ()
     cash_before: Decimal = ZERO
     cash_after: Decimal = ZERO
+    taxed: Callable[[], PlanTax | None] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def tax(self) -> PlanTax | None:
+        """What the sells make of the account group's tax year, worked out when asked (TAX-1); None where untaxed."""
+        return self.taxed() if self.taxed else None
 
     @property
     def findings(self) -> tuple[Finding, ...]:

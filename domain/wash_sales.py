@@ -149,10 +149,14 @@ def _washed(
     """The sales of every symbol of which some loss is disallowed, a lot each, in the order given."""
     if snapshot.account.tax_status != "taxable":
         return {}
+    lossy = [symbol for symbol, relieved in sold.items() if loses(relieved)]
+    if not lossy:
+        return {}
     around = _around(snapshot, policy)
     found = {}
-    for symbol, relieved in sold.items():
-        if symbol in around.near and loses(relieved):
+    for symbol in lossy:
+        if symbol in around.near:
+            relieved = sold[symbol]
             sales = [_sale(snapshot, symbol, each) for each in relieved]
             settled = matched(
                 [*sales, *around.losses.get(symbol, ())],
@@ -171,8 +175,8 @@ def _sale(snapshot: Snapshot, symbol: str, relieved: RelievedLot) -> LotSale:
     )
 
 
-def _left(acquired: Sequence[Acquisition], sales: Iterable[LotSale]) -> list[Acquisition]:
-    """What is left of the acquisitions when the account has sold: what is sold of a recent lot replaces nothing."""
+def _left(acquired: Sequence[Acquisition], sales: Sequence[LotSale]) -> list[Acquisition]:
+    """The acquisitions once the account has sold: what it sells of a recent lot replaces only what was sold before."""
     gone: dict[tuple[str, date | None, Decimal | None], Decimal] = {}
     for each in sales:
         key = each.account_id, each.acquired, each.cost_per_share
@@ -181,17 +185,37 @@ def _left(acquired: Sequence[Acquisition], sales: Iterable[LotSale]) -> list[Acq
     for buy in acquired:
         key = buy.account_id, buy.day, buy.cost_per_share
         less = min(buy.quantity, gone.get(key, ZERO)) if buy.until is None else ZERO
-        if less:
-            gone[key] -= less
+        if not less:
+            left.append(buy)
+            continue
+        gone[key] -= less
+        left.append(_part(buy, less, until=sales[0].day))
         if less < buy.quantity:
-            left.append(_reduced(buy, less) if less else buy)
+            left.append(_part(buy, buy.quantity - less))
     return left
 
 
-def _reduced(buy: Acquisition, less: Decimal) -> Acquisition:
-    return Acquisition(
-        buy.account_id, buy.tax_status, buy.symbol, buy.day, buy.quantity - less, buy.cost_per_share, buy.until
-    )
+def _part(buy: Acquisition, quantity: Decimal, until: date | None = None) -> Acquisition:
+    return Acquisition(buy.account_id, buy.tax_status, buy.symbol, buy.day, quantity, buy.cost_per_share, until)
+
+
+def noted(snapshot: Snapshot, policy: Policy) -> tuple[Settled, ...]:
+    """The sales of the household's taxable accounts so far, a lot each, and which of their losses are disallowed."""
+    sales = list(_taxed_sales(snapshot))
+    acquired = [each for held in _acquired(snapshot, policy).values() for each in held]
+    acquired += [since_sold(each, each.acquired) for each in sales if each.acquired is not None]
+    return matched([lot_sale(each) for each in sales], acquired, policy.wash_sale_days)
+
+
+def _acquired(snapshot: Snapshot, policy: Policy) -> dict[str, list[Acquisition]]:
+    """What the household bought lately and holds, by symbol."""
+    found: dict[str, list[Acquisition]] = {}
+    own = recent_buys(snapshot.account, snapshot.as_of, policy.wash_sale_days)
+    for buy in (*own, *snapshot.household_buys):
+        found.setdefault(buy.symbol, []).append(
+            Acquisition(buy.account_id, buy.tax_status, buy.symbol, buy.date, buy.quantity, buy.cost_per_share)
+        )
+    return found
 
 
 @record
@@ -205,22 +229,16 @@ class _Around:
 
 @remembered
 def _around(snapshot: Snapshot, policy: Policy) -> _Around:
-    account, days = snapshot.account, policy.wash_sale_days
-    first = looks_back_to(snapshot.as_of, days)
-    acquired: dict[str, list[Acquisition]] = {}
-    for buy in (*recent_buys(account, snapshot.as_of, days), *snapshot.household_buys):
-        acquired.setdefault(buy.symbol, []).append(
-            Acquisition(buy.account_id, buy.tax_status, buy.symbol, buy.date, buy.quantity, buy.cost_per_share)
-        )
+    days = policy.wash_sale_days
+    acquired = _acquired(snapshot, policy)
     if not acquired:
         return _Around({}, {}, frozenset())
     losses: dict[str, list[LotSale]] = {}
     for sale in _taxed_sales(snapshot):
-        if sale.symbol not in acquired:
-            continue
-        losses.setdefault(sale.symbol, []).append(lot_sale(sale))
-        if sale.acquired is not None and sale.acquired >= first:
-            acquired[sale.symbol].append(since_sold(sale, sale.acquired))
+        if sale.symbol in acquired:
+            losses.setdefault(sale.symbol, []).append(lot_sale(sale))
+            if sale.acquired is not None:
+                acquired[sale.symbol].append(since_sold(sale, sale.acquired))
     near = {
         symbol
         for symbol, buys in acquired.items()
@@ -244,13 +262,18 @@ def since_sold(sale: RecentSale, acquired: date) -> Acquisition:
 
 
 def looks_back_to(as_of: date, days: int) -> date:
-    """The first day whose purchases and sales can matter to a sale of today."""
+    """The first day whose purchases can matter to a sale of today."""
     return as_of - timedelta(days=REACH * days)
+
+
+def year_looks_back_to(as_of: date, days: int) -> date:
+    """The first day whose purchases can matter to a sale of today, or to one of this year (TAX-1)."""
+    return min(looks_back_to(as_of, days), as_of.replace(month=1, day=1) - timedelta(days=days))
 
 
 def recent_buys(account: Account, as_of: date, days: int) -> Iterator[RecentBuy]:
     """What an account holds that it bought lately, one for each purchase; protected holdings count."""
-    first = looks_back_to(as_of, days)
+    first = year_looks_back_to(as_of, days)
     found: dict[tuple[str, date, Decimal | None], Decimal] = {}
     for holding in _held(account):
         for lot in holding.lots:

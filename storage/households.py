@@ -6,13 +6,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from domain.lots import losses_in
 from domain.snapshot import RecentBuy, RecentSale, TaxStatus
-from domain.wash_sales import looks_back_to
+from domain.wash_sales import looks_back_to, year_looks_back_to
 from storage.account_reading import StoredAccount, read_sales
-from storage.tables import accounts, lots, sleeves
+from storage.tables import accounts, lots, recent_sales, sleeves
 from storage.tables_execution import rebalances
 from storage.values import among, by_key, exact
 
@@ -48,7 +48,7 @@ def elsewhere(
         taxed_as[row.id] = row.tax_status
     everybody = [member for together in members.values() for member in together]
     sold: dict[str, list[RecentSale]] = {key: list(each) for key, each in read_sales(connection, everybody).items()}
-    bought = _recent_lots(connection, taxed_as, looks_back_to(as_of, wash_sale_days))
+    bought = _recent_lots(connection, taxed_as, as_of, wash_sale_days)
     for account_id, plan in _under_way(connection, everybody):
         for order in plan["orders"]:
             day = date.fromisoformat(plan["as_of"])
@@ -78,8 +78,16 @@ def elsewhere(
     }
 
 
-def _recent_lots(connection: Connection, taxed_as: Mapping[str, TaxStatus], since: date) -> dict[str, list[RecentBuy]]:
-    """What was bought since a day and is still held, by account, a line for each purchase."""
+def _recent_lots(
+    connection: Connection, taxed_as: Mapping[str, TaxStatus], as_of: date, days: int
+) -> dict[str, list[RecentBuy]]:
+    """What was bought lately and is still held, by account, a line for each purchase.
+
+    Of what is noted as sold at a loss since long ago as well: it tells which of this year's losses count (TAX-1).
+    """
+    sold = select(recent_sales.c.symbol).where(among(recent_sales.c.account_id, taxed_as), recent_sales.c.gain < 0)
+    near, year = looks_back_to(as_of, days), year_looks_back_to(as_of, days)
+    since = or_(lots.c.acquired >= near, and_(lots.c.acquired >= year, lots.c.symbol.in_(sold)))
     purchase = lots.c.symbol, lots.c.acquired, lots.c.cost_per_share
     query = (
         select(
@@ -90,7 +98,7 @@ def _recent_lots(connection: Connection, taxed_as: Mapping[str, TaxStatus], sinc
             exact(func.sum(lots.c.quantity)).label("quantity"),
         )
         .select_from(lots.join(sleeves, sleeves.c.id == lots.c.sleeve_id))
-        .where(among(sleeves.c.account_id, taxed_as), sleeves.c.status == "open", lots.c.acquired >= since)
+        .where(among(sleeves.c.account_id, taxed_as), sleeves.c.status == "open", since)
         .group_by(sleeves.c.account_id, *purchase)
         .order_by(by_key(sleeves.c.account_id), by_key(lots.c.symbol), lots.c.acquired, lots.c.cost_per_share)
     )

@@ -18,7 +18,7 @@ Json = dict[str, Any]
 KEYS = {
     "plan": {
         "account_id", "as_of", "mode", "kind", "amount", "liquidation", "managed_value", "expected_status",
-        "queue_reasons", "components", "orders", "transfers", "skipped", "cash", "gain", "findings", "policy",
+        "queue_reasons", "components", "orders", "transfers", "skipped", "cash", "gain", "tax", "findings", "policy",
     },
     "components": {
         "component", "weight", "lower", "upper", "precision_lower", "precision_upper", "current_value",

@@ -116,6 +116,21 @@ def _allocations(plan: RebalancePlan) -> dict[str, dict[str, Decimal]]:
     return {order.symbol: {label(each.sleeve): each.quantity for each in order.allocations} for order in plan.orders}
 
 
+def _tax(plan: RebalancePlan) -> Any:
+    if plan.tax is None:
+        return "none"
+    each = plan.tax
+    return {
+        "short": each.plan.short_term,
+        "long": each.plan.long_term,
+        "disallowed": each.disallowed,
+        "without": each.difference.without.tax,
+        "with": each.difference.with_plan.tax,
+        "difference": each.difference.tax,
+        "carried": -each.difference.with_plan.carried.net,
+    }
+
+
 COMPONENT: dict[str, Callable[[ComponentOutcome], Any]] = {
     "weight": lambda each: each.weight,
     "threshold": lambda each: each.threshold,
@@ -139,6 +154,7 @@ PLAN: dict[str, Callable[[RebalancePlan], Any]] = {
     "liquidation": lambda plan: "yes" if plan.liquidation else "no",
     "managed value": lambda plan: plan.managed_value or Decimal(0),
     "cash after": lambda plan: plan.cash_after,
+    "tax": _tax,
     "gain": lambda plan: {"short": plan.gain.short_term, "long": plan.gain.long_term},
     "findings": lambda plan: [f"{each.severity} {each.rule}" for each in plan.findings if each.severity != "info"],
 }

@@ -77,7 +77,7 @@ def test_the_joint_account_trades_what_its_arithmetic_comes_to() -> None:
     assert {(each["symbol"], each["amount"], each["rule"]) for each in plan["skipped"]} == {
         ("LEGACY", "1400.00", "RESTRICT-3"), ("BOND", "3400.00", "WASH-1"), ("SMOKE", "1000.00", "LOT-2"),
     }  # fmt: skip
-    (washed,) = (each for each in plan["findings"] if each["rule"] == "WASH-1")
+    (washed,) = (each for each in plan["findings"] if each["rule"] == "WASH-2")
     assert Decimal(washed["evidence"]["disallowed_loss"]) == 80 * Decimal(5)
 
 
