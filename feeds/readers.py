@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from feeds import sheets
+from feeds import flex, mt535, ofx, semt002, sheets, workbook
 from feeds.definition import Feed, Format, Version
 from feeds.rows import MAX_BYTES, NotThisFeed, Sheet, Unreadable
 
@@ -10,6 +10,11 @@ Reader = Callable[[bytes, Version], Sheet]
 READERS: Mapping[Format, Reader] = {
     "csv": sheets.table,
     "fixed": sheets.fixed,
+    "workbook": workbook.read,
+    "flex": flex.read,
+    "ofx": ofx.read,
+    "semt.002": semt002.read,
+    "mt535": mt535.read,
 }
 
 

@@ -64,7 +64,7 @@ def test_an_example_is_read_as_its_table_says(case: dict[str, Any]) -> None:
 
 
 def split(case: dict[str, Any], key: str) -> list[tuple[list[str], str]]:
-    return [(each.split()[:-1], each.split()[-1]) for each in case.get(key, [])]
+    return [(each.rsplit(" ", 1)[:1], each.rsplit(" ", 1)[1]) for each in case.get(key, [])]
 
 
 def test_every_shipped_feed_has_an_example() -> None:
