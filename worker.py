@@ -31,6 +31,7 @@ from activities.signals import SignalSteps
 from activities.sleeves import SleeveSteps
 from activities.target import TargetSteps
 from activities.trades import TradeSteps
+from activities.turns import TurnSteps
 from storage.connection import DATABASE_URL, Books, connect
 from venues.registry import Venues
 from workflows import deployment
@@ -43,10 +44,18 @@ from workflows.endings import Endings
 from workflows.inputs import OneInput
 from workflows.rebalance_account import RebalanceAccount
 from workflows.rebalance_request import RebalanceRequest
+from workflows.recover_rebalance import RecoverRebalance
 from workflows.refusals import Refusals
 
 THREADS = 10
-WORKFLOWS = (RebalanceAccount, RebalanceRequest, DailyTargetEvaluation, ApplyModelSignal, ArchiveHistories)
+WORKFLOWS = (
+    RebalanceAccount,
+    RebalanceRequest,
+    DailyTargetEvaluation,
+    ApplyModelSignal,
+    ArchiveHistories,
+    RecoverRebalance,
+)
 
 
 def make_worker(
@@ -73,6 +82,7 @@ def make_worker(
             execution.collect_fills,
             reconciliation.reconcile,
             reconciliation.close_rebalance,
+            TurnSteps(desk).end_orphan,
             requests.begin_request,
             requests.take_accounts,
             requests.decide_request,

@@ -19,6 +19,7 @@ from venues.port import UnknownVenue
 from venues.registry import Venues
 
 UNKNOWN_ACCOUNT = "UnknownAccount"
+UNKNOWN_REBALANCE = "UnknownRebalance"
 UNKNOWN_REQUEST = "UnknownRequest"
 UNKNOWN_SIGNAL = "UnknownSignal"
 UNKNOWN_VENUE = "UnknownVenue"

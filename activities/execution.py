@@ -12,8 +12,8 @@ from temporalio import activity
 
 from activities.context import Desk, actor, step
 from activities.messages import BeginExecution, CollectFills, ExecutionBegun, OrdersSubmitted, Step
-from activities.orders import Over, Sender
-from activities.reconciliation import await_turn
+from activities.orders import Halted, Over, Sender
+from activities.turns import by_turns, take_turn
 from domain import execution
 from domain.execution import EXEC_2, EXEC_3
 from domain.snapshot_json import kept, restored
@@ -43,6 +43,9 @@ class ExecutionSteps:
     @step
     def begin_execution(self, message: BeginExecution) -> ExecutionBegun:
         """Notes the approval and writes every order down, unless the account is not what was planned (EXEC-3)."""
+        return by_turns(self.desk, lambda _: self._begin(message))
+
+    def _begin(self, message: BeginExecution) -> ExecutionBegun:
         with self.desk.books.transaction(actor(message.approved_by)) as books:
             books.accounts.locked(message.account_id)
             row = books.rebalances.get(message.rebalance_id, lock=True)
@@ -50,7 +53,7 @@ class ExecutionSteps:
                 return ExecutionBegun(changed=[])
             if row.round != message.round:
                 return ExecutionBegun(changed=[f"round {row.round} was planned meanwhile"])
-            await_turn(self.desk, books, message.account_id)
+            take_turn(books, message.account_id)
             books.accounts.lock_household(
                 message.account_id
             )  # what its others are about to trade is seen here (WASH-1)
@@ -66,7 +69,7 @@ class ExecutionSteps:
                 )
                 return ExecutionBegun(changed=changed)
             books.rebalances.approve(message.rebalance_id, message.approved_by, message.approved_at)
-            books.orders.create(message.rebalance_id, execution.read(row.plan).legs)
+            books.orders.create(books.epochs.current(), message.rebalance_id, execution.read(row.plan).legs)
             books.audit.record(
                 "approved",
                 account_id=message.account_id,
@@ -86,14 +89,14 @@ class ExecutionSteps:
             row = books.rebalances.get(message.rebalance_id)
         resized: list[str] = []
         if row.stage == "EXECUTING":  # else a reset workflow comes by again
-            sender = Sender(self.desk, message, row)
+            sender = Sender(self.desk, row)
             try:
                 if sender.send("sell"):
                     resized = sender.size_buys()
                     while not sender.send("buy"):
                         resized += sender.size_buys()
-            except VenueBusy as busy:
-                activity.logger.info("%s: %s", message.rebalance_id, busy)
+            except (VenueBusy, Halted) as wait:
+                activity.logger.info("%s: %s", message.rebalance_id, wait)
             except Over:
                 pass
         return self._standing(message, resized)
@@ -104,7 +107,7 @@ class ExecutionSteps:
         with self.desk.books.transaction(actor()) as books:
             row = books.rebalances.get(message.rebalance_id)
         if row.stage == "EXECUTING":
-            sender = Sender(self.desk, message, row)
+            sender = Sender(self.desk, row)
             with contextlib.suppress(Over):
                 if message.stop is not None:
                     sender.stop(message.stop)

@@ -42,6 +42,13 @@ class Step(_Message):
     round: int = 1
 
 
+class EndOrphan(_Message):
+    """A rebalance whose workflow is gone is brought to its end, as somebody asked."""
+
+    rebalance_id: str
+    requested_by: str
+
+
 class TargetChecked(_Message):
     """What the rebalance decides from. `issue` says why the account was refused; the rest is then of no use."""
 

@@ -10,22 +10,26 @@ from typing import Any, Literal
 
 from temporalio import activity
 
+from activities.answers import cancelled, heard, noted, venue_order
 from activities.context import Desk, actor
-from activities.messages import Step
 from domain import execution
 from domain.booking import ExecutablePlan, Fill, Leg
-from domain.execution import EXEC_1, resized_buys, trimmed_buys
+from domain.execution import resized_buys, trimmed_buys
 from domain.money import ZERO, plain, to_cent
 from domain.orders import ORDER_4
 from domain.snapshot import Snapshot
 from domain.snapshot_json import restored
 from storage.connection import Transaction
 from storage.orders import OPEN
-from venues.port import StillWorking, VenueAnswer, VenueOrder
+from venues.port import VenueAnswer, VenueOrder
 
 AT_ONCE = 25  # sells between two looks into the books: what a crash leaves unanswered is asked for again
 BEAT = 1.0  # seconds between heartbeats, of which one every ten is needed
 NO_CASH_FOR_IT = VenueAnswer("CANCELED", ZERO, ZERO, "not sent: there was no cash left for it")
+
+
+class Halted(Exception):
+    """Somebody halted all sending: nothing of it is sent until it is resumed."""
 
 
 class Over(Exception):
@@ -35,14 +39,16 @@ class Over(Exception):
 class Sender:
     """Sends one rebalance's orders, as its kept plan has them."""
 
-    def __init__(self, desk: Desk, message: Step, row: Any) -> None:
+    def __init__(self, desk: Desk, row: Any) -> None:
         self.desk = desk
-        self.rebalance_id = message.rebalance_id
-        self.account_id = message.account_id
+        self.rebalance_id = row.id
+        self.account_id = row.account_id
         self.approved = execution.read(row.plan)
         self.snapshot = restored(row.snapshot)
         self.venue = desk.venues.venue(self.snapshot.account.custodian)
-        self.beaten = 0.0
+        self.beaten = self.allowed = 0.0  # when it was shown last that the step lives, and seen that it may send
+        with desk.books.transaction(actor()) as books:
+            self.names = books.orders.names(row.id)
 
     def send(self, side: Literal["sell", "buy"]) -> bool:
         """Sends the legs of a side that the venue has not acknowledged. True where it had nothing to stop for:
@@ -58,6 +64,7 @@ class Sender:
             some = legs[first : first + AT_ONCE]
             with self.desk.books.transaction(actor()) as books:
                 self._still_mine(books)
+                self._not_halted(books)
                 due = books.orders.sending_all(self.rebalance_id, [leg.number for leg in some])
             told: list[tuple[Leg, Sequence[VenueAnswer]]] = []
             try:
@@ -77,16 +84,21 @@ class Sender:
         for at, leg in enumerate(legs):
             with self.desk.books.transaction(actor()) as books:
                 self._hear(books, told)
-                mine = self._mine(books)
-                sends = mine and books.orders.sending(self.rebalance_id, leg)
-            told = None
+                mine, halted = self._mine(books), books.halts.hold()
+                sends = mine and not halted and books.orders.sending(self.rebalance_id, leg)
+            told = None  # it is written down, whatever else
             if not mine:
                 raise Over
+            if halted:
+                raise Halted(halted)
+            self.allowed = monotonic()
             if not sends:
                 continue
             said = self._submit(leg) if leg.quantity else [NO_CASH_FOR_IT]
             told = leg, said
-            dear = any(each.filled_amount > to_cent(each.filled_quantity * leg.price) for each in said)
+            dear = any(
+                each.filled_amount > to_cent(min(each.filled_quantity, leg.quantity) * leg.price) for each in said
+            )
             if dear and at + 1 < len(legs):
                 self._note(*told)
                 return False
@@ -95,8 +107,18 @@ class Sender:
         return True
 
     def _submit(self, leg: Leg) -> Sequence[VenueAnswer]:
+        """Hands an order over. Where those before it took their time, sending may have been halted meanwhile.
+
+        What was written down as sent is then sent once it is resumed, as after a crash in between.
+        """
         self._beat(leg)
-        return self.venue.submit(venue_order(self.rebalance_id, self.account_id, leg))
+        if monotonic() - self.allowed >= BEAT:
+            with self.desk.books.transaction(actor()) as books:
+                self._not_halted(books)
+        return self.venue.submit(self._order(leg))
+
+    def _order(self, leg: Leg) -> VenueOrder:
+        return venue_order(self.names[leg.number], self.account_id, leg)
 
     def _beat(self, leg: Leg) -> None:
         """Shows that the step lives, not oftener than anybody looks."""
@@ -139,18 +161,18 @@ class Sender:
         """Asks after every order that works at the venue."""
         for leg in self._open(self._legs(), "WORKING"):
             self._beat(leg)
-            self._note(leg, self.venue.look(venue_order(self.rebalance_id, self.account_id, leg)))
+            self._note(leg, self.venue.look(self._order(leg)))
 
     def stop(self, why: str) -> None:
         """Cancels what is open: what was not sent never will be, the rest is cancelled at the venue."""
         for leg in self._open(self._legs()):
             self._beat(leg)
+            order = self._order(leg)
             with self.desk.books.transaction(actor()) as books:
                 self._still_mine(books)
                 if books.orders.not_sent(self.rebalance_id, leg.number, f"not sent: {why}"):
-                    audit(books, self.rebalance_id, self.account_id, leg, VenueAnswer("CANCELED", ZERO, ZERO, why))
+                    noted(books, self.rebalance_id, order, VenueAnswer("CANCELED", ZERO, ZERO, why))
                     continue
-            order = venue_order(self.rebalance_id, self.account_id, leg)
             self._note(leg, cancelled(self.venue.cancel(order), order, why))
 
     def _legs(self) -> Sequence[Leg]:
@@ -172,6 +194,13 @@ class Sender:
         if not self._mine(books):
             raise Over
 
+    def _not_halted(self, books: Transaction) -> None:
+        """Holds the switch as it is until the transaction ends. Raises Halted where it is off."""
+        halted = books.halts.hold()
+        if halted:
+            raise Halted(halted)
+        self.allowed = monotonic()
+
     def _note(self, leg: Leg, said: Sequence[VenueAnswer]) -> None:
         with self.desk.books.transaction(actor()) as books:
             self._hear(books, (leg, said))
@@ -182,51 +211,7 @@ class Sender:
             return
         leg, said = told
         for each in said:
-            heard(books, self.rebalance_id, self.account_id, leg, each)
-
-
-def venue_order(rebalance_id: str, account_id: str, leg: Leg) -> VenueOrder:
-    """A leg as the venue gets it, under its client order ID (EXEC-1)."""
-    name = execution.client_order_id(rebalance_id, leg.number)
-    return VenueOrder(name, account_id, leg.side, leg.symbol, leg.quantity, leg.price)
-
-
-def heard(books: Transaction, rebalance_id: str, account_id: str, leg: Leg, said: VenueAnswer) -> None:
-    """Writes down what the venue says of an order, once, with its audit record (EXEC-2)."""
-    if books.orders.heard(rebalance_id, leg.number, said.status, said.filled_quantity, said.filled_amount, said.reason):
-        audit(books, rebalance_id, account_id, leg, said)
-
-
-def audit(books: Transaction, rebalance_id: str, account_id: str, leg: Leg, said: VenueAnswer) -> None:
-    """The record of an answer."""
-    books.audit.record(
-        f"order {said.status.lower().replace('_', ' ')}",
-        account_id=account_id,
-        rebalance_id=rebalance_id,
-        rule=EXEC_1.code,
-        after={
-            "client_order_id": execution.client_order_id(rebalance_id, leg.number),
-            "side": leg.side,
-            "symbol": leg.symbol,
-            "quantity": plain(leg.quantity),
-            "filled": plain(said.filled_quantity),
-            "amount": plain(said.filled_amount),
-            "venue_reason": said.reason,
-        },
-    )
-
-
-def cancelled(said: Sequence[VenueAnswer], order: VenueOrder, why: str) -> list[VenueAnswer]:
-    """The answers to a cancellation, with why we asked for it. Raises StillWorking where it is not confirmed."""
-    if not said or said[-1].status == "WORKING":
-        raise StillWorking(f"the venue has not confirmed that {order.client_order_id} is cancelled")
-    ours = {"CANCELED", "PARTIALLY_FILLED"}
-    return [
-        VenueAnswer(each.status, each.filled_quantity, each.filled_amount, f"{each.reason or 'cancelled'}: {why}")
-        if each.status in ours
-        else each
-        for each in said
-    ]
+            heard(books, self.rebalance_id, leg.number, self._order(leg), each)
 
 
 def executed(row: Any, snapshot: Snapshot, orders: Iterable[Any]) -> ExecutablePlan:
@@ -249,5 +234,5 @@ def increments_of(snapshot: Snapshot) -> dict[str, Any]:
 
 def _expected(leg: Leg, order: Any) -> Fill:
     """What an order will have brought or cost: what was filled, and, while it is open, the rest at the plan's price."""
-    rest = leg.quantity - order.filled_quantity if order.status in OPEN else ZERO
+    rest = max(ZERO, leg.quantity - order.filled_quantity) if order.status in OPEN else ZERO
     return Fill(order.filled_quantity + rest, order.filled_amount + to_cent(rest * leg.price))

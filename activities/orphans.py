@@ -16,14 +16,15 @@ def asking(client: Client, loop: asyncio.AbstractEventLoop) -> Callable[[str], b
     The start key is the workflow's id and the first run of its chain: a later start under the same id is another one.
     """
 
-    def is_over(start_key: str) -> bool:
-        asked = asyncio.run_coroutine_threadsafe(_is_over(client, start_key), loop)
+    def ask(start_key: str) -> bool:
+        asked = asyncio.run_coroutine_threadsafe(is_over(client, start_key), loop)
         return asked.result(timeout=2 * ANSWER.total_seconds())
 
-    return is_over
+    return ask
 
 
-async def _is_over(client: Client, start_key: str) -> bool:
+async def is_over(client: Client, start_key: str) -> bool:
+    """Whether the workflow of a start key has ended. Raises RPCError where Temporal does not say."""
     workflow_id, _, first_run = start_key.rpartition("#")
     try:
         told = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=ANSWER)

@@ -1,31 +1,32 @@
 """Reconcile: fills into the books, the books against the custodian, and the rebalance to its end."""
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from temporalio.exceptions import ApplicationError
-
 from activities.context import Desk, actor, step
 from activities.messages import CloseRebalance, RebalanceResult, Step
-from activities.orders import cancelled, executed, fills, heard, venue_order
+from activities.orders import Over, Sender, executed, fills
 from domain import outcome, reconciliation
 from domain.booking import Relief, book
-from domain.execution import EXEC_2, EXEC_3
+from domain.execution import EXEC_2
 from domain.lots import method_of
 from domain.money import ZERO, cents, money, plain, to_cent
 from domain.outcome import Status
 from domain.policy import Policy
 from domain.queue import QUEUE_5, target_reasons
+from domain.reconciliation import Ledger
 from domain.rules import Finding, error, info
-from domain.snapshot import Account, Snapshot
+from domain.snapshot import Snapshot
 from domain.snapshot_json import restored
 from storage.connection import Transaction
 from storage.orders import OPEN
-from storage.rebalances import SIGNAL
+from storage.rebalances import SIGNAL, TRADING
 from venues.port import StillWorking, UnknownAtCustodian
 
 Json = dict[str, Any]
+GONE = "its workflow ended before it had its last word"
 
 
 class ReconciliationSteps:
@@ -37,15 +38,7 @@ class ReconciliationSteps:
     @step
     def reconcile(self, message: Step) -> RebalanceResult:
         """Books the fills, compares with the custodian, ends the rebalance: one transaction."""
-        with self.desk.books.transaction(actor()) as books:
-            books.accounts.locked(message.account_id)
-            row = books.rebalances.get(message.rebalance_id, lock=True)
-            if row.stage != "ENDED":
-                if any(order.status in OPEN for order in books.orders.of(row.id)):
-                    raise StillWorking(f"not every order of {row.id} has its last word")
-                finish(self.desk, books, row)
-                row = books.rebalances.get(message.rebalance_id)
-            return RebalanceResult.model_validate(row.result)
+        return conclude(self.desk, message.rebalance_id, message.account_id)
 
     @step
     def close_rebalance(self, message: CloseRebalance) -> RebalanceResult:
@@ -60,13 +53,15 @@ class ReconciliationSteps:
             if row is None:  # cancelled before the first step had begun anything
                 return RebalanceResult(rebalance_id="", account_id=message.account_id, status="CANCELED")
             taken_back = message.status == "CANCELED" and _take_back(books, row, message.issue or "")
-            if row.stage in {"EXECUTING", "RECONCILING"} and not taken_back:
-                finish_orphan(self.desk, books, row)
-            elif row.stage != "ENDED":
+            left_open = row.stage in TRADING and not taken_back
+            if not left_open and row.stage != "ENDED":
                 found = _findings(row.plan["findings"] if row.plan else message.findings)
                 _end(self.desk, books, row, message.status, message.issue, found, books.orders.of(row.id))  # type: ignore[arg-type]
-            row = books.rebalances.get(row.id)
-            return RebalanceResult.model_validate(row.result)
+            if not left_open:
+                return RebalanceResult.model_validate(books.rebalances.get(row.id).result)
+        with contextlib.suppress(Over):
+            Sender(self.desk, row).stop(GONE)
+        return conclude(self.desk, row.id, message.account_id)
 
 
 def _take_back(books: Transaction, row: Any, why: str) -> bool:
@@ -79,39 +74,50 @@ def _take_back(books: Transaction, row: Any, why: str) -> bool:
     return all(books.orders.not_sent(row.id, order.leg, f"not sent: {why}") for order in orders)
 
 
-def finish_orphan(desk: Desk, books: Transaction, row: Any) -> None:
-    """Ends a rebalance that its workflow left behind: what the venue took is booked, what was not sent never will be.
+def conclude(desk: Desk, rebalance_id: str, account_id: str) -> RebalanceResult:
+    """Books and ends a rebalance whose orders have their last word. Raises StillWorking where one has not.
 
-    Where nothing was begun it ends CANCELED; the queue keeps the account, with the reason.
+    The custodian is asked before the account is held: nothing else trades on it meanwhile (EXEC-3).
     """
-    if row.stage not in {"EXECUTING", "RECONCILING"}:
-        gone = "its workflow ended before anything was executed: submit it again"
-        _end(desk, books, row, "CANCELED", gone, _findings(row.plan["findings"] if row.plan else []))
-        return
-    snapshot = restored(row.snapshot)
-    venue = desk.venues.venue(snapshot.account.custodian)
-    sent = {leg.number: leg for leg in executed(row, snapshot, ()).legs}
-    for order in books.orders.of(row.id):
-        if order.status in OPEN:
-            asked = venue_order(row.id, row.account_id, sent[order.leg])
-            for said in cancelled(venue.cancel(asked), asked, "its workflow ended before it had its last word"):
-                heard(books, row.id, row.account_id, sent[order.leg], said)
-    finish(desk, books, row)
+    with desk.books.transaction(actor()) as books:
+        ended = books.rebalances.stage(rebalance_id) == "ENDED"
+        if not ended:
+            _last_words(books, rebalance_id)
+        custodian = books.accounts.custodian(account_id)
+    theirs = Ledger(ZERO, {}) if ended else _stated(desk, custodian, account_id)
+    with desk.books.transaction(actor()) as books:
+        books.accounts.locked(account_id)
+        row = books.rebalances.get(rebalance_id, lock=True)
+        if row.stage != "ENDED":
+            _last_words(books, rebalance_id)
+            _finish(desk, books, row, theirs)
+            row = books.rebalances.get(rebalance_id)
+        return RebalanceResult.model_validate(row.result)
 
 
-def await_turn(desk: Desk, books: Transaction, account_id: str) -> None:
-    """Raises while another rebalance trades on the account; tried again, the step goes on once that has ended (EXEC-3).
+def end_unexecuted(desk: Desk, rebalance_id: str, account_id: str) -> None:
+    """Ends a rebalance of which nothing was executed, and whose workflow is gone, as CANCELED."""
+    with desk.books.transaction(actor()) as books:
+        books.accounts.locked(account_id)
+        row = books.rebalances.get(rebalance_id, lock=True)
+        if row.stage in TRADING:  # approved at the last moment: tried again, it is ended as what it now is
+            raise StillWorking(f"{rebalance_id} has begun to execute")
+        if row.stage != "ENDED":
+            gone = "its workflow ended before anything was executed: submit it again"
+            _end(desk, books, row, "CANCELED", gone, _findings(row.plan["findings"] if row.plan else []))
 
-    One whose workflow is gone is ended here and now.
-    """
-    other = books.rebalances.executing(account_id)
-    if other is None:
-        return
-    if not desk.is_over(other.start_key):
-        raise ApplicationError(
-            f"{other.id} trades on account {account_id}: it has to end first ({EXEC_3.code})", type="AccountBusy"
-        )
-    finish_orphan(desk, books, other)
+
+def _last_words(books: Transaction, rebalance_id: str) -> None:
+    if any(order.status in OPEN for order in books.orders.of(rebalance_id)):
+        raise StillWorking(f"not every order of {rebalance_id} has its last word")
+
+
+def _stated(desk: Desk, custodian: str, account_id: str) -> Ledger:
+    """The custodian's figures; an account that it does not have is empty there."""
+    try:
+        return desk.venues.custodian(custodian).ledger(account_id)
+    except UnknownAtCustodian:
+        return Ledger(ZERO, {})
 
 
 def end_without_trades(desk: Desk, books: Transaction, row: Any, findings: list[Finding]) -> None:
@@ -119,7 +125,7 @@ def end_without_trades(desk: Desk, books: Transaction, row: Any, findings: list[
     _end(desk, books, row, None, None, findings)
 
 
-def finish(desk: Desk, books: Transaction, row: Any) -> None:
+def _finish(desk: Desk, books: Transaction, row: Any, theirs: Ledger) -> None:
     """Books what was filled (EXEC-2), opens and closes sleeves (RECON-2), compares (RECON-1), ends the rebalance."""
     snapshot, policy = restored(row.snapshot), Policy.from_json(row.policy)
     numbers = snapshot.numbers(policy)
@@ -132,8 +138,8 @@ def finish(desk: Desk, books: Transaction, row: Any) -> None:
     if snapshot.account.tax_status == "taxable":
         books.accounts.note_sales(row.account_id, booked.sales)
     books.orders.booked(row.id)
-    found = reconciliation.compare(reconciliation.ledger(booked.account), _custodian(desk, booked.account))
-    opened = dict(zip(books.breaks.open(row.account_id, row.id, found), found, strict=True))
+    books.breaks.open(row.account_id, row.id, reconciliation.compare(reconciliation.ledger(booked.account), theirs))
+    opened = books.breaks.of_rebalance(row.id)
     findings = [
         *_findings(row.plan["findings"]),
         *_not_filled(orders),
@@ -188,14 +194,6 @@ def _at_another_price(orders: Any) -> list[Finding]:
                 )
             )
     return found
-
-
-def _custodian(desk: Desk, account: Account) -> reconciliation.Ledger:
-    """The custodian's figures; an account that it does not have is empty there."""
-    try:
-        return desk.venues.custodian(account.custodian).ledger(account.id)
-    except UnknownAtCustodian:
-        return reconciliation.Ledger(ZERO, {})
 
 
 def _end(

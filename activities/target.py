@@ -1,5 +1,6 @@
 """Check target: the first step. Takes the snapshot that every later step reads, and says whether it can be planned."""
 
+from collections.abc import Collection
 from datetime import date
 from decimal import Decimal, localcontext
 
@@ -8,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.context import UNKNOWN_SIGNAL, Desk, actor, refuse_automatic, step
 from activities.messages import CheckTarget, TargetChecked
-from activities.reconciliation import await_turn, finish_orphan
+from activities.turns import InTheWay, by_turns, take_turn
 from domain import checks, one_way, plan_json
 from domain.components import components
 from domain.execution import EXEC_3
@@ -36,12 +37,15 @@ class TargetSteps:
     @step
     def check_target(self, message: CheckTarget) -> TargetChecked:
         """Finds or starts the rebalance, keeps its snapshot, and checks it (CHECK-1, CHECK-2, CHECK-3)."""
+        return by_turns(self.desk, lambda alive: self._check_target(message, alive))
+
+    def _check_target(self, message: CheckTarget, alive: Collection[str]) -> TargetChecked:
         with self.desk.books.transaction(actor(message.requested_by)) as books:
             books.accounts.locked(message.account_id)
             message = _entitled(books, message, self.desk.today())
             row = books.rebalances.by_start(message.start_key)
             if row is None:
-                self._end_orphan(books, message)
+                _orphans_aside(books, message, alive)
                 rebalance_id = books.rebalances.create(_new(message))
                 if message.kind != SIGNAL and books.queue.entry(message.account_id) is None:
                     books.queue.add(message.account_id, {"MANUAL": {"requested_by": message.requested_by}})
@@ -104,43 +108,40 @@ class TargetSteps:
                 return [Finding(flaw.rule.code, "error", str(flaw))]
             return []
 
-    def _end_orphan(self, books: Transaction, message: CheckTarget) -> None:
-        """Ends a rebalance whose workflow is gone (terminated, or its server lost), so that a new one can start.
 
-        One of this workflow's own name is gone, as only one of a name runs; of another's Temporal is asked. Raises
-        what is not retried where it still runs. A model signal starts beside a rebalance that waits for an approval,
-        and waits itself for one that trades; one whose workflow is gone is ended by whatever starts next.
-        """
-        mine = activity.info().workflow_id or ""
-        for other in books.rebalances.signals_of(message.account_id, mine):
-            if self.desk.is_over(other.start_key):
-                finish_orphan(self.desk, books, other)
-        if message.kind == SIGNAL:
-            orphan = books.rebalances.left_behind(mine)
-            if orphan is not None:
-                finish_orphan(self.desk, books, orphan)
-            await_turn(self.desk, books, message.account_id)
-            return
-        orphan = books.rebalances.under_way(message.account_id)
-        if orphan is None:
-            return
-        if orphan.workflow_id != mine:
-            if self.desk.is_over(orphan.start_key):
-                finish_orphan(self.desk, books, orphan)
-                return
-            raise ApplicationError(
-                f"rebalance refused: {orphan.id} is under way on account {message.account_id} in workflow "
-                f"{orphan.workflow_id} ({EXEC_3.code}). Wait for it, or cancel it: rebalancer cancel {orphan.id}",
-                type="RebalanceUnderWay",
-                non_retryable=True,
-            )
-        if orphan.workflow_started_at > message.started_at:
-            raise ApplicationError(
-                f"{orphan.id} on account {message.account_id} is of a newer start than this step: nothing is done",
-                type="Superseded",
-                non_retryable=True,
-            )
-        finish_orphan(self.desk, books, orphan)
+def _orphans_aside(books: Transaction, message: CheckTarget, alive: Collection[str]) -> None:
+    """Raises InTheWay of a rebalance that may be an orphan (terminated, or its server lost), before a new one starts.
+
+    One of this workflow's own name is gone, as only one of a name runs; of another's Temporal is asked, and one that
+    still runs is told of in what is not tried again. A model signal starts beside a rebalance that waits for an
+    approval, and waits itself for one that trades; one whose workflow is gone is ended by whatever starts next.
+    """
+    mine = activity.info().workflow_id or ""
+    for other in books.rebalances.signals_of(message.account_id, mine):
+        if other.start_key not in alive:
+            raise InTheWay(other, None)
+    if message.kind == SIGNAL:
+        orphan = books.rebalances.left_behind(mine)
+        if orphan is not None:
+            raise InTheWay(orphan, None, known_gone=True)
+        take_turn(books, message.account_id)
+        return
+    orphan = books.rebalances.under_way(message.account_id)
+    if orphan is None:
+        return
+    if orphan.workflow_id != mine:
+        told = (
+            f"rebalance refused: {orphan.id} is under way on account {message.account_id} in workflow "
+            f"{orphan.workflow_id} ({EXEC_3.code}). Wait for it, or cancel it: rebalancer cancel {orphan.id}"
+        )
+        raise InTheWay(orphan, ApplicationError(told, type="RebalanceUnderWay", non_retryable=True))
+    if orphan.workflow_started_at > message.started_at:
+        raise ApplicationError(
+            f"{orphan.id} on account {message.account_id} is of a newer start than this step: nothing is done",
+            type="Superseded",
+            non_retryable=True,
+        )
+    raise InTheWay(orphan, None, known_gone=True)
 
 
 def _entitled(books: Transaction, message: CheckTarget, today: date) -> CheckTarget:

@@ -8,8 +8,8 @@ from cli import say
 from cli.say import Refused
 
 if TYPE_CHECKING:
-    from domain.reconciliation import Break
-    from storage.connection import Transaction
+    from domain.reconciliation import Break, Ledger
+    from storage.connection import Books, Transaction
 
 
 @click.group(invoke_without_command=True)
@@ -32,7 +32,7 @@ def breaks(ctx: click.Context, account_id: str | None, all_: bool, form: str) ->
         say.show(f"No break{whose} is open." if not all_ else f"There never was a break{whose}.")
     else:
         rows = [
-            (str(each["id"]), each["account_id"], each["symbol"] or "cash", each["expected"], each["actual"],
+            (str(each["id"]), each["account_id"], _of(each), each["expected"], each["actual"],
              say.moment(each["opened_at"]), each["rebalance_id"] or "–", _resolution(each))
             for each in listed
         ]  # fmt: skip
@@ -67,17 +67,21 @@ def resolve(break_id: str, note: str, book_custodian: bool, by: str | None) -> N
     if not note.strip():
         raise Refused("--note is empty: say what was found out, like --note 'dividend of 20 November, booked late'")
     refused: Refused | None = None
-    with connections.books().transaction(Actor(say.who(by))) as books:
+    database = connections.books()
+    with database.transaction() as books:
         try:
             account_id = books.breaks.get(number).account_id
         except UnknownBreak as flaw:
             raise Refused(f"there is no break {number}: rebalancer breaks --all lists them") from flaw
+        custodian = books.accounts.custodian(account_id)
+    theirs = _theirs(database, custodian, account_id) if book_custodian else None
+    with database.transaction(Actor(say.who(by))) as books:
         books.accounts.locked(account_id)
         row = books.breaks.get(number)
         if row.resolved_at is not None:
             raise Refused(f"break {number} was resolved by {row.resolved_by} already: {row.note}")
-        if book_custodian:
-            refused = _book(books, row)
+        if theirs is not None:
+            refused = _book(books, row, theirs)
         if refused is None:
             books.breaks.resolve(row, note.strip(), book_custodian)
             left = [str(each.id) for each in books.breaks.open_of(account_id)]
@@ -89,14 +93,30 @@ def resolve(break_id: str, note: str, book_custodian: bool, by: str | None) -> N
     say.message(more)
 
 
-def _book(books: "Transaction", row: Any) -> Refused | None:
+def _theirs(database: "Books", custodian: str, account_id: str) -> "Ledger":
+    """The custodian's figures, asked while nobody holds the account."""
+    from venues.port import UnknownAtCustodian
+    from venues.registry import Venues
+
+    try:
+        return Venues(database.engine).custodian(custodian).ledger(account_id)
+    except UnknownAtCustodian as flaw:
+        raise Refused(f"{flaw}: there is no figure to book") from flaw
+
+
+def _book(books: "Transaction", row: Any, theirs: "Ledger") -> Refused | None:
     """Takes the custodian's figure into the books, or says why not.
 
     Nobody books a figure that he has not seen: where it is no longer the break's, the break shows the new one.
     """
     from cli import connections
-    from domain.reconciliation import corrected
+    from domain.reconciliation import COMPARED, corrected
 
+    if row.kind not in COMPARED:
+        return Refused(
+            f"break {row.id} is about an order, and what was filled of it is in the books: there is nothing to book. "
+            "Resolve it without --book-custodian"
+        )
     under_way = books.rebalances.executing(row.account_id)
     if under_way is not None:
         return Refused(
@@ -105,7 +125,7 @@ def _book(books: "Transaction", row: Any) -> Refused | None:
         )
     snapshot, _ = books.snapshots.take(row.account_id, None, connections.today())
     account = snapshot.account
-    now = _now(account, row)
+    now = _now(account, row, theirs)
     if (now.expected, now.actual) != (row.expected, row.actual):
         books.breaks.renew(row, now)
         return Refused(
@@ -116,19 +136,12 @@ def _book(books: "Transaction", row: Any) -> Refused | None:
     return None
 
 
-def _now(account: Any, row: Any) -> "Break":
+def _now(account: Any, row: Any, theirs: "Ledger") -> "Break":
     """The break's figures as they are now."""
-    from cli import connections
     from domain.money import ZERO
     from domain.reconciliation import Break, ledger
-    from venues.port import UnknownAtCustodian
-    from venues.registry import Venues
 
     ours = ledger(account)
-    try:
-        theirs = Venues(connections.books().engine).custodian(account.custodian).ledger(account.id)
-    except UnknownAtCustodian as flaw:
-        raise Refused(f"{flaw}: there is no figure to book") from flaw
     if row.kind == "cash":
         return Break("cash", None, ours.cash, theirs.cash)
     return Break("quantity", row.symbol, ours.positions.get(row.symbol, ZERO), theirs.positions.get(row.symbol, ZERO))
@@ -153,6 +166,12 @@ def _as_json(row: Any) -> dict[str, Any]:
         "note": row.note,
         "booked": row.booked,
     }
+
+
+def _of(each: dict[str, Any]) -> str:
+    """What a break is about: cash, a security, or an order of one."""
+    kind = {"overfill": ", overfilled", "foreign_answer": ", another order's answer"}.get(each["kind"], "")
+    return f"{each['symbol'] or 'cash'}{kind}"
 
 
 def _resolution(each: dict[str, Any]) -> str:

@@ -55,11 +55,21 @@ def pause(id_: str, by: str | None, form: str) -> int:
 
 
 @click.command()
-@click.argument("id_", metavar="ID")
+@click.argument("id_", metavar="[ID]", required=False)
+@click.option("--why", default=None, metavar="TEXT", help="Without an ID: why sending may go on; kept for good.")
 @say.by_option
 @say.format_option
-def resume(id_: str, by: str | None, form: str) -> int:
-    """Let a paused request (Q-…) go on."""
+def resume(id_: str | None, why: str | None, by: str | None, form: str) -> int:
+    """Let a paused request (Q-…) go on; without an ID, all sending that was halted, which takes another person."""
+    if id_ is None:
+        from cli.halt import resume_sending
+
+        if why is None:
+            raise click.UsageError("--why is needed to let sending go on; a paused request is named: resume Q-…")
+        resume_sending(by, why, form)
+        return 0
+    if why is not None:
+        raise click.UsageError("--why goes with resuming sending, without an ID")
     return _steer("resume", id_, {"by": say.who(by)}, form)
 
 

@@ -78,6 +78,7 @@ def _of_database() -> list[Check]:
         with Books(engine).transaction() as books:
             return [
                 good("database", f"answers, at migration {revision}"),
+                _sending(books),
                 _last_evaluation(books),
                 _prices(books),
                 _queue(books),
@@ -91,8 +92,19 @@ def _of_database() -> list[Check]:
 
 def _without(database: Check) -> list[Check]:
     """What can't be said without the database."""
-    rest = ("last_evaluation", "prices", "queue")
+    rest = ("sending", "last_evaluation", "prices", "queue")
     return [database, *(unknown(name, "not known without the database") for name in rest)]
+
+
+def _sending(books: Any) -> Check:
+    """The kill switch: who halted sending, and why."""
+    from storage.rebalances import utc
+
+    halts = books.halts.open()
+    if not halts:
+        return good("sending", "orders are sent as they are approved")
+    told = "; ".join(f"halted {say.moment(utc(each.halted_at))} by {each.halted_by}: {each.why}" for each in halts)
+    return act("sending", told, "once that is mended, somebody else: rebalancer resume --by WHO --why TEXT")
 
 
 def _last_evaluation(books: Any) -> Check:

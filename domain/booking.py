@@ -148,20 +148,14 @@ class _Books:
         """Sells, crossings, what sleeves pay and receive, buys. Without a relief only cash is followed."""
         self._fill((leg for leg in plan.legs if leg.side == "sell"), fills, relief)
         for crossing in plan.crossings:
-            amount = to_cent(crossing.quantity * crossing.price)
+            quantity = crossing.quantity
+            if relief and quantity:
+                given = self._take(crossing.seller, crossing.symbol, quantity, crossing.price, relief)
+                quantity = sum((each.lot.quantity for each in given), ZERO)  # less, where too much of it was sold
+                self._add(crossing.buyer, crossing.symbol, tuple(each.lot for each in given))
+            amount = to_cent(quantity * crossing.price)
             self._cash(crossing.seller, amount)
             self._cash(crossing.buyer, -amount)
-            if relief and crossing.quantity:
-                self._add(
-                    crossing.buyer,
-                    crossing.symbol,
-                    tuple(
-                        each.lot
-                        for each in self._take(
-                            crossing.seller, crossing.symbol, crossing.quantity, crossing.price, relief
-                        )
-                    ),
-                )
         self._fund(plan)
         self._fill((leg for leg in plan.legs if leg.side == "buy"), fills, relief)
 
@@ -170,7 +164,7 @@ class _Books:
         unspent: dict[str, Decimal] = {}
         for leg in plan.legs:
             if leg.side == "buy":
-                got = dict(_parts(leg, fills[leg.number].quantity)) if leg.number in fills else {}
+                got = dict(_ordered(leg, fills[leg.number].quantity)) if leg.number in fills else {}
                 for key, part in leg.allocations:
                     unspent[key] = unspent.get(key, ZERO) + (part - got.get(key, ZERO)) * leg.price
         for key, received in plan.fundings.items():
@@ -212,7 +206,7 @@ class _Books:
             if fill is None or fill.quantity == 0:
                 continue
             sign = 1 if leg.side == "sell" else -1
-            parts = _parts(leg, fill.quantity)
+            parts = self._parts(leg, fill.quantity)
             for (key, quantity), amount in zip(
                 parts, share_out(fill.amount, [quantity for _, quantity in parts]), strict=True
             ):
@@ -226,6 +220,26 @@ class _Books:
                 else:
                     self._add(key, leg.symbol, (Lot(quantity, paid.quantize(Decimal("1e-8")).normalize(), relief.day),))
 
+    def _parts(self, leg: Leg, filled: Decimal) -> list[tuple[str, Decimal]]:
+        """A fill over sleeves. What is beyond the order is bought for its last sleeve, and sold out of whatever has it.
+
+        What no sleeve has was sold short at the custodian: its cash is booked, the shares are a break (RECON-1).
+        """
+        parts = dict(_ordered(leg, filled))
+        beyond = filled - sum(parts.values(), ZERO)
+        last = leg.allocations[-1][0] if leg.allocations else MANAGED
+        if beyond > 0 and leg.side == "sell":
+            theirs = [key for key, _ in reversed(leg.allocations)]
+            for key in (*theirs, *sorted(self.lots.keys() - set(theirs))):
+                held = sum((lot.quantity for lot in self.lots.get(key, {}).get(leg.symbol, ())), ZERO)
+                more = min(beyond, held - parts.get(key, ZERO))
+                if more > 0:
+                    parts[key] = parts.get(key, ZERO) + more
+                    beyond -= more
+        if beyond > 0:
+            parts[last] = parts.get(last, ZERO) + beyond
+        return list(parts.items())
+
     def _cash(self, key: str, amount: Decimal) -> None:
         self.cash[key] = self.cash.get(key, ZERO) + amount
 
@@ -238,8 +252,11 @@ class _Books:
         relief: Relief,
         paid: Decimal | None = None,
     ) -> tuple[RelievedLot, ...]:
-        """Gives up the lots that the plan showed: chosen at its price, whatever was paid (LOT-1)."""
-        held = self.lots[key][symbol]
+        """Gives up the lots that the plan showed, at most all: chosen at its price, whatever was paid (LOT-1)."""
+        held = self.lots.get(key, {}).get(symbol, ())
+        quantity = min(quantity, sum((lot.quantity for lot in held), ZERO))
+        if not quantity:
+            return ()
         given, kept = relieve(held, quantity, price, relief.day, relief.method, relief.policy, paid)
         if kept:
             self.lots[key][symbol] = kept
@@ -248,11 +265,13 @@ class _Books:
         return given
 
     def _add(self, key: str, symbol: str, lots: tuple[Lot, ...]) -> None:
+        if not lots:
+            return
         sleeve = self.lots.setdefault(key, {})
         sleeve[symbol] = (*sleeve.get(symbol, ()), *lots)
 
 
-def _parts(leg: Leg, filled: Decimal) -> list[tuple[str, Decimal]]:
+def _ordered(leg: Leg, filled: Decimal) -> list[tuple[str, Decimal]]:
     """A fill over the leg's sleeves: as allocated where it is whole, else in the order of the allocations."""
     parts, left = [], filled
     for key, quantity in leg.allocations:
@@ -260,6 +279,4 @@ def _parts(leg: Leg, filled: Decimal) -> list[tuple[str, Decimal]]:
         left -= part
         if part:
             parts.append((key, part))
-    if left > 0:
-        raise ValueError(f"{filled} {leg.symbol} were filled, more than the order's sleeves take")
     return parts

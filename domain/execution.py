@@ -18,7 +18,9 @@ from domain.rules import Rule
 from domain.snapshot import MANAGED, Account
 
 EXEC_1 = Rule(
-    "EXEC-1", "An order reaches the venue at most once: its client order ID is the rebalance's and its leg's."
+    "EXEC-1",
+    "An order reaches the venue at most once: its client order ID is the installation's epoch, the rebalance and its "
+    "leg. An answer that is about another order is refused.",
 )
 EXEC_2 = Rule("EXEC-2", "Every order ends with the venue's last word; whatever was filled is booked.")
 EXEC_3 = Rule("EXEC-3", "One rebalance at a time on an account; if the account changed, the plan is made again.")
@@ -26,9 +28,12 @@ EXEC_3 = Rule("EXEC-3", "One rebalance at a time on an account; if the account c
 OrderStatus = Literal["FILLED", "PARTIALLY_FILLED", "REJECTED", "CANCELED", "EXPIRED"]
 
 
-def client_order_id(rebalance_id: str, leg: int) -> str:
-    """The order's name at the venue: the same for every retry, crash and reset (EXEC-1)."""
-    return f"{rebalance_id}-{leg:03d}"
+def client_order_id(epoch: str, rebalance_id: str, leg: int) -> str:
+    """The order's name at the venue: the same for every retry, crash and reset, and never again (EXEC-1).
+
+    `epoch` is the installation's when the order was written down: after a restore numbers are given twice.
+    """
+    return f"{epoch}-{rebalance_id}-{leg:03d}"
 
 
 def read(plan: Mapping[str, Any]) -> ExecutablePlan:

@@ -24,11 +24,19 @@ class Ledger:
     positions: Mapping[str, Decimal]
 
 
+BreakKind = Literal["quantity", "cash", "overfill", "foreign_answer"]
+COMPARED: tuple[BreakKind, ...] = ("quantity", "cash")  # the kinds that a comparison finds, and that can be booked
+
+
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A difference between the books (`expected`) and the custodian (`actual`). `symbol` is None for cash."""
+    """A difference between the books (`expected`) and the custodian (`actual`). `symbol` is None for cash.
 
-    kind: Literal["quantity", "cash"]
+    Of an order it is the quantity ordered (`expected`), and what the venue filled beyond it (`overfill`), or has under
+    the order's ID (`foreign_answer`).
+    """
+
+    kind: BreakKind
     symbol: str | None
     expected: Decimal
     actual: Decimal
@@ -124,8 +132,7 @@ def findings(account_id: str, breaks: Iterable[tuple[int, Break]]) -> list[Findi
     return [
         error(
             RECON_1,
-            f"account {account_id}: the books have {_amount(each, each.expected)} and the custodian "
-            f"{_amount(each, each.actual)}. Find out which is right, then: rebalancer breaks resolve {number} "
+            f"account {account_id}: {_said(each)}. Find out which is right, then: rebalancer breaks resolve {number} "
             "--note TEXT",
             break_id=number,
             kind=each.kind,
@@ -135,6 +142,15 @@ def findings(account_id: str, breaks: Iterable[tuple[int, Break]]) -> list[Findi
         )
         for number, each in breaks
     ]
+
+
+def _said(each: Break) -> str:
+    ordered = f"{plain(each.expected)} {each.symbol} were ordered"
+    if each.kind == "overfill":
+        return f"{ordered}, and the venue filled {plain(each.actual)}, which are in the books"
+    if each.kind == "foreign_answer":
+        return f"{ordered}, and the venue answered for another order under the same ID, of {plain(each.actual)}"
+    return f"the books have {_amount(each, each.expected)} and the custodian {_amount(each, each.actual)}"
 
 
 def _amount(each: Break, amount: Decimal) -> str:

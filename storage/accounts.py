@@ -59,11 +59,18 @@ class Accounts:
     def locked(self, account_id: str) -> Row[Any]:
         """The account's row, which nobody else changes until the transaction ends. Raises UnknownAccount."""
         row = self.connection.execute(
-            select(accounts).where(accounts.c.id == account_id).with_for_update()
+            select(accounts).where(accounts.c.id == account_id).with_for_update(key_share=True)
         ).one_or_none()
         if row is None:
             raise UnknownAccount(account_id)
         return row
+
+    def custodian(self, account_id: str) -> str:
+        """Who holds the account. Raises UnknownAccount."""
+        found = self.connection.scalar(select(accounts.c.custodian).where(accounts.c.id == account_id))
+        if found is None:
+            raise UnknownAccount(account_id)
+        return str(found)
 
     def listing(self, target_id: str | None = None) -> list[Row[Any]]:
         """The accounts by id, or those that a target is assigned to."""

@@ -60,6 +60,15 @@ class Breaks:
         """The open breaks of an account, oldest first."""
         return self.listing(account_id)
 
+    def of_rebalance(self, rebalance_id: str) -> dict[int, Break]:
+        """The breaks that a rebalance opened and nobody has resolved, by number."""
+        rows = self.connection.execute(
+            select(breaks)
+            .where(breaks.c.rebalance_id == rebalance_id, breaks.c.resolved_at.is_(None))
+            .order_by(breaks.c.id)
+        )
+        return {row.id: Break(row.kind, row.symbol, row.expected, row.actual) for row in rows}
+
     def listing(self, account_id: str | None = None, resolved: bool = False) -> Sequence[Row[Any]]:
         """The open breaks, by account, oldest first; with `resolved`, those that were resolved too."""
         where = [] if account_id is None else [breaks.c.account_id == account_id]

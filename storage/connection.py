@@ -106,7 +106,9 @@ class Transaction:
         from storage.audit import Audit
         from storage.audit_seals import Seals
         from storage.breaks import Breaks
+        from storage.epochs import Epochs
         from storage.evaluations import Evaluations
+        from storage.halts import Halts
         from storage.histories import Histories
         from storage.market import MarketRecords
         from storage.model_signals import ModelSignals
@@ -126,6 +128,8 @@ class Transaction:
         self.accounts = Accounts(connection, self.audit, self.queue, self.snapshots)
         self.rebalances = Rebalances(connection, self.audit)
         self.requests = Requests(connection)
+        self.halts = Halts(connection, self.audit)
+        self.epochs = Epochs(connection, self.audit, self.halts)
         self.orders = Orders(connection, self.audit)
         self.breaks = Breaks(connection, self.audit)
         self.evaluations = Evaluations(connection)

@@ -264,6 +264,9 @@ class AccountBatch:
 def _locked(connection: Connection, ids: Iterable[str]) -> list[str]:
     """The ids that exist; nobody else changes those accounts until the transaction ends."""
     query = (
-        select(accounts.c.id).where(among(accounts.c.id, list(ids))).order_by(by_key(accounts.c.id)).with_for_update()
+        select(accounts.c.id)
+        .where(among(accounts.c.id, list(ids)))
+        .order_by(by_key(accounts.c.id))
+        .with_for_update(key_share=True)
     )
     return list(connection.scalars(query))

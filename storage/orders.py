@@ -29,13 +29,13 @@ class Orders:
         self.connection = connection
         self.audit = audit
 
-    def create(self, rebalance_id: str, legs: Iterable[Leg]) -> None:
+    def create(self, epoch: str, rebalance_id: str, legs: Iterable[Leg]) -> None:
         """Writes down every order before any is sent, each with its client order ID (EXEC-1)."""
         rows = [
             {
                 "rebalance_id": rebalance_id,
                 "leg": leg.number,
-                "client_order_id": client_order_id(rebalance_id, leg.number),
+                "client_order_id": client_order_id(epoch, rebalance_id, leg.number),
                 "side": leg.side,
                 "symbol": leg.symbol,
                 "planned_quantity": leg.quantity,
@@ -56,6 +56,13 @@ class Orders:
         return self.connection.execute(
             select(orders).where(orders.c.rebalance_id == rebalance_id).order_by(orders.c.leg)
         ).all()
+
+    def names(self, rebalance_id: str) -> dict[int, str]:
+        """The client order ID of each leg."""
+        rows = self.connection.execute(
+            select(orders.c.leg, orders.c.client_order_id).where(orders.c.rebalance_id == rebalance_id)
+        )
+        return {row.leg: row.client_order_id for row in rows}
 
     def resize(self, rebalance_id: str, leg: Leg) -> None:
         """A buy made smaller before it is sent (ORDER-4)."""

@@ -121,10 +121,12 @@ class Rebalances:
             .with_for_update()
         ).all()
 
-    def executing(self, account_id: str) -> Row[Any] | None:
+    def executing(self, account_id: str) -> Any:
         """The rebalance that trades on an account now, or None (EXEC-3: there is never a second)."""
         return self.connection.execute(
-            select(rebalances).where(rebalances.c.account_id == account_id, rebalances.c.stage.in_(TRADING))
+            select(rebalances.c.id, rebalances.c.start_key).where(
+                rebalances.c.account_id == account_id, rebalances.c.stage.in_(TRADING)
+            )
         ).one_or_none()
 
     def in_flight(self, account_id: str) -> Row[Any] | None:
@@ -135,6 +137,12 @@ class Rebalances:
             .order_by(desc(rebalances.c.stage.in_(TRADING)), desc(rebalances.c.started_at), desc(rebalances.c.id))
             .limit(1)
         ).one_or_none()
+
+    def all_under_way(self) -> Sequence[Any]:
+        """Every rebalance that has not ended, oldest first, without their snapshots and plans."""
+        of = rebalances.c
+        columns = (of.id, of.account_id, of.stage, of.workflow_id, of.start_key, of.started_at)
+        return self.connection.execute(select(*columns).where(UNDER_WAY).order_by(of.started_at, of.id)).all()
 
     def get(self, rebalance_id: str, lock: bool = False) -> Row[Any]:
         """A rebalance. Raises UnknownRebalance."""

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from domain.cash_needs import CASH_1
 from domain.deliveries import PositionLine, Problems
 from domain.money import ZERO, plain
-from domain.reconciliation import RECON_1, Break
+from domain.reconciliation import COMPARED, RECON_1, Break
 from domain.snapshot import Account
 from domain.statements import Settled, Statement, settle
 from storage.account_reading import read_accounts
@@ -129,7 +129,10 @@ class _Load:
 
     def _settle(self, ids: Sequence[str]) -> None:
         self.connection.execute(
-            select(accounts.c.id).where(among(accounts.c.id, ids)).order_by(by_key(accounts.c.id)).with_for_update()
+            select(accounts.c.id)
+            .where(among(accounts.c.id, ids))
+            .order_by(by_key(accounts.c.id))
+            .with_for_update(key_share=True)
         )
         self.report.left_out |= (out := self._left_out(ids))
         ids = [each for each in ids if each not in out]
@@ -177,7 +180,9 @@ class _Load:
 
     def _open_breaks(self, ids: Sequence[str]) -> dict[str, dict[str | None, Any]]:
         found: dict[str, dict[str | None, Any]] = {}
-        open_now = select(breaks).where(among(breaks.c.account_id, ids), breaks.c.resolved_at.is_(None))
+        open_now = select(breaks).where(
+            among(breaks.c.account_id, ids), breaks.c.resolved_at.is_(None), breaks.c.kind.in_(COMPARED)
+        )
         for row in self._rows(open_now):
             found.setdefault(row.account_id, {})[row.symbol] = row
         return found

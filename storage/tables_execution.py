@@ -102,7 +102,7 @@ orders = Table(
     Column("booked_at", DateTime(timezone=True), nullable=True),
     CheckConstraint("side IN ('sell', 'buy')", name="side_known"),
     CheckConstraint("quantity >= 0 AND planned_quantity > 0 AND quantity <= planned_quantity", name="quantity_sane"),
-    CheckConstraint("filled_quantity >= 0 AND filled_quantity <= quantity", name="never_overfilled"),
+    CheckConstraint("filled_quantity >= 0", name="filled_sane"),  # a venue may fill more than was ordered
     CheckConstraint(
         "status IN ('NEW', 'SENT', 'WORKING', 'FILLED', 'PARTIALLY_FILLED', 'REJECTED', 'CANCELED', 'EXPIRED')",
         name="status_known",
@@ -124,7 +124,7 @@ breaks = Table(
     Column("resolved_by", Text, nullable=True),
     Column("note", Text, nullable=True),
     Column("booked", Boolean, nullable=False, server_default=text("false")),  # the custodian's figure is in the books
-    CheckConstraint("kind IN ('quantity', 'cash')", name="kind_known"),
+    CheckConstraint("kind IN ('quantity', 'cash', 'overfill', 'foreign_answer')", name="kind_known"),
     CheckConstraint(
         "(resolved_at IS NULL) = (resolved_by IS NULL) AND (resolved_at IS NULL) = (note IS NULL)",
         name="resolved_whole",
@@ -138,6 +138,35 @@ breaks = Table(
         postgresql_where=text("resolved_at IS NULL"),
         postgresql_nulls_not_distinct=True,
     ),
+)
+
+installation_epochs = Table(
+    "installation_epochs",
+    metadata,
+    Column("number", BigInteger, Identity(), primary_key=True),
+    Column("epoch", Text, nullable=False, unique=True),  # the beginning of every client order ID made in it
+    Column("database", Text, nullable=False),  # the server's identifier and the database's number there
+    Column("begun_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    Column("begun_by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+)
+
+sending_halts = Table(
+    "sending_halts",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("halted_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    Column("halted_by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("resumed_at", DateTime(timezone=True), nullable=True),
+    Column("resumed_by", Text, nullable=True),
+    Column("resumed_why", Text, nullable=True),
+    CheckConstraint(
+        "(resumed_at IS NULL) = (resumed_by IS NULL) AND (resumed_at IS NULL) = (resumed_why IS NULL)",
+        name="resumed_whole",
+    ),
+    CheckConstraint("resumed_by IS NULL OR lower(btrim(resumed_by)) <> lower(btrim(halted_by))", name="four_eyes"),
+    Index("ix_sending_halts_open", "id", postgresql_where=text("resumed_at IS NULL")),
 )
 
 evaluations = Table(

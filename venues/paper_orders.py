@@ -14,7 +14,7 @@ from domain.money import ZERO, plain, to_cent
 from policy.trading_days import next_close
 from storage.tables_execution import paper_accounts, paper_orders, paper_positions
 from storage.tables_venues import paper_events
-from venues.port import WORKING, VenueAnswer, VenueOrder
+from venues.port import WORKING, VenueAnswer, VenueOrder, mismatch
 from venues.scenario import Treatment
 
 GIVEN_UP = "the venue cancelled the rest"
@@ -25,7 +25,10 @@ def known(connection: Connection, client_order_id: str) -> VenueAnswer | None:
     row = connection.execute(
         select(paper_orders).where(paper_orders.c.client_order_id == client_order_id)
     ).one_or_none()
-    return None if row is None else VenueAnswer(row.status, row.filled_quantity, row.filled_amount, row.reason)
+    if row is None:
+        return None
+    order = VenueOrder(client_order_id, row.account_id, row.side, row.symbol, row.quantity, row.price)
+    return VenueAnswer(row.status, row.filled_quantity, row.filled_amount, row.reason, order)
 
 
 def take(connection: Connection, order: VenueOrder, treatment: Treatment, close: datetime | None) -> None:
@@ -52,7 +55,7 @@ def cancel(connection: Connection, order: VenueOrder) -> None:
     found = known(connection, order.client_order_id)
     if found is None:
         _write_down(connection, order, VenueAnswer("CANCELED", ZERO, ZERO, "cancelled before it was sent"))
-    elif found.status == WORKING:
+    elif found.status == WORKING and not mismatch(order, found):  # never somebody else's under the same ID
         _end(connection, order.client_order_id, "CANCELED", "cancelled on request")
 
 
@@ -65,7 +68,7 @@ def _fill_now(connection: Connection, order: VenueOrder, treatment: Treatment, c
         _write_down(connection, order, VenueAnswer("REJECTED", ZERO, ZERO, refusal))
         return
     amount = to_cent(quantity * price)
-    if quantity == order.quantity:
+    if quantity >= order.quantity:
         answer = VenueAnswer("FILLED", quantity, amount)
     else:
         answer = VenueAnswer("PARTIALLY_FILLED" if quantity else "CANCELED", quantity, amount, GIVEN_UP)
@@ -132,7 +135,7 @@ def _fill(connection: Connection, row: Any) -> None:
     )
     if row.due_quantity:
         _settle(connection, row, row.due_quantity, amount, held)
-    if row.due_quantity == row.quantity:
+    if row.due_quantity >= row.quantity:
         _end(connection, row.client_order_id, "FILLED", None)
     elif not _waits(connection, row.client_order_id):
         _end(connection, row.client_order_id, "CANCELED", GIVEN_UP)

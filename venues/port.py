@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Literal, Protocol
 
 from domain.execution import OrderStatus
+from domain.money import plain
 from domain.reconciliation import Ledger
 
 WORKING: Literal["WORKING"] = "WORKING"
@@ -56,12 +57,25 @@ class VenueOrder:
 
 @dataclass(frozen=True, slots=True)
 class VenueAnswer:
-    """What the venue says of an order: how it stands or ended, and what was filled so far for which cash."""
+    """What the venue says of an order: how it stands or ended, and what was filled so far for which cash.
+
+    `order` is the order as the venue has it; None where it says nothing of that.
+    """
 
     status: OrderStatus | Literal["WORKING"]
     filled_quantity: Decimal
     filled_amount: Decimal
     reason: str | None = None
+    order: VenueOrder | None = None
+
+
+def mismatch(sent: VenueOrder, said: VenueAnswer) -> str | None:
+    """What shows that an answer is about another order than the one that was sent; None where it is about that one."""
+    had = said.order
+    if had is None:
+        return None
+    asked, found = (f"{each.side} {plain(each.quantity)} {each.symbol} for {each.account_id}" for each in (sent, had))
+    return None if asked == found else f"{sent.client_order_id} is to {asked}, and the venue has it as {found}"
 
 
 class Venue(Protocol):

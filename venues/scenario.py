@@ -1,7 +1,8 @@
 """Scenarios: how unkind the paper venue is, order by order. For trying out what a real venue may do on a bad day.
 
 The first line that matches an order says what becomes of it; an order that none matches is filled whole at its price.
-What happens by chance is decided by the seed and the order's ID, so that a repeated order meets the same fate.
+What happens by chance is decided by the seed and the order's ID (the epoch aside, so that a seed means the same in
+every installation), and a repeated order meets the same fate.
 """
 
 import hashlib
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from venues.port import VenueOrder
 
-Share = Annotated[Decimal, Field(ge=0, lt=1)]
+Share = Annotated[Decimal, Field(ge=0, le=2)]
 Line = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -33,8 +34,8 @@ class _Given(BaseModel):
 class Treatment(_Given):
     """One line: which orders (all that is given must match), and what becomes of them.
 
-    `price` multiplies the order's own. With `fill` the rest is cancelled at once, or, with `cancel_at_close`, then.
-    `late` are the seconds until it fills.
+    `price` multiplies the order's own. With `fill` the rest is cancelled at once, or, with `cancel_at_close`, then;
+    above 1 more is filled than was ordered. `late` are the seconds until it fills.
     """
 
     account: Line | None = None
@@ -72,7 +73,7 @@ class Treatment(_Given):
         given = ((self.account, order.account_id), (self.symbol, order.symbol), (self.side, order.side))
         if any(wanted is not None and wanted != found for wanted, found in given):
             return False
-        return self.chance == 1 or _fraction(f"{seed}/{line}/{order.client_order_id}") < self.chance
+        return self.chance == 1 or _fraction(f"{seed}/{line}/{_number(order)}") < self.chance
 
 
 class Scenario(_Given):
@@ -122,6 +123,11 @@ def _told(flaw: Any) -> str:
     place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in flaw["loc"]).lstrip(".")
     said = {"missing": "is missing", "extra_forbidden": "is no key of a scenario"}.get(flaw["type"], flaw["msg"])
     return f"{place}: {said.removeprefix('Value error, ')}" if place else said.removeprefix("Value error, ")
+
+
+def _number(order: VenueOrder) -> str:
+    """The rebalance and the leg of an order's ID."""
+    return "R-" + order.client_order_id.rpartition("R-")[2]
 
 
 def _fraction(text: str) -> Decimal:

@@ -31,6 +31,7 @@ __all__ = [
     "ModelSignalInput",
     "RebalanceInput",
     "RebalanceResult",
+    "RecoveryInput",
     "RequestApproval",
     "RequestCancellation",
     "RequestInput",
@@ -52,6 +53,11 @@ def signal_workflow_id(model_id: str, version: int) -> str:
 def rebalance_workflow_id(account_id: str) -> str:
     """One rebalance at a time an account: its workflow's id says so."""
     return f"rebalance/{account_id}"
+
+
+def recovery_workflow_id(rebalance_id: str) -> str:
+    """One recovery at a time a rebalance."""
+    return f"recover/{rebalance_id}"
 
 
 def request_workflow_id(request_id: str) -> str:
@@ -197,6 +203,13 @@ class ArchiveInput(_Given):
     progress: dict[str, Any] | None = None  # what a run hands to the next; not for people
 
 
+class RecoveryInput(_Given):
+    """Starts `RecoverRebalance`: a rebalance whose workflow is gone is brought to its end."""
+
+    rebalance_id: Line
+    requested_by: Line
+
+
 class ModelSignalInput(_Given):
     """Starts `ApplyModelSignal`: the sleeves of a model are traded to a version of it (SIGNAL-1)."""
 
@@ -229,6 +242,7 @@ EXAMPLES: dict[type[BaseModel], tuple[str, str]] = {
     RebalanceInput: ("rebalance", '\'{"account_id": "A-100", "requested_by": "ann"}\''),
     ArchiveInput: ("archive", '\'{"since": "2026-11-20"}\''),
     ModelSignalInput: ("model signal", '\'{"model_id": "LCG", "version": 2}\''),
+    RecoveryInput: ("recovery", '\'{"rebalance_id": "R-000001", "requested_by": "ann"}\''),
     RequestInput: ("request", '\'{"request_id": "Q-1", "requested_by": "ann", "account_ids": ["A-100"]}\''),
     RequestApproval: ("approval", '\'{"by": "ben"}\''),
     RequestCancellation: ("cancellation", '\'{"by": "ben", "reason": "client called"}\''),

@@ -40,6 +40,8 @@ SLEEVES = StepOptions(once=timedelta(minutes=10), in_all=timedelta(hours=6), hea
 EXECUTE = StepOptions(once=timedelta(minutes=30), in_all=timedelta(days=7), heartbeat=timedelta(seconds=10))
 # Books what was filled. Must not give up either.
 BOOK = StepOptions(once=timedelta(seconds=20), in_all=timedelta(days=7))
+# Ends what a workflow left behind: cancels what is open at the venue, books what was filled. Must not give up either.
+RECOVER = StepOptions(once=timedelta(minutes=5), in_all=timedelta(days=7), heartbeat=timedelta(seconds=10))
 # Counts the accounts and splits them into ranges: a second for a million.
 BEGIN_EVALUATION = StepOptions(once=timedelta(minutes=2), in_all=timedelta(hours=1))
 # A range of accounts: seconds, or minutes where many need a plan. A worker that dies is noticed by its heartbeat, which

@@ -123,10 +123,40 @@ def test_whatever_is_filled_is_booked_and_nothing_more(raw: Json, mode: Mode, da
     assert after.managed.cash >= overdrafts - allowed
 
 
+@settings(reproducible, max_examples=100)
+@given(books(), MODES, st.data())
+def test_more_than_was_ordered_is_booked_too(raw: Json, mode: Mode, data: st.DataObject) -> None:
+    """EXEC-2. The account as a whole has every share and cent; no sleeve has less than none."""
+    snapshot, relief, _, orders = executable(raw, mode)
+    before = ledger(snapshot.account)
+    there = dict.fromkeys(snapshot.securities, ZERO)
+    for (_, symbol), quantity in held(snapshot.account).items():
+        there[symbol] += quantity
+    fills = {}
+    for leg in orders.legs:
+        more = Decimal(data.draw(st.integers(1, 100))) / 100 * leg.quantity
+        most = there[leg.symbol] if leg.side == "sell" else leg.quantity + more
+        quantity = min(leg.quantity + more, most)
+        fills[leg.number] = Fill(quantity, to_cent(quantity * leg.price))
+    assume(any(fills[leg.number].quantity > leg.quantity for leg in orders.legs))
+    after = book(snapshot.account, orders, fills, relief).account
+    cash, positions = before.cash, dict(before.positions)
+    for leg in orders.legs:
+        sign = 1 if leg.side == "buy" else -1
+        positions[leg.symbol] = positions.get(leg.symbol, ZERO) + sign * fills[leg.number].quantity
+        cash -= sign * fills[leg.number].amount
+    booked = ledger(after)
+    assert booked.cash == cash
+    assert dict(booked.positions) == {symbol: quantity for symbol, quantity in positions.items() if quantity}
+    assert all(quantity > 0 for quantity in held(after).values())
+
+
 def test_an_orders_name_is_the_same_for_every_retry_and_no_other_orders() -> None:
     """EXEC-1: derived from the rebalance and the order's place in it."""
-    assert client_order_id("R-7", 1) == client_order_id("R-7", 1) == "R-7-001"
-    names = {client_order_id(rebalance, leg) for rebalance in ("R-1", "R-11", "R-1-1") for leg in range(1, 1200)}
+    assert client_order_id("K7QD2", "R-7", 1) == client_order_id("K7QD2", "R-7", 1) == "K7QD2-R-7-001"
+    names = {
+        client_order_id("K7QD2", rebalance, leg) for rebalance in ("R-1", "R-11", "R-1-1") for leg in range(1, 1200)
+    }
     assert len(names) == 3 * 1199
 
 

@@ -26,7 +26,7 @@ from storage.tables_venues import venue_terms
 
 assert venue_terms.metadata is request_accounts.metadata is metadata  # all tables are known
 
-ALL = [f"{number:04d}" for number in range(1, 12)]
+ALL = [f"{number:04d}" for number in range(1, 13)]
 
 # What compare_metadata does not look at: checks, partial indexes, defaults, deferrable keys.
 CATALOGUE = {

@@ -23,7 +23,7 @@ from storage.connection import Actor
 from storage.receiving_signals import receive_signal
 from tests.workflows import requests_desk
 from tests.workflows.desk import TestDesk, account, drifted
-from workflows.contract import ARCHIVE_ID, EVALUATION_ID, TASK_QUEUE, signal_workflow_id
+from workflows.contract import ARCHIVE_ID, EVALUATION_ID, TASK_QUEUE, recovery_workflow_id, signal_workflow_id
 from workflows.search_attributes import NAMES
 
 HISTORIES = Path(__file__).resolve().parents[1] / "histories"
@@ -104,6 +104,21 @@ async def signal_of_an_account(desk: TestDesk) -> Handle:
     return desk.client.get_workflow_handle(f"{parent.id}/A-1")
 
 
+async def recovery(desk: TestDesk) -> Handle:
+    """Of a rebalance whose workflow was terminated while it waited for its approval."""
+    desk.load(drifted())
+    lost = await desk.start()
+    rebalance_id = (await desk.pending(lost))["rebalance_id"]
+    await lost.terminate()
+    handle = await desk.client.start_workflow(
+        "RecoverRebalance",
+        {"rebalance_id": rebalance_id, "requested_by": "ann"},
+        id=recovery_workflow_id(rebalance_id),
+        task_queue=TASK_QUEUE,
+    )
+    return await _ended(handle)
+
+
 SCENARIOS: dict[str, Callable[[TestDesk], Awaitable[Handle]]] = {
     each.__name__: each
     for each in (
@@ -117,6 +132,7 @@ SCENARIOS: dict[str, Callable[[TestDesk], Awaitable[Handle]]] = {
         evaluation,
         model_signal,
         signal_of_an_account,
+        recovery,
     )
 }
 

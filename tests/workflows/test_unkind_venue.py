@@ -236,3 +236,21 @@ async def test_after_a_terminated_wait_the_next_rebalance_cancels_what_is_open(d
 def _orders(desk: TestDesk, result: dict[str, Any]) -> list[dict[str, Any]]:
     with desk.books.transaction() as read:
         return [dict(each._mapping) for each in read.orders.of(result["rebalance_id"])]
+
+
+@pytest.mark.parametrize(("side", "symbol", "share"), [("buy", "Z", "1.01"), ("sell", "X", "1.5")])
+async def test_more_is_filled_than_was_ordered(desk: TestDesk, side: str, symbol: str, share: str) -> None:
+    """EXEC-2. It is booked, a break of its own kind says so, and the account is not wedged. The venue fills whole
+    shares: 674 × 1.01 = 680.74 are 680.
+    """
+    desk.load(drifted())
+    desk.unkind({"side": side, "symbol": symbol, "fill": share})
+    result = await desk.rebalance()
+    assert result["status"] == "COMPLETE_WITH_ERRORS"
+    order = next(each for each in result["orders"] if each["symbol"] == symbol)
+    ordered, filled = order["quantity"], str(Decimal(order["quantity"]) * Decimal(share) // 1)
+    assert (order["status"], order["filled"]) == ("FILLED", filled)
+    told = [(each["kind"], each["symbol"], each["expected"], each["actual"]) for each in result["breaks"]]
+    assert told == [("overfill", symbol, ordered, filled)]
+    assert f"{ordered} {symbol} were ordered, and the venue filled {filled}" in result["issue"]
+    agree(desk)

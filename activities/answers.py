@@ -1,0 +1,67 @@
+"""What a venue says of an order, written down: once, with its audit record, and only where it is about that order."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from domain.booking import Leg
+from domain.execution import EXEC_1
+from domain.money import ZERO, plain
+from domain.reconciliation import Break
+from storage.connection import Transaction
+from venues.port import StillWorking, VenueAnswer, VenueOrder, mismatch
+
+
+def venue_order(name: str, account_id: str, leg: Leg) -> VenueOrder:
+    """A leg as the venue gets it, under its client order ID (EXEC-1)."""
+    return VenueOrder(name, account_id, leg.side, leg.symbol, leg.quantity, leg.price)
+
+
+def heard(books: Transaction, rebalance_id: str, leg: int, order: VenueOrder, said: VenueAnswer) -> None:
+    """Writes down what the venue says of an order (EXEC-2).
+
+    An answer about another order is refused (EXEC-1): nothing of it is booked, the order ends REJECTED, and a break
+    says what the venue has under its ID. More filled than ordered is booked, and a break says that (EXEC-2).
+    """
+    wrong = mismatch(order, said)
+    if wrong is not None:
+        had = said.order.quantity if said.order else ZERO
+        found = Break("foreign_answer", order.symbol, order.quantity, had)
+        said = VenueAnswer("REJECTED", ZERO, ZERO, f"its answer was refused: {wrong}")
+    elif said.filled_quantity > order.quantity:
+        found = Break("overfill", order.symbol, order.quantity, said.filled_quantity)
+    else:
+        found = None
+    if books.orders.heard(rebalance_id, leg, said.status, said.filled_quantity, said.filled_amount, said.reason):
+        noted(books, rebalance_id, order, said)
+        if found is not None:
+            books.breaks.open(order.account_id, rebalance_id, [found])
+
+
+def noted(books: Transaction, rebalance_id: str, order: VenueOrder, said: VenueAnswer) -> None:
+    """The record of an answer."""
+    books.audit.record(
+        f"order {said.status.lower().replace('_', ' ')}",
+        account_id=order.account_id,
+        rebalance_id=rebalance_id,
+        rule=EXEC_1.code,
+        after={
+            "client_order_id": order.client_order_id,
+            "side": order.side,
+            "symbol": order.symbol,
+            "quantity": plain(order.quantity),
+            "filled": plain(said.filled_quantity),
+            "amount": plain(said.filled_amount),
+            "venue_reason": said.reason,
+        },
+    )
+
+
+def cancelled(said: Sequence[VenueAnswer], order: VenueOrder, why: str) -> list[VenueAnswer]:
+    """The answers to a cancellation, with why we asked for it. Raises StillWorking where it is not confirmed."""
+    foreign = any(mismatch(order, each) for each in said)
+    if not foreign and (not said or said[-1].status == "WORKING"):
+        raise StillWorking(f"the venue has not confirmed that {order.client_order_id} is cancelled")
+    ours = {"CANCELED", "PARTIALLY_FILLED"}
+    return [
+        replace(each, reason=f"{each.reason or 'cancelled'}: {why}") if each.status in ours else each for each in said
+    ]
