@@ -2,8 +2,8 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any, TypeVar, cast
 
 from sqlalchemy.exc import DataError
@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from domain.approvals import may_ask_for_automatic
 from policy import AUTOMATIC_APPROVAL, PolicyRefused, names
+from policy.clock import Clock, the_clock
 from storage.connection import Actor, Books
 from storage.requests import UnknownRequest
 from storage.snapshots import UnknownAccount
@@ -31,19 +32,23 @@ CallableT = TypeVar("CallableT", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The worker's connections. `today` and `now` are the only clock that activities read.
+    """The worker's connections, and its clock: the only one that activities read (DAY-1).
 
     `is_over` says of a rebalance's start key whether its workflow has ended; who can't ask takes it for running.
     """
 
     books: Books
     venues: Venues
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    clock: Clock = field(default_factory=the_clock)
     is_over: Callable[[str], bool] = lambda start_key: False
 
+    def now(self) -> datetime:
+        """The moment, in UTC."""
+        return self.clock.now()
+
     def today(self) -> date:
-        """The day in UTC."""
-        return self.now().date()
+        """The day at the exchange."""
+        return self.clock.today()
 
 
 def actor(who: str = "rebalancer") -> Actor:

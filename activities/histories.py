@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
@@ -19,6 +19,7 @@ from temporalio.service import RPCError
 
 from activities.context import Desk, actor
 from activities.messages import ArchivePage, DaySealed, PageArchived, SealDay
+from policy.clock import machine_now
 from storage.connection import Actor
 from storage.histories import ClosedWorkflow
 
@@ -146,7 +147,7 @@ async def closed_workflow(client: Client, run: WorkflowExecution) -> ClosedWorkf
         workflow_type=run.workflow_type,
         status=run.status.name if run.status else "UNKNOWN",
         started_at=run.start_time,
-        closed_at=run.close_time or datetime.now(run.start_time.tzinfo),
+        closed_at=run.close_time or machine_now(),
         events=len(history.events),
         history=history.to_json(),
     )

@@ -3,7 +3,7 @@
 Snapshots and plans stay in PostgreSQL under the rebalance's id.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -64,6 +64,7 @@ class TargetChecked(_Message):
     queue_reasons: list[str]
     issue: str | None = None
     findings: list[dict[str, Any]] = []
+    clock_ahead: timedelta = timedelta()  # of the worker's clock to the server's: none but where another was handed in
     begun: bool = False  # a reset workflow comes by a rebalance that was approved, or has its end, already
 
 

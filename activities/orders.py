@@ -65,7 +65,7 @@ class Sender:
             with self.desk.books.transaction(actor()) as books:
                 self._still_mine(books)
                 self._not_halted(books)
-                due = books.orders.sending_all(self.rebalance_id, [leg.number for leg in some])
+                due = books.orders.sending_all(self.rebalance_id, [leg.number for leg in some], self.desk.now())
             told: list[tuple[Leg, Sequence[VenueAnswer]]] = []
             try:
                 for leg in some:
@@ -85,7 +85,7 @@ class Sender:
             with self.desk.books.transaction(actor()) as books:
                 self._hear(books, told)
                 mine, halted = self._mine(books), books.halts.hold()
-                sends = mine and not halted and books.orders.sending(self.rebalance_id, leg)
+                sends = mine and not halted and books.orders.sending(self.rebalance_id, leg, self.desk.now())
             told = None  # it is written down, whatever else
             if not mine:
                 raise Over

@@ -71,6 +71,7 @@ class TargetSteps:
                 queue_reasons=entry.reasons if entry else [],
                 issue=issue(findings),
                 findings=[plan_json.finding(finding) for finding in findings],
+                clock_ahead=self.desk.clock.ahead,
                 begun=row is not None and row.stage in {"EXECUTING", "RECONCILING", "ENDED"},
             )
             books.audit.record(
@@ -78,7 +79,7 @@ class TargetSteps:
                 account_id=message.account_id,
                 rebalance_id=rebalance_id,
                 rule=findings[0].rule if findings else checks.CHECK_1.code,
-                after=answer.model_dump(mode="json", exclude={"rebalance_id", "account_id"}),
+                after=answer.model_dump(mode="json", exclude={"rebalance_id", "account_id", "clock_ahead"}),
             )
             return answer
 

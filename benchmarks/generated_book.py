@@ -32,7 +32,7 @@ _MARKET = (
     " CASE WHEN j < 3 THEN 'M' || lpad(((i + j * 13) % :models)::text, 2, '0') END,"
     " CASE WHEN j >= 3 THEN 'S' || lpad(((i * 5 + j * 333) % :securities)::text, 4, '0') END,"
     " CASE WHEN j < 3 THEN 0.20 ELSE 0.18 END FROM generate_series(0, :targets - 1) i, generate_series(0, 4) j",
-    "INSERT INTO book_days (as_of, pinned, policy) VALUES (:as_of, true, '{}')",
+    "INSERT INTO book_days (as_of, historical, policy) VALUES (:as_of, true, '{}')",
 )
 
 _MAKE = "CREATE TEMPORARY TABLE made (id text, target_id text, hash bigint, worth numeric) ON COMMIT DROP"

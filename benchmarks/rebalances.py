@@ -106,6 +106,8 @@ def main(arguments: Sequence[str] = ()) -> None:
             return ours, floor, of_one
 
         ours, floor, (steps, events, size_bytes) = asyncio.run(measure())
+    if min(orders) == 0:
+        raise RuntimeError("a rebalance without an order was measured: that says nothing of one that trades")
     rate, most = sum(ours) / len(ours), sum(floor) / len(floor)
     told = table(
         ("", "a second", "of those that do nothing", "orders each", "activities", "events", "bytes"),

@@ -22,6 +22,7 @@ import yaml
 
 from devstack.connection import PROJECT
 from devstack.stack import Stack
+from policy.clock import the_clock
 
 COMMAND = Path(sys.executable).with_name("rebalancer")
 DEMO = PROJECT / "examples" / "demo.yaml"
@@ -46,6 +47,7 @@ class Recording:
 
     def __init__(self, home: Path) -> None:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("TEMPORAL_", "REBALANCER_"))}
+        kept |= the_clock().environment
         self.environment = kept | {"REBALANCER_HOME": str(home), "COLUMNS": "110"}
         self.began = time.monotonic()
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Coroutine
-from datetime import UTC, date, datetime
+from datetime import date
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,8 +30,13 @@ NO_STACK = (
 
 
 def today() -> date:
-    """The day, in UTC."""
-    return datetime.now(UTC).date()
+    """The day at the exchange, by the clock that this process was handed (DAY-1)."""
+    from policy.clock import the_clock
+
+    try:
+        return the_clock().today()
+    except ValueError as flaw:
+        raise Refused(str(flaw)) from flaw
 
 
 def stack() -> "StackConnection | None":

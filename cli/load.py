@@ -19,8 +19,9 @@ KINDS = ("securities", "prices", "models", "targets")
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--historical", is_flag=True, help="Judge the book from its own day, as if it said so itself (DAY-3).")
 @say.by_option
-def load(file: Path, by: str | None) -> int:
+def load(file: Path, historical: bool, by: str | None) -> int:
     """Loads the book FILE, JSON or YAML, into the database; all or nothing.
 
     Creates what is new and replaces, by id, what the book names; what it does not name stays. Accounts that need a
@@ -33,7 +34,7 @@ def load(file: Path, by: str | None) -> int:
 
     actor = Actor(say.who(by))
     with opened(file) as (book, policy), _progress(book) as progress:
-        report = load_book(books(), book.market, book.accounts, policy, today(), actor, progress)
+        report = load_book(books(), book.market, book.accounts, policy, today(), actor, progress, historical)
     for line in told(file, report):
         click.echo(line)
     return 0
@@ -44,7 +45,13 @@ def told(file: Path, report: "LoadReport") -> Iterator[str]:
     if not report.changed_anything:
         yield f"{file} was loaded already: nothing changes ({_counted(report.unchanged, 'account')} as in the book)"
         return
-    yield f"{file} loaded, business day {report.as_of}"
+    kind = ", a historical book: judged from its own day" if report.historical else ""
+    yield f"{file} loaded, business day {report.as_of}{kind}"
+    if report.stale_from is not None:
+        yield (
+            f"  prices      too old: the oldest that count today are of {report.stale_from}. Next: rebalancer prices "
+            "FILE; or load it with --historical, to be judged from its own day"
+        )
     yield f"  accounts    {report.created:,} created, {report.replaced:,} replaced, {report.unchanged:,} unchanged"
     for kind in KINDS:
         created, replaced = (len(each.get(kind, ())) for each in (report.market.created, report.market.replaced))

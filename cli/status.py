@@ -4,7 +4,7 @@ Every check has an answer within seconds, whatever is down.
 """
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -122,7 +122,7 @@ def _prices(books: Any) -> Check:
     day = books.market.book_day()
     if day is None:
         return good("prices", "none yet: no book is loaded")
-    if day.pinned:
+    if day.historical:
         return good("prices", f"of {day.as_of}, a historical book: judged from its own day")
     allowed = books.market.policy(day.as_of).price_max_age_days
     oldest = books.market.fresh_from(day.as_of, connections.today(), False, allowed, day.as_of)
@@ -164,6 +164,7 @@ async def _workers(client: "Client") -> Check:
     from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
     from temporalio.service import RPCError
 
+    from policy.clock import machine_now
     from workflows.contract import TASK_QUEUE
 
     asked = DescribeTaskQueueRequest(
@@ -175,7 +176,7 @@ async def _workers(client: "Client") -> Check:
         told = await client.workflow_service.describe_task_queue(asked, timeout=timedelta(seconds=ANSWER))
     except RPCError as flaw:
         return act("workers", f"not known: {flaw.message}", "check the namespace and the rights of this client")
-    now = datetime.now(UTC).timestamp()
+    now = machine_now().timestamp()
     ages = {each.identity: now - each.last_access_time.ToSeconds() for each in told.pollers}
     polling = [identity for identity, age in ages.items() if age <= SILENCE]
     if polling:

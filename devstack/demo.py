@@ -20,6 +20,7 @@ import yaml
 from devstack.connection import PROJECT
 from devstack.demo_page import WIDTH, Page
 from devstack.stack import Stack
+from policy.clock import the_clock
 
 BOOK = PROJECT / "examples" / "demo.yaml"
 COMMAND = Path(sys.executable).with_name("rebalancer")
@@ -78,7 +79,7 @@ class Operator:
 def _environment(home: Path) -> dict[str, str]:
     """Points at the demo's stack, whatever else the user's shell is set up for."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "REBALANCER_"))}
-    return kept | {"REBALANCER_HOME": str(home), "COLUMNS": str(WIDTH)}
+    return kept | the_clock().environment | {"REBALANCER_HOME": str(home), "COLUMNS": str(WIDTH)}
 
 
 def main() -> int:

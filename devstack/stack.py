@@ -17,7 +17,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -33,6 +32,7 @@ from devstack.processes import Child, await_ready, undisturbed
 from devstack.temporal import NAMESPACE, TemporalServer
 from devstack.temporal import clean_env as without_other_clusters
 from devstack.workers import Workers
+from policy.clock import the_clock
 
 __all__ = ["AlreadyRunning", "Stack", "StackConnection", "connection"]
 
@@ -119,7 +119,7 @@ class Stack:
             self._start_workers()  # they take seconds to take up work; meanwhile:
             self._step("checking the schedule", lambda: self._application.ensure_schedule(self.temporal.address))
             self._await_workers()
-            self._started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+            self._started_at = the_clock().now().isoformat(timespec="seconds").replace("+00:00", "Z")
             self._undo.callback(connections.remove, self.home)
             connections.write(self.connection)
         except BaseException:

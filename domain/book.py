@@ -64,7 +64,7 @@ class BookRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """Everything of a book but its accounts, soundly linked."""
+    """Everything of a book but its accounts, soundly linked. `historical`: it is judged from its own day (DAY-3)."""
 
     as_of: date
     policy: Mapping[str, object]
@@ -72,6 +72,7 @@ class Market:
     models: Mapping[str, Model]
     targets: Mapping[str, Target]
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    historical: bool = False
 
     def household(self, account_id: str) -> tuple[str, ...]:
         """The other accounts of the account's tax household."""
@@ -164,7 +165,7 @@ def read_market(raw: object, policy: Policy, known: Market | None = None) -> Mar
     problems += _flat(form.targets, targets, policy.overridden(overrides))
     groups = {each.id: tuple(each.accounts) for each in form.account_groups}
     _one_household(form.account_groups, problems)
-    market = Market(form.as_of, overrides, securities, models, targets, groups)
+    market = Market(form.as_of, overrides, securities, models, targets, groups, form.historical)
     if problems:
         raise BookRefused(problems, market)
     return market

@@ -219,6 +219,7 @@ class MarketForm(_Form):
     """Everything of a book but its accounts."""
 
     as_of: Day
+    historical: Annotated[bool, Field(strict=True)] = False
     policy: PolicyForm = PolicyForm()
     securities: list[SecurityForm] = []
     models: list[ModelForm] = []

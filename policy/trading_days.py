@@ -41,6 +41,14 @@ def oldest_allowed(as_of: date, max_age: int, oldest_price: date) -> date:
     return plain if oldest_price >= plain else fresh_from(as_of, max_age)
 
 
+def last_session(day: date) -> date:
+    """The trading day that it is, or the last one before."""
+    import pandas
+
+    found: date = _around(day).date_to_session(pandas.Timestamp(day), direction="previous").date()
+    return found
+
+
 def next_close(now: datetime) -> datetime:
     """The end of the business day: the exchange's next close after `now`, early closes included, in UTC."""
     import pandas

@@ -43,6 +43,8 @@ class LoadReport:
     withdrawn: int = 0
     households: int = 0
     business_day: bool = False
+    historical: bool = False
+    stale_from: date | None = None  # the oldest date that a price may have, where all of the book's are older
     market: Changes = field(default_factory=Changes)
 
     @property
@@ -65,19 +67,24 @@ def load(
     today: date,
     actor: Actor,
     progress: Progress | None = None,
+    historical: bool = False,
 ) -> LoadReport:
     """Loads a book as raw values. Raises BookRefused with all its problems: then nothing has changed.
 
-    `policy` is the firm's on the book's day; `progress` is told the number of accounts gone through.
+    `policy` is the firm's on the book's day; `progress` is told the number of accounts gone through. `historical` makes
+    a historical book of one that does not say that it is (DAY-3).
     """
     with books.transaction(actor) as transaction:
-        return _Load(transaction, market_raw, policy, today).run(accounts, progress or (lambda _: None))
+        load_ = _Load(transaction, market_raw, policy, today, historical)
+        return load_.run(accounts, progress or (lambda _: None))
 
 
 class _Load:
     """One load in its transaction."""
 
-    def __init__(self, transaction: Transaction, market_raw: object, policy: Policy, today: date) -> None:
+    def __init__(
+        self, transaction: Transaction, market_raw: object, policy: Policy, today: date, historical: bool
+    ) -> None:
         self.transaction = transaction
         self.connection = transaction.connection
         self.connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
@@ -93,13 +100,16 @@ class _Load:
             self.problems += flaw.problems
         self.report = LoadReport(self.market.as_of)
         self.today = today
+        self.historical = historical or self.market.historical
 
     def run(self, raw_accounts: Iterator[Any], progress: Progress) -> LoadReport:
         known: dict[str, Target] = {}
         if not self.problems:
             self.report.business_day = self.transaction.market.set_book_day(
-                self.market.as_of, self.market.policy, self.today
+                self.market.as_of, self.market.policy, self.historical
             )
+            self.report.historical = self.historical
+            self.report.stale_from = self._stale_from()
             self.report.market = self.transaction.market.apply(self.market)
             self.report.queued, _ = queue_served(self.transaction, self.report.market.new_versions)
             known = read_targets(self.connection)
@@ -123,6 +133,12 @@ class _Load:
         self._apply_groups()
         self._finish()
         return self.report
+
+    def _stale_from(self) -> date | None:
+        """The oldest date that a price may have, where the whole book is older than that already."""
+        allowed = self.transaction.market.policy(self.market.as_of).price_max_age_days
+        oldest = self.transaction.market.fresh_from(self.market.as_of, self.today, False, allowed, self.market.as_of)
+        return oldest if self.market.as_of < oldest else None
 
     def _read(self, raw: object, at: int, seen: set[str]) -> Account | None:
         try:

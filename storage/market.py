@@ -14,7 +14,7 @@ from domain.queue import TARGET_6
 from domain.snapshot import Model, Security, Target
 from domain.snapshot_json import overrides_as_json
 from domain.targets import TargetRefused, flatten
-from policy import in_force, trading_days
+from policy import in_force
 from storage.audit import Audit
 from storage.market_reading import BookDay, book_day, read_models, read_securities, read_targets
 from storage.tables import (
@@ -69,6 +69,7 @@ class MarketRecords:
             read_models(self.connection),
             read_targets(self.connection),
             {household: tuple(members) for household, members in groups.items()},
+            day is not None and day.historical,
         )
 
     def book_day(self) -> BookDay | None:
@@ -94,47 +95,41 @@ class MarketRecords:
         """The oldest date that a price may have on a day (QUEUE-3).
 
         Prices are judged from `as_of` where somebody asked for that day (`explicit`), or where the book is a
-        historical one; else from `today`. With `oldest_price` the calendar is asked only where that one is old.
+        historical one; else from `today` (DAY-3). With `oldest_price` the calendar is asked only where that one is old.
         """
         day = self.book_day()
-        pinned = day is not None and day.pinned
-        return BookDay(as_of, pinned, {}).fresh_from(as_of, today, explicit, max_age, oldest_price or date.min)
+        historical = day is not None and day.historical
+        return BookDay(as_of, historical, {}).fresh_from(as_of, today, explicit, max_age, oldest_price or date.min)
 
-    def set_book_day(self, as_of: date, overrides: Mapping[str, object], today: date) -> bool:
+    def set_book_day(self, as_of: date, overrides: Mapping[str, object], historical: bool) -> bool:
         """Notes the business day of a book; False where it is the same already."""
-        max_age = in_force(as_of).overridden(overrides).price_max_age_days
-        pinned = as_of < trading_days.oldest_allowed(today, max_age, as_of)
         before = self.book_day()
-        if before == BookDay(as_of, pinned, dict(overrides)):
+        if before == BookDay(as_of, historical, dict(overrides)):
             return False
-        values = {"as_of": as_of, "pinned": pinned, "policy": overrides_as_json(overrides)}
+        values = {"as_of": as_of, "historical": historical, "policy": overrides_as_json(overrides)}
         self.connection.execute(
             insert(book_days).values(**values).on_conflict_do_update(index_elements=["single"], set_=values)
         )
         self.audit.record(
             "business day set",
-            before=None if before is None else {"as_of": before.as_of, "policy": overrides_as_json(before.policy)},
+            before=None
+            if before is None
+            else {
+                "as_of": before.as_of,
+                "historical": before.historical,
+                "policy": overrides_as_json(before.policy),
+            },
             after=values,
         )
         return True
 
-    def move_book_day(self, as_of: date, today: date) -> None:
-        """Makes a later day the business day, as newer prices do.
-
-        A historical book stays pinned only while the new day is historical too; a book that was not is never pinned
-        so: that would let its prices grow old unseen.
-        """
+    def move_book_day(self, as_of: date) -> None:
+        """Makes a later day the business day, as newer prices do. A historical book stays one."""
         before = self.book_day()
         if before is None:
             raise LookupError("no book was ever loaded: there is no business day to move")
-        max_age = before.numbers(as_of).price_max_age_days
-        pinned = before.pinned and as_of < trading_days.oldest_allowed(today, max_age, as_of)
-        self.connection.execute(update(book_days).values(as_of=as_of, pinned=pinned))
-        self.audit.record(
-            "business day moved",
-            before={"as_of": before.as_of, "pinned": before.pinned},
-            after={"as_of": as_of, "pinned": pinned},
-        )
+        self.connection.execute(update(book_days).values(as_of=as_of))
+        self.audit.record("business day moved", before={"as_of": before.as_of}, after={"as_of": as_of})
 
     def refusals(self, market: Market, paths: Mapping[tuple[str, str], str]) -> Iterator[Problem]:
         """What the database does not take of a market: models that fall back, targets that others can't contain.

@@ -22,21 +22,19 @@ from storage.values import among, band_from_json, by_key, exact
 
 @dataclass(frozen=True, slots=True)
 class BookDay:
-    """The business day of the last book. `pinned`: a historical one, whose prices are judged from its own day."""
+    """The business day of the last book. `historical`: it is judged from its own day (DAY-3)."""
 
     as_of: date
-    pinned: bool
+    historical: bool
     policy: Mapping[str, object]
 
     def fresh_from(self, as_of: date, today: date, explicit: bool, max_age: int, oldest_price: date) -> date:
         """The oldest date that a price may have (QUEUE-3).
 
-        Prices are judged from the day that is evaluated, as in a what-if. Only where that day itself has grown older
-        than a price may be, because no newer book came, are they judged from today, so that nobody trades on them.
+        Counted from today (DAY-3); from `as_of` where the book is historical, or somebody asked for that day.
         """
-        if not (self.pinned or explicit) and as_of < trading_days.oldest_allowed(today, max_age, as_of):
-            return trading_days.fresh_from(today, max_age)
-        return trading_days.oldest_allowed(as_of, max_age, oldest_price)
+        judged_from = as_of if self.historical or explicit else today
+        return trading_days.oldest_allowed(judged_from, max_age, oldest_price)
 
     def numbers(self, day: date) -> Policy:
         """The policy in force on a day, with the numbers that the book overrides."""
@@ -45,8 +43,8 @@ class BookDay:
 
 def book_day(connection: Connection) -> BookDay | None:
     """The business day; None where no book was ever loaded."""
-    row = connection.execute(select(book_days.c.as_of, book_days.c.pinned, book_days.c.policy)).one_or_none()
-    return None if row is None else BookDay(row.as_of, row.pinned, overrides_from_json(row.policy))
+    row = connection.execute(select(book_days.c.as_of, book_days.c.historical, book_days.c.policy)).one_or_none()
+    return None if row is None else BookDay(row.as_of, row.historical, overrides_from_json(row.policy))
 
 
 def read_securities(connection: Connection, as_of: date, symbols: Collection[str] | None = None) -> dict[str, Security]:

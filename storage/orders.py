@@ -73,7 +73,7 @@ class Orders:
             allocations=[{"sleeve": key, "quantity": str(part)} for key, part in leg.allocations],
         )
 
-    def sending(self, rebalance_id: str, leg: Leg) -> bool:
+    def sending(self, rebalance_id: str, leg: Leg, now: datetime) -> bool:
         """Noted before the venue is asked, so that a crash in between is known of.
 
         False where the venue has it, or where it was sized again meanwhile.
@@ -86,11 +86,11 @@ class Orders:
                 orders.c.quantity == leg.quantity,
                 orders.c.status.in_(UNACKNOWLEDGED),
             )
-            .values(status="SENT", sent_at=func.coalesce(orders.c.sent_at, func.now()))
+            .values(status="SENT", sent_at=func.coalesce(orders.c.sent_at, now))
         )
         return bool(changed.rowcount)
 
-    def sending_all(self, rebalance_id: str, numbers: Collection[int]) -> set[int]:
+    def sending_all(self, rebalance_id: str, numbers: Collection[int], now: datetime) -> set[int]:
         """As `sending`, of orders that are never sized again; the legs that the venue does not have yet."""
         return set(
             self.connection.scalars(
@@ -100,7 +100,7 @@ class Orders:
                     orders.c.leg.in_(numbers),
                     orders.c.status.in_(UNACKNOWLEDGED),
                 )
-                .values(status="SENT", sent_at=func.coalesce(orders.c.sent_at, func.now()))
+                .values(status="SENT", sent_at=func.coalesce(orders.c.sent_at, now))
                 .returning(orders.c.leg)
             )
         )
@@ -138,11 +138,9 @@ class Orders:
         ).scalar_one()
         return first
 
-    def booked(self, rebalance_id: str) -> None:
+    def booked(self, rebalance_id: str, now: datetime) -> None:
         """All fills of a rebalance are in the books."""
-        self.connection.execute(
-            update(orders).where(orders.c.rebalance_id == rebalance_id).values(booked_at=func.now())
-        )
+        self.connection.execute(update(orders).where(orders.c.rebalance_id == rebalance_id).values(booked_at=now))
 
     def _set(self, rebalance_id: str, number: int, **values: Any) -> None:
         self.connection.execute(

@@ -161,7 +161,7 @@ def _move_day(transaction: Transaction, report: PriceReport, today: date) -> Non
     day = transaction.market.book_day()
     report.day_before = report.day_now = day.as_of if day else None
     if day is not None and newest is not None and newest > day.as_of:
-        transaction.market.move_book_day(newest, today)
+        transaction.market.move_book_day(newest)
         report.day_now = newest
 
 

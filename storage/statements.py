@@ -81,7 +81,7 @@ class _Load:
         self.sender = sender
         self.without_cash = without_cash
         day = transaction.market.book_day()
-        self.pinned_day = day.as_of if day and day.pinned else None
+        self.pinned_day = day.as_of if day and day.historical else None
         self.today = today
         self.report = StatementReport()
         self.stated = StatedPositions(self.connection)

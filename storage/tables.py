@@ -285,7 +285,7 @@ book_days = Table(
     Column("as_of", Date, nullable=False),
     # True where the book was already older than the allowed price age when it was loaded (a historical book): prices
     # are then judged from its day. Otherwise they are judged from today's date, and grow stale.
-    Column("pinned", Boolean, nullable=False),
+    Column("historical", Boolean, nullable=False),
     Column("policy", JSONB, nullable=False),  # the numbers that the book overrides
     CheckConstraint("single", name="one_row"),
 )

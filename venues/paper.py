@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, select
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.reconciliation import Ledger
+from policy.clock import Clock
 from storage.tables_execution import paper_accounts, paper_positions
 from storage.tables_venues import paper_lost, paper_scenario
 from venues import paper_orders
@@ -23,8 +24,9 @@ PAPER = "PAPER"
 class PaperVenue:
     """Venue and custodian in one."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: Clock) -> None:
         self.engine = engine
+        self.clock = clock
 
     def submit(self, order: VenueOrder) -> Sequence[VenueAnswer]:
         """Takes an order as the scenario has it; a repeated ID gets what became of the first."""
@@ -34,7 +36,7 @@ class PaperVenue:
             lost = treatment.lose_connection is not None and _lose(connection, order, treatment)
             answers: Sequence[VenueAnswer] = ()
             if not (lost and treatment.lose_connection == "before_accepting"):
-                paper_orders.take(connection, order, treatment, scenario.close if scenario else None)
+                paper_orders.take(connection, order, treatment, self.clock.now(), scenario.close if scenario else None)
                 answers = _answers(connection, order, treatment)
         if lost:
             raise VenueUnreachable(f"the connection to {PAPER} was lost while {order.client_order_id} was sent")
@@ -43,14 +45,14 @@ class PaperVenue:
     def look(self, order: VenueOrder) -> Sequence[VenueAnswer]:
         """What became of an order."""
         with self.engine.begin() as connection:
-            paper_orders.advance(connection, order.account_id)
+            paper_orders.advance(connection, order.account_id, self.clock.now())
             scenario = _scenario(connection)
             return _answers(connection, order, scenario.treatment(order) if scenario else KIND)
 
     def cancel(self, order: VenueOrder) -> Sequence[VenueAnswer]:
         """Cancels what is open of an order; an unseen one is written down as cancelled."""
         with self.engine.begin() as connection:
-            paper_orders.advance(connection, order.account_id)
+            paper_orders.advance(connection, order.account_id, self.clock.now())
             paper_orders.cancel(connection, order)
             return _answers(connection, order, KIND)
 

@@ -31,23 +31,25 @@ def known(connection: Connection, client_order_id: str) -> VenueAnswer | None:
     return VenueAnswer(row.status, row.filled_quantity, row.filled_amount, row.reason, order)
 
 
-def take(connection: Connection, order: VenueOrder, treatment: Treatment, close: datetime | None) -> None:
+def take(
+    connection: Connection, order: VenueOrder, treatment: Treatment, now: datetime, close: datetime | None
+) -> None:
     """Takes an order, once: the account is locked, so that a repeated ID waits for the first and finds it."""
     account = _locked(connection, order.account_id)
     if known(connection, order.client_order_id):
-        _happen(connection, order.account_id)
+        _happen(connection, order.account_id, now)
     elif account is None or treatment.reject:
         _write_down(connection, order, VenueAnswer("REJECTED", ZERO, ZERO, treatment.reject or "no such account"))
     elif treatment.waits:
-        _put_by(connection, order, treatment, close)
+        _put_by(connection, order, treatment, now, close)
     else:
         _fill_now(connection, order, treatment, account.cash)
 
 
-def advance(connection: Connection, account_id: str) -> None:
+def advance(connection: Connection, account_id: str, now: datetime) -> None:
     """Lets happen what is due on an account."""
     _locked(connection, account_id)
-    _happen(connection, account_id)
+    _happen(connection, account_id, now)
 
 
 def cancel(connection: Connection, order: VenueOrder) -> None:
@@ -77,19 +79,20 @@ def _fill_now(connection: Connection, order: VenueOrder, treatment: Treatment, c
         _settle(connection, order, quantity, amount, held)
 
 
-def _put_by(connection: Connection, order: VenueOrder, treatment: Treatment, close: datetime | None) -> None:
+def _put_by(
+    connection: Connection, order: VenueOrder, treatment: Treatment, now: datetime, close: datetime | None
+) -> None:
     """Takes an order that is filled later, or never."""
     _write_down(connection, order, VenueAnswer(WORKING, ZERO, ZERO))
-    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
     if treatment.cancel_at_close:
         _expect(connection, order, "close", close or next_close(now))
     if treatment.late or treatment.fill is not None:
         due = now + timedelta(seconds=treatment.late or 0)
         _expect(connection, order, "fill", due, _part(order, treatment), order.price * treatment.price)
-    _happen(connection, order.account_id)
+    _happen(connection, order.account_id, now)
 
 
-def _happen(connection: Connection, account_id: str) -> None:
+def _happen(connection: Connection, account_id: str, now: datetime) -> None:
     """Fills, then closes, each in the order in which it is due."""
     due = connection.execute(
         select(
@@ -99,7 +102,7 @@ def _happen(connection: Connection, account_id: str) -> None:
             paper_events.c.price.label("due_price"),
         )
         .join(paper_events, paper_events.c.client_order_id == paper_orders.c.client_order_id)
-        .where(paper_orders.c.account_id == account_id, paper_events.c.due <= func.clock_timestamp())
+        .where(paper_orders.c.account_id == account_id, paper_events.c.due <= now)
         .order_by(paper_events.c.due, paper_events.c.kind.desc(), paper_orders.c.client_order_id)
     ).all()
     for row in due:

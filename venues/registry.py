@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Engine
 
+from policy.clock import Clock, the_clock
 from venues.pacing import PacedVenue
 from venues.paper import PAPER, PaperVenue
 from venues.port import Custodian, UnknownVenue, Venue
@@ -13,8 +14,8 @@ from venues.terms import Terms, terms_of
 class Venues:
     """The venues and custodians that this installation has, by the custodian's name."""
 
-    def __init__(self, engine: Engine) -> None:
-        paper = PaperVenue(engine)
+    def __init__(self, engine: Engine, clock: Clock | None = None) -> None:
+        paper = PaperVenue(engine, clock or the_clock())
         self.engine = engine
         self._venues: Mapping[str, Venue] = {PAPER: PacedVenue(paper, PAPER, engine)}
         self._custodians: Mapping[str, Custodian] = {PAPER: paper}

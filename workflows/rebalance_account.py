@@ -154,7 +154,7 @@ class RebalanceAccount:
         try:
             await workflow.wait_condition(
                 lambda: self.approval is not None or self.cancellation is not None or self.again is not None,
-                timeout=proposal.trades.expires_at - workflow.now(),
+                timeout=proposal.trades.expires_at - self._now(),
                 timeout_summary="expires at the exchange's close",
             )
         except TimeoutError:
@@ -183,7 +183,7 @@ class RebalanceAccount:
     async def _begin(self, proposal: Proposal, approval: Approval) -> ExecutionBegun:
         return await self._step(
             "begin_execution",
-            BeginExecution(**proposal.step.model_dump(), approved_by=approval.by, approved_at=workflow.now()),
+            BeginExecution(**proposal.step.model_dump(), approved_by=approval.by, approved_at=self._now()),
             ExecutionBegun,
             TURN,
             f"approved by {approval.by}",
@@ -193,7 +193,7 @@ class RebalanceAccount:
         """Submit trades, wait until the venue has said its last word on each, reconcile."""
         self._tell("EXECUTING", "orders are being sent, sells first")
         submitted = await self._submit(proposal, "sells, then buys")
-        since = workflow.now()
+        since = self._now()
         while submitted.open:
             self.waiting = True
             stop = await self._wait_for_fills(submitted, since)
@@ -213,7 +213,7 @@ class RebalanceAccount:
     async def _wait_for_fills(self, submitted: OrdersSubmitted, since: datetime) -> str | None:
         """Sleeps until the venue is asked again; says why no more is waited for, where that is so."""
         assert submitted.give_up_at is not None
-        now, give_up_at = workflow.now(), submitted.give_up_at
+        now, give_up_at = self._now(), submitted.give_up_at
         pause = min(next_look(now - since), max(give_up_at - now, timedelta()))
         told = f"{submitted.working} at the venue, {submitted.sendable} to be sent, ended {submitted.statuses}"
         self._tell("EXECUTING", f"orders: {told}. What is open at {utc(give_up_at)} is cancelled")
@@ -221,7 +221,7 @@ class RebalanceAccount:
             await workflow.wait_condition(
                 lambda: self.stop is not None, timeout=pause, timeout_summary="until the venue is asked again"
             )
-        if self.stop is None and workflow.now() >= give_up_at:
+        if self.stop is None and self._now() >= give_up_at:
             return "it was not filled in time"
         return self.stop
 
@@ -272,6 +272,11 @@ class RebalanceAccount:
         self.result = result
         self._tell(result.status, result.issue or "every step done", status=result.status)
         return result
+
+    def _now(self) -> datetime:
+        """The moment by the clock that the steps read: Temporal's own, but where they were handed another (DAY-1)."""
+        ahead = self.rebalance.checked.clock_ahead if self.rebalance else timedelta()
+        return workflow.now() + ahead
 
     def _tell(self, stage: str, note: str, status: str | None = None) -> None:
         """Where the rebalance stands, for the query, the UI's details and its search attribute."""
@@ -368,7 +373,7 @@ class RebalanceAccount:
             raise ValueError(f"{what} refused: nothing is pending, the rebalance is at {self.stage}. {self.note}")
         self._meant_or_refuse(what, said, self.proposal)
         trades = self.proposal.trades
-        if trades is not None and workflow.now() >= trades.expires_at:
+        if trades is not None and self._now() >= trades.expires_at:
             raise ValueError(f"{what} refused: it expired at the exchange's close, {utc(trades.expires_at)}")
         return self.proposal
 

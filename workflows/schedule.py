@@ -6,7 +6,7 @@ The exchange's holidays are put into the schedule as days to leave out, two year
 
 import asyncio
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 from temporalio.client import (
     Client,
@@ -23,6 +23,7 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
+from policy.clock import the_clock
 from workflows.archive_histories import ArchiveHistories
 from workflows.connection import connect, leave
 from workflows.contract import ARCHIVE_ID, EVALUATION_ID, TASK_QUEUE
@@ -95,7 +96,7 @@ def sweep() -> Schedule:
 
 async def ensure_schedule(client: Client) -> None:
     """Creates the schedules, or brings those there up to date; a pause by an operator stays."""
-    await _ensure(client, EVALUATION_ID, schedule(datetime.now(UTC).date()))
+    await _ensure(client, EVALUATION_ID, schedule(the_clock().today()))
     await _ensure(client, ARCHIVE_ID, sweep())
 
 

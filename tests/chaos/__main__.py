@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections import Counter
 
+from tests import clock
 from tests.chaos.faults import EVERY
 from tests.chaos.run import Report, run
 
@@ -25,6 +26,7 @@ def main() -> int:
     parser.add_argument("--accounts", type=int, default=40)
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
+    clock.hand_in()
     seconds = asked.minutes * 60
     report = run(asked.seed, seconds, asked.accounts, asked.workers, asked.every, lambda line: print(line, flush=True))
     print("\n".join(summary(report)))
@@ -45,6 +47,8 @@ def summary(report: Report) -> list[str]:
         lines += [f"          {told}" for told in each.wrong[:20]]
     lines.append(f"  {len(report.failed_workflows) or 'ok':>6}  No workflow hangs, or failed but for a refusal.")
     lines += [f"          {told}" for told in report.failed_workflows[:20]]
+    lines.append(f"  {len(report.unseen) or 'ok':>6}  There was enough to look at.")
+    lines += [f"          {told}" for told in report.unseen]
     return [
         *lines,
         "",

@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -31,6 +31,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from domain.deliveries import PriceLine, Problems
+from policy.clock import the_clock
 from storage.connection import Actor, Books
 from storage.delivered_files import Source
 from storage.prices import load_prices
@@ -177,7 +178,7 @@ class Load:
             PriceLine(at, symbol, date.fromisoformat(AS_OF), (price * self._factor()).quantize(Decimal("0.01")))
             for at, (symbol, price) in enumerate(sorted(now.items()), start=1)
         ]
-        load_prices(self.books, lines, Problems(), Source("chaos", b""), datetime.now(UTC).date(), Actor("feed"))
+        load_prices(self.books, lines, Problems(), Source("chaos", b""), the_clock().today(), Actor("feed"))
 
     def _send_signal(self) -> None:
         name = self.dice.choice(sorted(MODELS))
@@ -201,4 +202,4 @@ class Load:
 
     def _assign(self, account: str, target: str) -> None:
         with self.books.transaction(Actor("ann")) as books:
-            books.accounts.assign_target(account, target, datetime.now(UTC).date())
+            books.accounts.assign_target(account, target, the_clock().today())

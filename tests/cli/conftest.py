@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from cli.book_file import open_book
 from cli.main import run as run_command
 from devstack.postgres import Postgres
 from policy import in_force
+from policy.clock import the_clock
 from storage.connection import Actor, Books, connect
 from storage.loading import load
 
@@ -46,7 +46,7 @@ def alone(tmp_path: Path) -> dict[str, str]:
     """An environment without a stack, a database or Temporal."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("REBALANCER_", "TEMPORAL_"))}
     here = {"REBALANCER_HOME": str(tmp_path / "no-stack"), "TEMPORAL_ADDRESS": NOWHERE, "COLUMNS": "160"}
-    return kept | here
+    return kept | the_clock().environment | here
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def demo(template: str, postgres: Postgres, administrator: Engine) -> str:
         connection.execute(text(f"CREATE DATABASE demo TEMPLATE {template}"))
     book = open_book(Path(__file__).parents[2] / "examples" / "demo.yaml")
     engine = connect(_named(postgres, "demo"))
-    today = datetime.now(UTC).date()
+    today = the_clock().today()
     load(Books(engine), book.market, book.accounts, in_force(today), today, Actor("ann"))
     engine.dispose()
     return "demo"

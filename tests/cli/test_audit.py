@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from domain.rules import RULES_VERSION
+from policy.clock import machine_now
 from storage.connection import Books
 from tests.cli.conftest import Command
 from tests.cli.rebalanced import REQUEST, executed, pending
@@ -158,8 +159,8 @@ def test_a_period_as_files_that_stand_alone(loaded: Command, desk: Books, tmp_pa
     made = pending(desk, "A-103")
     executed(desk, made)
     loaded("audit", "seal")
-    day, out = str(datetime.now(UTC).date()), tmp_path / "export"
-    yesterday = str(datetime.now(UTC).date() - timedelta(days=1))  # the day may end between two commands
+    day, out = str(machine_now().date()), tmp_path / "export"
+    yesterday = str(machine_now().date() - timedelta(days=1))  # the day may end between two commands
     said = loaded("audit", "export", "--since", yesterday, "--until", day, "--out", str(out), "--format", "json")
     manifest = json.loads((out / "manifest.json").read_text())
     assert said.json["manifest_sha256"] == sha256(out / "manifest.json")

@@ -47,7 +47,7 @@ def test_the_demo_book(
     code, out, error = run(capsys, monkeypatch, "load", path, "--by", "ann")
     assert (code, error) == (0, "")
     assert out.splitlines() == [
-        f"{path} loaded, business day 2022-12-28",
+        f"{path} loaded, business day 2022-12-28, a historical book: judged from its own day",
         "  accounts    14 created, 0 replaced, 0 unchanged",
         "  securities  20 created, 0 replaced",
         "  prices      20 created, 0 replaced",

@@ -10,9 +10,9 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from storage.connection import Books
+from storage.connection import Actor, Books
 from tests.cli.conftest import Command, Said
-from tests.storage.small_book import TODAY, effects, loaded, rows
+from tests.storage.small_book import TODAY, book, effects, loaded, rows
 
 Prices = Callable[..., Said]
 
@@ -189,26 +189,15 @@ def test_parquet_floats_are_refused(command: Command, books: Books, database_url
     assert "the column close is of double, which is not exact: write it as decimal128 or as text" in said.err
 
 
-@pytest.mark.parametrize(
-    ("book_was", "day", "pinned"),
-    [
-        ("2026-11-20", date(2026, 11, 23), False),  # a book that was not historical is never pinned by old prices
-        ("2022-12-20", date(2022, 12, 28), True),  # a historical book stays so
-        ("2022-12-20", date(2026, 11, 20), False),  # until today's prices come
-    ],
-)
-def test_whether_prices_are_judged_from_their_own_day(books: Books, book_was: str, day: date, pinned: bool) -> None:
-    """Only a book that was historical from the start is judged from its own day."""
-    from storage.connection import Actor
-    from tests.storage.small_book import book
-
-    raw = book(as_of=book_was)
+@pytest.mark.parametrize("historical", [False, True])
+def test_newer_prices_make_no_book_historical_and_none_that_is_live(books: Books, historical: bool) -> None:
+    """DAY-3: it is never inferred; a book says what it is."""
+    raw = book(as_of="2022-12-20", historical=historical)
     for each in raw["securities"]:
         each.pop("price_as_of", None)
     loaded(books, raw)
-    late = date(2027, 2, 1) if not pinned and book_was == "2026-11-20" else TODAY
     with books.transaction(Actor("ann")) as transaction:
-        transaction.market.move_book_day(day, late)
+        transaction.market.move_book_day(date(2022, 12, 28))
         known = transaction.market.book_day()
     assert known is not None
-    assert (known.as_of, known.pinned) == (day, pinned)
+    assert (known.as_of, known.historical) == (date(2022, 12, 28), historical)

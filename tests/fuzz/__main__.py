@@ -13,11 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from devstack.postgres import Postgres
+from policy.clock import AHEAD
 from storage import migrations
 from storage.connection import connect
+from tests import clock
 from tests.fuzz.boundaries import Place, boundaries
 from tests.fuzz.outlets import command
-from tests.fuzz.trial import attempt_for
+from tests.fuzz.trial import BATCH, attempt_for
 
 
 def main() -> int:
@@ -29,6 +31,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="the boundaries with this in their name")
     asked = parser.parse_args()
+    clock.hand_in()
     chosen = [each for each in boundaries() if asked.only in each.name]
     if not chosen:
         parser.error(f"there are only: {', '.join(each.name for each in boundaries())}")
@@ -37,7 +40,9 @@ def main() -> int:
         migrations.upgrade(server.url)
         alone(Path(folder), server.application_url)
         place = Place(Path(folder), connect(server.url))
-        command("load", str(Path(__file__).parents[2] / "examples" / "demo.yaml"))
+        loaded = command("load", str(Path(__file__).parents[2] / "examples" / "demo.yaml"))
+        if loaded.code:
+            sys.exit(f"the book could not be loaded, and there is nothing to break: {loaded.err}")
         for boundary in chosen:
             tried = attempt_for(boundary, place, asked.minutes * 60 / len(chosen), asked.seed)
             total += tried.count
@@ -46,6 +51,9 @@ def main() -> int:
             if tried.broken:
                 broken += 1
                 print(tried.broken)
+            elif tried.count < BATCH:
+                broken += 1
+                print(f"only {tried.count} inputs: a batch of {BATCH} is the least that says anything")
     print(f"{total:,} inputs tried in {asked.minutes:g} minutes, seed {asked.seed}: {broken or 'nothing'} broke")
     return 1 if broken else 0
 
@@ -57,7 +65,7 @@ def alone(
     drop: Callable[[str], None] = os.environ.__delitem__,
 ) -> None:
     """Commands in this process know this database, and no Temporal."""
-    for name in [name for name in os.environ if name.startswith(("REBALANCER_", "TEMPORAL_"))]:
+    for name in [each for each in os.environ if each.startswith(("REBALANCER_", "TEMPORAL_")) and each != AHEAD]:
         drop(name)
     put("REBALANCER_DATABASE_URL", database_url)
     put("REBALANCER_HOME", str(folder / "no-stack"))

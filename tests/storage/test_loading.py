@@ -273,24 +273,40 @@ def test_prices_are_kept_by_day_and_corrections_are_audited(books: Books) -> Non
 
 
 @pytest.mark.parametrize(
-    ("today", "pinned"), [(TODAY, False), (TODAY + timedelta(days=4), False), (TODAY + timedelta(days=6), True)]
+    ("later", "historical", "asked", "oldest"),
+    [
+        (0, False, False, "2026-11-18"),  # two trading days before Friday the 20th
+        (3, False, False, "2026-11-19"),  # Monday the 23rd
+        (4, False, False, "2026-11-20"),  # Tuesday: the book's own prices just count
+        (6, False, False, "2026-11-23"),  # Thanksgiving counts from Wednesday: they don't
+        (30, False, False, "2026-12-16"),
+        (30, False, True, "2026-11-18"),  # somebody asked for that day
+        (30, True, False, "2026-11-18"),
+        (1900, True, False, "2026-11-18"),
+    ],
 )
-def test_a_book_that_is_old_when_loaded_is_judged_from_its_own_day(books: Books, today: date, pinned: bool) -> None:
-    """
-    price_max_age_days 2; the book is of Friday 2026-11-20
-    Tuesday 24     two trading days later: still fresh
-    Thursday 26    is Thanksgiving; three days before Wednesday is Friday no more: pinned
-    """
-    loaded(books, today=today)
+def test_how_old_a_price_may_be(books: Books, later: int, historical: bool, asked: bool, oldest: str) -> None:
+    """DAY-3: counted from the clock's day, or the book's own where it says that it is historical; two are allowed."""
+    today = TODAY + timedelta(days=later)
+    report = loaded(books, book(historical=historical), today=today)
     with books.transaction() as transaction:
         day = transaction.market.book_day()
         assert day is not None
-        assert (day.as_of, day.pinned) == (TODAY, pinned)
+        assert (day.as_of, day.historical) == (TODAY, historical)
         assert transaction.market.policy(TODAY).minimum_trade_amount == 50
-        later = TODAY + timedelta(days=30)
-        judged = transaction.market.fresh_from(TODAY, later, False, 2)
-        assert judged == (date(2026, 11, 18) if pinned else date(2026, 12, 16))
-        assert transaction.market.fresh_from(TODAY, later, True, 2) == date(2026, 11, 18)
+        assert transaction.market.fresh_from(TODAY, today, asked, 2) == date.fromisoformat(oldest)
+    if not asked:
+        assert report.stale_from == (date.fromisoformat(oldest) if date.fromisoformat(oldest) > TODAY else None)
+
+
+def test_a_book_that_does_not_say_so_can_be_loaded_as_a_historical_one(books: Books) -> None:
+    raw = book()
+    accounts = raw.pop("accounts")
+    loading.load(books, raw, iter(accounts), in_force(TODAY), TODAY, Actor("ann"), historical=True)
+    with books.transaction() as transaction:
+        day = transaction.market.book_day()
+        assert day is not None
+        assert day.historical
 
 
 # --- the queue (QUEUE-1, QUEUE-2, TARGET-6) --------------------------------------------------------------------------

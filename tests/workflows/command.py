@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from devstack.temporal import TemporalServer
+from policy.clock import the_clock
 from storage.connection import DATABASE_URL
 from tests.workflows.desk import TestDesk
 
@@ -58,6 +59,7 @@ class Command:
     def __init__(self, desk: TestDesk, server: TemporalServer) -> None:
         url = desk.books.engine.url.render_as_string(hide_password=False)
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("TEMPORAL_", "REBALANCER_"))}
+        kept |= the_clock().environment
         self.environment = kept | {DATABASE_URL: url, "TEMPORAL_ADDRESS": server.address, "COLUMNS": "160"}
 
     def words(self, *arguments: str) -> list[str]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -14,6 +14,7 @@ from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 
 from activities.context import Desk
 from policy import in_force
+from policy.clock import Clock, the_clock
 from storage.connection import Actor, Books
 from storage.loading import load
 from storage.queue import QueueEntry
@@ -36,6 +37,7 @@ def book(*accounts: dict[str, Any], **more: Any) -> dict[str, Any]:
     """
     return {
         "as_of": str(AS_OF),
+        "historical": True,  # judged from its own day, whatever day the tests are run as
         "securities": [
             {"symbol": "X", "price": "100.00"},
             {"symbol": "Y", "price": "50.00"},
@@ -96,11 +98,11 @@ class TestDesk:
 
     client: Client
     books: Books
-    now: list[datetime] = field(default_factory=lambda: [datetime.now(UTC)])
+    clock: Clock = field(default_factory=the_clock)
 
     @property
     def desk(self) -> Desk:
-        return Desk(self.books, Venues(self.books.engine))
+        return Desk(self.books, Venues(self.books.engine, self.clock), self.clock)
 
     def load(self, *accounts: dict[str, Any], **more: Any) -> None:
         raw = book(*accounts, **more)

@@ -16,6 +16,7 @@ from temporalio.exceptions import CancelledError
 
 from activities.context import Desk
 from domain.purpose import Purpose
+from policy.clock import Clock
 from storage.connection import Actor, Books
 from storage.rebalances import NewRebalance
 from storage.tables_execution import paper_accounts, paper_positions
@@ -43,12 +44,13 @@ async def test_cancelled_while_a_step_fails_it_is_cancelled_and_not_failed(clien
     desk.load(drifted())
     loop = asyncio.get_running_loop()
 
-    def away() -> datetime:
-        loop.call_soon_threadsafe(asked.set)
-        time.sleep(2)
-        raise ConnectionError("the database is away")
+    class Away(Clock):
+        def now(self) -> datetime:
+            loop.call_soon_threadsafe(asked.set)
+            time.sleep(2)
+            raise ConnectionError("the database is away")
 
-    async with make_worker(client, Desk(books, Venues(books.engine), now=away)):
+    async with make_worker(client, Desk(books, Venues(books.engine), Away())):
         handle = await desk.start()
         await asyncio.wait_for(asked.wait(), 60)
         await handle.cancel()

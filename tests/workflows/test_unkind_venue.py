@@ -6,7 +6,7 @@ to 62.40 %: 63 X and 133 Y are sold, 674 Z bought, and 1,520.00 stay in cash.
 
 import asyncio
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -180,7 +180,7 @@ async def test_the_venue_cancels_at_the_close(desk: TestDesk) -> None:
     desk.load(drifted())
     desk.unkind(
         {"symbol": "Z", "cancel_at_close": True, "fill": "0.25"},
-        close=(datetime.now(UTC) + timedelta(seconds=4)).isoformat(),
+        close=(desk.clock.now() + timedelta(seconds=4)).isoformat(),
     )
     result = await desk.rebalance()
     assert ended(result)["Z"][0] == "PARTIALLY_FILLED"
