@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import insert
 
+from policy.clock import the_clock
 from storage.connection import Books
 from storage.tables_execution import paper_accounts, paper_positions
 from venues.paper import PaperVenue
@@ -19,7 +20,7 @@ def venue(books: Books) -> Iterator[PaperVenue]:
     with books.engine.begin() as connection:
         connection.execute(insert(paper_accounts).values(account_id="A-1", cash=1000))
         connection.execute(insert(paper_positions).values(account_id="A-1", symbol="X", quantity=10))
-    yield PaperVenue(books.engine)
+    yield PaperVenue(books.engine, the_clock())
 
 
 def order(name: str, side: str, quantity: str) -> VenueOrder:
