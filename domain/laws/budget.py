@@ -1,7 +1,7 @@
 """LAW-5: within the gain budget, counting what is recognised (LOT-2): a loss that a wash sale disallows makes no room.
 
-The disallowed losses are worked out here once more, by WASH-2. Where two readings of who washed what are possible
-(other sales of the household on the same day), the one that leaves more room is taken: the law is broken whichever.
+The disallowed losses are worked out here once more, by WASH-2. Where more than one reading of who washed what is
+possible (other sales of the household on the same day), the one that leaves more room is taken.
 """
 
 from collections.abc import Iterator
@@ -61,10 +61,14 @@ def _cost(lot: Lot) -> Decimal:
 
 @dataclass(slots=True)
 class _Acquired:
-    """Shares that came in, and are still there: `basis` of a lot that the account holds itself."""
+    """Shares that came in, and are still there: `basis` of a lot that the account holds itself.
+
+    Those of one day come in the order of their accounts, and of what they cost.
+    """
 
     day: date
     shares: Decimal
+    order: tuple[str, Decimal]
     basis: Basis | None = None
 
     def replace(self, shares: Decimal) -> Decimal:
@@ -80,14 +84,15 @@ def disallowed(snapshot: Snapshot, sale: Order, days: int) -> Decimal:
     Earlier sales of the household had the first pick. What is left of a lot replaces others, never the lot itself.
     """
     window = timedelta(days=days)
-    replacing = _acquired(snapshot, sale, window)
+    acquired = _acquired(snapshot, sale, window)
+    replacing = [each for each in acquired if each.day >= snapshot.as_of - window]
     if not replacing:
         return ZERO
     earlier = [*snapshot.account.recent_sales, *snapshot.household_sales]
     for other in sorted(earlier, key=lambda each: each.date):
         left = other.quantity
         if other.symbol == sale.symbol and other.gain < ZERO and other.date <= snapshot.as_of:
-            for each in replacing:
+            for each in acquired:
                 if abs(each.day - other.date) <= window:
                     left = each.replace(left)
     total = ZERO
@@ -102,10 +107,12 @@ def disallowed(snapshot: Snapshot, sale: Order, days: int) -> Decimal:
 
 
 def _acquired(snapshot: Snapshot, sale: Order, window: timedelta) -> list[_Acquired]:
-    """What the household bought within the window and keeps, in the order of acquisition."""
-    account, first = snapshot.account, snapshot.as_of - window
+    """What the household bought lately and keeps, in the order of acquisition: twice the window back, as sales at its
+    edge look back from there.
+    """
+    account, first = snapshot.account, snapshot.as_of - 2 * window
     found = [
-        _Acquired(buy.date, buy.quantity)
+        _Acquired(buy.date, buy.quantity, (buy.account_id, buy.cost_per_share or ZERO))
         for buy in snapshot.household_buys
         if buy.symbol == sale.symbol and buy.date >= first
     ]
@@ -121,5 +128,6 @@ def _acquired(snapshot: Snapshot, sale: Order, window: timedelta) -> list[_Acqui
             gone = min(lot.quantity, sold.get(basis, ZERO))
             sold[basis] = sold.get(basis, ZERO) - gone
             if lot.quantity > gone:
-                found.append(_Acquired(lot.acquired, lot.quantity - gone, basis))
-    return sorted(found, key=lambda each: each.day)
+                order = account.id, lot.cost_per_share or ZERO
+                found.append(_Acquired(lot.acquired, lot.quantity - gone, order, basis))
+    return sorted(found, key=lambda each: (each.day, each.order))

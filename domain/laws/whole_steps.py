@@ -29,7 +29,7 @@ def check(books: Ledger, policy: Policy) -> Iterator[Broken]:
     for order in orders:
         quantity, amount = order.quantity, order.amount
         increment = securities[order.symbol].quantity_increment
-        if quantity % increment and (order.side == "buy" or not _completes(order, books)):
+        if quantity % increment and not _takes_odd_fractions(order, increment, books):
             yield _broken(order, f"is not in increments of {plain(increment)}", increment)
         if amount < too_small:
             if amount < CENT:
@@ -41,6 +41,14 @@ def check(books: Ledger, policy: Policy) -> Iterator[Broken]:
 def _broken(order: Order, how: str, limit: Decimal) -> Broken:
     evidence = {"symbol": order.symbol, "quantity": order.quantity, "amount": order.amount, "limit": limit}
     return Broken(LAW_3, f"the {order.side} of {plain(order.quantity)} {order.symbol} {how}", evidence)
+
+
+def _takes_odd_fractions(order: Order, increment: Decimal, books: Ledger) -> bool:
+    """True for a sale where a sleeve gives up all that it holds, odd fraction included; what crosses may hand it on."""
+    held = ((sleeve, here[order.symbol].quantity) for sleeve, here in books.held.items() if order.symbol in here)
+    return order.side == "sell" and any(
+        quantity % increment and not books.after(sleeve, order.symbol) for sleeve, quantity in held
+    )
 
 
 def _completes(order: Order, books: Ledger) -> bool:

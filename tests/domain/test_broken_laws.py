@@ -391,3 +391,17 @@ def test_the_checker_shares_nothing_with_what_plans() -> None:
     imported = {name for file in files for name in re.findall(r"^from domain\.?(\w*)", file.read_text("utf-8"), re.M)}
     assert len(files) > 5 and imported - {""} <= VALUES
     assert not any(re.search(r"^(from domain import|import)", file.read_text("utf-8"), re.M) for file in files)
+
+
+def test_an_earlier_sale_has_the_first_pick_of_what_was_bought_first() -> None:
+    """WASH-2: 7 X sold at a loss on 10-21 were replaced on 10-20, out of this window, and not by what came after."""
+    book = json.loads(json.dumps(BOOK))
+    book["accounts"][0]["sleeves"][0]["holdings"][0] = lots("X", ("100", "100.00", OLD), ("125", "110.00", NEW))
+    snapshot, policy, plan = case(book)
+    bought = (RecentBuy("X", date(2026, 10, 20), D(50), "A-2"), RecentBuy("X", date(2026, 10, 21), D(30), "A-2"))
+    sold = RecentSale("X", date(2026, 10, 21), D(7), D("-55.10"))
+    owner = replace(snapshot.account, recent_sales=(sold,))
+    books = Ledger.of(replace(snapshot, account=owner, household_buys=bought), plan)
+    assert budget.recognised(books, policy)[0] == D(-690) + 300
+    later = replace(snapshot, account=owner, household_buys=bought[1:])
+    assert budget.recognised(Ledger.of(later, plan), policy)[0] == D(-690) + 230

@@ -256,7 +256,8 @@ def _findings(told: _Told) -> Iterator[str]:
             model = told.snapshot.models[each.component.partition(":")[2]]
             needed = (model.investment_minimum / each.weight).quantize(CENT, ROUND_CEILING)
             stated = Decimal(str(evidence["proposed"])), Decimal(str(evidence["minimum"]))
-            if stated[1] != model.investment_minimum or stated[0] >= stated[1] or each.outcome != "rejected":
+            refused = stated[0] < stated[1] or "cash leaves" in finding.message
+            if stated[1] != model.investment_minimum or not refused or each.outcome != "rejected":
                 yield finding.message
             most = (each.weight * (told.plan.managed_value or ZERO)).quantize(CENT, ROUND_FLOOR)
             if stated[0] > most or Decimal(str(evidence["account_needed"])) != needed:
