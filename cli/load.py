@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cli.book_file import BookFile
     from storage.loading import LoadReport
 
-KINDS = ("securities", "prices", "models", "targets")
+KINDS = ("securities", "identifiers", "prices", "models", "targets")
 
 
 @click.command()

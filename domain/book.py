@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from domain import book_schema as schema
 from domain.book_stand_ins import with_stand_ins
+from domain.identifiers import SCHEMES, Identifier, Scheme, flaw_of
 from domain.money import ONE, ZERO, plain
 from domain.policy import Policy
 from domain.restrictions import contradictions, told
@@ -73,6 +74,7 @@ class Market:
     targets: Mapping[str, Target]
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     historical: bool = False
+    identifiers: Mapping[str, tuple[Identifier, ...]] = field(default_factory=dict)  # of those that state any
 
     def household(self, account_id: str) -> tuple[str, ...]:
         """The other accounts of the account's tax household."""
@@ -142,12 +144,9 @@ def read_market(raw: object, policy: Policy, known: Market | None = None) -> Mar
     _distinct("targets", (each.id for each in form.targets), problems)
     _distinct("account_groups", (each.id for each in form.account_groups), problems)
     securities = dict(known.securities) if known else {}
-    securities |= {
-        each.symbol: Security(
-            each.symbol, each.name, each.price, each.price_as_of or form.as_of, each.quantity_increment
-        )
-        for each in form.securities
-    }
+    securities |= {each.symbol: _security(each, form.as_of) for each in form.securities}
+    problems += _mispriced(form.securities)
+    identifiers = _identifiers(form.securities, problems)
     problems += [
         Problem(f"securities[{at}].price_as_of", f"{each.price_as_of} is after the book's day, {form.as_of}")
         for at, each in enumerate(form.securities)
@@ -165,10 +164,65 @@ def read_market(raw: object, policy: Policy, known: Market | None = None) -> Mar
     problems += _flat(form.targets, targets, policy.overridden(overrides))
     groups = {each.id: tuple(each.accounts) for each in form.account_groups}
     _one_household(form.account_groups, problems)
-    market = Market(form.as_of, overrides, securities, models, targets, groups, form.historical)
+    market = Market(form.as_of, overrides, securities, models, targets, groups, form.historical, identifiers)
     if problems:
         raise BookRefused(problems, market)
     return market
+
+
+def _security(form: schema.SecurityForm, as_of: date) -> Security:
+    """A line of `securities`; one that is worthless costs nothing on every day."""
+    return Security(
+        form.symbol,
+        form.name,
+        ZERO if form.worthless else form.price,
+        as_of if form.worthless else form.price_as_of or as_of,
+        form.quantity_increment,
+        form.type or None,
+        form.asset_class or None,
+        form.identical_group,
+        form.worthless,
+    )
+
+
+def _mispriced(forms: Iterable[schema.SecurityForm]) -> Iterator[Problem]:
+    """Prices of 0 that don't say why, and worthless securities that have a price (CHECK-1)."""
+    for at, each in enumerate(forms):
+        if each.price == ZERO and not each.worthless:
+            yield Problem(f"securities[{at}].price", 'input should be greater than 0, or "worthless": true beside it')
+        elif each.worthless and each.price:
+            yield Problem(f"securities[{at}].worthless", f"its price is {plain(each.price)}: one of them is wrong")
+
+
+def _identifiers(forms: Iterable[schema.SecurityForm], problems: list[Problem]) -> dict[str, tuple[Identifier, ...]]:
+    """What each security is called elsewhere, verified; a name that two have is told at the second."""
+    found: dict[str, tuple[Identifier, ...]] = {}
+    first: dict[tuple[str, str], str] = {}
+    for at, each in enumerate(forms):
+        if each.identifiers is None:
+            continue
+        of_security = []
+        for path, scheme, value in _names(each.identifiers):
+            where = f"securities[{at}].identifiers.{path}"
+            there = first.setdefault((scheme, value), each.symbol)
+            if flaw := flaw_of(scheme, value):
+                problems.append(Problem(where, flaw))
+            elif there != each.symbol:
+                problems.append(Problem(where, f'"{value}" is that of {there} already'))
+            else:
+                of_security.append(Identifier(scheme, value, each.symbol))
+        found[each.symbol] = tuple(dict.fromkeys(of_security))
+    return found
+
+
+def _names(form: schema.IdentifiersForm) -> Iterator[tuple[str, Scheme, str]]:
+    """Each name with its place in the form and its scheme."""
+    for scheme in SCHEMES:
+        value = getattr(form, scheme, None)
+        if value is not None:
+            yield scheme, scheme, value
+    for at, alias in enumerate(form.aliases):
+        yield f"aliases[{at}]", "alias", alias
 
 
 def overrides_of(form: schema.PolicyForm) -> dict[str, object]:

@@ -53,14 +53,30 @@ class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class IdentifiersForm(_Form):
+    """What a security is called elsewhere; their check digits are verified."""
+
+    cusip: Id | None = None
+    isin: Id | None = None
+    sedol: Id | None = None
+    figi: Id | None = None
+    occ: Id | None = None
+    aliases: list[Text] = []
+
+
 class SecurityForm(_Form):
-    """A line of `securities`. Without a price it can't be valued."""
+    """A line of `securities`. Without a price it can't be valued; with the price 0 it has to be worthless."""
 
     symbol: Id
     name: Text = ""
-    price: Positive | None = None
+    price: NonNegative | None = None
     price_as_of: Day | None = None
     quantity_increment: Positive = Decimal(1)
+    type: Text | None = None
+    asset_class: Text | None = None
+    identical_group: Id | None = None
+    identifiers: IdentifiersForm | None = None
+    worthless: Annotated[bool, Field(strict=True)] = False
 
 
 class ModelHoldingForm(_Form):

@@ -38,6 +38,11 @@ def named_symbols(snapshot: Snapshot) -> frozenset[str]:
     return _named(snapshot.target, snapshot.targets, *snapshot.models.values())
 
 
+def wanted_symbols(snapshot: Snapshot) -> frozenset[str]:
+    """Those of the named symbols that are known as securities."""
+    return named_symbols(snapshot) & snapshot.securities.keys()
+
+
 @remembered
 def _named(target: Target, targets: Mapping[str, Target], *models: Model) -> frozenset[str]:
     symbols: set[str] = set()
@@ -74,9 +79,11 @@ def price_trouble(snapshot: Snapshot) -> dict[str, str]:
 
 @remembered
 def _fresh(securities: Mapping[str, Security], fresh_from: date) -> frozenset[str]:
-    """The symbols with a price that is young enough."""
+    """The symbols with a price that is young enough; what is worthless needs none."""
     return frozenset(
-        symbol for symbol, each in securities.items() if each.price is not None and each.price_as_of >= fresh_from
+        symbol
+        for symbol, each in securities.items()
+        if each.worthless or (each.price is not None and each.price_as_of >= fresh_from)
     )
 
 
@@ -90,6 +97,15 @@ def readable(snapshot: Snapshot) -> list[Finding]:
                 CHECK_1,
                 f"account {account.id} is {account.status}: it can't be rebalanced until it is open again",
                 status=account.status,
+            )
+        )
+    if nothing := sorted(symbol for symbol in wanted_symbols(snapshot) if snapshot.securities[symbol].worthless):
+        found.append(
+            error(
+                CHECK_1,
+                f"account {account.id} can't be planned: its target holds {', '.join(nothing)}, which is worthless. "
+                "Take it out of the target or its models",
+                symbols=nothing,
             )
         )
     if trouble := price_trouble(snapshot):

@@ -21,6 +21,7 @@ from domain.rules import Finding
 from domain.snapshot import CASH, Snapshot
 from domain.targets import Band, TargetRefused, flatten
 from domain.valuation import value
+from domain.worthless import set_aside
 
 Kind = Literal["queued", "inside", "within", "unable_to_check"]
 
@@ -49,6 +50,7 @@ class Verdict:
 def evaluate(snapshot: Snapshot, policy: Policy) -> Verdict:
     """The verdict on one account. Plans it only where its reasons need an order to count (QUEUE-4)."""
     with localcontext(EXACT):
+        snapshot = set_aside(snapshot)
         refused = checks.readable(snapshot)
         if refused:
             status = snapshot.account.status

@@ -36,6 +36,7 @@ from domain.snapshot import MANAGED, Snapshot, model_key
 from domain.targets import TargetRefused, need_not_be_held
 from domain.trades import strays
 from domain.valuation import value
+from domain.worthless import set_aside
 
 
 def plan(
@@ -60,7 +61,7 @@ def examine(
     snapshot: Snapshot, policy: Policy, mode: Mode, overrides: frozenset[str], purpose: Purpose
 ) -> Case | RebalancePlan:
     """What is known of the account and asked of it; or the plan that refuses it."""
-    numbers = snapshot.numbers(policy)
+    snapshot, numbers = set_aside(snapshot), snapshot.numbers(policy)
     refused = checks.check(snapshot, overrides) + one_way.check(snapshot, purpose)
     if refused:
         return _refused(snapshot, numbers, mode, purpose, refused)

@@ -40,13 +40,21 @@ def unassigned_key(symbol: str) -> str:
 
 @record
 class Security:
-    """Something with a symbol and a price. `price` is None where none is known; `price_as_of` is its date."""
+    """Something with a symbol and a price. `price` is None where none is known; `price_as_of` is its date.
+
+    One that is `worthless` has the price 0 on every day, and is never traded (CHECK-1). All securities of an
+    `identical_group` are one security for wash sales (WASH-3).
+    """
 
     symbol: str
     name: str
     price: Decimal | None
     price_as_of: date
     quantity_increment: Decimal = Decimal(1)
+    type: str | None = None
+    asset_class: str | None = None
+    identical_group: str | None = None
+    worthless: bool = False
 
 
 @record

@@ -16,6 +16,9 @@ from domain.snapshot import Snapshot
 _FORM = TypeAdapter(Snapshot)
 # What came into the format later, and what it is where nothing is said: then it changes no bytes.
 _ACCOUNT_UNSAID: Mapping[str, object] = {"custodian_account": None}
+_SECURITY_UNSAID: Mapping[str, object] = {
+    "type": None, "asset_class": None, "identical_group": None, "worthless": False,
+}  # fmt: skip
 _POLICY_TYPES: dict[str, Any] = {each.name: each.type for each in fields(Policy)}
 
 
@@ -24,6 +27,8 @@ def kept(snapshot: Snapshot) -> dict[str, Any]:
     raw: dict[str, Any] = _FORM.dump_python(snapshot, mode="json", warnings="error")
     raw["account"]["policy"] = overrides_as_json(snapshot.account.policy)
     _without_unsaid(raw["account"], _ACCOUNT_UNSAID)
+    for security in raw["securities"].values():
+        _without_unsaid(security, _SECURITY_UNSAID)
     for key in ("targets", "models", "securities"):
         raw[key] = dict(sorted(raw[key].items()))
     for key, target in raw["targets"].items():

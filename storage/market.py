@@ -16,6 +16,7 @@ from domain.snapshot_json import overrides_as_json
 from domain.targets import TargetRefused, flatten
 from policy import in_force
 from storage.audit import Audit
+from storage.identifiers import replace_stated
 from storage.market_reading import BookDay, book_day, read_models, read_securities, read_targets
 from storage.tables import (
     accounts,
@@ -187,14 +188,26 @@ class MarketRecords:
         ]
         if named:
             line = insert(securities)
-            news = {"name": line.excluded.name, "quantity_increment": line.excluded.quantity_increment}
+            news = {key: line.excluded[key] for key in _listing(named[0])}
             self.connection.execute(
                 line.on_conflict_do_update(index_elements=["symbol"], set_=news),
                 [{"symbol": each.symbol, **_listing(each)} for each in named],
             )
         for each in named:
             changes.note("securities", each.symbol, each.symbol in known)
-        self._apply_prices([each for each in differing if each.price is not None], changes)
+        self._apply_identifiers(market, changes)
+        self._apply_prices([each for each in differing if each.price is not None and not each.worthless], changes)
+
+    def _apply_identifiers(self, market: Market, changes: Changes) -> None:
+        """What securities are called elsewhere; who states none keeps those that are there."""
+        differing = replace_stated(self.connection, market.identifiers)
+        for symbol, (before, after) in differing.items():
+            changes.note("identifiers", symbol, bool(before))
+            self.audit.record(
+                "identifiers replaced",
+                before={"symbol": symbol, "identifiers": before},
+                after={"symbol": symbol, "identifiers": after},
+            )
 
     def _apply_prices(self, priced: list[Security], changes: Changes) -> None:
         there = {
@@ -331,7 +344,14 @@ def _containing(known: Mapping[str, Target], below: set[str]) -> set[str]:
 
 
 def _listing(security: Security) -> dict[str, object]:
-    return {"name": security.name, "quantity_increment": security.quantity_increment}
+    return {
+        "name": security.name,
+        "quantity_increment": security.quantity_increment,
+        "type": security.type,
+        "asset_class": security.asset_class,
+        "identical_group": security.identical_group,
+        "worthless": security.worthless,
+    }
 
 
 def _strategy(model: Model) -> tuple[object, ...]:

@@ -57,12 +57,30 @@ def read_securities(connection: Connection, as_of: date, symbols: Collection[str
         .lateral("latest")
     )
     query = select(
-        securities.c.symbol, securities.c.name, exact(securities.c.quantity_increment), latest.c.price, latest.c.as_of
+        securities.c.symbol,
+        securities.c.name,
+        latest.c.price,
+        latest.c.as_of,
+        exact(securities.c.quantity_increment).label("increment"),
+        securities.c.type,
+        securities.c.asset_class,
+        securities.c.identical_group,
+        securities.c.worthless,
     ).select_from(securities.outerjoin(latest, true()))
     rows = connection.execute(_narrowed(query, securities.c.symbol, symbols))
     return {
-        symbol: Security(symbol, name, price, price_as_of or as_of, increment)
-        for symbol, name, increment, price, price_as_of in rows
+        row.symbol: Security(
+            row.symbol,
+            row.name,
+            ZERO if row.worthless else row.price,
+            as_of if row.worthless or row.as_of is None else row.as_of,
+            row.increment,
+            row.type,
+            row.asset_class,
+            row.identical_group,
+            row.worthless,
+        )
+        for row in rows
     }
 
 

@@ -201,3 +201,59 @@ def test_a_number_that_another_account_has_is_refused_by_name(books: Books) -> N
     again = BOOK["accounts"][1] | {"id": "F-9"}
     with pytest.raises(BookRefused, match=r'accounts\[4\]\.custodian_account: "Y55500017" is that of F-1'):
         loaded(books, BOOK | {"accounts": [*BOOK["accounts"], again]})
+
+
+IDENTIFIED: dict[str, Any] = {
+    "as_of": "2026-11-20",
+    "securities": [
+        {"symbol": "KO", "price": "60.00", "identifiers": {"isin": "US1912161007", "cusip": "191216100"}},
+        {"symbol": "BF.B", "price": "32.25", "identifiers": {"cusip": "115637209", "aliases": ["BF/B", "BF B"]}},
+        {"symbol": "OLD", "price": "0", "worthless": True},
+    ],
+    "accounts": [
+        {"id": "C-1", "custodian_account": "90020023", "cash": "77.00"},
+        {
+            "id": "C-2",
+            "custodian_account": "90020007",
+            "cash": "88.00",
+            "holdings": [{"symbol": "KO", "quantity": "1"}],
+        },
+        {"id": "C-3", "custodian_account": "90020015", "cash": "99.00"},
+    ],
+}
+
+
+def test_a_statement_that_says_nothing_of_cash_leaves_it(run: Run, books: Books) -> None:
+    loaded(books, IDENTIFIED)
+    said = run("positions", "custody-mt535.txt")
+    assert (said.code, said.err) == (0, "")
+    assert held(books, "C-1") == {"KO": Decimal("1210.5"), "BF.B": 40}
+    assert account(books, "C-1").managed.cash == Decimal("77.00")
+    assert rows(books, "SELECT cash FROM paper.accounts WHERE account_id = 'C-1'") == [(Decimal("77.00"),)]
+    before = effects(books)
+    assert "is what the books have: nothing changes" in run("positions", "custody-mt535.txt").out
+    assert effects(books) == before
+
+
+def test_what_is_known_by_its_isin_is_booked_and_a_short_balance_stops(run: Run, books: Books) -> None:
+    loaded(books, IDENTIFIED)
+    said = run("positions", "custody-semt002.xml")
+    assert held(books, "C-2") == {"KO": Decimal("310.75")}
+    assert "left out        C-3: US1912161007 is held short" in said.out
+
+
+def test_identifiers_are_loaded_once_and_stay_where_none_are_stated(run: Run, books: Books) -> None:
+    loaded(books, IDENTIFIED)
+    names = "SELECT scheme, value, symbol FROM identifiers ORDER BY 1, 2"
+    first = rows(books, names)
+    assert len(first) == 5
+    before = effects(books)
+    loaded(books, IDENTIFIED)
+    assert effects(books) == before
+    bare = [{key: each[key] for key in each if key != "identifiers"} for each in IDENTIFIED["securities"]]
+    loaded(books, IDENTIFIED | {"securities": bare})
+    assert rows(books, names) == first
+    bare[0]["identifiers"] = {}
+    loaded(books, IDENTIFIED | {"securities": bare})
+    assert len(rows(books, names)) == 3
+    assert rows(books, "SELECT symbol FROM securities WHERE worthless") == [("OLD",)]
