@@ -17,6 +17,7 @@ from activities.turns import by_turns, take_turn
 from domain import execution
 from domain.execution import EXEC_2, EXEC_3
 from domain.snapshot_json import kept, restored
+from domain.wash_sales import washed_since
 from storage.orders import OPEN, UNACKNOWLEDGED
 from venues.port import VenueBusy
 
@@ -54,11 +55,10 @@ class ExecutionSteps:
             if row.round != message.round:
                 return ExecutionBegun(changed=[f"round {row.round} was planned meanwhile"])
             take_turn(books, message.account_id)
-            books.accounts.lock_household(
-                message.account_id
-            )  # what its others are about to trade is seen here (WASH-1)
-            now, _ = books.snapshots.take(message.account_id, None, self.desk.today())
+            books.accounts.lock_household(message.account_id)  # what its others are about to trade is seen here
+            now, policy = books.snapshots.take(message.account_id, None, self.desk.today())
             changed = changed_since(row.snapshot, kept(now))
+            changed = changed or washed_since(row.plan, restored(row.snapshot), now, policy)
             if changed:
                 books.audit.record(
                     "approval void: the account changed",

@@ -136,7 +136,7 @@ def _finish(desk: Desk, books: Transaction, row: Any, theirs: Ledger) -> None:
     booked = book(snapshot.account, plan, done, relief)
     books.accounts.store_positions(row.account_id, snapshot.account, booked.account)
     if snapshot.account.tax_status == "taxable":
-        books.accounts.note_sales(row.account_id, booked.sales)
+        books.accounts.note_sales(row.account_id, row.id, booked.sales)
     books.orders.booked(row.id, desk.now())
     books.breaks.open(row.account_id, row.id, reconciliation.compare(reconciliation.ledger(booked.account), theirs))
     opened = books.breaks.of_rebalance(row.id)

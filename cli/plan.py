@@ -158,8 +158,8 @@ def _plans(path: Path, account_id: str | None, mode: str, purpose: "Purpose") ->
 
 
 def _snapshot(account: "Account", market: "Market", by_id: "Mapping[str, Account]") -> "tuple[Snapshot, Policy]":
+    from domain.household_trades import recent_buys
     from domain.snapshot import Snapshot
-    from domain.wash_sales import recent_buys
     from policy import in_force
     from policy.trading_days import oldest_allowed
 

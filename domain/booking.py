@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from domain.lots import RelievedLot, gain, losses, relieve
+from domain.lots import RelievedLot, relieve
 from domain.money import ZERO, share_out, to_cent
 from domain.policy import Policy
 from domain.snapshot import MANAGED, Account, Holding, Lot, RecentSale, Sleeve
@@ -116,17 +116,14 @@ def book(account: Account, plan: ExecutablePlan, fills: Mapping[int, Fill], reli
 
 
 def _sales(account_id: str, relieved: Mapping[str, list[RelievedLot]], day: date) -> tuple[RecentSale, ...]:
-    """What was sold of each security, what lost apart from the rest (WASH-1), with the gain that is known."""
-    sales = []
-    for symbol, lots in sorted(relieved.items()):
-        at_a_loss = losses(lots)
-        others = [each for each in lots if each.gain is None or each.gain >= 0]
-        if at_a_loss:
-            sales.append(RecentSale(symbol, day, *at_a_loss, account_id))
-        if others:
-            quantity = sum((each.lot.quantity for each in others), ZERO)
-            sales.append(RecentSale(symbol, day, quantity, gain(others).net, account_id))
-    return tuple(sales)
+    """What was sold of each security, lot by lot (WASH-2); of a lot of unknown cost no gain is known."""
+    return tuple(
+        RecentSale(
+            symbol, day, each.lot.quantity, each.gain or ZERO, account_id, each.lot.cost_per_share, each.lot.acquired
+        )
+        for symbol, lots in sorted(relieved.items())
+        for each in lots
+    )
 
 
 @dataclass(slots=True)

@@ -210,12 +210,12 @@ def losses(relieved: Sequence[RelievedLot]) -> tuple[Decimal, Decimal] | None:
     return sum((each.lot.quantity for each in lost), ZERO), sum((each.gain or ZERO for each in lost), ZERO)
 
 
-def losses_in(order: Mapping[str, Any]) -> tuple[Decimal, Decimal] | None:
-    """As `losses`, of an order in a plan's public form."""
-    lost = [each for each in order["lots"] if each["gain"] is not None and Decimal(each["gain"]) < 0]
-    if not lost:
-        return None
-    return sum((Decimal(each["quantity"]) for each in lost), ZERO), sum((Decimal(each["gain"]) for each in lost), ZERO)
+def from_json(raw: Mapping[str, Any]) -> RelievedLot:
+    """A lot that a plan gives up, from the plan's public form."""
+    cost, gain = raw["cost_per_share"], raw["gain"]
+    acquired = None if raw["acquired"] is None else date.fromisoformat(raw["acquired"])
+    lot = Lot(Decimal(raw["quantity"]), None if cost is None else Decimal(cost), acquired)
+    return RelievedLot(lot, None if gain is None else Decimal(gain), raw["term"])
 
 
 def tax(relieved: RelievedLot, policy: Policy) -> Decimal:

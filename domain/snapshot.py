@@ -170,7 +170,8 @@ class Withdrawal:
 class RecentSale:
     """A sale already made, with the gain it realised (negative: a loss); of one lot where that is known.
 
-    Cost a share and day of purchase are None where only the sale is known.
+    Cost a share and day of purchase are None where only the sale is known. `rebalance_id` is the rebalance of ours that
+    sold; None where a book states the sale.
     """
 
     symbol: str
@@ -180,6 +181,7 @@ class RecentSale:
     account_id: str = ""
     cost_per_share: Decimal | None = None
     acquired: Day | None = None
+    rebalance_id: str | None = None
 
 
 @record

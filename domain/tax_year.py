@@ -7,7 +7,7 @@ lot by lot; losses that wash sales disallow are taken back on both sides (WASH-2
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, localcontext
 
-from domain import netting, wash_sales
+from domain import household_trades, netting, wash_sales
 from domain.lots import Gain, RelievedLot, term
 from domain.money import EXACT, ZERO
 from domain.policy import Policy
@@ -51,7 +51,7 @@ def to_date(snapshot: Snapshot, policy: Policy) -> Gain:
     """What the account's group recognised since 1 January of the snapshot's year, from the sales that are noted."""
     first = snapshot.as_of.replace(month=1, day=1)
     total = Gain()
-    for settled in wash_sales.noted(snapshot, policy):
+    for settled in household_trades.noted(snapshot, policy):
         if first <= settled.sale.day <= snapshot.as_of and settled.recognised is not None:
             total += _on_side(_is_long(settled.sale), settled.recognised)
     return total

@@ -2,7 +2,7 @@
 
 Asked before a plan is made (what may not be bought?) and of what it sells (which losses are disallowed, as the
 household acquired the security a short while ago?). Only a taxable account realises a loss; a buy counts in any.
-`wash_matching` matches share for share; here is what of a snapshot it looks at, and what is said of it.
+`household_trades` says what of a snapshot is looked at, `wash_matching` matches share for share.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,19 +11,17 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from domain.lots import RelievedLot, recognised_gain
-from domain.memo import remembered
+from domain.household_trades import around_of, once_sold, taxed_sales
+from domain.lots import RelievedLot, from_json, recognised_gain
 from domain.money import ZERO, cents, money, plain
 from domain.policy import Policy
 from domain.record import record
 from domain.restrictions import Block
 from domain.rules import Finding, Rule, warning
-from domain.snapshot import Account, Holding, RecentBuy, RecentSale, Snapshot
-from domain.wash_matching import WASH_2, Acquisition, LotSale, Replacement, Settled, matched
+from domain.snapshot import RecentSale, Snapshot
+from domain.wash_matching import WASH_2, LotSale, Replacement, Settled, matched
 
 WASH_1 = Rule("WASH-1", "What a tax household sold at a loss is not bought in it for 30 days before and after.")
-
-REACH = 3  # windows: as far back as an earlier loss may have used up what would replace a share sold today
 
 
 @record
@@ -67,26 +65,13 @@ def recent_losses(snapshot: Snapshot, policy: Policy) -> Iterator[RecentSale]:
     """
     window = timedelta(days=policy.wash_sale_days)
     together: dict[tuple[str, date, str], RecentSale] = {}
-    for sale in _taxed_sales(snapshot):
+    for sale in taxed_sales(snapshot):
         if sale.gain < 0 and abs(snapshot.as_of - sale.date) <= window:
             key = sale.symbol, sale.date, sale.account_id
             known = together.get(key)
             quantity, gain = (known.quantity, known.gain) if known else (ZERO, ZERO)
             together[key] = RecentSale(*key[:2], quantity + sale.quantity, gain + sale.gain, sale.account_id)
     yield from together.values()
-
-
-def _taxed_sales(snapshot: Snapshot) -> Iterator[RecentSale]:
-    """What the household's taxable accounts sold, with the account that did."""
-    account = snapshot.account
-    if account.tax_status == "taxable":
-        for sale in account.recent_sales:
-            yield sale if sale.account_id else _of(account.id, sale)
-    yield from snapshot.household_sales
-
-
-def _of(account_id: str, sale: RecentSale) -> RecentSale:
-    return RecentSale(sale.symbol, sale.date, sale.quantity, sale.gain, account_id, sale.cost_per_share, sale.acquired)
 
 
 def washed(snapshot: Snapshot, policy: Policy) -> Mapping[str, Block]:
@@ -107,11 +92,28 @@ def _would_wash(sale: RecentSale, policy: Policy) -> str:
     )
 
 
-def washed_since(plan: Mapping[str, Any], now: Snapshot, policy: Policy) -> list[str]:
-    """What became of a plan, in its public form, since it was made: buys that would wash a loss by now (EXEC-3)."""
-    blocked = washed(now, now.numbers(policy))
+def washed_since(plan: Mapping[str, Any], before: Snapshot, now: Snapshot, policy: Policy) -> list[str]:
+    """What the household traded since a plan, in its public form, was made that makes it another (EXEC-3).
+
+    Buys that would wash a loss by now (WASH-1), and losses of which more, or less, is disallowed by now (WASH-2); each
+    with which account traded what, when. The policy is the firm's.
+    """
+    numbers = now.numbers(policy)
+    blocked = washed(now, numbers)
     bought = {order["symbol"] for order in plan["orders"] if order["side"] == "buy"}
-    return [f"{symbol}: {blocked[symbol].why}" for symbol in sorted(bought & blocked.keys())]
+    told = [f"{symbol}: {blocked[symbol].why}" for symbol in sorted(bought & blocked.keys())]
+    sold = {
+        order["symbol"]: [from_json(each) for each in order["lots"]]
+        for order in plan["orders"]
+        if order["side"] == "sell"
+    }
+    then, found = _washed(before, numbers, sold), _washed(now, numbers, sold)
+    for symbol in sorted(then.keys() | found.keys()):
+        was, by_now = _replacements(then.get(symbol, ())), _replacements(found.get(symbol, ()))
+        if list(_destinations(was)) != list(_destinations(by_now)):
+            loss = money(sum((each.loss for each in by_now), ZERO))
+            told.append("; ".join([f"{symbol}: {loss} of its loss is disallowed by now", *_destinations(by_now)]))
+    return told
 
 
 def loses(lots: Sequence[RelievedLot]) -> bool:
@@ -152,7 +154,7 @@ def _washed(
     lossy = [symbol for symbol, relieved in sold.items() if loses(relieved)]
     if not lossy:
         return {}
-    around = _around(snapshot, policy)
+    around = around_of(snapshot, policy)
     found = {}
     for symbol in lossy:
         if symbol in around.near:
@@ -160,7 +162,7 @@ def _washed(
             sales = [_sale(snapshot, symbol, each) for each in relieved]
             settled = matched(
                 [*sales, *around.losses.get(symbol, ())],
-                _left(around.acquired[symbol], sales),
+                once_sold(around.acquired[symbol], sales),
                 policy.wash_sale_days,
             )[: len(sales)]
             if any(each.replaced for each in settled):
@@ -175,124 +177,9 @@ def _sale(snapshot: Snapshot, symbol: str, relieved: RelievedLot) -> LotSale:
     )
 
 
-def _left(acquired: Sequence[Acquisition], sales: Sequence[LotSale]) -> list[Acquisition]:
-    """The acquisitions once the account has sold: what it sells of a recent lot replaces only what was sold before."""
-    gone: dict[tuple[str, date | None, Decimal | None], Decimal] = {}
-    for each in sales:
-        key = each.account_id, each.acquired, each.cost_per_share
-        gone[key] = gone.get(key, ZERO) + each.quantity
-    left = []
-    for buy in acquired:
-        key = buy.account_id, buy.day, buy.cost_per_share
-        less = min(buy.quantity, gone.get(key, ZERO)) if buy.until is None else ZERO
-        if not less:
-            left.append(buy)
-            continue
-        gone[key] -= less
-        left.append(_part(buy, less, until=sales[0].day))
-        if less < buy.quantity:
-            left.append(_part(buy, buy.quantity - less))
-    return left
-
-
-def _part(buy: Acquisition, quantity: Decimal, until: date | None = None) -> Acquisition:
-    return Acquisition(buy.account_id, buy.tax_status, buy.symbol, buy.day, quantity, buy.cost_per_share, until)
-
-
-def noted(snapshot: Snapshot, policy: Policy) -> tuple[Settled, ...]:
-    """The sales of the household's taxable accounts so far, a lot each, and which of their losses are disallowed."""
-    sales = list(_taxed_sales(snapshot))
-    acquired = [each for held in _acquired(snapshot, policy).values() for each in held]
-    acquired += [since_sold(each, each.acquired) for each in sales if each.acquired is not None]
-    return matched([lot_sale(each) for each in sales], acquired, policy.wash_sale_days)
-
-
-def _acquired(snapshot: Snapshot, policy: Policy) -> dict[str, list[Acquisition]]:
-    """What the household bought lately and holds, by symbol."""
-    found: dict[str, list[Acquisition]] = {}
-    own = recent_buys(snapshot.account, snapshot.as_of, policy.wash_sale_days)
-    for buy in (*own, *snapshot.household_buys):
-        found.setdefault(buy.symbol, []).append(
-            Acquisition(buy.account_id, buy.tax_status, buy.symbol, buy.date, buy.quantity, buy.cost_per_share)
-        )
-    return found
-
-
-@record
-class _Around:
-    """What a household acquired and lost of each symbol lately; `near` are the symbols acquired within the window."""
-
-    acquired: Mapping[str, list[Acquisition]]
-    losses: Mapping[str, list[LotSale]]
-    near: frozenset[str]
-
-
-@remembered
-def _around(snapshot: Snapshot, policy: Policy) -> _Around:
-    days = policy.wash_sale_days
-    acquired = _acquired(snapshot, policy)
-    if not acquired:
-        return _Around({}, {}, frozenset())
-    losses: dict[str, list[LotSale]] = {}
-    for sale in _taxed_sales(snapshot):
-        if sale.symbol in acquired:
-            losses.setdefault(sale.symbol, []).append(lot_sale(sale))
-            if sale.acquired is not None:
-                acquired[sale.symbol].append(since_sold(sale, sale.acquired))
-    near = {
-        symbol
-        for symbol, buys in acquired.items()
-        if any(each.until is None and abs((each.day - snapshot.as_of).days) <= days for each in buys)
-    }
-    return _Around(acquired, losses, frozenset(near))
-
-
-def lot_sale(sale: RecentSale) -> LotSale:
-    """A sale already made, as what it may have washed."""
-    return LotSale(
-        sale.account_id, sale.symbol, sale.date, sale.quantity, sale.gain, sale.cost_per_share, sale.acquired
-    )
-
-
-def since_sold(sale: RecentSale, acquired: date) -> Acquisition:
-    """The purchase of what a taxable account has sold again: until then it replaced what was sold at a loss."""
-    return Acquisition(
-        sale.account_id, "taxable", sale.symbol, acquired, sale.quantity, sale.cost_per_share, until=sale.date
-    )
-
-
-def looks_back_to(as_of: date, days: int) -> date:
-    """The first day whose purchases can matter to a sale of today."""
-    return as_of - timedelta(days=REACH * days)
-
-
-def year_looks_back_to(as_of: date, days: int) -> date:
-    """The first day whose purchases can matter to a sale of today, or to one of this year (TAX-1)."""
-    return min(looks_back_to(as_of, days), as_of.replace(month=1, day=1) - timedelta(days=days))
-
-
-def recent_buys(account: Account, as_of: date, days: int) -> Iterator[RecentBuy]:
-    """What an account holds that it bought lately, one for each purchase; protected holdings count."""
-    first = year_looks_back_to(as_of, days)
-    found: dict[tuple[str, date, Decimal | None], Decimal] = {}
-    for holding in _held(account):
-        for lot in holding.lots:
-            if lot.acquired is not None and lot.acquired >= first:
-                key = holding.symbol, lot.acquired, lot.cost_per_share
-                found[key] = found.get(key, ZERO) + lot.quantity
-    for (symbol, day, cost), quantity in found.items():
-        yield RecentBuy(symbol, day, quantity, account.id, account.tax_status, cost)
-
-
-def _held(account: Account) -> Iterator[Holding]:
-    for sleeve in account.sleeves:
-        yield from sleeve.holdings
-    yield from account.protected
-
-
 def _told(symbol: str, settled: Sequence[Settled], policy: Policy) -> Finding:
     """How much of the loss from selling a security is disallowed, for how many shares, and where it goes."""
-    replaced = [each for sale in settled for each in sale.replaced]
+    replaced = _replacements(settled)
     loss = sum((each.loss for each in replaced), ZERO)
     shares = sum((each.shares for each in replaced), ZERO)
     return warning(
@@ -317,6 +204,10 @@ def _told(symbol: str, settled: Sequence[Settled], policy: Policy) -> Finding:
             for each in replaced
         ],
     )
+
+
+def _replacements(settled: Iterable[Settled]) -> list[Replacement]:
+    return [each for sale in settled for each in sale.replaced]
 
 
 def _destinations(replaced: Iterable[Replacement]) -> Iterator[str]:

@@ -85,12 +85,16 @@ def read_sales(connection: Connection, ids: Collection[str]) -> dict[str, list[R
             exact(recent_sales.c.gain).label("gain"),
             exact(recent_sales.c.cost_per_share).label("cost"),
             recent_sales.c.acquired,
+            recent_sales.c.rebalance_id,
         )
         .where(among(recent_sales.c.account_id, ids))
         .order_by(recent_sales.c.id)
     )
     return {
-        key: [RecentSale(row.symbol, row.sold, row.quantity, row.gain, key, row.cost, row.acquired) for row in rows]
+        key: [
+            RecentSale(row.symbol, row.sold, row.quantity, row.gain, key, row.cost, row.acquired, row.rebalance_id)
+            for row in rows
+        ]
         for key, rows in _grouped(connection, query).items()
     }
 

@@ -148,8 +148,8 @@ class Accounts:
         if changed:
             self.audit.record("positions booked", account_id=account_id, before=changed.before, after=changed.after)
 
-    def note_sales(self, account_id: str, sales: Collection[RecentSale]) -> None:
-        """Keeps what was sold and the gain of it, for later buys in the household to look at (WASH-1)."""
+    def note_sales(self, account_id: str, rebalance_id: str, sales: Collection[RecentSale]) -> None:
+        """Keeps what a rebalance sold, lot by lot with its gain, for wash sales and the tax year (WASH-2, TAX-1)."""
         rows = [
             {
                 "account_id": account_id,
@@ -159,13 +159,26 @@ class Accounts:
                 "gain": sale.gain,
                 "cost_per_share": sale.cost_per_share,
                 "acquired": sale.acquired,
+                "rebalance_id": rebalance_id,
             }
             for sale in sales
         ]
         if rows:
             self.connection.execute(insert(recent_sales), rows)
-            told = {sale.symbol: {"quantity": plain(sale.quantity), "gain": plain(sale.gain)} for sale in sales}
-            self.audit.record("sales noted", account_id=account_id, rule=WASH_1.code, after=told)
+            told: dict[str, list[dict[str, str | None]]] = {}
+            for sale in sales:
+                told.setdefault(sale.symbol, []).append(
+                    {
+                        "quantity": plain(sale.quantity),
+                        "gain": plain(sale.gain),
+                        "sold": str(sale.date),
+                        "acquired": None if sale.acquired is None else str(sale.acquired),
+                        "cost_per_share": None if sale.cost_per_share is None else plain(sale.cost_per_share),
+                    }
+                )
+            self.audit.record(
+                "sales noted", account_id=account_id, rebalance_id=rebalance_id, rule=WASH_1.code, after=told
+            )
 
     def _set_target(self, row: Row[Any], target_id: str | None) -> None:
         self._update(row.id, target_id=target_id)

@@ -8,9 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
 
-from domain.lots import losses_in
+from domain.household_trades import left_of, looks_back_to, planned_sales, year_looks_back_to
 from domain.snapshot import RecentBuy, RecentSale, TaxStatus
-from domain.wash_sales import looks_back_to, year_looks_back_to
 from storage.account_reading import StoredAccount, read_sales
 from storage.tables import accounts, lots, recent_sales, sleeves
 from storage.tables_execution import rebalances
@@ -62,8 +61,10 @@ def elsewhere(
                     Decimal(order["price"]),
                 )
                 bought.setdefault(account_id, []).append(buy)
-            elif (loss := losses_in(order)) is not None:
-                sold.setdefault(account_id, []).append(RecentSale(order["symbol"], day, *loss, account_id))
+            else:
+                sales = planned_sales(order, account_id, day)
+                sold.setdefault(account_id, []).extend(sales)
+                bought[account_id] = list(left_of(bought.get(account_id, ()), sales))
     return {
         account_id: Elsewhere(
             tuple(

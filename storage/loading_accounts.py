@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from sqlalchemy import Connection, MetaData, Table, delete, select, text
+from sqlalchemy import ColumnElement, Connection, MetaData, Table, delete, select, text, true
 from sqlalchemy.dialects.postgresql import insert
 
 from domain import queue as rules
@@ -30,6 +30,7 @@ ACCOUNT_COLUMNS = (
     "id", "name", "custodian", "tax_status", "status", "lot_relief", "gain_budget", "rebalancing", "target_id",
     "rebalanced_target_id", "rebalanced_target_version", "first_rebalanced", "policy", "custodian_account",
 )  # fmt: skip
+TRUE = true()
 LOADED = accounts.to_metadata(MetaData(), name="loaded_accounts")  # a temporary table of the transaction
 MAKE_LOADED = text(
     "CREATE TEMPORARY TABLE IF NOT EXISTS loaded_accounts (LIKE accounts INCLUDING DEFAULTS) ON COMMIT DROP"
@@ -212,7 +213,8 @@ class AccountBatch:
         replaced = [account.id for account in self.different]
         self._rewrite(restrictions, replaced, rows_of.RESTRICTION_COLUMNS, rows_of.restriction_rows(written))
         self._rewrite(withdrawals, replaced, rows_of.WITHDRAWAL_COLUMNS, rows_of.withdrawal_rows(written))
-        self._rewrite(recent_sales, replaced, rows_of.SALE_COLUMNS, rows_of.sale_rows(written))
+        stated = recent_sales.c.rebalance_id.is_(None)  # what we sold ourselves stays noted, whatever a book says
+        self._rewrite(recent_sales, replaced, rows_of.SALE_COLUMNS, rows_of.sale_rows(written), stated)
 
     def _write_paper(self, written: Sequence[Account]) -> None:
         """The paper custodian holds what the book says that its accounts hold, over all sleeves."""
@@ -224,10 +226,15 @@ class AccountBatch:
         self._rewrite(paper_positions, (), ("account_id", "symbol", "quantity"), held)
 
     def _rewrite(
-        self, table: Table, replaced: Sequence[str], columns: Sequence[str], rows: Iterable[Sequence[object]]
+        self,
+        table: Table,
+        replaced: Sequence[str],
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        which: ColumnElement[bool] = TRUE,
     ) -> None:
         if replaced:
-            self.connection.execute(delete(table).where(among(table.c.account_id, replaced)))
+            self.connection.execute(delete(table).where(among(table.c.account_id, replaced), which))
         copy_rows(self.connection, table, columns, rows)
 
     def _to_queue(self, account: Account) -> Queued | None:

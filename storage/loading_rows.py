@@ -23,6 +23,7 @@ def comparable(account: Account) -> Account:
         model_sleeves=tuple(sorted(map(_ordered, account.model_sleeves), key=lambda each: each.key)),
         protected=_by_symbol(account.protected),
         first_rebalanced=None if account.target_id is None else account.first_rebalanced,
+        recent_sales=tuple(each for each in account.recent_sales if each.rebalance_id is None),  # those a book states
     )
 
 

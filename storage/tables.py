@@ -251,6 +251,7 @@ recent_sales = Table(
     Column("gain", MONEY, nullable=False),
     Column("cost_per_share", MONEY, nullable=True),  # of the lot that was sold; null: not known
     Column("acquired", Date, nullable=True),
+    Column("rebalance_id", ForeignKey("rebalances.id"), nullable=True),  # null: a book states the sale
     CheckConstraint("quantity > 0", name="quantity_above_zero"),
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain import wash_sales
+from domain import household_trades, wash_sales
 from domain.lots import RelievedLot
 from domain.policy import Policy
 from domain.snapshot import Lot, RecentBuy, RecentSale, Snapshot
@@ -94,3 +94,21 @@ def test_lots_sold_on_one_day_are_one_sale_to_who_would_buy() -> None:
         "the loss of 75.00 from the sale of 8 X on 2026-11-05 in account A-2"
         in wash_sales.washed(snapshot, policy)["X"].why
     )
+
+
+def test_a_sale_that_the_book_states_too_is_ours_lot_by_lot() -> None:
+    day = date(2026, 11, 5)
+    stated = RecentSale("X", day, Decimal(10), Decimal(-70), "A-2")
+    ours = RecentSale("X", day, Decimal(6), Decimal(-50), "A-2", Decimal(108), OLD, "R-000007")
+    elsewhere = RecentSale("X", day, Decimal(1), Decimal(-1), "A-3")
+    snapshot, _ = home(household_sales=(stated, ours, elsewhere))
+    assert list(household_trades.taxed_sales(snapshot)) == [ours, elsewhere]
+
+
+def test_what_is_on_its_way_out_is_left_no_more() -> None:
+    """A purchase of 30 of which orders sell 25: 5 are left of it; another purchase of that day stays whole."""
+    buys = [RecentBuy("X", RECENT, Decimal(30), "A-2", "taxable", Decimal(cost)) for cost in (90, 91)]
+    sale = RecentSale("X", date(2026, 11, 20), Decimal(25), Decimal(1), "A-2", Decimal(90), RECENT)
+    left = list(household_trades.left_of(buys, [sale]))
+    assert [(each.quantity, each.cost_per_share) for each in left] == [(5, 90), (30, 91)]
+    assert list(household_trades.left_of(buys[:1], [sale, replace(sale, quantity=Decimal(5))])) == []

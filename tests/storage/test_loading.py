@@ -1,5 +1,6 @@
 """Loading: all or nothing, nothing twice, and whoever needs a rebalance for it is in the queue at once."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +12,7 @@ from sqlalchemy import text
 from cli.book_file import open_book
 from cli.books import read_whole
 from domain.book import BookRefused
+from domain.snapshot import RecentSale
 from policy import in_force
 from storage import loading
 from storage.connection import Actor, Books
@@ -166,6 +168,23 @@ def test_one_that_waits_for_its_approval_is(books: Books) -> None:
     raw = book()
     account(raw, "A-2")["cash"] = "1"
     assert loaded(books, raw).replaced == 1
+
+
+def test_what_we_sold_ourselves_stays_noted_whatever_a_book_says(books: Books) -> None:
+    loaded(books)
+    start_rebalance(books, "PENDING_APPROVAL")
+    sale = RecentSale("Y", date(2026, 11, 5), Decimal(3), Decimal(-30), "A-2", Decimal(60), date(2024, 1, 2))
+    with books.transaction(Actor("ann")) as transaction:
+        transaction.accounts.note_sales("A-2", "R-1", [sale, replace(sale, gain=Decimal(-12))])
+    assert loaded(books).unchanged == 3  # a book's silence about it is no difference
+    raw = book()
+    account(raw, "A-2")["recent_sales"] = []
+    assert loaded(books, raw).replaced == 1
+    kept = [replace(sale, rebalance_id="R-1"), replace(sale, gain=Decimal(-12), rebalance_id="R-1")]
+    with books.transaction() as transaction:
+        assert list(transaction.snapshots.take("A-2", None, TODAY)[0].account.recent_sales) == kept
+    [(noted,)] = rows(books, "SELECT after FROM audit_records WHERE action = 'sales noted'")
+    assert [each["gain"] for each in noted["Y"]] == ["-30", "-12"]  # every lot of it
 
 
 def start_rebalance(books: Books, stage: str) -> None:
