@@ -142,7 +142,7 @@ class Ledger:
                 allocated=allocated,
             )
             return
-        amounts = [order.amount] if len(parts) == 1 else share_out(order.amount, quantities)
+        amounts = [order.amount] if len(parts) == 1 else _shares(order, quantities)
         for part, amount in zip(parts, amounts, strict=True):
             if self._no_sleeve(part.sleeve):
                 self._flaw(f"{symbol} is allocated to {part.sleeve}, which is no sleeve of the account", symbol=symbol)
@@ -257,6 +257,21 @@ class Ledger:
             else:
                 return False
         return True
+
+
+def _shares(order: Order, quantities: Sequence[Decimal]) -> list[Decimal]:
+    """The cents of an order that each of its parts pays or gets, as `share_out` has them; without its divisions where
+    the order comes to whole cents."""
+    if order.amount != order.quantity * order.price:
+        return share_out(order.amount, quantities)
+    run = before = ZERO
+    shares: list[Decimal] = []
+    for quantity in quantities:
+        run += quantity
+        upto = to_cent(run * order.price)
+        shares.append(upto - before)
+        before = upto
+    return shares
 
 
 def _covers(holding: Holding, quantity: Decimal, relieved: Sequence[RelievedLot]) -> bool:

@@ -17,7 +17,7 @@ from domain.money import ONE, ZERO, money, plain
 from domain.policy import Policy
 from domain.rebalance_plan import ComponentOutcome
 from domain.rules import Rule
-from domain.snapshot import CASH, Model, Restriction, model_key
+from domain.snapshot import Model, Restriction, model_key
 
 LAW_8 = Rule("LAW-8", "What is neither excluded, closing, above its band nor needed for cash is not sold.")
 
@@ -70,32 +70,13 @@ def _unasked(books: Ledger, policy: Policy) -> Iterator[Broken]:
 
     What the rounding of orders to whole steps may have brought or cost is left out of account.
     """
-    plan, total = books.plan, books.plan.managed_value or ZERO
-    cents, ends = rounding(books), plan.components[-1].planned_value
-    low, high = cash_bounds(books)
-    sold: list[tuple[ComponentOutcome, Decimal]] = []
-    bought: list[tuple[ComponentOutcome, Decimal]] = []
-    for each in plan.components:
-        change = each.planned_value - each.current_value
-        if -cents <= change <= cents or each.component == CASH:
-            continue
-        lower, upper = (edge * total for edge in bounds(each, plan.mode))
-        if change < ZERO:
-            unasked = min(each.current_value, upper) - each.planned_value
-            if each.current_value > upper:
-                unasked -= step_of(each, books)
-            if unasked > cents:
-                sold.append((each, unasked))
-            continue
-        if not each.current_value:
-            lower = each.weight * total  # a first investment lands on its weight
-        had = min(ZERO, books.before.get(each.component, ZERO))  # an overdraft is made whole first (SLEEVE-3)
-        unasked = each.planned_value - max(lower, each.current_value - had) - step_of(each, books)
-        if unasked > cents:
-            bought.append((each, unasked))
+    plan = books.plan
+    sold, bought = _beyond_their_bands(books)
     if not sold and not bought:
         return
-    steps = cents + sum((books.step(order.symbol) for order in plan.orders), ZERO)
+    low, high = cash_bounds(books)
+    ends = plan.components[-1].planned_value
+    steps = rounding(books) + sum((books.step(order.symbol) for order in plan.orders), ZERO)
     for each, unasked in bought:
         if ends + unasked + steps < high:
             yield Broken(
@@ -113,6 +94,38 @@ def _unasked(books: Ledger, policy: Policy) -> Iterator[Broken]:
                 f"{money(free - unasked)} above its lower bound of {money(low)}",
                 {"component": each.component, "unasked": unasked, "cash": ends, "lower": low},
             )
+
+
+Unasked = list[tuple[ComponentOutcome, Decimal]]
+
+
+def _beyond_their_bands(books: Ledger) -> tuple[Unasked, Unasked]:
+    """What is sold below the upper edges of bands, or of what was below already, and what is bought above the lower."""
+    plan, total, cents = books.plan, books.plan.managed_value or ZERO, rounding(books)
+    sold: Unasked = []
+    bought: Unasked = []
+    for each in plan.components[:-1]:
+        change = each.planned_value - each.current_value
+        if -cents <= change <= cents:
+            continue
+        lower, upper = bounds(each, plan.mode)
+        if change < ZERO:
+            edge = upper * total
+            unasked = min(each.current_value, edge) - each.planned_value
+            if unasked > cents and each.current_value > edge:
+                unasked -= step_of(each, books)
+            if unasked > cents:
+                sold.append((each, unasked))
+            continue
+        if not each.current_value:
+            lower = each.weight  # a first investment lands on its weight
+        unasked = each.planned_value - lower * total
+        if unasked > cents:
+            had = min(ZERO, books.before.get(each.component, ZERO))  # an overdraft is made whole first (SLEEVE-3)
+            unasked = min(unasked, change + had) - step_of(each, books)
+            if unasked > cents:
+                bought.append((each, unasked))
+    return sold, bought
 
 
 def _nothing_may_be_bought(each: ComponentOutcome, books: Ledger, policy: Policy) -> bool:
@@ -156,7 +169,10 @@ def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
         if not sells:
             continue
         named, stays = _asked_of(model, leaving)
-        sold = -sum((changes[symbol] * books.prices[symbol] for symbol in sells if symbol in named), ZERO)
+        sold, prices = ZERO, books.prices
+        for symbol in sells:
+            if symbol in named:
+                sold -= changes[symbol] * prices[symbol]
         asked = cents + (shrinks if shrinks > ZERO else ZERO)
         if sold <= asked:
             continue
