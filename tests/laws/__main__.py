@@ -1,10 +1,11 @@
 """`make laws`: plans generated accounts with everything on at once, and asks every law of each.
 
-    python -m tests.laws [--accounts 200000] [--seed 1] [--processes 2] [--keep FOLDER]
+    python -m tests.laws [--accounts 200000] [--seed 1] [--processes 2] [--funds 120] [--small 2000] [--keep FOLDER]
 
 A seed makes the same accounts again. Prints what was seen and, of every law that was broken, how often and the smallest
-account; `--keep` writes those, made smaller where possible, as book files. Exit status 1 where a law was broken or too
-little was seen.
+account; `--keep` writes those, made smaller where possible, as book files. Then accounts of whole-share funds, planned
+until nothing trades (`--funds` of every value and mode), and small ones beside the best end that whole steps can reach
+(`--small`). Exit status 1 where a law was broken, a fund account traded again, or too little was seen.
 """
 
 import argparse
@@ -15,8 +16,11 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from pathlib import Path
 
+from domain.policy import MODES
 from tests.laws.at_large import at_large
 from tests.laws.books import ACCOUNTS, asked, book
+from tests.laws.funds import VALUES, settle
+from tests.laws.oracle import compare
 from tests.laws.shrink import shrunk
 from tests.laws.tally import Tally
 
@@ -31,6 +35,8 @@ def main() -> int:
     parser.add_argument("--accounts", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--funds", type=int, default=120)
+    parser.add_argument("--small", type=int, default=2_000)
     parser.add_argument("--keep", type=Path, help="a folder for the smallest books that break a law")
     given = parser.parse_args()
     started, tally = time.monotonic(), Tally()
@@ -39,20 +45,31 @@ def main() -> int:
     with ProcessPoolExecutor(given.processes) as pool:
         for part in pool.map(at_large, repeat(given.seed), stretches):
             tally.add(part)
+        places = [(value, mode) for value in VALUES for mode in MODES]
+        values, modes = zip(*places, strict=True)
+        settled = dict(
+            zip(places, pool.map(settle, repeat(given.seed), repeat(given.funds), values, modes), strict=True)
+        )
+        compared = list(pool.map(compare, repeat(given.seed), repeat(given.small), MODES))
     show(tally, given.seed, given.keep)
     seconds = time.monotonic() - started
     print(f"{tally.seen['planned']:,} accounts planned, seed {given.seed}, in {seconds:,.0f} s")
+    for (value, mode), each in settled.items():
+        print(f"{each.accounts} accounts of funds of {value:,} in {mode}: {', '.join(each.lines())}")
+    for each in compared:
+        print(each.line)
+    again = sum(each.counts["trade again"] for each in settled.values())
     few = list(tally.too_few())
     for each in few:
         print(f"TOO FEW  {each}")
-    return 1 if few or tally.broken else 0
+    return 1 if few or tally.broken or again else 0
 
 
 def show(tally: Tally, seed: int, keep: Path | None) -> None:
     """What was seen, then the laws that were broken, each with its smallest accounts."""
     for what, times in sorted(tally.seen.items()):
         print(f"{times:12,}  {what}")
-    for law in sorted(tally.broken, key=lambda each: int(each.partition("-")[2])):
+    for law in sorted(tally.broken, key=lambda each: (each[:3], int(each.partition("-")[2]))):
         print(f"BROKEN  {law}: {tally.broken[law]:,} times")
         for find in tally.finds[law][:3]:
             print(f"    book {find.number}, account A-{find.place + 1}: {find.says}")

@@ -13,12 +13,18 @@ from domain.rebalance_plan import RebalancePlan
 from domain.snapshot import Snapshot
 from tests.laws import after
 from tests.laws.books import Asked, asked, book
+from tests.laws.fills import resizing
 from tests.laws.tally import Find, Tally
 from tests.laws.world import Members
 
 Json = dict[str, Any]
 Law = Callable[[Snapshot, Policy, RebalancePlan], Iterator[str]]
-AFTER: dict[str, Law] = {"LAW-9": after.settled, "LAW-10": after.no_step_too_many, "LAW-11": after.true_words}
+AFTER: dict[str, Law] = {
+    "LAW-9": after.settled,
+    "LAW-10": after.no_step_too_many,
+    "LAW-11": after.true_words,
+    "ORDER-4": resizing,
+}
 
 
 def at_large(seed: int, numbers: Iterable[int], only: frozenset[str] = frozenset()) -> Tally:
@@ -67,6 +73,7 @@ def broken(
     for law, ask in AFTER.items():
         if not only or law in only:
             tally.seen["settled again"] += law == "LAW-9" and bool(plan.orders)
+            tally.seen["buys sized again"] += law == "ORDER-4" and len({each.side for each in plan.orders}) == 2
             for says in ask(snapshot, policy, plan):
                 yield law, says
 

@@ -43,6 +43,7 @@ LEAST = {  # of every 1,000 accounts planned, so many at least: a run that sees 
     "seven sleeves or more": 1,
     "hundreds of holdings": 3,
     "settled again": 300,
+    "buys sized again": 100,
 }
 
 
