@@ -4,7 +4,8 @@ from decimal import localcontext
 
 from activities.context import Desk, actor, step
 from activities.messages import MinimumsChecked, Step
-from domain import minimums
+from domain import checks, minimums
+from domain import purpose as purposes
 from domain.components import components
 from domain.money import EXACT, cents
 from domain.policy import Policy
@@ -25,10 +26,10 @@ class MinimumSteps:
             row = books.rebalances.get(message.rebalance_id)
             snapshot = restored(row.snapshot)
             numbers = snapshot.numbers(Policy.from_json(row.policy))
-            valuation = value(snapshot)
-            decisions = minimums.check(
-                components(snapshot, valuation, numbers), snapshot.models, valuation.managed_value
-            )
+            valuation = value(snapshot, numbers)
+            gone = checks.is_liquidation(snapshot, valuation, purposes.from_json(row.purpose))
+            known = components(snapshot, valuation, numbers, everything_goes=gone)
+            decisions = minimums.decide(known, snapshot.models, valuation.managed_value)
             answer = MinimumsChecked(
                 accepted=[each.component for each in decisions if each.accepted],
                 rejected=[

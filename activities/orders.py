@@ -13,10 +13,10 @@ from temporalio import activity
 from activities.answers import cancelled, heard, noted, venue_order
 from activities.context import Desk, actor
 from domain import execution
+from domain.affording import ORDER_4
 from domain.booking import ExecutablePlan, Fill, Leg
 from domain.execution import resized_buys, trimmed_buys
 from domain.money import ZERO, plain, to_cent
-from domain.orders import ORDER_4
 from domain.snapshot import Snapshot
 from domain.snapshot_json import restored
 from storage.connection import Transaction

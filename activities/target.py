@@ -1,6 +1,6 @@
 """Check target: the first step. Takes the snapshot that every later step reads, and says whether it can be planned."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 from decimal import Decimal, localcontext
 
@@ -65,8 +65,8 @@ class TargetSteps:
                 as_of=str(snapshot.as_of),
                 target=snapshot.account.target_id,
                 target_version=snapshot.target.version if snapshot.target else None,
-                liquidation=snapshot.target is None and message.kind == "full",
-                managed_value=_worth(snapshot) if not findings else None,
+                liquidation=_liquidates(snapshot, policy, message, findings),
+                managed_value=_worth(snapshot, policy) if not findings else None,
                 four_eyes=snapshot.numbers(policy).four_eyes,
                 queue_reasons=entry.reasons if entry else [],
                 issue=issue(findings),
@@ -99,12 +99,14 @@ class TargetSteps:
             found = checks.check(snapshot, frozenset(message.override)) + one_way.check(snapshot, _purpose(message))
             if found:
                 return found
-            valuation = value(snapshot)
-            found = checks.check_value(snapshot, valuation)
+            numbers = snapshot.numbers(policy)
+            valuation = value(snapshot, numbers)
+            gone = checks.is_liquidation(snapshot, valuation, _purpose(message))
+            found = [] if gone and valuation.reserved else checks.check_value(snapshot, valuation)
             if found:
                 return found
             try:
-                components(snapshot, valuation, snapshot.numbers(policy), limits(snapshot, {}))
+                components(snapshot, valuation, numbers, limits(snapshot, {}), gone)
             except TargetRefused as flaw:
                 return [Finding(flaw.rule.code, "error", str(flaw))]
             return []
@@ -208,6 +210,15 @@ def _purpose(message: CheckTarget) -> Purpose:
     return Purpose(message.kind, message.amount)
 
 
-def _worth(snapshot: Snapshot) -> str:
+def _liquidates(snapshot: Snapshot, policy: Policy, message: CheckTarget, refused: Sequence[Finding]) -> bool:
+    """True where everything is sold to cash (CHECK-3, CASH-3); of what can't be valued the target alone decides."""
+    if refused:
+        return snapshot.target is None and message.kind == "full"
     with localcontext(EXACT):
-        return cents(value(snapshot).managed_value)
+        valuation = value(snapshot, snapshot.numbers(policy))
+        return checks.is_liquidation(snapshot, valuation, _purpose(message))
+
+
+def _worth(snapshot: Snapshot, policy: Policy) -> str:
+    with localcontext(EXACT):
+        return cents(value(snapshot, snapshot.numbers(policy)).managed_value)

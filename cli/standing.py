@@ -12,7 +12,7 @@ from cli import connections
 from cli.say import Refused
 from domain import checks, sleeves
 from domain.components import ALL_CASH, Component, components
-from domain.minimums import MinimumDecision, check
+from domain.minimums import MinimumDecision, decide
 from domain.money import EXACT
 from domain.policy import Policy
 from domain.restrictions import limits
@@ -67,12 +67,12 @@ def _stand(snapshot: Snapshot, policy: Policy) -> Standing:
         return Standing(snapshot, policy, numbers, flaw=str(flaw))
     states = sleeves.verify(snapshot.account, named)
     try:
-        valuation = value(snapshot)
+        valuation = value(snapshot, numbers)
     except LookupError as flaw:
         return Standing(snapshot, policy, numbers, named, states, flaw=str(flaw))
     if valuation.managed_value <= 0:
         found = checks.check_value(snapshot, valuation)
         return Standing(snapshot, policy, numbers, named, states, valuation, flaw=found[0].message)
     known = components(snapshot, valuation, numbers, allowed)
-    decided = check(known, snapshot.models, valuation.managed_value)
+    decided = decide(known, snapshot.models, valuation.managed_value)
     return Standing(snapshot, policy, numbers, named, states, valuation, known, decided)

@@ -1,9 +1,10 @@
-"""A case: one account with all that is known of it and asked of it, the same in every round of its plan."""
+"""A case: one account with all that is known of it and asked of it, the same in every turn of its plan."""
 
 from collections.abc import Sequence
 from decimal import Decimal
 
 from domain.components import Component
+from domain.money import CENT
 from domain.orders import minimum_trade
 from domain.policy import Mode, Policy
 from domain.purpose import Purpose
@@ -15,7 +16,10 @@ from domain.valuation import Valuation
 
 @record
 class Case:
-    """One account's case: what is known and what is asked, the same in every round."""
+    """One account's case: what is known and what is asked, the same in every turn.
+
+    `liquidation`: everything is sold to cash (CHECK-3, CASH-3).
+    """
 
     snapshot: Snapshot
     valuation: Valuation
@@ -24,8 +28,14 @@ class Case:
     mode: Mode
     purpose: Purpose
     allowed: Limits
+    liquidation: bool = False
 
     @property
     def smallest(self) -> Decimal:
         """The smallest order worth making (ORDER-3)."""
         return minimum_trade(self.valuation.managed_value, self.policy)
+
+    @property
+    def too_small(self) -> Decimal:
+        """What an amount must come to before it is rounded to cents so as to be an order (ORDER-3)."""
+        return self.smallest - CENT / 2

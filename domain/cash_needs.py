@@ -1,17 +1,79 @@
-"""Cash needs: what pending withdrawals reserve, and rebalances that trade one way only.
+"""Cash needs: what pending withdrawals reserve, and what is said where a plan does not meet them.
 
-CASH-1 is decided here and used by the valuation. Rebalances that trade one way only are `one_way`.
+Asked by the valuation (what is out of managed value?), by every plan once its cash is known, and by the queue.
+Rebalances that trade one way only are `one_way`.
 """
 
+from collections.abc import Mapping
+from datetime import timedelta
 from decimal import Decimal
 
-from domain.money import ZERO
-from domain.rules import Rule
-from domain.snapshot import Snapshot
+from domain.keys import MANAGED
+from domain.money import CENT, ZERO, cents, money
+from domain.policy import Policy
+from domain.rules import Finding, Rule, error, info
+from domain.snapshot import Account, Snapshot, Withdrawal
 
-CASH_1 = Rule("CASH-1", "A pending withdrawal reserves its cash: it is out of managed value, and the plan raises it.")
+CASH_1 = Rule("CASH-1", "A withdrawal reserves its cash from some days before it is due, and the plan raises it.")
+CASH_3 = Rule(
+    "CASH-3", "A cash need that a plan can't meet is an error with the amount missing; the account stays queued."
+)
 
 
-def reserved(snapshot: Snapshot) -> Decimal:
-    """The cash that pending withdrawals reserve; a withdrawal is pending until the books no longer name it."""
-    return sum((withdrawal.amount for withdrawal in snapshot.account.withdrawals), ZERO)
+def is_near(withdrawal: Withdrawal, snapshot: Snapshot, policy: Policy) -> bool:
+    """True from `withdrawal_horizon_days` before it is due; pending until the books no longer name it (CASH-1)."""
+    return withdrawal.due <= snapshot.as_of + timedelta(days=policy.withdrawal_horizon_days)
+
+
+def reserved(snapshot: Snapshot, policy: Policy) -> Decimal:
+    """The cash that near withdrawals reserve."""
+    near = [each.amount for each in snapshot.account.withdrawals if is_near(each, snapshot, policy)]
+    return sum(near, ZERO)
+
+
+def later(snapshot: Snapshot, policy: Policy) -> list[Finding]:
+    """Says which withdrawals are not reserved yet, and from when they are (CASH-1)."""
+    horizon = timedelta(days=policy.withdrawal_horizon_days)
+    return [
+        info(
+            CASH_1,
+            f"the withdrawal of {money(each.amount)} due {each.due} is not reserved yet: it is from {each.due - horizon}",
+            amount=cents(each.amount),
+            due=each.due,
+            reserved_from=each.due - horizon,
+        )
+        for each in snapshot.account.withdrawals
+        if not is_near(each, snapshot, policy)
+    ]
+
+
+def unmet(cash: Mapping[str, Decimal], reserved: Decimal) -> list[Finding]:
+    """The errors where the cash that a plan leaves, by sleeve, does not cover what is needed (CASH-3)."""
+    found = []
+    missing = reserved - cash[MANAGED]
+    if reserved > 0 and missing >= CENT:
+        found.append(
+            error(
+                CASH_3,
+                f"{money(missing)} of the {money(reserved)} that withdrawals need is missing after this plan: find what "
+                "keeps it from being sold (restrictions, the gain budget, the minimum trade), or change the withdrawal",
+                missing=cents(missing),
+                needed=cents(reserved),
+            )
+        )
+    for key, amount in sorted(cash.items()):
+        if amount <= -CENT and (key != MANAGED or not reserved):
+            found.append(
+                error(
+                    CASH_3,
+                    f"the {key} sleeve stays overdrawn by {money(-amount)}: nothing that can be sold covers it",
+                    component=key,
+                    missing=cents(-amount),
+                )
+            )
+    return found
+
+
+def overdrawn(account: Account) -> Decimal:
+    """By how much the account's cash, all sleeves together, is below zero; 0 where it is not."""
+    return max(ZERO, -sum((sleeve.cash for sleeve in account.sleeves), ZERO))

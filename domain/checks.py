@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from datetime import date
 
 from domain import gain_budget
+from domain.cash_needs import CASH_3
 from domain.memo import remembered
 from domain.money import ZERO, cents, money
-from domain.purpose import FULL, Purpose
+from domain.purpose import Purpose
 from domain.restrictions import limits
 from domain.rules import Finding, Rule, error, warning
 from domain.snapshot import CASH, MANAGED, Model, Security, Snapshot, Target
@@ -51,10 +52,12 @@ def _named(target: Target, targets: Mapping[str, Target], *models: Model) -> fro
     while stack:
         for component in stack.pop().components:
             ref = str(component.ref)
+            if not component.weight:
+                continue
             if component.kind == "security":
                 symbols.add(ref)
             elif component.kind == "model":
-                symbols |= {holding.symbol for holding in holdings[ref]}
+                symbols |= {holding.symbol for holding in holdings[ref] if holding.weight}
             elif component.kind == "target" and ref not in seen:
                 seen.add(ref)
                 stack.append(targets[ref])
@@ -161,16 +164,31 @@ def check_value(snapshot: Snapshot, valuation: Valuation) -> list[Finding]:
     ]
 
 
-def liquidation(snapshot: Snapshot, purpose: Purpose = FULL) -> list[Finding]:
-    """Says that an account without a target is sold to cash (CHECK-3)."""
-    if not purpose.liquidates(snapshot.account.target_id):
+def is_liquidation(snapshot: Snapshot, valuation: Valuation, purpose: Purpose) -> bool:
+    """True where everything is sold to cash: the account has no target (CHECK-3), or withdrawals take all it is worth
+    (CASH-3).
+    """
+    if purpose.kind != "full":
+        return False
+    taken = valuation.reserved > 0 and valuation.managed_value <= 0 and snapshot.account.holds_securities
+    return snapshot.account.target_id is None or taken
+
+
+def liquidation_rule(snapshot: Snapshot) -> Rule:
+    """Why an account that is sold to cash is: it has no target, or withdrawals take all of it."""
+    return CHECK_3 if snapshot.account.target_id is None else CASH_3
+
+
+def liquidation(snapshot: Snapshot, valuation: Valuation, liquidates: bool) -> list[Finding]:
+    """Says why an account is sold to cash, and that this always waits for an approval (CHECK-3, CASH-3)."""
+    if not liquidates:
         return []
-    return [
-        warning(
-            CHECK_3,
-            f"account {snapshot.account.id} has no target: everything is sold to {CASH}, and this waits for an "
-            "approval whatever the approval policy. Assign a target if that is not wanted",
-            sleeves=[MANAGED, *(sleeve.key for sleeve in snapshot.account.model_sleeves)],
-        ),
-        *gain_budget.ignored(snapshot),
-    ]
+    account = snapshot.account
+    waits = f"everything is sold to {CASH}, and this waits for an approval whatever the approval policy"
+    if account.target_id is None:
+        text = f"account {account.id} has no target: {waits}. Assign a target if that is not wanted"
+        why = warning(CHECK_3, text, sleeves=[MANAGED, *(sleeve.key for sleeve in account.model_sleeves)])
+    else:
+        text = f"withdrawals of {money(valuation.reserved)} take all that account {account.id} is worth: {waits}"
+        why = warning(CASH_3, text, needed=cents(valuation.reserved))
+    return [why, *gain_budget.ignored(snapshot)]

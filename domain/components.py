@@ -8,13 +8,14 @@ from decimal import Decimal
 from typing import Literal
 
 from domain import sleeves
+from domain.keys import CASH, MANAGED, Kind, named, unassigned_key
 from domain.memo import remembered
 from domain.money import ONE, ZERO, tidy
 from domain.policy import Policy
 from domain.record import record
-from domain.restrictions import NO_LIMITS, Block, Limits
+from domain.restrictions import NO_LIMITS, Block, Limits, aim
 from domain.sleeves import SleeveState
-from domain.snapshot import CASH, MANAGED, Snapshot, Target, unassigned_key
+from domain.snapshot import Snapshot, Target
 from domain.targets import Band, BandedComponent, flatten, flatten_unrestricted
 from domain.valuation import Valuation
 
@@ -39,14 +40,14 @@ class Component:
     stays: Decimal = ZERO  # of a model sleeve: what its holdings that may not be sold are worth
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Kind:
         """`model`, `security`, `unassigned` or `cash`."""
-        return self.key.partition(":")[0]
+        return named(self.key).kind
 
     @property
     def ref(self) -> str:
-        """The model's id or the symbol."""
-        return self.key.partition(":")[2]
+        """The model's id or the symbol; empty for cash."""
+        return named(self.key).ref
 
     @property
     def goes_to_zero(self) -> bool:
@@ -55,13 +56,18 @@ class Component:
 
 
 def components(
-    snapshot: Snapshot, valuation: Valuation, policy: Policy, allowed: Limits = NO_LIMITS
+    snapshot: Snapshot,
+    valuation: Valuation,
+    policy: Policy,
+    allowed: Limits = NO_LIMITS,
+    everything_goes: bool = False,
 ) -> tuple[Component, ...]:
     """The target's components as named, then closing sleeves, then unassigned holdings by symbol, and cash last.
 
-    Without a target everything goes to cash (CHECK-3). Raises TargetRefused for a target that can't be flattened.
+    Without a target, or where `everything_goes`, everything goes to cash (CHECK-3, CASH-3). Raises TargetRefused for a
+    target that can't be flattened.
     """
-    target, total = snapshot.target, valuation.managed_value
+    target, total = None if everything_goes else snapshot.target, valuation.managed_value
     managed = valuation.holding_values[MANAGED]
     kept = {
         symbol: tidy(max(ZERO, managed[symbol] / total)) if total else ZERO
@@ -69,15 +75,17 @@ def components(
         if symbol in managed and allowed.kept(symbol)
     }
     if target is None:
-        named: tuple[BandedComponent, ...] = (ALL_CASH,)
+        lines: tuple[BandedComponent, ...] = (ALL_CASH,)
     elif allowed.concern(_directly_named(target, snapshot.targets)):
-        named = flatten(target, snapshot.targets, policy, allowed, kept)
+        lines = flatten(target, snapshot.targets, policy, allowed, kept)
     else:
-        named = flatten_unrestricted(target, snapshot.targets, policy)
-    states = sleeves.verify(snapshot.account, named)
+        lines = flatten_unrestricted(target, snapshot.targets, policy)
+    if allowed.excluded:
+        lines = _without_emptied(lines, snapshot, valuation, allowed)
+    states = sleeves.verify(snapshot.account, lines)
     found: list[Component] = []
-    for banded in named[:-1]:
-        kind, _, ref = banded.key.partition(":")
+    for banded in lines[:-1]:
+        kind, ref = named(banded.key)
         if kind == "model":
             worth = valuation.sleeve_values.get(banded.key, ZERO)
             found.append(
@@ -85,17 +93,17 @@ def components(
             )
         else:
             found.append(_direct(banded, managed.get(ref, ZERO), total, allowed, ref in kept))
-    keys = {banded.key for banded in named}
+    keys = {banded.key for banded in lines}
     for key in sorted(states.keys() - keys):
         closing = BandedComponent(key, ZERO, NOTHING, NOTHING)
         stays = _stays(key, valuation, allowed)
         found.append(_component(closing, valuation.sleeve_values[key], total, states.get(key), stays))
-    directly = {key.partition(":")[2] for key in keys if key.startswith("security:")}
+    directly = {ref for kind, ref in map(named, keys) if kind == "security"}
     for symbol in sorted(managed.keys() - directly):
         point = Band(kept[symbol], kept[symbol]) if symbol in kept else NOTHING
         unassigned = BandedComponent(unassigned_key(symbol), point.lower, point, point)
         found.append(_direct(unassigned, managed[symbol], total, allowed, symbol in kept))
-    found.append(_component(named[-1], valuation.cash, total, None))
+    found.append(_component(lines[-1], valuation.cash, total, None))
     return tuple(found)
 
 
@@ -104,11 +112,21 @@ def _directly_named(target: Target, targets: Mapping[str, Target]) -> frozenset[
     """The symbols that are components themselves, sub-targets' included: where there is none of them, an account's
     restrictions change nothing of its flattened target.
     """
+    return _named_below(target, targets, "security")
+
+
+@remembered
+def models_named(target: Target, targets: Mapping[str, Target]) -> frozenset[str]:
+    """The models that are components, sub-targets' included, by id."""
+    return _named_below(target, targets, "model")
+
+
+def _named_below(target: Target, targets: Mapping[str, Target], kind: str) -> frozenset[str]:
     found, stack, seen = set[str](), [target], {target.id}
     while stack:
         for component in stack.pop().components:
             ref = str(component.ref)
-            if component.kind == "security":
+            if component.kind == kind:
                 found.add(ref)
             elif component.kind == "target" and ref in targets and ref not in seen:
                 seen.add(ref)
@@ -116,9 +134,43 @@ def _directly_named(target: Target, targets: Mapping[str, Target]) -> frozenset[
     return frozenset(found)
 
 
+def _without_emptied(
+    lines: tuple[BandedComponent, ...], snapshot: Snapshot, valuation: Valuation, allowed: Limits
+) -> tuple[BandedComponent, ...]:
+    """The target with the weight of models of which everything is excluded in the account's cash (RESTRICT-1).
+
+    What of such a model is kept where it is held keeps its share.
+    """
+    found, moved, total = [], ZERO, valuation.managed_value
+    for banded in lines[:-1]:
+        kind, ref = named(banded.key)
+        if kind == "model" and banded.weight and not aim(snapshot.models[ref], allowed).weights:
+            worth = _stays(banded.key, valuation, allowed)
+            stays = min(banded.weight, tidy(worth / total)) if worth > 0 and total > 0 else ZERO
+            moved += banded.weight - stays
+            point = Band(stays, stays)
+            found.append(BandedComponent(banded.key, stays, point, point))
+        else:
+            found.append(banded)
+    cash = lines[-1]
+    bands = [Band(band.lower + moved, min(ONE, band.upper + moved)) for band in (cash.threshold, cash.precision)]
+    return (*found, BandedComponent(cash.key, cash.weight + moved, *bands)) if moved else lines
+
+
+def emptied(snapshot: Snapshot, allowed: Limits) -> list[str]:
+    """The models that the target names, itself or below, of which restrictions leave nothing to buy (RESTRICT-1)."""
+    if not allowed.excluded or snapshot.target is None:
+        return []
+    return [
+        model_id
+        for model_id in sorted(models_named(snapshot.target, snapshot.targets))
+        if not aim(snapshot.models[model_id], allowed).weights
+    ]
+
+
 def _direct(banded: BandedComponent, worth: Decimal, total: Decimal, allowed: Limits, kept: bool) -> Component:
     """A security of the managed sleeve. What is excluded and kept is where it should be (RESTRICT-1)."""
-    symbol = banded.key.partition(":")[2]
+    symbol = named(banded.key).ref
     outside = None if kept else breach(worth, banded.threshold, total)
     no_buy, no_sell = allowed.no_buy.get(symbol), allowed.no_sell.get(symbol)
     return Component(

@@ -1,13 +1,13 @@
 """Concentration: a change too small to spread is made in fewer holdings.
 
-Asked for every sleeve that grows or shrinks, unless it opens. The smallest order is given up and its amount goes to the
-holding furthest from its model weight, again until every order reaches the minimum trade.
+Asked for every sleeve that grows or shrinks, unless it opens. The holding with the smallest order is left as it is and
+the change is spread over the others anew, until every order reaches the minimum trade or one holding is left.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
-from heapq import heapify, heappop, heappush
 
+from domain.levels import Levels
 from domain.money import ZERO
 from domain.rounding import buy_quantities, sell_quantities
 from domain.rules import Rule
@@ -16,93 +16,45 @@ from domain.snapshot import Security, prices_of, step_costs_of
 SLEEVE_4 = Rule(
     "SLEEVE-4", "A change too small to spread is made in fewer holdings, until every order is large enough."
 )
+SLEEVE_5 = Rule("SLEEVE-5", "Changes of securities held directly that are too small each are made in fewer.")
 
-Amounts = dict[str, Decimal]
+Traded = dict[str, tuple[Decimal, Decimal]]
 
 
 def concentrated(
-    goals: Amounts,
-    nearness: Callable[[str], tuple[Decimal, str]],
+    levels: Levels,
     held: Mapping[str, Decimal],
     market: Mapping[str, Security],
-    minimum: Decimal,
-    growing: bool,
-) -> tuple[Amounts, Amounts, Amounts]:
-    """The shares to buy or to sell, the amounts that they stand for, and the amounts given up for them, all above 0.
+    smallest: Decimal,
+    keeps_shares: bool = False,
+) -> tuple[Traded, dict[str, Decimal]]:
+    """What each holding that moves is to be traded for, with its shares (both above 0), and the amounts given up.
 
-    `nearness` sorts first the holding that is furthest from its model weight in that direction; `held` are shares.
+    `held` are shares, `smallest` the minimum trade. The sale of a whole holding is never too small (ORDER-3).
+    `keeps_shares`: what is less than a step of a holding waits for it in cash, and is no other's (SLEEVE-3).
     """
-    costs = step_costs_of(market)
-    at_risk = [symbol for symbol, amount in goals.items() if amount - costs[symbol] < minimum]
-    if not at_risk:
-        return _rounded(goals, held, market, growing), goals, {}  # large enough however they are rounded
-    prices = prices_of(market)
-    kept, given_up = dict(goals), Amounts()
-    room = None if growing else {symbol: held[symbol] * prices[symbol] for symbol in kept}
-    takers: list[str] = []  # sorted where one is asked for
-    if min(kept.values()) < minimum:
-        takers = sorted(goals, key=nearness)
-        _give_up_below(minimum, kept, given_up, takers, room)
+    costs, prices, growing = step_costs_of(market), prices_of(market), levels.growing
+    if keeps_shares:
+        for symbol, amount in levels.amounts().items():
+            if amount < costs[symbol]:
+                levels.wait(symbol, amount)
+    amounts = levels.fixed | levels.amounts()
+    first, left_out = amounts, list[str]()
     while True:
-        quantities = _rounded(kept, held, market, growing)
+        quantities = buy_quantities(amounts, market) if growing else sell_quantities(amounts, held, market)
         small = [
-            (amount, symbol)
-            for symbol in at_risk  # what others give up only makes them larger
-            if (amount := kept.get(symbol)) is not None
-            if amount < minimum or ZERO < quantities[symbol] * prices[symbol] < minimum
-            if growing or quantities[symbol] != held[symbol]  # what completes the sale of a holding is made (ORDER-3)
+            (amount // costs[symbol] * costs[symbol], symbol)
+            for symbol, amount in amounts.items()
+            if symbol not in levels.fixed and quantities[symbol] * prices[symbol] < smallest
+            if growing or quantities[symbol] != held[symbol]
         ]
-        if not small or len(kept) == 1:
-            return quantities, kept, given_up
-        takers = takers or sorted(goals, key=nearness)
-        if not _give_up(min(small)[1], kept, given_up, takers, room):
-            return quantities, kept, given_up
-
-
-def _rounded(amounts: Amounts, held: Mapping[str, Decimal], market: Mapping[str, Security], growing: bool) -> Amounts:
-    return buy_quantities(amounts, market) if growing else sell_quantities(amounts, held, market)
-
-
-def _give_up_below(
-    minimum: Decimal, kept: Amounts, given_up: Amounts, takers: Sequence[str], room: Mapping[str, Decimal] | None
-) -> None:
-    """Gives up what is too small before it is rounded, smallest first, as long as it sells no holding whole.
-
-    As many steps as there are holdings, and none of them looks at all: what grows in between is put back in its place.
-    """
-    smallest = [(amount, symbol) for symbol, amount in kept.items()]
-    heapify(smallest)
-    while len(kept) > 1:
-        amount, symbol = heappop(smallest)
-        if symbol not in kept:
-            continue
-        if kept[symbol] != amount:
-            heappush(smallest, (kept[symbol], symbol))
-            continue
-        whole = room is not None and room[symbol] - amount < minimum  # it might complete its sale
-        if amount >= minimum or whole or not _give_up(symbol, kept, given_up, takers, room):
-            return
-
-
-def _give_up(
-    symbol: str, kept: Amounts, given_up: Amounts, takers: Sequence[str], room: Mapping[str, Decimal] | None
-) -> bool:
-    """Moves an amount to the holdings furthest from their model weights, as `room` to sell lets it; False if none can.
-
-    Nothing changes where the others can't take all of it.
-    """
-    left, taken = kept[symbol], Amounts()
-    for other in takers:
-        if other == symbol or other not in kept:
-            continue
-        part = left if room is None else min(left, room[other] - kept[other])
-        taken[other] = part
-        left -= part
-        if not left:
+        if not small or len(amounts) == len(levels.fixed) + 1:
             break
-    if left:
-        return False
-    given_up[symbol] = kept.pop(symbol)
-    for other, part in taken.items():
-        kept[other] += part
-    return True
+        least = min(small)[0]
+        given_up = max(symbol for amount, symbol in small if amount == least)
+        left_out.append(given_up)
+        levels.freeze(given_up)
+        amounts = levels.fixed | levels.amounts()
+    return {symbol: (amount, quantities[symbol]) for symbol, amount in amounts.items()}, {
+        symbol: first.get(symbol, ZERO) for symbol in left_out
+    }

@@ -14,7 +14,7 @@ from domain import derivation_values as values
 from domain.case import Case
 from domain.filling import SLEEVE_1
 from domain.money import EXACT, ZERO, money
-from domain.plan import examine, told
+from domain.plan import examine, lawful, told
 from domain.policy import DEFAULT_MODE, Mode, Policy
 from domain.proposal import Proposal, propose
 from domain.purpose import FULL, Purpose
@@ -45,7 +45,9 @@ def derive(
         if isinstance(case, RebalancePlan):
             return Derived(case, refused(case))
         proposal = propose(case)
-        made = told(case, proposal)
+        made = lawful(case, told(case, proposal))
+        if not made.can_be_planned:
+            return Derived(made, refused(made))
         return Derived(made, tuple(_steps(case, proposal, made)))
 
 
@@ -79,7 +81,7 @@ def cash(case: Case, proposal: Proposal) -> Step:
 
     def settled(sells: bool, buys: bool, crosses: bool) -> Settled:
         made = [each for each in orders if (each.is_sell and sells) or (not each.is_sell and buys)]
-        return settle(account, made, crossings if crosses else (), ())
+        return settle(account, made, crossings if crosses else (), (), False)
 
     stages = [settled(False, False, False), settled(True, False, False), settled(True, True, False)]
     stages += [settled(True, True, True), proposal.after]

@@ -3,11 +3,13 @@
 `domain.lines` is asked again for the first pass; what the plan made of it stands in the proposal.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from domain.case import Case
-from domain.lines import DESTINATION_1, DESTINATION_2, Destination, Line, line
+from domain.ends import DESTINATION_6
+from domain.keys import named
+from domain.lines import DESTINATION_1, DESTINATION_2, DESTINATION_5, Destination, Line
 from domain.money import CENT, ZERO, money, to_cent
 from domain.one_way import CASH_2
 from domain.proposal import Proposal
@@ -39,24 +41,27 @@ def moves(case: Case, proposal: Proposal, plan: RebalancePlan) -> Iterator[Step]
 
 
 def lines_of(case: Case, proposal: Proposal) -> tuple[Line, ...]:
-    """Every component but cash after the first pass, with its destination band in amounts (DESTINATION-1)."""
-    kept_out = frozenset(proposal.rejected)
-    return tuple(line(each, case.valuation.managed_value, case.mode, kept_out) for each in case.known[:-1])
+    """Every component but cash with its destination band in amounts, after the moves that the plan makes of it."""
+    return proposal.destined.lines
 
 
 def edges(each: Line) -> tuple[Decimal, Decimal]:
     """The amounts between which a component shall land, whatever a restriction lets happen."""
-    return each.unblocked or (each.lower, each.upper)
+    return each.lower, each.upper
+
+
+def forced(each: Line) -> Decimal:
+    """What its band alone moved of a component (DESTINATION-1)."""
+    return dict(each.parts).get(DESTINATION_1, ZERO)
 
 
 def _forced(case: Case, proposal: Proposal) -> Step:
     lines = lines_of(case, proposal)
     rows: list[tuple[Cell, ...]] = [
-        (each.component.key, each.component.value, *edges(each), each.buy, _why_forced(each, proposal))
-        for each in lines
+        (each.component.key, each.value, *edges(each), forced(each), _why_forced(each, proposal)) for each in lines
     ]
-    cash, band = case.valuation.cash, proposal.destined.cash_band
-    left = cash - sum((each.buy for each in lines), ZERO)
+    cash, band = cash_before(case, lines), proposal.destined.cash_band
+    left = cash - sum((forced(each) for each in lines), ZERO)
     rows.append((CASH, cash, band.lower, band.upper, left - cash, f"would end at {money(left)}"))
     return step(
         "What the bands force",
@@ -64,6 +69,11 @@ def _forced(case: Case, proposal: Proposal) -> Step:
         LANDING,
         rows,
     )
+
+
+def cash_before(case: Case, lines: Sequence[Line]) -> Decimal:
+    """The account's cash once overdrawn sleeves are made whole (SLEEVE-3)."""
+    return case.valuation.cash - sum((each.value - each.component.value for each in lines), ZERO)
 
 
 def _why_forced(each: Line, proposal: Proposal) -> str:
@@ -80,30 +90,37 @@ def _why_forced(each: Line, proposal: Proposal) -> str:
         if component.sleeve == "closing":
             return "its sleeve closes"
         return "the target does not name it: sold" if component.kind == "unassigned" else "its weight is 0: sold"
-    if not each.buy:
-        return "inside its band: left alone"
-    return "bought up to its lower edge" if each.buy > 0 else "sold down to its upper edge"
+    moved = forced(each)
+    if not moved:
+        inside = each.lower <= each.value <= each.upper
+        return "inside its band: left alone" if inside else "no step of it that can be traded brings it nearer"
+    if not each.value:
+        return "nothing of it is held yet: bought at its weight"
+    return "bought into its band" if moved > 0 else "sold into its band"
 
 
 def _closed(case: Case, proposal: Proposal, plan: RebalancePlan) -> Step:
     lines, destined = lines_of(case, proposal), proposal.destined
-    first = case.valuation.cash - sum((each.buy for each in lines), ZERO)
+    before = cash_before(case, lines)
+    first = before - sum((forced(each) for each in lines), ZERO)
     rows = []
-    for each, final in zip(lines, destined.destinations, strict=True):
-        closing = final.change - each.buy
-        if final.change or abs(closing) >= CENT:
-            closes = closing if to_cent(closing) else None
-            rows.append((each.component.key, each.buy, closes, final.change, final.value, _why_closed(each, closing)))
-    changes = sum((each.change for each in destined.destinations), ZERO)
+    for each in lines:
+        closing = each.buy - forced(each)
+        if each.buy or closing:
+            rows.append(
+                (each.component.key, forced(each), closing or None, each.buy, each.planned, _why_closed(each, closing))
+            )
+    changes = sum((each.buy for each in lines), ZERO)
     notes = [
         _cash_first(first, destined.cash_band.lower, destined.cash_band.upper),
-        f"cash {money(case.valuation.cash)} {_minus(changes)} = {money(destined.cash)} before rounding to shares",
+        f"cash {money(before)} {_minus(changes)} = {money(destined.cash)} before sleeves round to shares",
     ]
     if destined.cut > ZERO:
         notes += [each.message for each in plan.findings if each.rule == DESTINATION_2.code and "cut" in each.evidence]
+    notes += [each.message for each in plan.findings if each.rule in {DESTINATION_5.code, DESTINATION_6.code}]
     return step(
         "What cash closes",
-        [DESTINATION_2.code],
+        [DESTINATION_2.code, DESTINATION_5.code],
         {
             "component": "text",
             "forced": "change",
@@ -131,20 +148,20 @@ def _minus(change: Decimal) -> str:
 
 
 def _why_closed(each: Line, closing: Decimal) -> str:
-    if abs(closing) < CENT:
+    if not closing:
         return "as its band forces"
+    steps = ", in whole steps up to its threshold" if DESTINATION_5 in dict(each.parts) else ""
     if closing > 0:
-        return "bought further: cash is above its band"
-    return "its buy is cut: cash would not do" if each.buy > 0 else "sold further: cash is below its band"
+        return f"bought further: cash is above its band{steps}"
+    cut = forced(each) > 0
+    return "its buy is cut: cash would not do" if cut else f"sold further: cash is below its band{steps}"
 
 
 def _one_way(case: Case, proposal: Proposal, plan: RebalancePlan) -> Step:
     raises = case.purpose.kind == "raise_cash"
     rows: list[tuple[Cell, ...]] = []
     for each, final in zip(lines_of(case, proposal), proposal.destined.destinations, strict=True):
-        rows.append(
-            (each.component.key, each.component.value, *edges(each), final.change, _why_one_way(each, final, proposal))
-        )
+        rows.append((each.component.key, each.value, *edges(each), final.change, _why_one_way(each, final, proposal)))
     band = proposal.destined.cash_band
     lower = None if raises else band.lower
     rows.append((CASH, case.valuation.cash, lower, None, proposal.destined.cash - case.valuation.cash, ""))
@@ -193,7 +210,7 @@ def ends(case: Case, proposal: Proposal, plan: RebalancePlan) -> Step:
     bands[CASH] = proposal.destined.cash_band.lower, proposal.destined.cash_band.upper
     rows = []
     for each in plan.components:
-        lower, upper = bands[each.component]
+        lower, upper = bands.get(each.component, (ZERO, ZERO))  # of a signal, which lands nothing, none is shown
         asked = shall[each.component]
         difference = each.planned_value - asked
         rows.append(
@@ -229,7 +246,7 @@ def _standing(case: Case, each: ComponentOutcome, lower: Decimal, upper: Decimal
     if off < CENT:
         return "on its edge"
     side = "below" if value < lower else "above"
-    kind, _, symbol = each.component.partition(":")
+    kind, symbol = named(each.component)
     security = case.snapshot.securities[symbol] if kind == "security" else None
     within = security is not None and off < security.quantity_increment * case.snapshot.price(symbol)
     return f"{money(off)} {side}" + (", less than one increment" if within else "")

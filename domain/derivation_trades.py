@@ -236,7 +236,7 @@ def gains(case: Case, plan: RebalancePlan) -> Iterator[Step]:
     gain = plan.gain
     if plan.tax is not None:
         notes += _taxed(gain, plan.tax, policy)
-    budget = gain_budget.budget_of(case.snapshot, case.purpose)
+    budget = gain_budget.budget_of(case.snapshot, case.liquidation)
     if budget is not None:
         left = _plain(budget - gain.net)
         notes.append(f"the gain budget is {money(budget)}: {left} of it is left ({gain_budget.LOT_2.code})")

@@ -1,24 +1,36 @@
 """Destination: how much of each component the account holds afterwards, with the least turnover.
 
-Asked by every plan once it is known what may open. Works on component values only; which shares make them up is
-`filling`'s business. With the bands this is a linear program whose optimum these few steps reach directly.
+Asked by every plan once it is known what may open. Works on component values only; which shares make up a sleeve's is
+`filling`'s business. Where steps are small this is a linear program, whose optimum these few moves reach directly.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Mapping, Sequence
+from decimal import ROUND_FLOOR, Decimal
 
 from domain.components import Component
 from domain.lines import (
+    DESTINATION_1,
     DESTINATION_2,
+    DESTINATION_5,
+    LOWER_BOUND,
+    LOWER_EDGE,
+    UNBOUNDED,
+    UPPER_BOUND,
+    UPPER_EDGE,
     Destination,
+    Line,
     buy_more,
+    by_excess,
+    by_lack,
     cut_buys,
     destination_band,
-    in_cents,
-    line,
+    force,
+    forget_small,
+    give_back_buys,
+    give_back_sales,
     sell_more,
 )
-from domain.money import ZERO
+from domain.money import CENT, ZERO
 from domain.policy import Mode
 from domain.record import record
 from domain.rules import Rule
@@ -26,47 +38,134 @@ from domain.snapshot import Model
 from domain.targets import Band
 
 DESTINATION_3 = Rule("DESTINATION-3", "Ties are broken by the component's key: the same snapshot, the same plan.")
+HALF_A_CENT = Decimal("0.005")  # an opening is funded at its weight to the nearest cent
 DESTINATION_4 = Rule("DESTINATION-4", "Turnover is the least that lands every component in its band.")
 
 
 @record
 class Destined:
-    """The destinations of all components but cash, what cash is left, and what openings had to be given up."""
+    """The destinations of all components but cash, and where cash ends; amounts in the account's currency."""
 
     destinations: tuple[Destination, ...]
     cash: Decimal
     cash_band: Band  # amounts, the weight of rejected components included (MINIMUM-3)
-    cut: Decimal  # what buys had to give up because cash would not do, 0 where nothing
+    small: Mapping[str, Decimal]  # by symbol: moves that their bands ask for, too small for an order (ORDER-3)
+    lines: tuple[Line, ...] = ()
+    shut: frozenset[str] = (
+        frozenset()
+    )  # openings of which nothing may be bought: their weight stays in cash (RESTRICT-1)
+    stays: frozenset[str] = frozenset()  # what stays outside its band, as others can't be traded for it (DESTINATION-5)
+
+    @property
+    def cut(self) -> Decimal:
+        """What buys had to give up because cash would not do, 0 where nothing (DESTINATION-2)."""
+        return -sum((_cut_of(each) for each in self.lines), ZERO)
 
 
-def destine(
-    components: Sequence[Component],
-    rejected: Iterable[str],
-    managed_value: Decimal,
-    mode: Mode,
-    not_raised: Decimal = ZERO,
-) -> Destined:
-    """Moves every component to the nearest edge of its destination band, then closes the plan with cash.
+def _cut_of(line: Line) -> Decimal:
+    """By how much cash, below 0, cut what a component's band asked to buy."""
+    parts = dict(line.parts)
+    return min(ZERO, parts.get(DESTINATION_2, ZERO)) if parts.get(DESTINATION_1, ZERO) > 0 else ZERO
 
-    `components` end with cash; `rejected` are the keys of models that may not open; `not_raised` is cash that sells
-    of this plan were found not to bring (ORDER-3), which is therefore not spent.
-    """
-    kept_out = frozenset(rejected)
-    cash_component = components[-1]
-    lines = [line(component, managed_value, mode, kept_out) for component in components[:-1]]
-    cash = cash_component.value - sum((each.buy for each in lines), ZERO)
-    band = destination_band(cash_component, mode)
+
+def cash_band(
+    component: Component, lines: Sequence[Line], kept_out: frozenset[str], managed_value: Decimal, mode: Mode
+) -> Band:
+    """Between which amounts cash must end: the weight of what can't open stays in it (MINIMUM-3)."""
+    band = destination_band(component, mode)
     stays = sum((each.component.weight for each in lines if each.component.key in kept_out), ZERO)
-    lower, upper = band.lower * managed_value, (band.upper + stays) * managed_value
-    if cash < lower:
-        cash += sell_more(lines, lower - cash)
-    elif cash > upper:
-        cash -= buy_more(lines, cash - upper)
-    cut = cut_buys(lines, lower - (cash - not_raised))
-    cash += cut
-    destinations = in_cents(lines, cash, lower)
-    cash = cash_component.value - sum((each.change for each in destinations), ZERO)
-    return Destined(tuple(destinations), cash, Band(lower, upper), cut)
+    return Band(band.lower * managed_value, (band.upper + stays) * managed_value)
+
+
+def destine(lines: Sequence[Line], cash: Decimal, band: Band, crossing: Callable[[], frozenset[str]]) -> Destined:
+    """Moves every component into its destination band, then closes the plan with cash (DESTINATION-1, 2, 5).
+
+    `cash` is what there is before, `band` where it must end, in amounts. `crossing` are symbols that sleeves may trade.
+    """
+    for each in lines:
+        force(each)
+    small = forget_small(lines, crossing)
+    cash -= sum((each.buy for each in lines), ZERO)
+    if cash < band.lower:
+        cash = sell_more(lines, cash, band, LOWER_EDGE, DESTINATION_2)
+        if cash < band.lower:
+            cash = cut_buys(lines, cash, band.lower, DESTINATION_2)
+        cash = give_back_sales(lines, cash, band.lower)
+    cash = close(lines, cash, band, sold_to_edges=True)
+    cash = give_back_buys(lines, cash, band.upper)
+    cash, stays = _leave_what_steps_forbid(lines, cash, band)
+    destinations = tuple([destination(each) for each in lines])
+    return Destined(destinations, cash, band, small, tuple(lines), stays)
+
+
+def close(lines: Sequence[Line], cash: Decimal, band: Band, sold_to_edges: bool = False) -> Decimal:
+    """Brings cash into its band, or nearer to it: inside the destination bands of components as long as that does
+    (DESTINATION-2), then inside their thresholds (DESTINATION-5). What opens is funded beyond its weight only where
+    nothing else takes the cash. Returns the cash there is then.
+    """
+    if cash > band.upper + CENT:
+        held, opening = [each for each in lines if not each.opens], [each for each in lines if each.opens]
+        for some in (held, opening):
+            for edge, rule in ((UPPER_EDGE, DESTINATION_2), (UPPER_BOUND, DESTINATION_5)):
+                if cash > band.upper:
+                    cash = buy_more(some, cash, band, edge, rule)
+    elif cash < band.lower - CENT:
+        if not sold_to_edges:
+            cash = sell_more(lines, cash, band, LOWER_EDGE, DESTINATION_2)
+        cash = sell_more(lines, cash, band, LOWER_BOUND, DESTINATION_5)
+    return cash
+
+
+def _leave_what_steps_forbid(lines: Sequence[Line], cash: Decimal, band: Band) -> tuple[Decimal, frozenset[str]]:
+    """Sells nothing for a share that is too dear to buy, and buys nothing for one too large to sell (DESTINATION-5).
+
+    What one component lacks as its next step is too large is what the others have too much of, and the other way
+    round. As long as that leaves them inside their thresholds, and cash in its band, they stay. Returns the cash there
+    is then, and the keys of what stays.
+    """
+    stays: set[str] = set()
+    for below in (True, False):
+        coarse = sum([_off(each) for each in lines if too_coarse(each, below)], ZERO)
+        for each in by_excess(lines) if below else by_lack(lines):
+            moved = each.buy if len(each.parts) == 1 and each.parts[0][0] is DESTINATION_1 else ZERO
+            inside = each.low <= each.value <= each.high and each.value
+            if coarse <= 0:
+                break
+            if not moved or (moved < 0) is not below or not inside or not each.upper:
+                continue
+            room = cash - band.lower if below else band.upper - cash
+            back = each.whole(max(ZERO, min(abs(moved), coarse, room)), ROUND_FLOOR)
+            back = back if below else -back
+            if back and each.ordered(back):
+                each.move(back, DESTINATION_1)
+                cash -= back
+                coarse -= abs(back)
+                stays.add(each.component.key)
+    return cash, frozenset(stays)
+
+
+def _off(line: Line) -> Decimal:
+    return max(line.lower - line.planned, line.planned - line.upper)
+
+
+def too_coarse(line: Line, below: bool) -> bool:
+    """True where a component stays below its band, or above it, as one step more would take it further away."""
+    reach = line.reach
+    if (
+        reach.step is None
+        or line.blocked
+        or reach.most is not UNBOUNDED
+        or reach.least
+        or DESTINATION_2 in dict(line.parts)
+    ):
+        return False
+    return line.planned < line.lower if below else line.planned > line.upper
+
+
+def destination(line: Line) -> Destination:
+    """Where a line ends, as a value."""
+    made_whole = line.value - line.component.value
+    return Destination(line.component, line.planned - line.value, tuple(line.parts), line.blocked, made_whole)
 
 
 def openings_to_reject(destined: Destined, models: Mapping[str, Model]) -> tuple[Component, Decimal] | None:
@@ -75,15 +174,14 @@ def openings_to_reject(destined: Destined, models: Mapping[str, Model]) -> tuple
     One at a time: rejecting one may leave enough for another (DESTINATION-2, MINIMUM-1).
     """
     worst: tuple[Decimal, str, Component, Decimal] | None = None
-    for each in destined.destinations:
-        component = each.component
-        if component.sleeve != "opening" or each.rule is not DESTINATION_2:
+    for line in destined.lines:
+        component = line.component
+        if not line.opens or line.planned >= line.wanted - HALF_A_CENT:
             continue
         minimum = models[component.ref].investment_minimum
-        if each.value > 0 and (minimum == 0 or each.value >= minimum):
+        if line.planned > 0 and line.planned >= minimum:
             continue
-        share = each.value / minimum if minimum else ZERO
-        candidate = (share, component.key, component, each.value)
-        if worst is None or candidate[:2] < worst[:2]:
-            worst = candidate
+        share = line.planned / minimum if minimum else ZERO
+        if worst is None or (share, component.key) < worst[:2]:
+            worst = (share, component.key, component, line.planned)
     return None if worst is None else (worst[2], worst[3])

@@ -15,6 +15,7 @@ from domain.components import components
 from domain.money import EXACT, ONE, ZERO
 from domain.plan import plan
 from domain.policy import Policy
+from domain.purpose import FULL
 from domain.queue import Evidence
 from domain.restrictions import limits
 from domain.rules import Finding
@@ -56,15 +57,16 @@ def evaluate(snapshot: Snapshot, policy: Policy) -> Verdict:
             status = snapshot.account.status
             return _unable(refused[0], PRICE if status == "open" else f"ACCOUNT_{status.upper()}")
         numbers = snapshot.numbers(policy)
-        valuation = value(snapshot)
-        if valuation.managed_value <= 0:
+        valuation = value(snapshot, numbers)
+        gone = checks.is_liquidation(snapshot, valuation, FULL) and valuation.reserved > 0
+        if valuation.managed_value <= 0 and not gone:
             worthless = checks.check_value(snapshot, valuation)
             empty = not snapshot.account.holds_securities and valuation.managed_value == 0
             return Verdict("inside") if empty else _unable(worthless[0], NO_VALUE)
         try:
             allowed = limits(snapshot, {})
             known = components(snapshot, valuation, numbers, allowed)
-            reasons = queue.standing_reasons(snapshot, valuation, known, allowed)
+            reasons = queue.standing_reasons(snapshot, valuation, known, numbers, allowed)
         except TargetRefused as flaw:
             return _unable(Finding(flaw.rule.code, "error", str(flaw)), TARGET_REFUSED)
     if not reasons:
@@ -76,7 +78,8 @@ def evaluate(snapshot: Snapshot, policy: Policy) -> Verdict:
             error = next(each for each in proposed.findings if each.severity == "error")
             return _unable(error, OPEN_BREAK if snapshot.open_breaks else error.rule)
         has_order = bool(proposed.orders)
-    kept, why_not = queue.worth_queueing(snapshot, reasons, has_order)
+    in_need = queue.in_need(snapshot, valuation, allowed)
+    kept, why_not = queue.worth_queueing(snapshot, reasons, has_order, in_need)
     if kept:
         return Verdict("queued", reasons=kept)
     return Verdict("within", reasons=reasons, finding=why_not[0])

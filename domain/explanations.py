@@ -3,7 +3,7 @@
 Asked by `plan` once everything is decided. Nothing is decided here.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
@@ -11,26 +11,48 @@ from decimal import Decimal
 from functools import partial
 
 from domain import checks, lots
+from domain.affording import ORDER_4, Bought
 from domain.case import Case
 from domain.concentration import SLEEVE_4
-from domain.filling import SLEEVE_1, SLEEVE_2
+from domain.filling import SLEEVE_1, SLEEVE_2, Cause
 from domain.gain_budget import LOT_2
-from domain.lines import DESTINATION_1, DESTINATION_2, Destination, destination_band
+from domain.idle_cash import SLEEVE_3
+from domain.lines import DESTINATION_1, DESTINATION_2, DESTINATION_5, Destination
 from domain.lots import Gain, RelievedLot
-from domain.money import CENT, ZERO, cents, down_to_increment, money, percent, plain, tidy, to_cent, up_to_increment
+from domain.money import (
+    ONE,
+    ZERO,
+    cents,
+    down_to_increment,
+    money,
+    percent,
+    plain,
+    share_out,
+    tidy,
+    to_cent,
+    up_to_increment,
+)
 from domain.one_way import CASH_2
-from domain.orders import ORDER_2, ORDER_3, Crossing, MarketOrder, Trade
+from domain.orders import ORDER_2, ORDER_3, Crossing, MarketOrder, Trade, market_order
 from domain.policy import Policy
 from domain.proposal import Proposal
 from domain.rebalance_plan import Allocation, ComponentOutcome, Order, Side, SkippedTrade, Transfer
-from domain.restrictions import RESTRICT_1, RESTRICT_2, Block
+from domain.record import record
+from domain.restrictions import RESTRICT_1, Block
 from domain.rules import Finding, Noted, Rule, info
 from domain.settlement import Funding
 from domain.signals import SIGNAL_2
-from domain.snapshot import CASH, MANAGED, Holding, Lot
+from domain.snapshot import CASH, MANAGED, Holding, Lot, security_key
 from domain.targets import Band
 
 NO_GAIN = Gain()
+RULES = {
+    Cause.DROPPED: SLEEVE_2,
+    Cause.FREED: RESTRICT_1,
+    Cause.REINVESTED: SLEEVE_2,
+    Cause.IDLE: SLEEVE_3,
+    Cause.SIGNAL: SIGNAL_2,
+}
 
 
 def explained(
@@ -43,8 +65,7 @@ def explained(
     books = _Lots.of(case, proposal.netted.crossings)
     destinations = {each.component.key: each for each in proposal.destined.destinations}
     by_key = {each.component: each for each in outcomes}
-    liquidation = case.purpose.liquidates(case.snapshot.account.target_id)
-    orders = [_order(order, case, books, destinations, by_key, liquidation) for order in proposal.netted.orders]
+    orders = [_order(order, case, books, destinations, by_key) for order in proposal.netted.orders]
     crossed = [_crossed(crossing, books) for crossing in proposal.netted.crossings]
     return tuple(orders), (*crossed, *(_funded(each) for each in proposal.after.fundings))
 
@@ -86,7 +107,6 @@ def _order(
     books: _Lots,
     destinations: Mapping[str, Destination],
     outcomes: Mapping[str, ComponentOutcome],
-    liquidation: bool,
 ) -> Order:
     relieved: tuple[RelievedLot, ...] = ()
     served = order.allocations
@@ -95,8 +115,7 @@ def _order(
             relieved += books.take(trade.sleeve, trade.symbol, -trade.quantity)
     if len(served) > 1:
         served = tuple(sorted(served, key=lambda each: (-abs(each.quantity), each.component)))
-    first = served[0]
-    rule = checks.CHECK_3 if liquidation else first.rule or destinations[first.component].rule
+    told = partial(_told, served, destinations, case, books.prices[order.symbol])
     return Order(
         side="sell" if order.is_sell else "buy",
         symbol=order.symbol,
@@ -106,57 +125,137 @@ def _order(
         allocations=tuple([Allocation(each.sleeve, abs(each.quantity)) for each in order.allocations]),
         lots=relieved,
         gain=lots.gain(relieved) if relieved else NO_GAIN,
-        rule=rule.code,
-        say=partial(_why, served, rule, destinations, outcomes, case, liquidation),
+        rule=_first_rule(served, destinations, case).code,
+        say=partial(_why, told, outcomes),
     )
 
 
-def _why(
-    served: Sequence[Trade],
-    rule: Rule,
-    destinations: Mapping[str, Destination],
-    outcomes: Mapping[str, ComponentOutcome],
-    case: Case,
-    liquidation: bool,
-) -> str:
-    """A sentence for each component that an order serves, its largest part first (ORDER-5)."""
-    sentences = []
+def _first_rule(served: Sequence[Trade], destinations: Mapping[str, Destination], case: Case) -> Rule:
+    """The rule that made most of an order."""
+    if case.liquidation:
+        return checks.liquidation_rule(case.snapshot)
+    first = served[0]
+    if len(first.causes) == 1:
+        (cause,) = first.causes
+        if cause is not Cause.DESTINATION:
+            return _rule_of(cause, first.symbol, case)
+        if len(served) == 1:
+            return destinations[first.component].rule
+    amounts: dict[Rule, Decimal] = {}
     for trade in served:
-        each, seen = destinations[trade.component], outcomes[trade.component]
-        moved = f"{trade.component} goes from {percent(seen.current_weight)} to {percent(seen.planned_weight)}"
-        sentences.append(f"{moved}: {_cause(trade, each, case, liquidation)}")
-    return "; ".join(sentences) + f" ({rule.code})"
+        for part in _parts(trade, destinations[trade.component], case, ONE):
+            amounts[part.rule] = amounts.get(part.rule, ZERO) + part.amount
+    return max(amounts, key=lambda rule: (amounts[rule], rule.code))
 
 
-def _cause(trade: Trade, each: Destination, case: Case, liquidation: bool) -> str:
-    component, sells = each.component, trade.quantity < 0
-    if liquidation:
-        return "the account has no target and is sold to cash"
-    if trade.rule is RESTRICT_2:
-        return f"{case.allowed.substitutes[trade.symbol]} is held instead of {trade.symbol}"
-    if trade.rule is RESTRICT_1:
-        return f"{trade.symbol} is excluded" if sells else "what its restrictions take out is invested again"
-    if trade.rule is SIGNAL_2:
-        return f"its model's new version moves {trade.symbol} to its new weight"
-    if trade.rule is SLEEVE_2:
-        return f"its model no longer names {trade.symbol}"
-    if each.rule is CASH_2:
+@record
+class _Part:
+    """A part of a trade: the rule that made it, its amount, and why in words."""
+
+    rule: Rule
+    amount: Decimal
+    why: str
+
+
+def _rule_of(cause: Cause, symbol: str, case: Case) -> Rule:
+    """The rule behind a cause that is not the component's destination."""
+    if cause is Cause.RESTRICTED:
+        return case.allowed.rule_of(symbol)
+    return RULES[cause]
+
+
+def _parts(trade: Trade, each: Destination, case: Case, price: Decimal) -> list[_Part]:
+    """What made a trade, each part with its amount; they sum to the trade's (ORDER-5)."""
+    amount = to_cent(abs(trade.quantity) * price)
+    total = sum(trade.causes.values(), ZERO)
+    found: list[_Part] = []
+    for cause, share in zip(trade.causes, share_out(amount, [*trade.causes.values()]) if total else (), strict=False):
+        if cause is Cause.DESTINATION:
+            found += _moved(trade, each, case, share)
+        else:
+            found.append(_Part(_rule_of(cause, trade.symbol, case), share, _cause(cause, trade, case)))
+    return found
+
+
+def _moved(trade: Trade, each: Destination, case: Case, amount: Decimal) -> list[_Part]:
+    """The parts of what a component's move makes a trade: in proportion to what each rule moved it."""
+    sells = trade.quantity < 0
+    with_it = [(rule, abs(moved)) for rule, moved in each.parts if moved and (moved < 0) is sells]
+    if not with_it:
+        return [_Part(DESTINATION_1, amount, _moves(DESTINATION_1, each, sells, case))]
+    shares = share_out(amount, [moved for _, moved in with_it])
+    return [
+        _Part(rule, share, _moves(rule, each, sells, case)) for (rule, _), share in zip(with_it, shares, strict=True)
+    ]
+
+
+def _told(
+    served: Sequence[Trade], destinations: Mapping[str, Destination], case: Case, price: Decimal
+) -> list[tuple[str, list[_Part]]]:
+    """What an order serves: each component, its largest part first, with what made it."""
+    if case.liquidation:
+        rule = checks.liquidation_rule(case.snapshot)
+        why = (
+            "the account has no target and is sold to cash" if rule is checks.CHECK_3 else "withdrawals take all of it"
+        )
+        return [(each.component, [_Part(rule, ZERO, why)]) for each in served]
+    return [(each.component, _parts(each, destinations[each.component], case, price)) for each in served]
+
+
+def _why(told: Callable[[], list[tuple[str, list[_Part]]]], outcomes: Mapping[str, ComponentOutcome]) -> str:
+    """A sentence for each component that an order serves; where two rules made it, each with its part (ORDER-5)."""
+    sentences, codes = [], list[str]()
+    for key, parts in told():
+        seen = outcomes[key]
+        moved = f"{key} goes from {percent(seen.current_weight)} to {percent(seen.planned_weight)}"
+        several = len(parts) > 1
+        causes = [f"{money(each.amount)} as {each.why}" if several else each.why for each in parts]
+        sentences.append(f"{moved}: {', '.join(causes)}")
+        codes += [each.rule.code for each in parts]
+    return f"{'; '.join(sentences)} ({', '.join(dict.fromkeys(codes))})"
+
+
+def _cause(cause: Cause, trade: Trade, case: Case) -> str:
+    if cause is Cause.RESTRICTED:
+        by = case.allowed.substitutes.get(trade.symbol)
+        return f"{by} is held instead of {trade.symbol}" if by else f"{trade.symbol} is excluded"
+    return {
+        Cause.DROPPED: f"its model does not name {trade.symbol}",
+        Cause.FREED: "what restrictions take out is invested again",
+        Cause.REINVESTED: "what its model does not name is sold and invested again",
+        Cause.IDLE: "idle cash of the sleeve is invested",
+        Cause.SIGNAL: f"its model's new version moves {trade.symbol} to its new weight",
+    }[cause]
+
+
+def _moves(rule: Rule, each: Destination, sells: bool, case: Case) -> str:
+    """Why a component moves, by the rule that moves it."""
+    component = each.component
+    if rule is CASH_2:
         return "cash is raised, from what is most above its weight first" if sells else "cash is invested"
-    if component.kind == "unassigned":
-        return "the target does not name it"
-    if component.sleeve == "closing":
-        return "the target no longer names it and its sleeve closes"
+    if rule is DESTINATION_2:
+        return "cash would end below its band" if sells else "cash above its band is invested"
+    if rule is DESTINATION_5:
+        return "whole steps raise cash to its band" if sells else "whole steps bring cash down to its band"
+    weight = percent(component.weight)
+    if sells:
+        if component.kind == "unassigned":
+            return "the target does not name it"
+        if component.sleeve == "closing":
+            return "the target no longer names it and its sleeve closes"
+        if component.goes_to_zero:
+            return "its weight is 0"
+        if each.made_whole:
+            return f"made whole, it would be above its destination band around {weight}"
+        return f"it is above its destination band around {weight}"
+    cut = any(moved < 0 for _, moved in each.parts)
     if component.sleeve == "opening":
-        weight = f"its weight of {percent(component.weight)}"
-        cut = each.rule is DESTINATION_2
-        return f"its sleeve opens with what cash there is, below {weight}" if cut else f"its sleeve opens at {weight}"
-    if each.rule is DESTINATION_2:
-        if each.change < 0:
-            return "it is sold further, as cash would end below its band"
-        lower = destination_band(component, case.mode).lower * case.valuation.managed_value
-        return "cash above its band is invested" if each.value >= lower - CENT else "what cash there is buys it"
-    side = "above" if each.change < 0 else "below"
-    return f"it is {side} its destination band around {percent(component.weight)}"
+        if cut:
+            return f"its sleeve opens with what cash there is, below its weight of {weight}"
+        return f"its sleeve opens at its weight of {weight}"
+    if not component.value and component.kind == "security":
+        return f"none of it is held yet and its weight is {weight}" + (", as far as cash goes" if cut else "")
+    return f"it is below its destination band around {weight}" + (", as far as cash goes" if cut else "")
 
 
 def _crossed(crossing: Crossing, books: _Lots) -> Transfer:
@@ -194,14 +293,16 @@ def _funds(funding: Funding) -> str:
 def skipped(case: Case, proposal: Proposal) -> tuple[SkippedTrade, ...]:
     """What the plan does not trade although its bands ask for it: too small, beyond the budget, or restricted."""
     found = [
-        *(_left_out(order, ORDER_3, _too_small(order, case)) for order in proposal.netted.skipped),
-        *(_left_out(order, LOT_2, _beyond_budget(order, case)) for order in proposal.netted.cut),
+        *(_left_out(case, rule, trades) for rule, trades in proposal.left_out()),
         *_restricted(case, proposal),
+        *_small(case, proposal),
     ]
     return tuple(sorted(found, key=lambda each: (each.side == "buy", each.symbol, each.rule)))
 
 
-def _left_out(order: MarketOrder, rule: Rule, why: str) -> SkippedTrade:
+def _left_out(case: Case, rule: Rule, trades: Sequence[Trade]) -> SkippedTrade:
+    order = market_order(case.snapshot.securities[trades[0].symbol], trades)
+    why = _beyond_budget(order, case) if rule is LOT_2 else _too_small(order, case)
     side: Side = "sell" if order.is_sell else "buy"
     return SkippedTrade(side, order.symbol, order.quantity, order.amount, rule.code, why)
 
@@ -221,6 +322,19 @@ def _too_small(order: MarketOrder, case: Case) -> str:
 def _beyond_budget(order: MarketOrder, case: Case) -> str:
     budget = money(case.snapshot.account.gain_budget or ZERO)
     return f"{_order_named(order)} is left out: its gain is beyond the budget of {budget} ({LOT_2.code})"
+
+
+def _small(case: Case, proposal: Proposal) -> Iterator[SkippedTrade]:
+    """What the bands ask of securities held directly that is too small for an order, and is not made (ORDER-3)."""
+    moved = {each.component.ref for each in proposal.destined.destinations if each.change}
+    for symbol, amount in proposal.destined.small.items():
+        if symbol not in moved:
+            security = case.snapshot.securities[symbol]
+            quantity = abs(amount) / security.step * security.quantity_increment
+            side: Side = "sell" if amount < 0 else "buy"
+            what = _named(side, quantity, symbol, to_cent(abs(amount)))
+            why = f"{what} is below the minimum trade of {money(case.smallest)} ({ORDER_3.code})"
+            yield SkippedTrade(side, symbol, quantity, to_cent(abs(amount)), ORDER_3.code, why)
 
 
 def _restricted(case: Case, proposal: Proposal) -> Iterator[SkippedTrade]:
@@ -254,12 +368,42 @@ def decisions(proposal: Proposal) -> list[Noted]:
         for sleeve in sorted(fills)
         if fills[sleeve].given_up
     ]
-    forced = [each for each in destined.destinations if each.rule is DESTINATION_2 and each.change]
-    if forced:
-        found.append(Noted(DESTINATION_2.code, "info", partial(_closes, forced, destined.cash_band)))
+    found += [
+        Noted(SLEEVE_3.code, "info", partial(_makes_whole, each)) for each in destined.destinations if each.made_whole
+    ]
+    closing = [(each, moved) for each in destined.destinations if (moved := _closing(each))]
+    if closing:
+        found.append(Noted(DESTINATION_2.code, "info", partial(_closes, closing, destined.cash_band)))
     if destined.cut > ZERO:
         found.append(Noted(DESTINATION_2.code, "info", partial(_cuts, destined.cut)))
+    if proposal.unaffordable:
+        found.append(Noted(ORDER_4.code, "info", partial(_unaffordable, proposal.unaffordable)))
     return found
+
+
+def _makes_whole(each: Destination) -> Finding:
+    key = each.component.key
+    return info(
+        SLEEVE_3,
+        f"{key} is overdrawn by {money(each.made_whole)}: the managed sleeve makes that good first, as far as it can",
+        component=key,
+        overdrawn=cents(each.made_whole),
+    )
+
+
+def _closing(each: Destination) -> Decimal:
+    """What closing the plan moved of a component, bought above 0."""
+    return sum((moved for rule, moved in each.parts if rule in {DESTINATION_2, DESTINATION_5}), ZERO)
+
+
+def _unaffordable(gone: Sequence[Bought]) -> Finding:
+    listed = ", ".join(f"{plain(each.quantity)} {each.symbol} of {each.sleeve}" for each in gone)
+    return info(
+        ORDER_4,
+        f"what the sells bring does not pay for all buys: {listed} less are bought",
+        missing={each.place: cents(each.cost) for each in gone},
+        components=sorted({security_key(each.symbol) if each.sleeve == MANAGED else each.sleeve for each in gone}),
+    )
 
 
 def _gives_up(sleeve: str, amounts: Mapping[str, Decimal]) -> Finding:
@@ -272,14 +416,14 @@ def _gives_up(sleeve: str, amounts: Mapping[str, Decimal]) -> Finding:
     )
 
 
-def _closes(forced: Sequence[Destination], band: Band) -> Finding:
-    listed = ", ".join(f"{each.component.key} {_signed(each.change)}" for each in forced)
+def _closes(closing: Sequence[tuple[Destination, Decimal]], band: Band) -> Finding:
+    listed = ", ".join(f"{each.component.key} {_signed(moved)}" for each, moved in closing)
     return info(
         DESTINATION_2,
-        f"cash closes the plan: for it to end between {money(band.lower)} and {money(band.upper)}, changes "
-        f"differ from what the bands ask: {listed} in all",
+        f"for cash to end between {money(band.lower)} and {money(band.upper)}, more is sold or less bought, or more is "
+        f"bought, than the bands ask: {listed}",
         component=CASH,
-        changes={each.component.key: cents(each.change) for each in forced},
+        changes={each.component.key: cents(moved) for each, moved in closing},
         lower=cents(band.lower),
         upper=cents(band.upper),
     )

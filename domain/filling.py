@@ -1,185 +1,223 @@
 """Filling: which holdings make up a model sleeve's new value, and how many shares that is.
 
 Asked for every component that a plan changes. A sleeve comes closer to its model by the cash that flows anyway; it
-never trades both ways for it.
+never trades both ways for it. What restrictions or the model take out of it is sold whatever the flow, and what that
+brings is invested again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import field
 from decimal import Decimal
+from enum import Enum
 
-from domain.concentration import Amounts, concentrated
+from domain.concentration import concentrated
+from domain.levels import Levels
 from domain.money import ONE, ZERO, tidy
 from domain.record import record
-from domain.restrictions import NO_LIMITS, Aim, Limits
+from domain.restrictions import Aim, Limits
 from domain.rounding import shares_to_sell
 from domain.rules import Rule
 from domain.snapshot import Security, Sleeve, prices_of
 
 SLEEVE_1 = Rule("SLEEVE-1", "A sleeve receives or pays the change of its value in cash; remainders stay in it as cash.")
 SLEEVE_2 = Rule("SLEEVE-2", "A growing sleeve only buys and a shrinking one only sells, towards its model.")
-SLEEVE_3 = Rule("SLEEVE-3", "A sleeve whose value does not change is not traded by a rebalance.")
+Amounts = Mapping[str, Decimal]
+
+
+class Cause(Enum):
+    """What makes a sleeve trade a security, decided where the trade is (ORDER-5)."""
+
+    DESTINATION = "its component moves"
+    RESTRICTED = "a restriction takes it out"
+    DROPPED = "its model does not name it"
+    FREED = "what restrictions take out is invested again"
+    REINVESTED = "what its model dropped is invested again"
+    IDLE = "idle cash of the sleeve is invested"
+    SIGNAL = "its model's new version moves it"
+
+
+@record
+class Held:
+    """Of one sleeve: the shares of a symbol that may be sold, and bought, at most, where that was found out.
+    Empty where nothing is known to be in the way.
+    """
+
+    sold: Mapping[str, Decimal] = field(default_factory=dict)
+    bought: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+NOT_HELD = Held()
 
 
 @record
 class Fill:
-    """What one sleeve trades: quantities by symbol, bought above 0 and sold below; `wanted` before rounding.
+    """What one sleeve trades: shares by symbol, bought above 0 and sold below; `wanted` is in amounts, before rounding.
 
     `given_up` are the amounts that went to other holdings because they were too small to trade (SLEEVE-4), `blocked`
-    those that may not be bought (above 0) or sold (RESTRICT-3, WASH-1).
+    those that may not be bought (above 0) or sold (RESTRICT-3, WASH-1). `causes` says why what is sold is, and which
+    part of what is bought together comes from where, in amounts.
     """
 
-    quantities: Mapping[str, Decimal]
-    wanted: Mapping[str, Decimal]
-    given_up: Mapping[str, Decimal] = field(default_factory=dict)
-    blocked: Mapping[str, Decimal] = field(default_factory=dict)
+    quantities: Amounts
+    wanted: Amounts
+    given_up: Amounts = field(default_factory=dict)
+    blocked: Amounts = field(default_factory=dict)
+    sold_for: Mapping[str, Cause] = field(default_factory=dict)
+    bought_for: Mapping[Cause, Decimal] = field(default_factory=dict)
 
 
-def level(values: Mapping[str, Decimal], weights: Mapping[str, Decimal], total: Decimal) -> Decimal | None:
-    """The λ at which the holdings sum to `total` when each goes to max(value, λ·weight) where they grow, or to
-    min(value, λ·weight) where they shrink (SLEEVE-2); None where they sum to it already.
+NOTHING = Fill({}, {})
+
+
+@record
+class Task:
+    """What a sleeve is asked to do: from its value to `value + change`, towards its aim; None sells everything.
+
+    `idle` is the least cash above its model's that is invested though the value stays (SLEEVE-3). `smallest` is the
+    smallest order worth making (ORDER-3); 0 for a sleeve that opens. `one_way`: nothing trades against the change, and
+    no more than it (CASH-2).
     """
-    rest = _sum_of(values, weights)
-    return None if total == rest or not weights else _level(values, weights, total, total > rest)[0]
 
-
-def _sum_of(values: Mapping[str, Decimal], symbols: Iterable[str]) -> Decimal:
-    return sum([values[symbol] for symbol in symbols], ZERO)
-
-
-def _level(
-    values: Mapping[str, Decimal], weights: Mapping[str, Decimal], total: Decimal, growing: bool
-) -> tuple[Decimal, Mapping[str, Decimal]]:
-    """λ, and the weights of the holdings that move.
-
-    All of them move at first. Who is beyond its λ·weight stays, which takes λ further from him, so he stays for good:
-    a few rounds, each of fewer holdings, find what sorting all of them by value ÷ weight would.
-    """
-    moving, left, share = dict(weights), total, sum(weights.values(), ZERO)
-    while True:
-        reached = left / share
-        if growing:
-            beyond = [symbol for symbol, weight in moving.items() if values[symbol] > reached * weight]
-        else:
-            beyond = [symbol for symbol, weight in moving.items() if values[symbol] < reached * weight]
-        if not beyond:
-            return reached, moving
-        for symbol in beyond:
-            left -= values[symbol]
-            share -= moving.pop(symbol)
+    aim: Aim | None
+    value: Decimal
+    change: Decimal
+    smallest: Decimal
+    idle: Decimal = ZERO
+    one_way: bool = False
 
 
 def fill_sleeve(
-    sleeve: Sleeve,
-    aim: Aim | None,
-    value: Decimal,
-    change: Decimal,
-    market: Mapping[str, Security],
-    minimum: Decimal,
-    allowed: Limits = NO_LIMITS,
-    one_way: bool = False,
-    not_raised: Decimal = ZERO,
+    sleeve: Sleeve, task: Task, market: Mapping[str, Security], allowed: Limits, held: Held = NOT_HELD
 ) -> Fill:
-    """The trades of a sleeve whose value goes from `value` to `value + change`.
+    """The trades of one sleeve (SLEEVE-2, SLEEVE-3, SLEEVE-4).
 
-    `aim` None sells everything. `minimum` is the smallest order worth making (ORDER-3); 0 for a sleeve that opens.
-    What may not be traded stays where it is, and the other holdings make the change. What an exclusion or a
-    substitution takes out is sold whatever the change, and what it brings is invested again (RESTRICT-1, RESTRICT-2),
-    but for `not_raised`, which sells of this sleeve were found not to bring. `one_way`: nothing trades against the
-    change, and no more than it (CASH-2).
+    What may not be traded stays where it is, and the other holdings make the change.
     """
     prices = prices_of(market)
-    held = {holding.symbol: holding.quantity for holding in sleeve.holdings}
-    worth = {symbol: quantity * prices[symbol] for symbol, quantity in held.items()}
-    weights = aim.weights if aim else {}
-    leaving = {symbol: amount for symbol, amount in worth.items() if symbol not in weights}
-    stays = {symbol: leaving.pop(symbol) for symbol in [*leaving] if symbol in allowed.no_sell}
-    blocked = {symbol: -amount for symbol, amount in stays.items() if not allowed.kept(symbol)}
-    if one_way and change > 0:
-        stays, leaving = stays | leaving, {}
-    dropped = {symbol: -held[symbol] for symbol in leaving}
-    wanted = {symbol: -amount for symbol, amount in leaving.items()}
-    if aim is None:
-        return Fill(dropped, wanted, blocked=blocked)
-    values = worth if worth.keys() >= weights.keys() else dict.fromkeys(weights, ZERO) | worth
-    after = value + change
-    invested = tidy(after * (ONE - aim.cash_weight))
-    for symbol, amount in stays.items():
-        invested -= max(ZERO, amount - aim.room.get(symbol, ZERO) * after)
-    invested = max(ZERO, invested - not_raised)  # what stays may be worth more than the sleeve shall be
-    if one_way and leaving:
-        needed = _sum_of(values, weights) + _sum_of(leaving, leaving) - invested
-        dropped, enough = _first_out(leaving, held, needed, market)
+    shares = {holding.symbol: holding.quantity for holding in sleeve.holdings}
+    worth = {symbol: quantity * prices[symbol] for symbol, quantity in shares.items()}
+    weights = task.aim.weights if task.aim else {}
+    leaving = _leaving(shares, weights, allowed, held)
+    blocked = {
+        symbol: -worth[symbol]
+        for symbol in shares
+        if symbol not in weights and symbol in allowed.no_sell and not allowed.kept(symbol)
+    }
+    sold_for = {symbol: Cause.RESTRICTED if allowed.leaves(symbol) else Cause.DROPPED for symbol in leaving}
+    if task.aim is None:
+        sold = {symbol: -quantity for symbol, quantity in leaving.items()}
+        causes = {symbol: Cause.RESTRICTED if allowed.leaves(symbol) else Cause.DESTINATION for symbol in leaving}
+        return Fill(sold, {symbol: -worth[symbol] for symbol in leaving}, {}, blocked, causes)
+    if task.one_way and task.change > 0:
+        leaving = {}
+    after = task.value + task.change
+    brought = {symbol: quantity * prices[symbol] for symbol, quantity in leaving.items()}
+    stays = sum(
+        max(ZERO, worth[symbol] - brought.get(symbol, ZERO) - task.aim.room.get(symbol, ZERO) * after)
+        for symbol in shares
+        if symbol not in weights
+    )
+    goal = max(
+        ZERO, tidy(after * (ONE - task.aim.cash_weight)) - stays
+    )  # what stays may be worth more than it shall be
+    named = {symbol: worth.get(symbol, ZERO) for symbol in weights}
+    total = sum(named.values(), ZERO)
+    if task.one_way and leaving:
+        leaving, enough = _first_out(leaving, total + sum(brought.values(), ZERO) - goal, market)
         if enough:
-            return Fill(dropped, {symbol: wanted[symbol] for symbol in dropped}, blocked=blocked)
-    forced = any(allowed.leaves(symbol) for symbol in dropped) if dropped and not one_way else False
-    growing = invested > _sum_of(values, weights) if forced else change > 0
-    frozen = weights.keys() & (allowed.no_buy if growing else allowed.no_sell).keys()
-    if frozen:
-        reached, moving = _reach(values, weights, invested, growing)
-        asked = {symbol: moving[symbol] for symbol in sorted(frozen & moving.keys())}
-        stopped = _amounts(values, asked, reached, growing)
-        blocked |= stopped if growing else _negated(stopped)
-        invested = max(ZERO, invested - _sum_of(values, frozen))
-        weights = {symbol: weight for symbol, weight in weights.items() if symbol not in frozen}
-    goals = goals_of(values, weights, invested, growing)
-    if not goals:
-        return Fill(dropped, wanted, blocked=blocked)  # the sleeve's cash alone makes the change, or what it drops does
-
-    def nearness(symbol: str) -> tuple[Decimal, str]:
-        """Below 0 as far as a holding is from its model weight, in the direction of the change; ties by symbol."""
-        beyond = values[symbol] - weights[symbol] * after
-        return (beyond if growing else -beyond), symbol
-
-    quantities, kept, given_up = concentrated(goals, nearness, held, market, minimum, growing)
-    traded = {symbol: quantity for symbol, quantity in quantities.items() if quantity}
-    if not growing:
-        traded, kept = _negated(traded), _negated(kept)
-    return Fill(dropped | traded, wanted | kept, given_up, blocked)
+            wanted = {symbol: -quantity * prices[symbol] for symbol, quantity in leaving.items()}
+            return Fill({s: -quantity for s, quantity in leaving.items()}, wanted, {}, blocked, sold_for)
+    growing = goal > total
+    quantities = {symbol: -quantity for symbol, quantity in leaving.items()}
+    wanted = {symbol: -brought[symbol] for symbol in leaving}
+    if not _moves(task, growing, goal - total, bool(leaving)):
+        return Fill(quantities, wanted, {}, blocked, sold_for)
+    levels = Levels(named, weights, goal, growing)
+    _freeze(levels, allowed, held, blocked, prices)
+    traded, given_up = concentrated(levels, shares, market, task.smallest, not task.change and not leaving)
+    for symbol, (amount, quantity) in traded.items():
+        if quantity:
+            quantities[symbol] = quantity if growing else -quantity
+        wanted[symbol] = amount if growing else -amount
+        if not growing:
+            sold_for[symbol] = Cause.DESTINATION
+    freed = _freed(task, leaving, sold_for, brought, goal - total) if growing else {}
+    return Fill(quantities, wanted, given_up, blocked, sold_for, freed)
 
 
-def _negated(amounts: Amounts) -> Amounts:
-    return {symbol: -amount for symbol, amount in amounts.items()}
+def _leaving(shares: Amounts, weights: Amounts, allowed: Limits, held: Held) -> dict[str, Decimal]:
+    """The shares that the sleeve shall not hold and may sell, by symbol."""
+    found: dict[str, Decimal] = {}
+    for symbol, quantity in shares.items():
+        if symbol in weights or symbol in allowed.no_sell:
+            continue
+        most = min(quantity, held.sold.get(symbol, quantity))
+        if most:
+            found[symbol] = most
+    return found
 
 
-def _first_out(
-    leaving: Mapping[str, Decimal], held: Mapping[str, Decimal], needed: Decimal, market: Mapping[str, Security]
-) -> tuple[dict[str, Decimal], bool]:
-    """What is sold of the holdings that have no weight, by symbol, to raise an amount; True where that is enough."""
+def _moves(task: Task, growing: bool, lacking: Decimal, leaving: bool) -> bool:
+    """True where the holdings that the model names trade: by the flow, with what leaving ones bring, or idle cash."""
+    if not lacking:
+        return False
+    if task.change and growing is (task.change > 0):
+        return True
+    if not growing:  # it lacks cash of its own only: nothing is sold for that
+        return False
+    return not task.one_way and (leaving or lacking > task.idle)
+
+
+def _freeze(
+    levels: Levels, allowed: Limits, held: Held, blocked: dict[str, Decimal], prices: Mapping[str, Decimal]
+) -> None:
+    """Takes what may not be traded out of the change, or leaves it the part that may; notes what restrictions block.
+
+    Whoever is frozen leaves more to the others, so that one of them may have to be frozen next: each at most once.
+    """
+    growing = levels.growing
+    forbidden = allowed.no_buy if growing else allowed.no_sell
+    known = held.bought if growing else held.sold
+    limits = {
+        symbol: ZERO if symbol in forbidden else known[symbol] * prices[symbol]
+        for symbol in levels.weights
+        if symbol in forbidden or symbol in known
+    }
+    while limits:
+        over = {symbol: amount for symbol, amount in levels.amounts().items() if amount > limits.get(symbol, amount)}
+        if not over:
+            return
+        for symbol, amount in over.items():
+            if symbol in forbidden and not allowed.kept(symbol):
+                blocked[symbol] = amount if growing else -amount
+            levels.freeze(symbol, limits.pop(symbol))
+
+
+def _freed(
+    task: Task, leaving: Amounts, sold_for: Mapping[str, Cause], brought: Amounts, lacking: Decimal
+) -> dict[Cause, Decimal]:
+    """Where the cash comes from that a sleeve's buys are paid with, in amounts that sum to what it buys for."""
+    parts: dict[Cause, Decimal] = {}
+    left = lacking
+    for cause, amount in (
+        (Cause.DESTINATION, max(ZERO, task.change)),
+        (Cause.FREED, sum((brought[s] for s in leaving if sold_for[s] is Cause.RESTRICTED), ZERO)),
+        (Cause.REINVESTED, sum((brought[s] for s in leaving if sold_for[s] is Cause.DROPPED), ZERO)),
+        (Cause.IDLE, lacking),
+    ):
+        part = min(left, amount)
+        if part > 0:
+            parts[cause] = part
+            left -= part
+    return parts
+
+
+def _first_out(leaving: Amounts, needed: Decimal, market: Mapping[str, Security]) -> tuple[dict[str, Decimal], bool]:
+    """The shares sold of what has no weight, by symbol, to raise an amount; True where that is enough."""
     sold: dict[str, Decimal] = {}
     for symbol in sorted(leaving):
         if needed <= 0:
             break
-        quantity = shares_to_sell(min(needed, leaving[symbol]), held[symbol], market[symbol])
-        sold[symbol] = -quantity
-        needed -= quantity * prices_of(market)[symbol]
+        sold[symbol] = shares_to_sell(needed, leaving[symbol], market[symbol])
+        needed -= market[symbol].worth(sold[symbol])
     return sold, needed <= 0
-
-
-def goals_of(
-    values: Mapping[str, Decimal], weights: Mapping[str, Decimal], invested: Decimal, growing: bool
-) -> dict[str, Decimal]:
-    """The amounts that move the holdings to `invested` in one direction, by λ; nothing where they are beyond it."""
-    reached, moving = _reach(values, weights, invested, growing)
-    return _amounts(values, moving, reached, growing)
-
-
-def _reach(
-    values: Mapping[str, Decimal], weights: Mapping[str, Decimal], invested: Decimal, growing: bool
-) -> tuple[Decimal, Mapping[str, Decimal]]:
-    """λ and the weights of what moves to it; no holding where they are all beyond `invested`."""
-    rest = _sum_of(values, weights)
-    if not weights or (invested <= rest if growing else invested >= rest):
-        return ZERO, {}
-    return _level(values, weights, invested, growing)
-
-
-def _amounts(
-    values: Mapping[str, Decimal], moving: Mapping[str, Decimal], reached: Decimal, growing: bool
-) -> dict[str, Decimal]:
-    goals = {}
-    for symbol, weight in moving.items():
-        amount = tidy(reached * weight) - values[symbol]
-        if amount and (amount > ZERO) is growing:
-            goals[symbol] = amount if growing else -amount
-    return goals

@@ -44,7 +44,7 @@ class MinimumDecision:
     finding: Finding | None
 
 
-def check(
+def decide(
     components: Iterable[Component], models: Mapping[str, Model], managed_value: Decimal
 ) -> tuple[MinimumDecision, ...]:
     """Every opening model against its minimum: rejected with the value proposed, the minimum and the value needed."""
@@ -79,9 +79,11 @@ def rejection_for_cash(component: Component, model: Model, left: Decimal) -> Fin
         MINIMUM_1,
         f"{model.name} can't open: cash leaves "
         + (
-            f"{money(left)} for it and its minimum is {money(model.investment_minimum)}."
-            if left > 0
-            else "nothing for it."
+            "nothing for it."
+            if left <= 0
+            else f"{money(left)} for it and its minimum is {money(model.investment_minimum)}."
+            if left < model.investment_minimum
+            else f"{money(left)} for it, which buys none of it."
         ),
         component=component.key,
         proposed=cents(down_to_cent(left)),

@@ -4,20 +4,19 @@ Asked where a person wants cash out of an account, or has put cash in, and nothi
 values, as `destination` does for full rebalances.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from domain.components import Component
-from domain.destination import Destined
-from domain.lines import Line, buy_more, destination_band, in_cents, line, sell_more
-from domain.money import ZERO, money, tidy
-from domain.policy import Mode
+from domain.affording import in_proportion
+from domain.destination import Destined, destination
+from domain.lines import LOWER_EDGE, UNBOUNDED, UPPER_EDGE, Line, buy_more, by_excess, give_back_sales, sell_more
+from domain.money import CENT, ZERO
 from domain.purpose import Purpose
-from domain.rules import Finding, Rule, error, info, warning
+from domain.rules import Finding, Rule, error
 from domain.snapshot import Snapshot
 from domain.targets import Band
 
-CASH_2 = Rule("CASH-2", "`raise_cash` and `invest_cash` trade one way only.")
+CASH_2 = Rule("CASH-2", "`raise_cash` and `invest_cash` trade one way only; cash that is there already counts first.")
 
 
 def check(snapshot: Snapshot, purpose: Purpose) -> list[Finding]:
@@ -28,88 +27,59 @@ def check(snapshot: Snapshot, purpose: Purpose) -> list[Finding]:
     return [error(CASH_2, f"account {account} has no target to invest cash in: assign one", account_id=account)]
 
 
-def destine(
-    components: Sequence[Component],
-    rejected: Iterable[str],
-    managed_value: Decimal,
-    mode: Mode,
-    purpose: Purpose,
-    not_there: Decimal = ZERO,
-) -> Destined:
-    """Sells, most overweight first, or buys, most underweight first; nothing trades the other way.
+def goal(cash: Decimal, wanted: Decimal, lower: Decimal, purpose: Purpose) -> Decimal:
+    """Where the account's cash must end at least, in its currency: `cash` is what there is, `wanted` its weight's.
 
-    Without an amount cash is brought to its weight. Raising cash sells down to the lower destination edges first, and
-    beyond them in proportion if it must; it opens and completes nothing. Investing buys up to the upper edges, opens
-    a sleeve only where the cash for its whole weight is there, and never takes cash below its lower edge.
-    `not_there` is cash that covers an overdrawn sleeve and is not invested.
+    An amount to raise is free above the lower destination bound then; without one, cash is brought to its weight.
     """
-    cash = components[-1]
-    band = destination_band(cash, mode)
-    lower = band.lower * managed_value
-    kept_out = frozenset(rejected)
-    lines = [_still(component, managed_value, mode, kept_out) for component in components[:-1]]
-    goal = cash.weight * managed_value
     if purpose.kind == "raise_cash":
-        _raise(lines, max(ZERO, goal - cash.value) if purpose.amount is None else purpose.amount)
-        lowest = ZERO
-    else:
-        asked = cash.value - goal if purpose.amount is None else purpose.amount
-        spent = max(ZERO, min(asked, cash.value - lower) - not_there)
-        _invest(lines, spent)
-        lowest = lower = cash.value - spent
-    left = cash.value - sum((each.buy for each in lines), ZERO)
-    destinations = in_cents(lines, left, min(left, lowest))
-    ends = cash.value - sum((each.change for each in destinations), ZERO)
-    return Destined(tuple(destinations), ends, Band(lower, band.upper * managed_value), ZERO)
+        return wanted if purpose.amount is None else lower + purpose.amount
+    asked = cash - wanted if purpose.amount is None else purpose.amount
+    return cash - max(ZERO, min(asked, cash - lower))
 
 
-def _still(component: Component, managed_value: Decimal, mode: Mode, kept_out: frozenset[str]) -> Line:
-    """The component where it is, with the room that its band, and what may not be traded, leave it."""
-    made = line(component, managed_value, mode, kept_out)
-    made.planned, made.blocked, made.rule = component.value, ZERO, CASH_2
-    if component.no_sell:
-        made.lower = component.value
-    if component.no_buy:
-        made.upper = component.value
-    return made
+def raised(lines: Sequence[Line], cash: Decimal, goal: Decimal, idle: Mapping[str, Decimal]) -> Destined:
+    """Takes idle cash of sleeves (`idle`, by component) as far as their thresholds let it; then sells, most overweight first, until cash is at its goal: within the destination bands as long as that does, then
+    in proportion. Opens and completes nothing, and sells the fewest steps that do.
+    """
+    for each in by_excess(lines):
+        spare = min(idle.get(each.component.key, ZERO), goal - cash, each.salable(each.low))
+        given = each.whole(max(ZERO, spare), "ROUND_FLOOR")
+        if given:
+            each.move(-given, CASH_2)
+            cash += given
+    needed = Band(goal, UNBOUNDED)
+    cash = sell_more(lines, cash, needed, LOWER_EDGE, CASH_2)
+    if cash < goal:
+        cash = _raised_in_proportion(lines, cash, goal)
+    cash = give_back_sales(lines, cash, goal)
+    return _destined(lines, cash, Band(min(goal, cash), UNBOUNDED))
 
 
-def _raise(lines: Sequence[Line], needed: Decimal) -> None:
-    missing = needed - sell_more(lines, needed, CASH_2)
-    sellable = [each for each in lines if each.planned > each.component.stays and not each.component.no_sell]
-    total = sum((each.planned - each.component.stays for each in sellable), ZERO)
-    if missing <= 0 or total <= 0:
-        return
-    left = max(ZERO, total - missing)
-    for each in sellable:
-        stays = each.component.stays
-        each.planned = stays + tidy((each.planned - stays) * left / total)
+def _raised_in_proportion(lines: Sequence[Line], cash: Decimal, goal: Decimal) -> Decimal:
+    salable = {each.component.key: amount for each in lines if (amount := each.salable(ZERO))}
+    steps = {each.component.key: each.reach.step or CENT for each in lines}
+    sold = in_proportion(salable, steps, goal - cash)
+    for each in lines:
+        if amount := sold.get(each.component.key, ZERO):
+            each.move(-amount, CASH_2)
+            cash += amount
+    return cash
 
 
-def _invest(lines: Sequence[Line], amount: Decimal) -> None:
+def invested(lines: Sequence[Line], cash: Decimal, goal: Decimal) -> Destined:
+    """Buys, most underweight first, with the cash above its goal: up to the upper destination edges.
+    Opens a sleeve only where the cash for its whole weight is there.
+    """
     for each in sorted(lines, key=lambda each: (each.above, each.component.key)):
-        if each.component.sleeve == "opening" and each.wanted <= amount and each.upper > 0:
-            each.planned = each.wanted
-            amount -= each.wanted
-    buy_more([each for each in lines if each.component.sleeve != "opening"], amount, CASH_2)
+        cost = each.whole(each.wanted, "ROUND_FLOOR")
+        if each.opens and ZERO < cost <= cash - goal:
+            each.move(cost, CASH_2)
+            cash -= cost
+    held = [each for each in lines if not each.opens]
+    cash = buy_more(held, cash, Band(goal, goal), UPPER_EDGE, CASH_2, lowest=goal)
+    return _destined(lines, cash, Band(goal, max(goal, cash)))
 
 
-def told(destined: Destined, moved: Decimal, purpose: Purpose, rejected: Iterable[str]) -> list[Finding]:
-    """What was asked and what the plan does; `moved` is what its orders really raise or spend."""
-    raises = purpose.kind == "raise_cash"
-    verb, done = ("raise", "raises") if raises else ("invest", "invests")
-    asked = "as much as brings cash to its weight" if purpose.amount is None else money(purpose.amount)
-    short = raises and purpose.amount is not None and moved < purpose.amount
-    said = f"asked to {verb} {asked}, the plan {done} {'only ' if short else ''}{money(moved)}"
-    evidence = {"asked": purpose.amount, "moved": moved}
-    found = [warning(CASH_2, said, **evidence) if short else info(CASH_2, said, **evidence)]
-    kept_out = frozenset(rejected)
-    waiting = [
-        each.component.key
-        for each in destined.destinations
-        if each.component.sleeve == "opening" and not each.change and each.component.key not in kept_out
-    ]
-    if waiting and not raises:
-        text = f"{', '.join(waiting)} not opened: the cash to invest does not reach the whole weight"
-        found.append(info(CASH_2, text, components=waiting))
-    return found
+def _destined(lines: Sequence[Line], cash: Decimal, band: Band) -> Destined:
+    return Destined(tuple([destination(each) for each in lines]), cash, band, {}, tuple(lines))

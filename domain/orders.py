@@ -4,10 +4,11 @@ Asked once the sleeves' trades are known. At most one order a security leaves th
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from decimal import Decimal
 
-from domain.money import ZERO, to_cent
+from domain.filling import Cause
+from domain.money import CENT, ZERO, to_cent
 from domain.policy import Policy
 from domain.record import record
 from domain.rules import Rule
@@ -19,7 +20,6 @@ ORDER_2 = Rule(
 ORDER_3 = Rule(
     "ORDER-3", "An order below the minimum trade is skipped and reported; what it would have raised is not spent."
 )
-ORDER_4 = Rule("ORDER-4", "Sells go first; buys are sized again on the cash that the fills really brought.")
 ORDER_5 = Rule("ORDER-5", "Every order says why it exists: the component, the rule, the weight before and after.")
 
 
@@ -27,8 +27,8 @@ ORDER_5 = Rule("ORDER-5", "Every order says why it exists: the component, the ru
 class Trade:
     """What one sleeve buys (quantity above 0) or sells of one security, and for which component.
 
-    `opens`: it buys into a sleeve that opens. `completes`: it sells all that the sleeve holds of the security. `rule`:
-    what makes it trade where it is not its component's destination (RESTRICT-1, RESTRICT-2, SIGNAL-2).
+    `opens`: it buys into a sleeve that opens. `completes`: it sells all that the sleeve holds of the security. `causes`:
+    what makes it trade, each with a number in proportion to its part (ORDER-5).
     """
 
     sleeve: str
@@ -37,7 +37,12 @@ class Trade:
     component: str
     opens: bool = False
     completes: bool = False
-    rule: Rule | None = None  # that of its component's destination where None
+    causes: Mapping[Cause, Decimal] = field(default_factory=dict)
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The sleeve and the symbol: what one trade is of."""
+        return self.sleeve, self.symbol
 
 
 @record
@@ -69,7 +74,7 @@ def market_order(security: Security, allocations: Sequence[Trade]) -> MarketOrde
         total += trade.quantity
     sells = total < ZERO
     quantity = -total if sells else total
-    return MarketOrder(security.symbol, sells, quantity, to_cent(quantity * _price(security)), tuple(allocations))
+    return MarketOrder(security.symbol, sells, quantity, to_cent(security.worth(quantity)), tuple(allocations))
 
 
 @record
@@ -87,10 +92,11 @@ def minimum_trade(managed_value: Decimal, policy: Policy) -> Decimal:
     return max(policy.minimum_trade_amount, policy.minimum_trade_weight * managed_value)
 
 
-def net(
-    trades: Iterable[Trade], market: Mapping[str, Security], smallest_sell: Decimal, smallest_buy: Decimal
-) -> Netted:
-    """Crosses the trades of each security and orders the rest; sells first, then by symbol (ORDER-2, ORDER-3)."""
+def net(trades: Iterable[Trade], market: Mapping[str, Security], smallest: Decimal) -> Netted:
+    """Crosses the trades of each security and orders the rest; sells first, then by symbol (ORDER-2, ORDER-3).
+
+    What is worth less than a cent, or less than the smallest order and not exempt, is skipped.
+    """
     by_symbol: dict[str, list[Trade]] = {}
     for trade in trades:
         if trade.symbol in by_symbol:
@@ -104,13 +110,12 @@ def net(
         if len(here) > 1:
             crossed, here = _cross(sorted(here, key=_sleeve), security)
             crossings += crossed
-            if here and here[0].quantity > ZERO:
+            if here and crossed and not any(trade.completes for trade in here):
                 here = _whole(here, security)  # what did not cross was rounded already
             if not here:
                 continue
         order = market_order(security, here)
-        smallest = smallest_sell if order.is_sell else smallest_buy
-        if order.quantity * _price(security) < smallest and not any(each.completes or each.opens for each in here):
+        if order.amount < CENT or (order.amount < smallest and not any(each.completes or each.opens for each in here)):
             skipped.append(order)
         else:
             (sells if order.is_sell else buys).append(order)
@@ -129,7 +134,7 @@ def _cross(trades: list[Trade], security: Security) -> tuple[list[Crossing], lis
     while sells and buys:
         sell, buy = sells[0], buys[0]
         quantity = min(-sell.quantity, buy.quantity)
-        amount = to_cent(quantity * _price(security))
+        amount = to_cent(security.worth(quantity))
         crossings.append(Crossing(sell.sleeve, buy.sleeve, security.symbol, quantity, amount))
         sells[0] = replace(sell, quantity=sell.quantity + quantity)
         buys[0] = replace(buy, quantity=buy.quantity - quantity)
@@ -139,19 +144,17 @@ def _cross(trades: list[Trade], security: Security) -> tuple[list[Crossing], lis
 
 
 def _whole(trades: list[Trade], security: Security) -> list[Trade]:
-    """A net buy after a crossing of odd fractions, rounded down to the increment at the last sleeves' expense."""
+    """What is left after a crossing of odd fractions, rounded down to the increment at the last sleeves' expense."""
     total = trades[0].quantity if len(trades) == 1 else sum((trade.quantity for trade in trades), ZERO)
-    excess = total % security.quantity_increment
+    excess = abs(total) % security.quantity_increment
     if not excess:
         return trades
     kept = list(trades)
     while excess > 0:
         last = kept.pop()
-        if last.quantity > excess:
-            kept.append(replace(last, quantity=last.quantity - excess))
-        excess = max(ZERO, excess - last.quantity)
+        size = abs(last.quantity)
+        if size > excess:
+            left = size - excess
+            kept.append(replace(last, quantity=left if last.quantity > 0 else -left))
+        excess = max(ZERO, excess - size)
     return kept
-
-
-def _price(security: Security) -> Decimal:
-    return security.price or ZERO

@@ -10,9 +10,11 @@ from decimal import Decimal, localcontext
 from functools import partial
 
 from domain import (
+    cash_needs,
     checks,
     explanations,
     gain_budget,
+    laws,
     lots,
     minimums,
     one_way,
@@ -22,19 +24,20 @@ from domain import (
     tax_year,
     wash_sales,
 )
+from domain.asked import asked
 from domain.case import Case
 from domain.components import Component, components
-from domain.money import EXACT, ZERO
+from domain.landing import landed
+from domain.money import EXACT, ZERO, percent
 from domain.policy import DEFAULT_MODE, Mode, Policy
 from domain.proposal import Proposal, propose
 from domain.purpose import FULL, Purpose
 from domain.queue import NO_EVIDENCE
 from domain.rebalance_plan import ComponentOutcome, Order, RebalancePlan
-from domain.restrictions import limits, obeyed
-from domain.rules import Finding, Noted
-from domain.snapshot import MANAGED, Snapshot, model_key
+from domain.restrictions import RESTRICT_1, aim, limits, obeyed
+from domain.rules import Finding, Noted, error, warning
+from domain.snapshot import CASH, MANAGED, Snapshot
 from domain.targets import TargetRefused, need_not_be_held
-from domain.trades import strays
 from domain.valuation import value
 from domain.worthless import set_aside
 
@@ -54,7 +57,7 @@ def plan(
         case = examine(snapshot, policy, mode, overrides, purpose)
         if isinstance(case, RebalancePlan):
             return case
-        return told(case, propose(case))
+        return lawful(case, told(case, propose(case)))
 
 
 def examine(
@@ -65,17 +68,33 @@ def examine(
     refused = checks.check(snapshot, overrides) + one_way.check(snapshot, purpose)
     if refused:
         return _refused(snapshot, numbers, mode, purpose, refused)
-    valuation = value(snapshot)
-    refused = checks.check_value(snapshot, valuation)
+    valuation = value(snapshot, numbers)
+    liquidation = checks.is_liquidation(snapshot, valuation, purpose)
+    refused = [] if liquidation and valuation.reserved else checks.check_value(snapshot, valuation)
     if refused:
         return _refused(snapshot, numbers, mode, purpose, refused)
     allowed = limits(snapshot, wash_sales.washed(snapshot, numbers))
     try:
-        known = components(snapshot, valuation, numbers, allowed)
+        known = components(snapshot, valuation, numbers, allowed, liquidation)
     except TargetRefused as flaw:
         finding = Finding(flaw.rule.code, "error", str(flaw), {"target": snapshot.account.target_id})
         return _refused(snapshot, numbers, mode, purpose, [finding])
-    return Case(snapshot, valuation, known, numbers, mode, purpose, allowed)
+    return Case(snapshot, valuation, known, numbers, mode, purpose, allowed, liquidation)
+
+
+def lawful(case: Case, made: RebalancePlan) -> RebalancePlan:
+    """The plan, looked at by what shares nothing with the planner; refused where it breaks a law (LAW-1 to LAW-8).
+
+    A wrong plan is never shown, kept or sent: it is FAILED with the law's code and numbers, and trades nothing.
+    """
+    broken = laws.broken(case.snapshot, case.policy, made)
+    if not broken:
+        return made
+    findings = [error(each.rule, f"{BROKEN}: {each.says}", **each.evidence) for each in broken]
+    return _refused(case.snapshot, case.policy, case.mode, case.purpose, findings)
+
+
+BROKEN = "a plan was made that breaks a law, and is refused; nothing trades. Report it with the account's snapshot"
 
 
 def plan_signal(snapshot: Snapshot, policy: Policy, model_id: str, largest_change: Decimal) -> RebalancePlan:
@@ -100,7 +119,7 @@ def _refused(
         mode=mode,
         policy=policy,
         purpose=purpose,
-        liquidation=purpose.liquidates(snapshot.account.target_id),
+        liquidation=purpose.kind == "full" and snapshot.account.target_id is None,
         expected_status="FAILED",
         noted=tuple(findings),
     )
@@ -115,23 +134,27 @@ def told(case: Case, proposal: Proposal) -> RebalancePlan:
     skipped = explanations.skipped(case, proposal)
     sells = [order for order in orders if order.lots]
     findings: list[Finding | Noted] = [
-        *checks.liquidation(snapshot, case.purpose),
+        *checks.liquidation(case.snapshot, case.valuation, case.liquidation),
+        *cash_needs.later(snapshot, policy),
         *need_not_be_held(known),
         *_minimums(case, proposal, outcomes),
         *explanations.decisions(proposal),
-        *_asked(case, proposal, orders),
+        *asked(case, proposal, orders),
         *_limited(case, proposal, orders, sells),
         *lots.basis_unknown([order.symbol for order in sells if not lots.all_known(order.lots)]),
+        *cash_needs.unmet(proposal.after.cash, case.valuation.reserved),
+        *landed(case, proposal, outcomes),
     ]
-    standing = queue.standing_codes(snapshot, known, case.allowed)
-    reasons, why_not = queue.worth_queueing(snapshot, dict.fromkeys(standing, NO_EVIDENCE), bool(orders))
+    standing = queue.standing_codes(snapshot, known, case.valuation, policy, case.allowed)
+    stuck = queue.in_need(snapshot, case.valuation, case.allowed)
+    reasons, why_not = queue.worth_queueing(snapshot, dict.fromkeys(standing, NO_EVIDENCE), bool(orders), stuck)
     return RebalancePlan(
         account_id=snapshot.account.id,
         as_of=snapshot.as_of,
         mode=case.mode,
         policy=policy,
         purpose=case.purpose,
-        liquidation=case.purpose.liquidates(snapshot.account.target_id),
+        liquidation=case.liquidation,
         expected_status=outcome.of_account(findings, bool(orders) or any(each.symbol for each in transfers)),
         noted=(*findings, *why_not),
         managed_value=case.valuation.managed_value,
@@ -149,9 +172,11 @@ def told(case: Case, proposal: Proposal) -> RebalancePlan:
 def _minimums(case: Case, proposal: Proposal, outcomes: Sequence[ComponentOutcome]) -> list[Finding]:
     """What the investment minimums say: models that can't open, and open ones below theirs."""
     models = case.snapshot.models
+    shut = proposal.destined.shut
     return [
         *proposal.rejected.values(),
         *minimums.stays_in_cash([component for component in case.known if component.key in proposal.rejected]),
+        *(_shut(case, component) for component in case.known if component.key in shut),
         *(
             finding
             for component, seen in zip(case.known, outcomes, strict=True)
@@ -161,17 +186,20 @@ def _minimums(case: Case, proposal: Proposal, outcomes: Sequence[ComponentOutcom
     ]
 
 
-def _asked(case: Case, proposal: Proposal, orders: Sequence[Order]) -> list[Finding]:
-    """What a rebalance that a person or a signal asked for says of itself."""
-    if case.purpose.kind == "full":
-        return []
-    if case.purpose.kind == "signal" and case.purpose.model_id is not None:
-        key = model_key(case.purpose.model_id)
-        found = next((each for each in case.snapshot.account.model_sleeves if each.key == key), None)
-        near = strays(case, found) if found else None
-        return signals.told(case.snapshot, case.purpose, near, case.policy)
-    moved = sum((order.amount for order in orders), ZERO)
-    return one_way.told(proposal.destined, moved, case.purpose, proposal.rejected)
+def _shut(case: Case, component: Component) -> Finding:
+    """Says of a model that does not open that nothing of it may be bought, and where its weight stays (RESTRICT-1)."""
+    model = case.snapshot.models[component.ref]
+    weights = aim(model, case.allowed).weights
+    reasons = dict.fromkeys(f"{symbol}: {case.allowed.no_buy[symbol].why}" for symbol in sorted(weights))
+    return warning(
+        RESTRICT_1,
+        f"{model.name} does not open: nothing of it may be bought ({'; '.join(reasons)}). Its weight of "
+        f"{percent(component.weight)} stays in the account's cash",
+        component=component.key,
+        stays_in=CASH,
+        weight=component.weight,
+        symbols=sorted(weights),
+    )
 
 
 def _limited(case: Case, proposal: Proposal, orders: Sequence[Order], sells: Sequence[Order]) -> list[Finding | Noted]:
@@ -185,9 +213,10 @@ def _limited(case: Case, proposal: Proposal, orders: Sequence[Order], sells: Seq
             if symbol in named or any(symbol in each for each in held)
         }
         findings += obeyed(case.allowed, concerned)
-    if proposal.netted.cut:
-        gain = sum((order.gain.net for order in orders), ZERO)
-        findings += gain_budget.kept_to(case.snapshot.account.gain_budget or ZERO, proposal.netted.cut, gain)
+    cut = sorted({trades[0].symbol for rule, trades in proposal.left_out() if rule is gain_budget.LOT_2})
+    if cut:
+        gain = wash_sales.recognised(case.snapshot, case.policy, {order.symbol: order.lots for order in sells}).net
+        findings += gain_budget.kept_to(case.snapshot.account.gain_budget or ZERO, cut, gain)
     at_a_loss = [wash_sales.Sold(order.symbol, order.lots) for order in sells if wash_sales.loses(order.lots)]
     return [*findings, *wash_sales.disallowed(case.snapshot, at_a_loss, case.policy)]
 
@@ -214,12 +243,14 @@ def _outcome(component: Component, case: Case, proposal: Proposal, worth: Mappin
         threshold=component.threshold,
         precision=component.precision,
         current_value=component.value,
-        current_weight=component.value / valuation.managed_value,
+        current_weight=valuation.share(component.value),
         breach=component.breach,
         sleeve=component.sleeve,
-        outcome="rejected" if component.key in proposal.rejected else "accepted",
+        outcome="rejected"
+        if component.key in proposal.rejected or component.key in proposal.destined.shut
+        else "accepted",
         planned_value=planned,
-        planned_weight=planned / valuation.managed_value,
+        planned_weight=valuation.share(planned),
     )
 
 

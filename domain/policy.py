@@ -31,6 +31,7 @@ class Policy:
     wash_sale_days: int
     four_eyes: bool
     ordinary_offset: Decimal = Decimal(3000)  # records of before it was a number of the rules don't name it
+    withdrawal_horizon_days: int = 30
 
     def overridden(self, *overrides: Mapping[str, object]) -> "Policy":
         """The same policy with other numbers in place, the last override winning. Keys are checked when parsed."""

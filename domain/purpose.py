@@ -24,10 +24,6 @@ class Purpose:
     model_id: str | None = None
     largest_change: Decimal | None = None
 
-    def liquidates(self, target_id: str | None) -> bool:
-        """True where everything is sold to cash, as the account has no target (CHECK-3)."""
-        return self.kind == "full" and target_id is None
-
 
 FULL = Purpose()
 

@@ -6,8 +6,11 @@ Asked by the daily evaluation for every account, by a plan for its own, and wher
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, get_args
 
+from domain.cash_needs import overdrawn
 from domain.components import Breach, Component
+from domain.idle_cash import SLEEVE_3, IdleCash, idle_cash
 from domain.money import cents, weight_text
+from domain.policy import Policy
 from domain.restrictions import NO_LIMITS, Limits
 from domain.rules import Finding, Rule, as_evidence, info
 from domain.snapshot import Snapshot
@@ -47,16 +50,20 @@ def in_order(codes: Iterable[str]) -> list[str]:
 
 
 def standing_reasons(
-    snapshot: Snapshot, valuation: Valuation, components: Sequence[Component], allowed: Limits = NO_LIMITS
+    snapshot: Snapshot,
+    valuation: Valuation,
+    components: Sequence[Component],
+    policy: Policy,
+    allowed: Limits = NO_LIMITS,
 ) -> dict[str, Evidence]:
     """The reasons that the account's state gives by itself, each with its evidence, the primary one first.
 
     Knows nothing of the toggle, nor of whether anything can be traded: that is for `worth_queueing`.
     """
     reasons: dict[str, Evidence] = target_reasons(snapshot)
-    for code in standing_codes(snapshot, components, allowed):
+    for code in standing_codes(snapshot, components, valuation, policy, allowed):
         if code in CASH_BREACHES.values():
-            reasons[code] = _against_band(components[-1], valuation)
+            reasons[code] = {**_against_band(components[-1], valuation), **_needs(snapshot, valuation)}
         elif code == "OUTSIDE_TOLERANCE":
             reasons[code] = {each.key: _against_band(each, valuation) for each in components[:-1] if each.breach} | {
                 f"{sleeve} {symbol}": {
@@ -65,19 +72,80 @@ def standing_reasons(
                 }
                 for sleeve, symbol in _held_against_wish(snapshot, allowed)
             }
+            for sleeve, idle in _idle(snapshot, components, allowed, policy).items():
+                reasons[code] = {**reasons[code], f"{sleeve} cash": _idle_evidence(idle)}
     return reasons
 
 
-def standing_codes(snapshot: Snapshot, components: Sequence[Component], allowed: Limits = NO_LIMITS) -> list[str]:
+def standing_codes(
+    snapshot: Snapshot,
+    components: Sequence[Component],
+    valuation: Valuation,
+    policy: Policy,
+    allowed: Limits = NO_LIMITS,
+) -> list[str]:
     """The codes of `standing_reasons`, without the evidence."""
     codes = [*target_reasons(snapshot)]
     if snapshot.target is None:
         return codes
-    if components[-1].breach:
+    if overdrawn(snapshot.account) or valuation.cash < 0:
+        codes.append("LOW_CASH")
+    elif components[-1].breach:
         codes.append(CASH_BREACHES[components[-1].breach])
-    if any(each.breach for each in components[:-1]) or _held_against_wish(snapshot, allowed):
+    if (
+        any(each.breach for each in components[:-1])
+        or _held_against_wish(snapshot, allowed)
+        or _idle(snapshot, components, allowed, policy)
+    ):
         codes.append("OUTSIDE_TOLERANCE")
     return codes
+
+
+def _idle(snapshot: Snapshot, components: Sequence[Component], allowed: Limits, policy: Policy) -> dict[str, IdleCash]:
+    """The idle cash of open model sleeves, by sleeve (SLEEVE-3)."""
+    sleeves = {sleeve.key: sleeve for sleeve in snapshot.account.model_sleeves if sleeve.cash > 0}
+    if not sleeves:
+        return {}
+    found = {}
+    for each in components:
+        if each.key in sleeves and not each.goes_to_zero:
+            idle = idle_cash(sleeves[each.key], each.value, snapshot.models[each.ref], allowed, policy)
+            if idle:
+                found[each.key] = idle
+    return found
+
+
+def in_need(snapshot: Snapshot, valuation: Valuation, allowed: Limits = NO_LIMITS) -> bool:
+    """True where a cash need is unmet, an overdraft stands, or something excluded is held: the account stays in the
+    queue even where nothing can be traded (QUEUE-4).
+    """
+    account = snapshot.account
+    if valuation.cash < 0 or any(sleeve.cash < 0 for sleeve in account.model_sleeves):
+        return True
+    return allowed.takes_out and any(
+        allowed.leaves(holding.symbol) for sleeve in account.sleeves for holding in sleeve.holdings
+    )
+
+
+def _needs(snapshot: Snapshot, valuation: Valuation) -> Evidence:
+    """What of the account's cash is below zero, and what withdrawals lack."""
+    short = overdrawn(snapshot.account)
+    found: dict[str, object] = {}
+    if short:
+        found["overdrawn"] = cents(short)
+    if valuation.reserved and valuation.cash < 0:
+        found |= {"reserved": cents(valuation.reserved), "missing": cents(-valuation.cash)}
+    return found
+
+
+def _idle_evidence(idle: IdleCash) -> Evidence:
+    return {
+        "value": cents(idle.cash),
+        "target_weight": weight_text(idle.weight),
+        "upper": weight_text(idle.upper),
+        "breach": "above",
+        "rule": SLEEVE_3.code,
+    }
 
 
 def _held_against_wish(snapshot: Snapshot, allowed: Limits) -> list[tuple[str, str]]:
@@ -114,7 +182,7 @@ def target_reasons(snapshot: Snapshot) -> dict[str, Evidence]:
 
 
 def worth_queueing(
-    snapshot: Snapshot, reasons: Mapping[str, Evidence], has_order: bool
+    snapshot: Snapshot, reasons: Mapping[str, Evidence], has_order: bool, in_need: bool = False
 ) -> tuple[dict[str, Evidence], list[Finding]]:
     """The reasons that put the account in the queue, after the toggle (QUEUE-2) and QUEUE-4, and why others don't."""
     account = snapshot.account.id
@@ -128,7 +196,7 @@ def worth_queueing(
                 reasons=list(reasons),
             )
         ]
-    if not has_order and NEEDS_AN_ORDER.issuperset(reasons):
+    if not has_order and not in_need and NEEDS_AN_ORDER.issuperset(reasons):
         return {}, [
             info(
                 QUEUE_4,

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import combinations
 
 from domain.memo import remembered
-from domain.money import ONE, ZERO, tidy
+from domain.money import ONE, ZERO
 from domain.record import record
 from domain.rules import Finding, Noted, Rule, info
 from domain.snapshot import Model, Restriction, Snapshot
@@ -111,7 +111,7 @@ def _until(each: Restriction) -> str:
 
 @record
 class Aim:
-    """What a model asks of a sleeve: weights by symbol, above 0, and cash.
+    """What a model asks of a sleeve: weights by symbol, above 0, which share what cash leaves in their proportion.
 
     `room` is the weight that stays in cash for what is excluded, less what of it is kept (RESTRICT-1, `hold`).
     """
@@ -119,6 +119,12 @@ class Aim:
     weights: Mapping[str, Decimal]
     cash_weight: Decimal
     room: Mapping[str, Decimal]
+
+    @property
+    def shares(self) -> Mapping[str, Decimal]:
+        """The weights as shares of the sleeve's value."""
+        total = sum(self.weights.values(), ZERO)
+        return {symbol: (ONE - self.cash_weight) * weight / total for symbol, weight in self.weights.items()}
 
 
 def aim(model: Model, allowed: Limits) -> Aim:
@@ -142,10 +148,7 @@ def _restricted(model: Model, allowed: Limits) -> Aim:
     if not gone:
         return Aim(weights, model.cash_weight, {})
     room = {symbol: weight for symbol, weight in gone.items() if allowed.excluded[symbol].to == "cash"}
-    rest = sum(weights.values(), ZERO)
-    factor = (rest + sum(gone.values(), ZERO) - sum(room.values(), ZERO)) / rest if rest else ONE
-    weights = {symbol: tidy(weight * factor) for symbol, weight in weights.items()}
-    return Aim(weights, ONE - sum(weights.values(), ZERO), room)
+    return Aim(weights, model.cash_weight + sum(room.values(), ZERO) if weights else ONE, room)
 
 
 def contradictions(restrictions: Sequence[Restriction]) -> Iterator[tuple[int, int, str]]:

@@ -15,16 +15,14 @@ ORDER_1 = Rule(
 )
 
 
-def buy_quantities(
-    goals: Mapping[str, Decimal], market: Mapping[str, Security], spare: Decimal = ZERO
-) -> dict[str, Decimal]:
-    """Whole increments for amounts to buy: rounded down, then what is left over, and `spare` cash besides, buys single
-    increments, as long as each brings its holding closer: first where one brings it closer by most (ORDER-1).
+def buy_quantities(goals: Mapping[str, Decimal], market: Mapping[str, Security]) -> dict[str, Decimal]:
+    """Whole increments for amounts to buy: rounded down, then what is left over buys single increments, as long as each
+    brings its holding closer: first where one brings it closer by most (ORDER-1).
     """
     steps, costs = increments_of(market), step_costs_of(market)
     quantities: dict[str, Decimal] = {}
     closer: list[tuple[Decimal, str, Decimal]] = []
-    left = spare
+    left = ZERO
     for symbol, amount in goals.items():
         cost = costs[symbol]
         units, shortfall = divmod(amount, cost)
@@ -83,4 +81,4 @@ def shares_to_sell(amount: Decimal, held: Decimal, security: Security) -> Decima
     """
     if amount <= 0:
         return ZERO
-    return min(held, up_to_increment(amount / (security.price or ZERO), security.quantity_increment))
+    return min(held, up_to_increment(amount / security.priced, security.quantity_increment))

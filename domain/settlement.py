@@ -1,15 +1,15 @@
 """Settlement: every sleeve's cash and shares after crossings, orders and funding transfers.
 
-Asked while a plan is made, and again with the fills that really came (`execution`), so that both book by one rule:
-the market trades first, crossings are paid by the buyer, then sleeves pay or receive the change of their value.
+Asked while a plan is made: the market trades first, crossings are paid by the buyer, then sleeves pay or receive the
+change of their value. What really fills is booked by `booking`, in the same order.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.lines import Destination
-from domain.money import ONE, ZERO, down_to_cent, share_out, up_to_cent
+from domain.money import ONE, ZERO, down_to_cent, share_out, to_cent, up_to_cent
 from domain.orders import Crossing, MarketOrder
 from domain.record import record
 from domain.snapshot import MANAGED, Account
@@ -25,12 +25,16 @@ class Funding:
 
 @dataclass(slots=True)
 class Settled:
-    """Cash by sleeve after a plan, the shares that moved, what funded what, and what sleeves could not pay."""
+    """Cash by sleeve after a plan, the shares that moved, and what funded what, by sleeve."""
 
     cash: dict[str, Decimal]
     moved: dict[tuple[str, str], Decimal] = field(default_factory=dict)  # by sleeve and symbol; above 0 came in
-    fundings: list[Funding] = field(default_factory=list)
-    unpaid: Decimal = ZERO
+    funded: dict[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def fundings(self) -> list[Funding]:
+        """The cash that moves between sleeves."""
+        return [Funding(sleeve, amount) for sleeve, amount in self.funded.items() if amount]
 
     def move(self, sleeve: str, symbol: str, quantity: Decimal, paid: Decimal) -> None:
         """Adds shares (or takes them, below 0) for cash paid (or received, below 0)."""
@@ -38,14 +42,22 @@ class Settled:
         cash[sleeve] = cash[sleeve] - paid if sleeve in cash else -paid
         moved[place] = moved[place] + quantity if place in moved else quantity
 
+    def fund(self, sleeve: str, amount: Decimal) -> None:
+        """Moves cash from the managed sleeve to another, below 0 back."""
+        if amount:
+            self.cash[sleeve] = self.cash.get(sleeve, ZERO) + amount
+            self.cash[MANAGED] -= amount
+            self.funded[sleeve] = self.funded.get(sleeve, ZERO) + amount
+
 
 def settle(
     account: Account,
     orders: Iterable[MarketOrder],
     crossings: Iterable[Crossing],
     destinations: Iterable[Destination],
+    closes: bool,
 ) -> Settled:
-    """The account after everything trades at the snapshot's prices."""
+    """The account after everything trades at the snapshot's prices. `closes`: closing sleeves pay all they have."""
     books = Settled({sleeve.key: sleeve.cash for sleeve in account.sleeves})
     for order in orders:
         amount = -order.amount if order.is_sell else order.amount
@@ -59,32 +71,28 @@ def settle(
     for crossing in crossings:
         books.move(crossing.seller, crossing.symbol, -crossing.quantity, -crossing.amount)
         books.move(crossing.buyer, crossing.symbol, crossing.quantity, crossing.amount)
-    fund(books, destinations, {sleeve.key: sleeve.cash for sleeve in account.sleeves if sleeve.cash < 0})
+    _fund(books, destinations, {sleeve.key: min(ZERO, sleeve.cash) for sleeve in account.sleeves}, closes)
     return books
 
 
-def fund(books: Settled, destinations: Iterable[Destination], overdrafts: Mapping[str, Decimal]) -> None:
+def _fund(books: Settled, destinations: Iterable[Destination], overdrafts: dict[str, Decimal], closes: bool) -> None:
     """Pays every sleeve's change from or to the managed sleeve (SLEEVE-1).
 
-    A sleeve pays only what it has (ORDER-3); one that closes pays all of it. `overdrafts` is cash that was below zero
-    before anything happened.
+    A sleeve pays only what it has (ORDER-3); one that closes pays all of it.
     """
     for each in destinations:
-        key = each.component.key
-        if each.component.kind != "model" or (each.change == 0 and each.component.sleeve != "closing"):
+        component = each.component
+        key, asked = component.key, each.funding
+        closing = closes and component.goes_to_zero
+        if component.kind != "model" or not (asked or closing):
             continue
         has = books.cash.get(key, ZERO)
-        if each.component.goes_to_zero and each.value == 0:
+        if closing and (has > 0 or not each.value):
             amount = -has
-        elif each.change < 0:
-            amount = -min(up_to_cent(-each.change), max(ZERO, down_to_cent(has)))
-            books.unpaid += max(ZERO, amount - each.change)
+        elif asked < 0:
+            amount = -min(up_to_cent(-asked), max(ZERO, down_to_cent(has)))
         else:
             # Some cents more where rounding prices took it below zero, or below the overdraft that it had.
             lacks = up_to_cent(overdrafts.get(key, ZERO) - has)
-            amount = max(each.change, min(lacks, each.change + ONE))
-        if amount == 0:
-            continue
-        books.cash[key] = has + amount
-        books.cash[MANAGED] -= amount
-        books.fundings.append(Funding(key, amount))
+            amount = max(to_cent(asked), min(lacks, to_cent(asked) + ONE))
+        books.fund(key, amount)

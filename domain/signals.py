@@ -7,7 +7,8 @@ moves to the exact new weights, both ways.
 from collections.abc import Mapping
 from decimal import Decimal
 
-from domain.filling import Fill
+from domain.filling import Cause, Fill, Held
+from domain.lines import UNBOUNDED
 from domain.money import ONE, ZERO, percent, tidy
 from domain.policy import Policy
 from domain.purpose import Purpose
@@ -41,75 +42,105 @@ def is_large(change: Decimal, policy: Policy) -> bool:
 
 def outside(sleeve: Sleeve, value: Decimal, aim: Aim, market: Mapping[str, Security], policy: Policy) -> list[str]:
     """The symbols that are further from their weight than a share of it, by symbol; what has no weight is outside."""
-    held = {each.symbol: each.quantity * (market[each.symbol].price or ZERO) for each in sleeve.holdings}
-    found = []
-    for symbol in sorted(held.keys() | aim.weights.keys()):
-        wanted = aim.weights.get(symbol, ZERO) * value
+    held = {each.symbol: market[each.symbol].worth(each.quantity) for each in sleeve.holdings}
+    shares, found = aim.shares, []
+    for symbol in sorted(held.keys() | shares.keys()):
+        wanted = shares.get(symbol, ZERO) * value
         if abs(held.get(symbol, ZERO) - wanted) > policy.threshold_relative * wanted:
             found.append(symbol)
     return found
 
 
 def fill_sleeve(
-    sleeve: Sleeve,
-    aim: Aim,
-    value: Decimal,
-    market: Mapping[str, Security],
-    minimum: Decimal,
-    allowed: Limits,
-    not_raised: Decimal = ZERO,
+    sleeve: Sleeve, aim: Aim, value: Decimal, market: Mapping[str, Security], allowed: Limits, held: Held
 ) -> Fill:
     """The trades that bring a sleeve to the model's weights: sells first, buys from what they and its cash bring.
 
-    Sells below the minimum trade are not counted on (ORDER-3), nor is `not_raised`. What may not be traded stays, and
-    the others share what is left in proportion.
+    What may not be traded stays, and the others share what is left in proportion.
     """
-    held = {holding.symbol: holding.quantity for holding in sleeve.holdings}
-    worth = {symbol: quantity * (market[symbol].price or ZERO) for symbol, quantity in held.items()}
-    stays = {symbol: worth[symbol] for symbol in held if symbol not in aim.weights and symbol in allowed.no_sell}
+    shares = {holding.symbol: holding.quantity for holding in sleeve.holdings}
+    worth = {symbol: market[symbol].worth(quantity) for symbol, quantity in shares.items()}
+    outgoing = {
+        symbol: most
+        for symbol, quantity in shares.items()
+        if symbol not in aim.weights and symbol not in allowed.no_sell
+        if (most := min(quantity, held.sold.get(symbol, quantity)))
+    }
+    stays = {
+        symbol: worth[symbol] - market[symbol].worth(outgoing.get(symbol, ZERO))
+        for symbol in shares
+        if symbol not in aim.weights
+    }
     beyond = (max(ZERO, amount - aim.room.get(symbol, ZERO) * value) for symbol, amount in stays.items())
     invested = max(ZERO, tidy(value * (ONE - aim.cash_weight)) - sum(beyond, ZERO))
-    desired, frozen = _desired(aim.weights, worth, invested, allowed)
-    blocked = {symbol: -amount for symbol, amount in stays.items() if not allowed.kept(symbol)} | frozen
-    dropped = {symbol: held[symbol] for symbol in held if symbol not in aim.weights and symbol not in stays}
+    desired, frozen = _desired(aim.weights, worth, invested, _bounds(aim, worth, market, allowed, held))
+    blocked = {
+        symbol: -worth[symbol]
+        for symbol in shares
+        if symbol not in aim.weights and symbol in allowed.no_sell and not allowed.kept(symbol)
+    }
+    blocked |= {s: change for s, change in frozen.items() if s in (allowed.no_buy if change > 0 else allowed.no_sell)}
     less = {s: change for s, amount in desired.items() if (change := worth.get(s, ZERO) - amount) > 0}
     more = {s: change for s, amount in desired.items() if (change := amount - worth.get(s, ZERO)) > 0}
-    sold = dropped | {s: quantity for s, quantity in sell_quantities(less, held, market).items() if quantity}
-    brought = {s: quantity * (market[s].price or ZERO) for s, quantity in sold.items()}
-    counted = sum((each for s, each in brought.items() if each >= minimum or sold[s] == held[s]), ZERO)
+    sold = outgoing | {s: quantity for s, quantity in sell_quantities(less, shares, market).items() if quantity}
+    brought = {s: market[s].worth(quantity) for s, quantity in sold.items()}
     stays_in_cash = max(ZERO, value - sum(stays.values(), ZERO) - invested)
-    cash = max(ZERO, sleeve.cash + counted - not_raised - stays_in_cash)
+    cash = max(ZERO, sleeve.cash + sum(brought.values(), ZERO) - stays_in_cash)
     asked = sum(more.values(), ZERO)
     if asked > cash:
         more = {symbol: tidy(amount * cash / asked) for symbol, amount in more.items()}
-    bought = buy_quantities(more, market, cash - sum(more.values(), ZERO))
+    bought = buy_quantities(more, market)
+    causes = {symbol: Cause.RESTRICTED if allowed.leaves(symbol) else Cause.SIGNAL for symbol in sold}
     return Fill(
         {symbol: -quantity for symbol, quantity in sold.items()} | {s: each for s, each in bought.items() if each},
         {symbol: -each for symbol, each in brought.items()} | more,
-        blocked=blocked,
+        {},
+        blocked,
+        causes,
+        {Cause.SIGNAL: sum(more.values(), ZERO)},
     )
 
 
+Bounds = dict[str, tuple[Decimal, Decimal]]  # by symbol: the least and the most that it can be worth afterwards
+
+
+def _bounds(
+    aim: Aim, worth: Mapping[str, Decimal], market: Mapping[str, Security], allowed: Limits, held: Held
+) -> Bounds:
+    """Between which values what may not be traded freely can move."""
+    found: Bounds = {}
+    for symbol in aim.weights:
+        value = worth.get(symbol, ZERO)
+        down = ZERO if symbol in allowed.no_sell else held.sold.get(symbol)
+        up = ZERO if symbol in allowed.no_buy else held.bought.get(symbol)
+        if down is not None or up is not None:
+            least = ZERO if down is None else value - market[symbol].worth(down)
+            found[symbol] = least, UNBOUNDED if up is None else value + market[symbol].worth(up)
+    return found
+
+
 def _desired(
-    weights: Mapping[str, Decimal], worth: Mapping[str, Decimal], invested: Decimal, allowed: Limits
+    weights: Mapping[str, Decimal], worth: Mapping[str, Decimal], invested: Decimal, bounds: Bounds
 ) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
-    """The amounts of what may trade, and what is kept from trading, by how much; the rest shares what is left."""
-    free, frozen = dict(weights), dict[str, Decimal]()
-    while free:
-        left = invested - sum((worth.get(symbol, ZERO) for symbol in frozen), ZERO)
-        total = sum(free.values(), ZERO)
+    """The amounts of every holding, and of those kept from their weight, by how much they would have moved.
+
+    Whoever meets a bound stays at it and leaves more, or less, to the rest; each meets one once.
+    """
+    free, at_bound, kept = dict(weights), dict[str, Decimal](), dict[str, Decimal]()
+    while True:
+        left, total = invested - sum(at_bound.values(), ZERO), sum(free.values(), ZERO)
         desired = {symbol: max(ZERO, tidy(left * weight / total)) for symbol, weight in free.items()}
-        stopped = {
-            symbol: amount - worth.get(symbol, ZERO)
+        met = {
+            symbol: bounded
             for symbol, amount in desired.items()
-            if (symbol in allowed.no_buy and amount > worth.get(symbol, ZERO))
-            or (symbol in allowed.no_sell and amount < worth.get(symbol, ZERO))
+            if symbol in bounds and (bounded := min(max(amount, bounds[symbol][0]), bounds[symbol][1])) != amount
         }
-        if not stopped:
-            return desired, frozen
-        frozen |= stopped
-        free = {symbol: weight for symbol, weight in free.items() if symbol not in stopped}
-    return {}, frozen
+        if not met:
+            return desired | at_bound, kept
+        for symbol, bounded in met.items():
+            at_bound[symbol] = bounded
+            kept[symbol] = desired[symbol] - worth.get(symbol, ZERO)
+            del free[symbol]
 
 
 def told(snapshot: Snapshot, purpose: Purpose, strays: list[str] | None, policy: Policy) -> list[Finding]:

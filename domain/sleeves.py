@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from domain.keys import named as named_by
 from domain.snapshot import Account
 from domain.targets import BandedComponent
 
@@ -17,7 +18,7 @@ def verify(account: Account, named: tuple[BandedComponent, ...]) -> Mapping[str,
     held = {sleeve.key for sleeve in account.model_sleeves}
     states: dict[str, SleeveState] = {}
     for component in named:
-        if not component.key.startswith("model:"):
+        if named_by(component.key).kind != "model":
             continue
         if component.key in held:
             kept = component.weight > 0 or component.threshold.upper > 0

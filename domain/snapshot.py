@@ -9,33 +9,17 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from domain.keys import CASH, MANAGED, PROTECTED, model_key, security_key, unassigned_key
 from domain.memo import remembered
 from domain.money import ZERO
 from domain.policy import Policy
 from domain.record import record
 
-MANAGED = "managed"
-PROTECTED = "protected"
-CASH = "cash"
+__all__ = ["CASH", "MANAGED", "PROTECTED", "model_key", "security_key", "unassigned_key"]
 
 ComponentKind = Literal["model", "security", "target", "cash"]
 Day = date  # where a field is named `date`
 TaxStatus = Literal["taxable", "exempt", "deferred", "roth"]  # the last two are exempt, and say which
-
-
-def model_key(model_id: str) -> str:
-    """The name of a model's sleeve and component: `model:LCG`."""
-    return f"model:{model_id}"
-
-
-def security_key(symbol: str) -> str:
-    """The name of a security component: `security:VTI`."""
-    return f"security:{symbol}"
-
-
-def unassigned_key(symbol: str) -> str:
-    """The name of a managed-sleeve holding that the target does not name: `unassigned:VTI`."""
-    return f"unassigned:{symbol}"
 
 
 @record
@@ -55,6 +39,22 @@ class Security:
     asset_class: str | None = None
     identical_group: str | None = None
     worthless: bool = False
+
+    @property
+    def priced(self) -> Decimal:
+        """The price, which the checks have found present (CHECK-1). Raises LookupError where there is none."""
+        if self.price is None:
+            raise LookupError(f"{self.symbol} has no price: check the snapshot before valuing it (CHECK-1)")
+        return self.price
+
+    @property
+    def step(self) -> Decimal:
+        """What one increment is worth: the least amount that can be traded."""
+        return self.priced * self.quantity_increment
+
+    def worth(self, quantity: Decimal) -> Decimal:
+        """What a quantity of it is worth, in the account's currency, not rounded."""
+        return quantity * self.priced
 
 
 @record
@@ -270,10 +270,7 @@ class Snapshot:
 
     def price(self, symbol: str) -> Decimal:
         """The price of a symbol that the checks have found present (CHECK-1)."""
-        price = self.securities[symbol].price
-        if price is None:
-            raise LookupError(f"{symbol} has no price: check the snapshot before valuing it (CHECK-1)")
-        return price
+        return self.securities[symbol].priced
 
     @property
     def prices(self) -> Mapping[str, Decimal]:

@@ -1,6 +1,6 @@
 """Trades: what every sleeve buys and sells once it is known what its components come to, and what it may not.
 
-Asked in every round of a plan (`proposal`). Which holdings a sleeve's value is made of is `filling`'s business, or that
+Asked in every turn of a plan (`proposal`). Which holdings a sleeve's value is made of is `filling`'s business, or that
 of `signals`; what crosses between sleeves is `orders`'.
 """
 
@@ -9,17 +9,21 @@ from decimal import Decimal
 
 from domain import signals
 from domain.case import Case
+from domain.components import Component
 from domain.destination import Destined
-from domain.filling import SLEEVE_2, Fill, fill_sleeve, goals_of
+from domain.filling import NOT_HELD, Cause, Fill, Held, Task, fill_sleeve
+from domain.idle_cash import idle_cash, width
+from domain.levels import Levels
 from domain.lines import Destination
 from domain.money import ONE, ZERO
 from domain.orders import Trade
 from domain.purpose import ONE_WAY
 from domain.record import record
-from domain.restrictions import RESTRICT_1, Aim, Block, aim
-from domain.rounding import shares_to_sell
-from domain.rules import Rule
-from domain.snapshot import MANAGED, Sleeve, model_key, security_key
+from domain.restrictions import Aim, Block, aim
+from domain.snapshot import MANAGED, Sleeve, model_key
+
+BY_DESTINATION = {Cause.DESTINATION: ONE}
+BY_RESTRICTION = {Cause.RESTRICTED: ONE}
 
 
 @record
@@ -32,40 +36,47 @@ class Blocked:
     block: Block
 
 
-def fills(case: Case, destined: Destined, not_raised: Mapping[str, Decimal]) -> Iterator[tuple[str, Fill]]:
-    """What every model sleeve that has to trade does (SLEEVE-2, SLEEVE-3, SLEEVE-4; SIGNAL-2)."""
+def fills(case: Case, destined: Destined, held: Mapping[str, Held]) -> Iterator[tuple[str, Fill]]:
+    """What every model sleeve that has to trade does, by its key (SLEEVE-2, SLEEVE-3, SLEEVE-4; SIGNAL-2)."""
     sleeves = {sleeve.key: sleeve for sleeve in case.snapshot.account.model_sleeves}
-    market, minimum = case.snapshot.securities, case.smallest
+    market = case.snapshot.securities
     for each in destined.destinations:
         component = each.component
         if component.kind != "model":
             continue
-        sleeve = sleeves.get(component.key) or Sleeve(component.key, ZERO, ())
-        lost = not_raised.get(component.key, ZERO)
+        key = component.key
+        sleeve = sleeves.get(key) or Sleeve(key, ZERO, ())
         if case.purpose.kind == "signal":
             if strays(case, sleeve):
                 asked = aim(case.snapshot.models[component.ref], case.allowed)
-                filled = signals.fill_sleeve(sleeve, asked, component.value, market, minimum, case.allowed, lost)
-                yield component.key, filled
+                yield (
+                    key,
+                    signals.fill_sleeve(sleeve, asked, component.value, market, case.allowed, held.get(key, NOT_HELD)),
+                )
             continue
-        closes = component.sleeve == "closing" and case.purpose.kind == "full"
-        if each.change == 0 and not closes and not _must_leave(case, sleeve):
+        full = case.purpose.kind == "full"
+        closes = component.goes_to_zero and full
+        if not (each.change or closes or (full and _idles(case, component, sleeve))) and not _must_leave(case, sleeve):
             continue
-        smallest = ZERO if component.sleeve == "opening" else minimum
-        yield (
-            component.key,
-            fill_sleeve(
-                sleeve,
-                _aim(case, each, sleeve),
-                component.value,
-                each.change,
-                market,
-                smallest,
-                case.allowed,
-                case.purpose.kind in ONE_WAY,
-                lost,
-            ),
-        )
+        yield key, fill_sleeve(sleeve, _task(case, each, sleeve), market, case.allowed, held.get(key, NOT_HELD))
+
+
+def _task(case: Case, each: Destination, sleeve: Sleeve) -> Task:
+    """What a sleeve is asked to do. One whose overdraft is made whole starts from there: that is no flow to invest."""
+    component = each.component
+    value, asked = component.value + each.made_whole, _aim(case, each, sleeve)
+    smallest = ZERO if component.sleeve == "opening" else case.too_small
+    idle = width(asked.cash_weight, case.policy) * value if asked else ZERO
+    return Task(asked, value, each.change, smallest, idle, case.purpose.kind in ONE_WAY)
+
+
+def _idles(case: Case, component: Component, sleeve: Sleeve) -> bool:
+    """True where the sleeve's idle cash is to be invested (SLEEVE-3)."""
+    if sleeve.cash <= 0 or component.goes_to_zero:
+        return False
+    return (
+        idle_cash(sleeve, component.value, case.snapshot.models[component.ref], case.allowed, case.policy) is not None
+    )
 
 
 def strays(case: Case, sleeve: Sleeve) -> list[str] | None:
@@ -96,52 +107,43 @@ def _aim(case: Case, each: Destination, sleeve: Sleeve) -> Aim | None:
         return aim(case.snapshot.models[each.component.ref], case.allowed)
     values = case.valuation.holding_values.get(sleeve.key, {})
     total = sum(values.values(), ZERO)
-    if each.value <= each.component.stays or not total:
+    if case.purpose.kind == "full" or not total:
         return None
     return Aim({symbol: worth / total for symbol, worth in values.items()}, ZERO, {})
 
 
 def sleeve_trades(case: Case, destined: Destined, filled: Mapping[str, Fill]) -> list[Trade]:
-    """The trades of every model sleeve, each with the rule that makes it where that is not its component's."""
+    """The trades of every model sleeve, each with what makes it."""
     found: list[Trade] = []
-    destinations = {each.component.key: each for each in destined.destinations}
-    restricting = case.allowed.takes_out
+    states = {each.component.key: each.component.sleeve for each in destined.destinations}
     for key, fill in filled.items():
-        there, each = case.valuation.holdings.get(key, {}), destinations[key]
-        growing = each.change > ZERO
-        opens = each.component.sleeve == "opening"
-        own: Rule | None = None
-        if not each.change and each.component.sleeve != "closing":  # a signal, or what restrictions take out
-            own = signals.SIGNAL_2 if case.purpose.kind == "signal" else RESTRICT_1
+        there, opens = case.valuation.holdings.get(key, {}), states[key] == "opening"
         for symbol, quantity in fill.quantities.items():
-            rule = case.allowed.rule_of(symbol) if restricting and case.allowed.leaves(symbol) else own
             sells = quantity < ZERO
-            if rule is None and sells is growing and each.change:  # its model dropped it, or restrictions bring it in
-                rule = SLEEVE_2 if sells else RESTRICT_1
+            causes = {fill.sold_for[symbol]: ONE} if sells else fill.bought_for
             completes = sells and -quantity == there[symbol].quantity
-            found.append(Trade(key, symbol, quantity, key, opens, completes, rule))
+            found.append(Trade(key, symbol, quantity, key, opens, completes, causes))
     return found
 
 
-def managed_buys(bought: Mapping[str, Decimal]) -> list[Trade]:
-    """What the managed sleeve buys, by symbol."""
-    return [Trade(MANAGED, symbol, quantity, security_key(symbol)) for symbol, quantity in bought.items() if quantity]
-
-
-def managed_sells(case: Case, destined: Destined) -> list[Trade]:
-    """What the managed sleeve sells: rounded up to the increment, so that the component lands inside its band."""
+def managed_trades(case: Case, destined: Destined) -> list[Trade]:
+    """What the managed sleeve trades for the components that it holds itself: their changes are whole steps already."""
     held = case.valuation.holdings[MANAGED]
     trades = []
     for each in destined.destinations:
         component = each.component
-        if not each.change or component.kind == "model" or component.ref not in held:
+        if not each.change or component.kind == "model":
             continue
-        whole, security = held[component.ref].quantity, case.snapshot.securities[component.ref]
-        quantity = whole if each.value == 0 else shares_to_sell(-each.change, whole, security)
-        if quantity:
-            left = case.allowed.leaves(component.ref)
-            rule = case.allowed.rule_of(component.ref) if left else None
-            trades.append(Trade(MANAGED, component.ref, -quantity, component.key, False, quantity == whole, rule))
+        symbol, security = component.ref, case.snapshot.securities[component.ref]
+        owned = held[symbol].quantity if symbol in held else ZERO
+        completes = each.change < 0 and not each.value
+        if completes:
+            quantity = -owned
+        else:
+            quantity = (each.change / security.step).to_integral_value() * security.quantity_increment
+        leaves = each.change < 0 and case.allowed.takes_out and case.allowed.leaves(symbol)
+        causes = BY_RESTRICTION if leaves else BY_DESTINATION
+        trades.append(Trade(MANAGED, symbol, quantity, component.key, False, completes, causes))
     return trades
 
 
@@ -152,17 +154,22 @@ def blocked(case: Case, destined: Destined, filled: Mapping[str, Fill]) -> Itera
         component, amounts = each.component, dict[str, Decimal]()
         if component.kind == "model":
             amounts = dict(filled[component.key].blocked) if component.key in filled else {}
-            if each.blocked:  # the sleeve shrinks less than its band asks, as it may not sell all that it would
+            if each.blocked < 0:  # the sleeve shrinks less than its band asks, as it may not sell all that it would
                 amounts |= {
                     symbol: amount
                     for symbol, amount in _would_sell(case, each).items()
                     if symbol in allowed.no_sell and not allowed.kept(symbol)
                 }
-        elif each.blocked and not (each.blocked < 0 and allowed.kept(component.ref)):
+            if case.liquidation:  # which asks for what is kept as well
+                worth = case.valuation.holding_values.get(component.key, {})
+                amounts |= {symbol: -amount for symbol, amount in worth.items() if symbol in allowed.no_sell}
+        elif each.blocked and not (each.blocked < 0 and allowed.kept(component.ref) and not case.liquidation):
             amounts = {component.ref: each.blocked}
         sleeve = component.key if component.kind == "model" else MANAGED
         for symbol, amount in amounts.items():
-            yield Blocked(sleeve, symbol, amount, (allowed.no_buy if amount > 0 else allowed.no_sell)[symbol])
+            block = (allowed.no_buy if amount > 0 else allowed.no_sell).get(symbol)
+            if block:
+                yield Blocked(sleeve, symbol, amount, block)
 
 
 def _would_sell(case: Case, each: Destination) -> dict[str, Decimal]:
@@ -174,4 +181,4 @@ def _would_sell(case: Case, each: Destination) -> dict[str, Decimal]:
     asked = aim(case.snapshot.models[component.ref], case.allowed)
     values = {symbol: worth.get(symbol, ZERO) for symbol in asked.weights}
     invested = (each.value + each.blocked) * (ONE - asked.cash_weight)
-    return {symbol: -amount for symbol, amount in goals_of(values, asked.weights, invested, False).items()}
+    return {symbol: -amount for symbol, amount in Levels(values, asked.weights, invested, False).amounts().items()}

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from domain import cash_needs
 from domain.money import ZERO
+from domain.policy import Policy
 from domain.record import record
 from domain.snapshot import Holding, Sleeve, Snapshot
 
@@ -24,15 +25,19 @@ class Valuation:
     sleeve_cash: Mapping[str, Decimal]  # by sleeve key
     holdings: Mapping[str, Mapping[str, Holding]]  # by sleeve key, then symbol
 
+    def share(self, amount: Decimal) -> Decimal:
+        """An amount as a share of managed value; of an account that has none everything is 0 of it."""
+        return amount / self.managed_value if self.managed_value > 0 else ZERO
 
-def value(snapshot: Snapshot) -> Valuation:
+
+def value(snapshot: Snapshot, policy: Policy) -> Valuation:
     """Values every sleeve. Needs a price for every symbol held in one (CHECK-1)."""
     prices, sleeves = snapshot.prices, snapshot.account.sleeves
     holding_values = {
         sleeve.key: {each.symbol: each.quantity * prices[each.symbol] for each in sleeve.holdings} for sleeve in sleeves
     }
     sleeve_values = {sleeve.key: sleeve.cash + sum(holding_values[sleeve.key].values(), ZERO) for sleeve in sleeves}
-    reserved = cash_needs.reserved(snapshot)
+    reserved = cash_needs.reserved(snapshot, policy)
     return Valuation(
         managed_value=sum(sleeve_values.values(), ZERO) - reserved,
         cash=snapshot.account.managed.cash - reserved,

@@ -20,7 +20,7 @@ from domain.policy import POLICY_KEYS, Policy
 
 FIRM_FILE = "REBALANCER_POLICY"
 DEFAULTS = Path(__file__).parent / "defaults.yaml"
-WHOLE_NUMBERS = frozenset({"price_max_age_days", "wash_sale_days"})
+WHOLE_NUMBERS = frozenset({"price_max_age_days", "wash_sale_days", "withdrawal_horizon_days"})
 FLAGS = frozenset({"four_eyes"})
 AUTOMATIC_APPROVAL = "automatic_approval"
 NAMES = (AUTOMATIC_APPROVAL,)  # lists of people's names: of the firm alone, no book, target or account overrides them

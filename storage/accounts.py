@@ -211,10 +211,11 @@ def reasons_now(snapshot: Snapshot, policy: Policy) -> dict[str, Mapping[str, ob
     with localcontext(EXACT):
         own = snapshot.numbers(policy)
         if not price_trouble(snapshot):
-            valuation = value(snapshot)
+            valuation = value(snapshot, own)
             if valuation.managed_value > 0:
                 try:
-                    return {**rules.standing_reasons(snapshot, valuation, components(snapshot, valuation, own))}
+                    known = components(snapshot, valuation, own)
+                    return {**rules.standing_reasons(snapshot, valuation, known, own)}
                 except TargetRefused:
                     pass  # its plan says what is wrong with the target
         return {**rules.target_reasons(snapshot)}

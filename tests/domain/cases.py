@@ -42,7 +42,7 @@ CASE_KEYS = {
     "name", "rule", "prices", "models", "targets", "account", "policy", "breaks", "override", "mode", "modes", "expect",
     "household", "kind", "amount", "signal",
 }  # fmt: skip
-WHOLE = {"price_max_age_days", "wash_sale_days"}
+WHOLE = {"price_max_age_days", "wash_sale_days", "withdrawal_horizon_days"}
 Json = dict[str, Any]
 TradeT = TypeVar("TradeT", RecentSale, RecentBuy)
 

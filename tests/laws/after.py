@@ -5,6 +5,7 @@ Written against the rule book, not the planner: words are matched by what they c
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
@@ -26,7 +27,7 @@ def settled(snapshot: Snapshot, policy: Policy, plan: RebalancePlan) -> Iterator
     """LAW-9: filled as planned and planned again at the same prices, there is no order."""
     if plan.purpose.kind in {"signal", "invest_cash"}:  # what was invested would be invested once more
         return
-    after = filled(snapshot, policy, plan)
+    after = _budget_used(filled(snapshot, policy, plan), plan)
     again = planned(after, policy, plan.mode, purpose=plan.purpose)
     if again.orders:
         first = again.orders[0]
@@ -34,6 +35,16 @@ def settled(snapshot: Snapshot, policy: Policy, plan: RebalancePlan) -> Iterator
             f"{len(again.orders)} orders after {len(plan.orders)}: {first.side} {first.quantity} {first.symbol} for "
             f"{first.amount}: {first.reason}"
         )
+
+
+def _budget_used(after: Snapshot, plan: RebalancePlan) -> Snapshot:
+    """The account with what is left of its gain budget: what a plan realises is gone for the next one."""
+    budget = after.account.gain_budget
+    if budget is None:
+        return after
+    cut = any(each.rule == "LOT-2" for each in plan.skipped)
+    left = ZERO if cut else max(ZERO, budget - max(ZERO, plan.gain.net))
+    return replace(after, account=replace(after.account, gain_budget=left))
 
 
 # --- LAW-10
@@ -111,7 +122,11 @@ def _step_that_helps(books: Ledger, numbers: Policy, low: Decimal, high: Decimal
         sells_more = not buys and (order is None or order.side == "sell")
         if sells_more and (books.snapshot.account.gain_budget is not None or each.planned_value < least):
             continue
+        if books.snapshot.account.gain_budget is not None and order is not None and order.side == "sell":
+            continue  # less of a sale at a loss may take the others beyond the budget
         then = ends - least if buys else ends + least
+        if then < ZERO and buys:
+            continue
         held = each.planned_value + (least if buys else -least)
         if max(low - then, then - high, ZERO) < off and lower <= held <= upper:
             yield (

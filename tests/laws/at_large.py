@@ -10,6 +10,7 @@ from domain.book import BookRefused
 from domain.plan import plan as planned
 from domain.policy import Policy
 from domain.rebalance_plan import RebalancePlan
+from domain.rules import Noted
 from domain.snapshot import Snapshot
 from tests.laws import after
 from tests.laws.books import Asked, asked, book
@@ -65,6 +66,9 @@ def broken(
         yield "LAW-12", traceback.format_exc().strip().splitlines()[-1]
         return
     count(tally, members, snapshot, plan)
+    for finding in plan.noted:
+        if finding.rule.startswith("LAW-"):  # by the planner's own look at its plan
+            yield finding.rule, finding.say().message if isinstance(finding, Noted) else finding.message
     found = laws.broken(snapshot, policy, plan)
     for each in found:
         yield each.rule.code, each.says
