@@ -51,6 +51,7 @@ class ExecutablePlan:
     opening: frozenset[str]
     closing: frozenset[str]
     cash_floor: Decimal  # below which buys must not take the managed sleeve's cash
+    minimums: Mapping[str, Decimal] = field(default_factory=dict)  # of sleeves that open: their models' minimums
 
 
 @dataclass(frozen=True, slots=True)

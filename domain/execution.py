@@ -4,7 +4,7 @@ Asked by the steps `begin_execution` and `submit_trades`. Reads the plan in its 
 what is executed, whatever release executes it. What the fills do to the books is `booking`'s business.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal
@@ -12,8 +12,9 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from domain import booking
+from domain.affording import Bought, afforded
 from domain.booking import Crossing, ExecutablePlan, Fill, Leg
-from domain.money import ZERO, down_to_increment, to_cent
+from domain.money import ZERO, to_cent
 from domain.rules import Rule
 from domain.snapshot import MANAGED, Account
 
@@ -74,6 +75,11 @@ def read(plan: Mapping[str, Any]) -> ExecutablePlan:
         frozenset(key for key, state in states.items() if state == "opening"),
         frozenset(key for key, state in states.items() if state == "closing" and key in emptied),
         reserved + max(ZERO, Decimal(cash[edge]) * managed_value),
+        {
+            each["component"]: Decimal(each["investment_minimum"])
+            for each in plan["components"]
+            if each["sleeve"] == "opening" and each.get("investment_minimum") is not None
+        },
     )
 
 
@@ -96,18 +102,13 @@ def resized_buys(
 ) -> ExecutablePlan:
     """The plan with its buys sized again on the cash that the sells really brought (ORDER-4).
 
-    A sleeve whose own sells brought too little buys less itself. Where the account's cash would end below its lower
-    destination bound (or below what withdrawals reserve), what sleeves receive is cut in proportion, those that open
-    last, and with it their buys and what crosses into them. Nothing grows beyond the plan.
+    By the function that sized them in the plan (`affording`): a sleeve whose own sells brought too little buys less
+    itself; where the account's cash would end below its lower destination bound, or below what withdrawals reserve,
+    what the managed sleeve pays for is cut, those that open last, at most a step more than is short. An opening that no
+    longer reaches its minimum is not made. Nothing grows beyond the plan.
     """
-    floor = _floor(account, plan)
-    fitted = plan
-    for _ in range(40):
-        short = _shortages(account, fitted, sells, floor)
-        if not short:
-            return fitted
-        fitted = _cut(fitted, short, increments)
-    return _cut(fitted, dict.fromkeys((MANAGED, *plan.fundings), Decimal("1e30")), increments)
+    made = {leg.number: sells.get(leg.number, NO_FILL) for leg in plan.legs if leg.side == "sell"}
+    return _sized(account, plan, made, _floor(account, plan), increments)
 
 
 def trimmed_buys(
@@ -117,29 +118,134 @@ def trimmed_buys(
     sent: Mapping[int, Fill],
     increments: Mapping[str, Decimal],
 ) -> ExecutablePlan:
-    """The plan with the buys that are not sent yet cut to what dearer fills left of the cash (ORDER-4).
+    """The plan with the buys that are not sent yet sized on what dearer fills left of the cash (ORDER-4).
 
     `approved` is the plan before its buys were sized again, `sent` what each leg that was sent brought or cost, or is
-    expected to. All buys that are left are cut in the same proportion, and with each what its sleeve receives for it.
+    expected to. Nothing that is sent changes, nor an opening of which a buy is.
     """
-    cash = booking.cash_after(account, plan, _all_filled(plan) | dict(sent))
-    before = {sleeve.key: min(ZERO, sleeve.cash) for sleeve in account.sleeves}
-    overdrawn = sum((min(ZERO, cash[key] - before.get(key, ZERO)) for key in cash if key != MANAGED), ZERO)
-    short = _floor(account, approved) - cash[MANAGED] - overdrawn
-    left = [leg for leg in plan.legs if leg.side == "buy" and leg.number not in sent and leg.quantity]
-    cost = sum((leg.quantity * leg.price for leg in left), ZERO)
-    if short <= 0 or not cost:
+    return _sized(account, plan, sent, _floor(account, approved), increments)
+
+
+NO_FILL = Fill(ZERO, ZERO)
+
+
+def _sized(
+    account: Account,
+    plan: ExecutablePlan,
+    known: Mapping[int, Fill],
+    floor: Decimal,
+    increments: Mapping[str, Decimal],
+) -> ExecutablePlan:
+    """The plan whose legs that are not known yet fit the cash there is; without the openings that don't reach their
+    minimum then: each turn gives one of them up, or is the last.
+    """
+    while True:
+        fitted = _fitted(account, plan, known, floor, increments)
+        low = _opens_too_low(plan, fitted, known)
+        if low is None:
+            return fitted
+        plan = _without_opening(plan, low)
+
+
+def _fitted(
+    account: Account,
+    plan: ExecutablePlan,
+    known: Mapping[int, Fill],
+    floor: Decimal,
+    increments: Mapping[str, Decimal],
+) -> ExecutablePlan:
+    before = {sleeve.key: sleeve.cash for sleeve in account.sleeves}
+    cash = booking.cash_after(account, plan, _all_filled(plan) | dict(known))
+    own = {
+        key: short
+        for key, amount in cash.items()
+        if key != MANAGED and (short := min(ZERO, before.get(key, ZERO)) - amount) > 0
+    }
+    together = min(ZERO, sum(before.values(), ZERO)) - sum(cash.values(), ZERO)
+    short = floor - cash[MANAGED]
+    if not own and short <= 0 and together <= 0:
         return plan
-    share = max(ZERO, 1 - short / cost)
-    fundings, legs = dict(plan.fundings), {leg.number: leg for leg in plan.legs}
-    for leg in left:
-        parts = tuple((key, down_to_increment(part * share, increments[leg.symbol])) for key, part in leg.allocations)
-        for (key, planned), (_, kept) in zip(leg.allocations, parts, strict=True):
-            if fundings.get(key, ZERO) > 0:
-                fundings[key] = max(ZERO, fundings[key] - to_cent((planned - kept) * leg.price))
+    buys = [
+        Bought(key, leg.symbol, part, leg.price, increments[leg.symbol], key in plan.opening)
+        for leg in plan.legs
+        if leg.side == "buy" and leg.number not in known
+        for key, part in leg.allocations
+        if part
+    ]
+    gone = afforded(buys, own, short, plan.fundings, together)
+    fitted = _without(plan, {(each.sleeve, each.symbol): each.quantity for each in gone}, known)
+    return _less_given(account, fitted, known, floor, gone)
+
+
+def _without(
+    plan: ExecutablePlan, gone: Mapping[tuple[str, str], Decimal], known: Mapping[int, Fill]
+) -> ExecutablePlan:
+    """The plan with so many shares fewer to buy, by sleeve and symbol."""
+    legs = []
+    for leg in plan.legs:
+        if leg.side == "sell" or leg.number in known:
+            legs.append(leg)
+            continue
+        parts = tuple((key, part - gone.get((key, leg.symbol), ZERO)) for key, part in leg.allocations)
         quantity = sum((part for _, part in parts), ZERO)
-        legs[leg.number] = replace(leg, quantity=quantity, allocations=tuple(part for part in parts if part[1]))
-    return replace(plan, legs=tuple(legs.values()), fundings=fundings)
+        legs.append(replace(leg, quantity=quantity, allocations=tuple(part for part in parts if part[1])))
+    return replace(plan, legs=tuple(legs))
+
+
+def _less_given(
+    account: Account, plan: ExecutablePlan, known: Mapping[int, Fill], floor: Decimal, gone: Iterable[Bought]
+) -> ExecutablePlan:
+    """The plan in which sleeves receive as much less as they buy less; and what else is short from what they don't
+    spend, unless they open.
+    """
+    fundings = dict(plan.fundings)
+    expected = _all_filled(plan) | dict(known)
+
+    def cash() -> dict[str, Decimal]:
+        return booking.cash_after(account, replace(plan, fundings=fundings), expected)
+
+    def give_less(key: str, amount: Decimal) -> None:
+        back = to_cent(min(amount, max(ZERO, cash().get(key, ZERO)), fundings[key]))
+        if back > 0:
+            fundings[key] -= back
+
+    for each in gone:
+        if fundings.get(each.sleeve, ZERO) > 0:
+            give_less(each.sleeve, each.cost)
+    for key in sorted(fundings):
+        short = floor - cash()[MANAGED]
+        if short > 0 and fundings[key] > 0 and key not in plan.opening:
+            give_less(key, short)
+    return replace(plan, fundings=fundings)
+
+
+def _opens_too_low(plan: ExecutablePlan, fitted: ExecutablePlan, known: Mapping[int, Fill]) -> str | None:
+    """An opening that was cut to less than its minimum, or to nothing, and of which nothing is sent; the first by key."""
+    for key in sorted(plan.opening):
+        received, was = fitted.fundings.get(key, ZERO), plan.fundings.get(key, ZERO)
+        sent = any(
+            leg.number in known and known[leg.number].quantity and any(part[0] == key for part in leg.allocations)
+            for leg in plan.legs
+            if leg.side == "buy"
+        )
+        if received >= was or sent:
+            continue
+        if received < plan.minimums.get(key, ZERO) or not _bought(fitted, key):
+            return key
+    return None
+
+
+def _without_opening(plan: ExecutablePlan, key: str) -> ExecutablePlan:
+    """The plan in which a sleeve does not open: it buys nothing, takes nothing over, receives nothing."""
+    legs = []
+    for leg in plan.legs:
+        if leg.side == "buy" and any(part[0] == key for part in leg.allocations):
+            parts = tuple(part for part in leg.allocations if part[0] != key)
+            leg = replace(leg, quantity=sum((part for _, part in parts), ZERO), allocations=parts)
+        legs.append(leg)
+    crossings = tuple(replace(each, quantity=ZERO) if each.buyer == key else each for each in plan.crossings)
+    fundings = {other: amount for other, amount in plan.fundings.items() if other != key}
+    return replace(plan, legs=tuple(legs), crossings=crossings, fundings=fundings, opening=plan.opening - {key})
 
 
 def _floor(account: Account, plan: ExecutablePlan) -> Decimal:
@@ -151,66 +257,7 @@ def _all_filled(plan: ExecutablePlan) -> dict[int, Fill]:
     return {leg.number: Fill(leg.quantity, to_cent(leg.quantity * leg.price)) for leg in plan.legs}
 
 
-def _shortages(account: Account, plan: ExecutablePlan, sells: Mapping[int, Fill], floor: Decimal) -> dict[str, Decimal]:
-    """The cash that is missing, by sleeve: first in model sleeves that buy beyond what they have, else the managed."""
-    expected = _all_filled(plan)
-    expected |= {leg.number: sells.get(leg.number, Fill(ZERO, ZERO)) for leg in plan.legs if leg.side == "sell"}
-    start = {sleeve.key: sleeve.cash for sleeve in account.sleeves}
-    cash = booking.cash_after(account, plan, expected)
-    short = {
-        key: min(ZERO, start.get(key, ZERO)) - amount
-        for key, amount in cash.items()
-        if key != MANAGED and amount < min(ZERO, start.get(key, ZERO)) and _bought(plan, key)
-    }
-    missing = floor - cash[MANAGED]
-    return short or ({MANAGED: missing} if missing > 0 and _spending(plan) else {})
-
-
-def _cut(plan: ExecutablePlan, short: Mapping[str, Decimal], increments: Mapping[str, Decimal]) -> ExecutablePlan:
-    """Buys less by what is short: a model sleeve's shortage at its own expense, the managed one's at everybody's."""
-    kept = {key: max(ZERO, 1 - amount / _bought(plan, key)) for key, amount in short.items() if _bought(plan, key)}
-    funded: dict[str, Decimal] = {}
-    missing = short.get(MANAGED, ZERO)
-    for opening in (False, True):
-        spent = {key: amount for key, amount in _spending(plan).items() if (key in plan.opening) is opening}
-        total = sum(spent.values(), ZERO)
-        taken = min(missing, total)
-        if taken > 0:
-            funded |= dict.fromkeys(spent, (total - taken) / total)
-        missing -= taken
-    if MANAGED in short:
-        kept = funded
-
-    def less(key: str, quantity: Decimal, symbol: str) -> Decimal:
-        share = kept.get(key, Decimal(1))
-        return quantity if share == 1 else down_to_increment(quantity * share, increments[symbol])
-
-    legs = []
-    for leg in plan.legs:
-        if leg.side == "buy":
-            parts = tuple((key, less(key, part, leg.symbol)) for key, part in leg.allocations)
-            quantity = sum((part for _, part in parts), ZERO)
-            legs.append(replace(leg, quantity=quantity, allocations=tuple(part for part in parts if part[1])))
-        else:
-            legs.append(leg)
-    crossings = tuple(replace(each, quantity=less(each.buyer, each.quantity, each.symbol)) for each in plan.crossings)
-    fundings = {
-        key: to_cent(amount * funded.get(key, 1)) if amount > 0 else amount for key, amount in plan.fundings.items()
-    }
-    return replace(plan, legs=tuple(legs), crossings=crossings, fundings=fundings)
-
-
 def _bought(plan: ExecutablePlan, sleeve: str) -> Decimal:
-    """What a sleeve buys and takes over, at the plan's prices."""
-    market = sum(
-        (part * leg.price for leg in plan.legs if leg.side == "buy" for key, part in leg.allocations if key == sleeve),
-        ZERO,
-    )
-    return market + sum((each.quantity * each.price for each in plan.crossings if each.buyer == sleeve), ZERO)
-
-
-def _spending(plan: ExecutablePlan) -> dict[str, Decimal]:
-    """What leaves the managed sleeve's cash: each model sleeve's funding, and what the managed sleeve buys itself."""
-    spending = {key: amount for key, amount in plan.fundings.items() if amount > 0}
-    own = _bought(plan, MANAGED)
-    return spending | ({MANAGED: own} if own else {})
+    """The shares that a sleeve buys and takes over."""
+    market = [part for leg in plan.legs if leg.side == "buy" for key, part in leg.allocations if key == sleeve]
+    return sum(market, ZERO) + sum((each.quantity for each in plan.crossings if each.buyer == sleeve), ZERO)

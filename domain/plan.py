@@ -251,6 +251,9 @@ def _outcome(component: Component, case: Case, proposal: Proposal, worth: Mappin
         else "accepted",
         planned_value=planned,
         planned_weight=valuation.share(planned),
+        investment_minimum=(
+            case.snapshot.models[component.ref].investment_minimum if component.sleeve == "opening" else None
+        ),
     )
 
 

@@ -49,8 +49,8 @@ def dumps(plan: RebalancePlan) -> str:
 
 
 def component(each: ComponentOutcome) -> Json:
-    """A component with its bands, its value before and after, and what became of it."""
-    return {
+    """A component with its bands, its value before and after, and what became of it; its minimum where it opens."""
+    told: Json = {
         "component": each.component,
         "weight": weight_text(each.weight),
         "lower": weight_text(each.threshold.lower),
@@ -65,6 +65,9 @@ def component(each: ComponentOutcome) -> Json:
         "planned_value": cents(each.planned_value),
         "planned_weight": weight_text(each.planned_weight),
     }
+    if each.investment_minimum is not None:
+        told["investment_minimum"] = cents(each.investment_minimum)
+    return told
 
 
 def order(each: Order) -> Json:

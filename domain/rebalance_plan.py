@@ -38,6 +38,7 @@ class ComponentOutcome:
     outcome: Literal["accepted", "rejected"]
     planned_value: Decimal
     planned_weight: Decimal
+    investment_minimum: Decimal | None = None  # of a sleeve that opens
 
 
 @record
