@@ -4,7 +4,7 @@ Asked by the steps `begin_execution` and `submit_trades`. Reads the plan in its 
 what is executed, whatever release executes it. What the fills do to the books is `booking`'s business.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from domain import booking
 from domain.affording import Bought, afforded
 from domain.booking import Crossing, ExecutablePlan, Fill, Leg
-from domain.money import ZERO, to_cent
+from domain.money import ZERO, down_to_cent, to_cent, up_to_cent
 from domain.rules import Rule
 from domain.snapshot import MANAGED, Account
 
@@ -155,7 +155,9 @@ def _fitted(
     increments: Mapping[str, Decimal],
 ) -> ExecutablePlan:
     before = {sleeve.key: sleeve.cash for sleeve in account.sleeves}
-    cash = booking.cash_after(account, plan, _all_filled(plan) | dict(known))
+    expected = _all_filled(plan) | dict(known)
+    plan = _less_given(account, plan, expected, floor)
+    cash = booking.cash_after(account, plan, expected)
     own = {
         key: short
         for key, amount in cash.items()
@@ -174,7 +176,7 @@ def _fitted(
     ]
     gone = afforded(buys, own, short, plan.fundings, together)
     fitted = _without(plan, {(each.sleeve, each.symbol): each.quantity for each in gone}, known)
-    return _less_given(account, fitted, known, floor, gone)
+    return _less_given(account, fitted, _all_filled(fitted) | dict(known), floor)
 
 
 def _without(
@@ -192,30 +194,18 @@ def _without(
     return replace(plan, legs=tuple(legs))
 
 
-def _less_given(
-    account: Account, plan: ExecutablePlan, known: Mapping[int, Fill], floor: Decimal, gone: Iterable[Bought]
-) -> ExecutablePlan:
-    """The plan in which sleeves receive as much less as they buy less; and what else is short from what they don't
-    spend, unless they open.
+def _less_given(account: Account, plan: ExecutablePlan, expected: Mapping[int, Fill], floor: Decimal) -> ExecutablePlan:
+    """The plan in which sleeves receive less by what they don't spend, as far as the managed sleeve is short.
+
+    What opens keeps what its minimum asks.
     """
     fundings = dict(plan.fundings)
-    expected = _all_filled(plan) | dict(known)
-
-    def cash() -> dict[str, Decimal]:
-        return booking.cash_after(account, replace(plan, fundings=fundings), expected)
-
-    def give_less(key: str, amount: Decimal) -> None:
-        back = to_cent(min(amount, max(ZERO, cash().get(key, ZERO)), fundings[key]))
+    for key in sorted(fundings):
+        cash = booking.cash_after(account, replace(plan, fundings=fundings), expected)
+        most = fundings[key] - (plan.minimums.get(key, ZERO) if key in plan.opening else ZERO)
+        back = up_to_cent(min(floor - cash[MANAGED], max(ZERO, most), down_to_cent(max(ZERO, cash.get(key, ZERO)))))
         if back > 0:
             fundings[key] -= back
-
-    for each in gone:
-        if fundings.get(each.sleeve, ZERO) > 0:
-            give_less(each.sleeve, each.cost)
-    for key in sorted(fundings):
-        short = floor - cash()[MANAGED]
-        if short > 0 and fundings[key] > 0 and key not in plan.opening:
-            give_less(key, short)
     return replace(plan, fundings=fundings)
 
 

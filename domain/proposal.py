@@ -297,11 +297,12 @@ def _trade(case: Case, destined: Destined, back: BackBy) -> Proposal:
     after = settle(account, netted.orders, netted.crossings, destined.destinations, case.purpose.kind == "full")
     if any(cash < 0 for cash in case.valuation.sleeve_cash.values()):
         make_whole(after, case.valuation.sleeve_cash)
+    _take_back(case, destined, after)
     unaffordable = _size_buys(case, destined, netted, after)
     if unaffordable:
         netted = _without_bought(netted, unaffordable, case)
         after = _settled_without(case, destined, netted, unaffordable)
-    _take_back(case, destined, after)
+        _take_back(case, destined, after)
     return Proposal(destined, netted, after, filled, {}, tuple(blocked(case, destined, filled)), unaffordable)
 
 
@@ -400,15 +401,23 @@ def _settled_without(case: Case, destined: Destined, netted: Netted, gone: Itera
 
 
 def _take_back(case: Case, destined: Destined, books: Settled) -> None:
-    """What the managed sleeve lacks comes back from sleeves that were given more than they spend, unless they open."""
+    """What the managed sleeve lacks comes back first from sleeves that were given more than they spend.
+
+    What opens keeps what its minimum asks.
+    """
     short = lowest_cash(case, destined) - books.cash[MANAGED]
     for each in destined.destinations:
-        key = each.component.key
-        if short <= CENT or each.change <= 0 or each.component.sleeve == "opening" or each.component.kind != "model":
+        if short <= CENT:
+            return
+        component = each.component
+        if component.kind != "model" or each.change <= 0:
             continue
-        back = min(short, each.change, max(ZERO, books.cash[key]), max(ZERO, books.funded.get(key, ZERO)))
+        most = books.funded.get(component.key, ZERO)
+        if component.sleeve == "opening":
+            most -= case.snapshot.models[component.ref].investment_minimum
+        back = min(short, each.change, max(ZERO, most), max(ZERO, books.cash[component.key]))
         if back > 0:
-            books.fund(key, -back)
+            books.fund(component.key, -back)
             short -= back
 
 
