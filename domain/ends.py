@@ -72,7 +72,7 @@ def ends(case: Case, destined: Destined, after: Settled | None, turnover: Decima
             continue
         outside += max(ZERO, line.low - value, value - line.high)
         off += max(ZERO, line.lower - value, value - line.upper)
-    unmet += _excluded(case, moved)
+    unmet += excluded_left(case, moved)
     cash, band = cash_by_sleeve[MANAGED] - valuation.reserved, destined.cash_band
     cash_off = max(ZERO, band.lower - cash, cash - band.upper)
     amiss = [down_to_cent(each + CENT / 2) for each in (unmet, cash_off, outside, off)]
@@ -87,7 +87,7 @@ def _idle(case: Case, key: str, model_id: str, cash: Decimal, value: Decimal) ->
     return found.cash - found.most if found else ZERO
 
 
-def _excluded(case: Case, moved: dict[tuple[str, str], Decimal]) -> Decimal:
+def excluded_left(case: Case, moved: dict[tuple[str, str], Decimal]) -> Decimal:
     """What model sleeves still hold of what restrictions take out."""
     if not case.allowed.takes_out:
         return ZERO

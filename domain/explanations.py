@@ -20,7 +20,6 @@ from domain.idle_cash import SLEEVE_3
 from domain.lines import DESTINATION_1, DESTINATION_2, DESTINATION_5, Destination
 from domain.lots import Gain, RelievedLot
 from domain.money import (
-    ONE,
     ZERO,
     cents,
     down_to_increment,
@@ -131,21 +130,13 @@ def _order(
 
 
 def _first_rule(served: Sequence[Trade], destinations: Mapping[str, Destination], case: Case) -> Rule:
-    """The rule that made most of an order."""
+    """The rule that made most of what an order does for the sleeve that it serves most."""
     if case.liquidation:
         return checks.liquidation_rule(case.snapshot)
     first = served[0]
-    if len(first.causes) == 1:
-        (cause,) = first.causes
-        if cause is not Cause.DESTINATION:
-            return _rule_of(cause, first.symbol, case)
-        if len(served) == 1:
-            return destinations[first.component].rule
-    amounts: dict[Rule, Decimal] = {}
-    for trade in served:
-        for part in _parts(trade, destinations[trade.component], case, ONE):
-            amounts[part.rule] = amounts.get(part.rule, ZERO) + part.amount
-    return max(amounts, key=lambda rule: (amounts[rule], rule.code))
+    causes = first.causes
+    cause = next(iter(causes)) if len(causes) == 1 else max(causes, key=lambda each: causes[each])
+    return destinations[first.component].rule if cause is Cause.DESTINATION else _rule_of(cause, first.symbol, case)
 
 
 @record

@@ -38,8 +38,10 @@ def idle_cash(sleeve: Sleeve, value: Decimal, model: Model, allowed: Limits, pol
 
     None, too, where nothing may be bought with it.
     """
+    if sleeve.cash <= 0 or value <= 0 or sleeve.cash <= policy.cash_threshold_floor * value:
+        return None  # as nearly always: no threshold is narrower
     asked = aim(model, allowed)
-    if sleeve.cash <= 0 or value <= 0 or not asked.weights or asked.weights.keys() <= allowed.no_buy.keys():
+    if not asked.weights or asked.weights.keys() <= allowed.no_buy.keys():
         return None
     upper = min(ONE, asked.cash_weight + width(asked.cash_weight, policy))
     most = upper * value

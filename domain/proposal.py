@@ -177,6 +177,20 @@ def _closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
     return closer if _end_of(case, closer).rank < _end_of(case, proposal).rank else proposal
 
 
+def _lands_all(case: Case, proposal: Proposal) -> bool:
+    """True where everything was traded as it was to be, and every component and cash end in their bands."""
+    netted, destined = proposal.netted, proposal.destined
+    if netted.skipped or netted.cut or proposal.given_up or proposal.unaffordable or proposal.blocked:
+        return False
+    cash = proposal.after.cash[MANAGED] - case.valuation.reserved
+    return (
+        destined.cash_band.lower <= cash <= destined.cash_band.upper
+        and not any(cash < 0 for cash in case.valuation.sleeve_cash.values())
+        and all(each.lower <= each.planned <= each.upper for each in destined.lines)
+        and not (case.allowed.takes_out and ends.excluded_left(case, proposal.after.moved))
+    )
+
+
 def _end_of(case: Case, proposal: Proposal) -> ends.Ends:
     netted = proposal.netted
     turnover = sum([order.amount for order in netted.orders], ZERO)
@@ -519,6 +533,8 @@ def _if_better(case: Case, proposal: Proposal) -> Proposal:
     """The proposal, or none at all where the account is not better for it than it is now (DESTINATION-6)."""
     if not proposal.netted.orders and not proposal.after.funded and not proposal.netted.crossings:
         return proposal
+    if _lands_all(case, proposal):
+        return proposal  # whatever made it trade is mended, and nothing is worse
     now, then = ends.ends(case, proposal.destined, None), ends.ends(case, proposal.destined, proposal.after)
     if then.amiss < now.amiss:
         return proposal

@@ -138,6 +138,7 @@ def _unrestricted(model: Model) -> Aim:
     return Aim({each.symbol: each.weight for each in model.holdings if each.weight}, model.cash_weight, {})
 
 
+@remembered
 def _restricted(model: Model, allowed: Limits) -> Aim:
     weights: dict[str, Decimal] = {}
     for each in model.holdings:
