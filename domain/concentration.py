@@ -38,7 +38,7 @@ def concentrated(
         for symbol, amount in levels.amounts().items():
             if amount < costs[symbol]:
                 levels.wait(symbol, amount)
-    amounts = levels.fixed | levels.amounts()
+    amounts = levels.fixed | levels.amounts() if levels.fixed else levels.amounts()
     first, left_out = amounts, list[str]()
     while True:
         quantities = buy_quantities(amounts, market) if growing else sell_quantities(amounts, held, market)

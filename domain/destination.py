@@ -124,8 +124,11 @@ def _leave_what_steps_forbid(lines: Sequence[Line], cash: Decimal, band: Band) -
     is then, and the keys of what stays.
     """
     stays: set[str] = set()
-    for below in (True, False):
-        coarse = sum([_off(each) for each in lines if too_coarse(each, below)], ZERO)
+    off = [each for each in lines if each.reach.step is not None and not each.lower <= each.planned <= each.upper]
+    for below in (True, False) if off else ():
+        coarse = sum([_off(each) for each in off if too_coarse(each, below)], ZERO)
+        if coarse <= 0:
+            continue
         for each in by_excess(lines) if below else by_lack(lines):
             moved = each.buy if len(each.parts) == 1 and each.parts[0][0] is DESTINATION_1 else ZERO
             inside = each.low <= each.value <= each.high and each.value

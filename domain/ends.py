@@ -3,6 +3,7 @@
 Asked by every full rebalance before anybody sees it: a plan that is not better than doing nothing has no order.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from domain.case import Case
@@ -87,15 +88,14 @@ def _idle(case: Case, key: str, model_id: str, cash: Decimal, value: Decimal) ->
     return found.cash - found.most if found else ZERO
 
 
-def excluded_left(case: Case, moved: dict[tuple[str, str], Decimal]) -> Decimal:
-    """What model sleeves still hold of what restrictions take out."""
-    if not case.allowed.takes_out:
-        return ZERO
-    total = ZERO
-    for sleeve in case.snapshot.account.model_sleeves:
-        for holding in sleeve.holdings:
-            symbol = holding.symbol
-            if case.allowed.leaves(symbol) and symbol not in case.allowed.no_sell:
-                left = holding.quantity + moved.get((sleeve.key, symbol), ZERO)
+def excluded_left(case: Case, moved: Mapping[tuple[str, str], Decimal]) -> Decimal:
+    """What model sleeves still hold of what restrictions take out, in amounts."""
+    total, allowed = ZERO, case.allowed
+    for symbol in {*allowed.excluded, *allowed.substitutes}:
+        if not allowed.leaves(symbol) or symbol in allowed.no_sell:
+            continue
+        for key, holdings in case.valuation.holdings.items():
+            if key != MANAGED and symbol in holdings:
+                left = holdings[symbol].quantity + moved.get((key, symbol), ZERO)
                 total += case.snapshot.securities[symbol].worth(left)
     return total

@@ -3,7 +3,7 @@
 Asked by `plan` once everything is decided. Nothing is decided here.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
@@ -114,7 +114,6 @@ def _order(
             relieved += books.take(trade.sleeve, trade.symbol, -trade.quantity)
     if len(served) > 1:
         served = tuple(sorted(served, key=lambda each: (-abs(each.quantity), each.component)))
-    told = partial(_told, served, destinations, case, books.prices[order.symbol])
     return Order(
         side="sell" if order.is_sell else "buy",
         symbol=order.symbol,
@@ -125,7 +124,7 @@ def _order(
         lots=relieved,
         gain=lots.gain(relieved) if relieved else NO_GAIN,
         rule=_first_rule(served, destinations, case).code,
-        say=partial(_why, told, outcomes),
+        say=partial(_why, served, destinations, case, books.prices[order.symbol], outcomes),
     )
 
 
@@ -193,10 +192,16 @@ def _told(
     return [(each.component, _parts(each, destinations[each.component], case, price)) for each in served]
 
 
-def _why(told: Callable[[], list[tuple[str, list[_Part]]]], outcomes: Mapping[str, ComponentOutcome]) -> str:
+def _why(
+    served: Sequence[Trade],
+    destinations: Mapping[str, Destination],
+    case: Case,
+    price: Decimal,
+    outcomes: Mapping[str, ComponentOutcome],
+) -> str:
     """A sentence for each component that an order serves; where two rules made it, each with its part (ORDER-5)."""
     sentences, codes = [], list[str]()
-    for key, parts in told():
+    for key, parts in _told(served, destinations, case, price):
         seen = outcomes[key]
         moved = f"{key} goes from {percent(seen.current_weight)} to {percent(seen.planned_weight)}"
         several = len(parts) > 1

@@ -178,18 +178,16 @@ def _freeze(
     growing = levels.growing
     forbidden = allowed.no_buy if growing else allowed.no_sell
     known = held.bought if growing else held.sold
-    limits = {
-        symbol: ZERO if symbol in forbidden else known[symbol] * prices[symbol]
-        for symbol in levels.weights
-        if symbol in forbidden or symbol in known
-    }
+    limits = {symbol: known[symbol] * prices[symbol] for symbol in levels.weights.keys() & known.keys()}
+    limits |= dict.fromkeys(levels.weights.keys() & forbidden.keys(), ZERO)
     while limits:
-        over = {symbol: amount for symbol, amount in levels.amounts().items() if amount > limits.get(symbol, amount)}
+        amounts = levels.amounts()
+        over = {symbol: amounts[symbol] for symbol in limits if symbol in amounts and amounts[symbol] > limits[symbol]}
         if not over:
             return
-        for symbol, amount in over.items():
+        for symbol in sorted(over):
             if symbol in forbidden and not allowed.kept(symbol):
-                blocked[symbol] = amount if growing else -amount
+                blocked[symbol] = over[symbol] if growing else -over[symbol]
             levels.freeze(symbol, limits.pop(symbol))
 
 

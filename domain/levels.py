@@ -13,19 +13,21 @@ from domain.money import ZERO, tidy
 class Levels:
     """The holdings of one sleeve on their way to a goal, in amounts, all in one direction."""
 
-    __slots__ = ("fixed", "growing", "left", "values", "weights")
+    __slots__ = ("_amounts", "fixed", "growing", "left", "values", "weights")
 
     def __init__(
         self, values: Mapping[str, Decimal], weights: Mapping[str, Decimal], goal: Decimal, growing: bool
     ) -> None:
         self.values, self.growing = values, growing
         self.weights = dict(weights)
+        self._amounts: dict[str, Decimal] | None = None  # worked out already
         self.fixed: dict[str, Decimal] = {}  # the parts that frozen holdings make, all above 0
         self.left = goal  # what the holdings that are not frozen shall come to together
 
     def freeze(self, symbol: str, change: Decimal = ZERO) -> None:
         """Leaves a holding out of the change, but for a part of it (above 0)."""
         del self.weights[symbol]
+        self._amounts = None
         if change:
             self.fixed[symbol] = change
         self.left -= self.values[symbol] + (change if self.growing else -change)
@@ -33,6 +35,7 @@ class Levels:
     def wait(self, symbol: str, amount: Decimal) -> None:
         """Keeps an amount for a holding in cash."""
         del self.weights[symbol]
+        self._amounts = None
         self.left -= self.values[symbol] + amount
 
     def level(self) -> tuple[Decimal, Mapping[str, Decimal]] | None:
@@ -62,6 +65,11 @@ class Levels:
 
     def amounts(self) -> dict[str, Decimal]:
         """What each holding that moves is bought, or sold, for; all above 0."""
+        if self._amounts is None:
+            self._amounts = self._spread()
+        return self._amounts
+
+    def _spread(self) -> dict[str, Decimal]:
         found = self.level()
         if found is None:
             return {}

@@ -151,7 +151,8 @@ def _closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
     destined, band = proposal.destined, proposal.destined.cash_band
     cash = proposal.after.cash[MANAGED] - case.valuation.reserved
     inside = band.lower - CENT < cash < band.upper + CENT
-    if inside and not any(_moved_for_cash(each) for each in destined.lines):
+    as_planned = not (proposal.netted.skipped or proposal.netted.cut or proposal.given_up or proposal.unaffordable)
+    if inside and (as_planned or not any(_moved_for_cash(each) for each in destined.lines)):
         return proposal
     ordered = {order.symbol for order in proposal.netted.orders}
     lines = [_again(each, each.component.ref in ordered) for each in destined.lines]
@@ -180,7 +181,7 @@ def _closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
 def _lands_all(case: Case, proposal: Proposal) -> bool:
     """True where everything was traded as it was to be, and every component and cash end in their bands."""
     netted, destined = proposal.netted, proposal.destined
-    if netted.skipped or netted.cut or proposal.given_up or proposal.unaffordable or proposal.blocked:
+    if netted.cut or proposal.given_up or proposal.unaffordable or any(each.is_sell for each in netted.skipped):
         return False
     cash = proposal.after.cash[MANAGED] - case.valuation.reserved
     return (
