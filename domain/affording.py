@@ -50,7 +50,8 @@ def afforded(
 
     `own` is what model sleeves lack by themselves: at their own expense first. `short` is what the managed sleeve lacks
     then, and would lack for what they can't save: at the expense of everything that it pays for, its own buys and what
-    it gives to others (`funded`, by sleeve), those that open last. `together` is what the account's cash, all sleeves
+    it gives to others (`funded`, by sleeve), those that open last; then at that of buys which sleeves pay for themselves,
+    whose cash comes back instead. `together` is what the account's cash, all sleeves
     in one, would be below zero and below what it was: at everybody's expense. Amounts in the account's currency.
     """
     gone: dict[str, Decimal] = {}
@@ -62,6 +63,8 @@ def afforded(
     for opens in (False, True):
         here = [each for each in buys if each.opens is opens]
         missing -= _cut(here, _paid_by_managed(here, gone, funded), missing, gone)
+    paid = {each.place: each.cost - gone.get(each.place, ZERO) * each.price for each in buys}
+    _cut(buys, {place: amount for place, amount in paid.items() if amount > 0}, missing, gone)
     still = together - sum((gone.get(each.place, ZERO) * each.price for each in buys), ZERO)
     left = {each.place: each.cost - gone.get(each.place, ZERO) * each.price for each in buys}
     _cut(buys, {place: amount for place, amount in left.items() if amount > 0}, still, gone)

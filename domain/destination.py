@@ -91,26 +91,29 @@ def destine(lines: Sequence[Line], cash: Decimal, band: Band, crossing: Callable
         if cash < band.lower:
             cash = cut_buys(lines, cash, band.lower, DESTINATION_2)
         cash = give_back_sales(lines, cash, band.lower)
-    cash = close(lines, cash, band, sold_to_edges=True)
+    cash = close(lines, cash, band, first=True)
     cash = give_back_buys(lines, cash, band.upper)
     cash, stays = _leave_what_steps_forbid(lines, cash, band)
     destinations = tuple([destination(each) for each in lines])
     return Destined(destinations, cash, band, small, tuple(lines), stays)
 
 
-def close(lines: Sequence[Line], cash: Decimal, band: Band, sold_to_edges: bool = False) -> Decimal:
+def close(lines: Sequence[Line], cash: Decimal, band: Band, first: bool = False) -> Decimal:
     """Brings cash into its band, or nearer to it: inside the destination bands of components as long as that does
     (DESTINATION-2), then inside their thresholds (DESTINATION-5). What opens is funded beyond its weight only where
     nothing else takes the cash. Returns the cash there is then.
+
+    At `first`, while sells may follow, no buy takes cash below its band; what was above bands is sold already.
     """
+    lowest = band.lower if first else ZERO
     if cash > band.upper + CENT:
         held, opening = [each for each in lines if not each.opens], [each for each in lines if each.opens]
         for some in (held, opening):
             for edge, rule in ((UPPER_EDGE, DESTINATION_2), (UPPER_BOUND, DESTINATION_5)):
                 if cash > band.upper:
-                    cash = buy_more(some, cash, band, edge, rule)
+                    cash = buy_more(some, cash, band, edge, rule, lowest)
     elif cash < band.lower - CENT:
-        if not sold_to_edges:
+        if not first:
             cash = sell_more(lines, cash, band, LOWER_EDGE, DESTINATION_2)
         cash = sell_more(lines, cash, band, LOWER_BOUND, DESTINATION_5)
     return cash

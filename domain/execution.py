@@ -156,7 +156,7 @@ def _fitted(
 ) -> ExecutablePlan:
     before = {sleeve.key: sleeve.cash for sleeve in account.sleeves}
     expected = _all_filled(plan) | dict(known)
-    plan = _less_given(account, plan, expected, floor)
+    plan = _less_given(account, plan, expected, floor, {})
     cash = booking.cash_after(account, plan, expected)
     own = {
         key: short
@@ -176,7 +176,10 @@ def _fitted(
     ]
     gone = afforded(buys, own, short, plan.fundings, together)
     fitted = _without(plan, {(each.sleeve, each.symbol): each.quantity for each in gone}, known)
-    return _less_given(account, fitted, _all_filled(fitted) | dict(known), floor)
+    saved: dict[str, Decimal] = {}
+    for each in gone:
+        saved[each.sleeve] = saved.get(each.sleeve, ZERO) + each.cost
+    return _less_given(account, fitted, _all_filled(fitted) | dict(known), floor, saved)
 
 
 def _without(
@@ -194,18 +197,26 @@ def _without(
     return replace(plan, legs=tuple(legs))
 
 
-def _less_given(account: Account, plan: ExecutablePlan, expected: Mapping[int, Fill], floor: Decimal) -> ExecutablePlan:
+def _less_given(
+    account: Account,
+    plan: ExecutablePlan,
+    expected: Mapping[int, Fill],
+    floor: Decimal,
+    saved: Mapping[str, Decimal],
+) -> ExecutablePlan:
     """The plan in which sleeves receive less by what they don't spend, as far as the managed sleeve is short.
 
-    What opens keeps what its minimum asks.
+    `saved` is what each buys less, which comes back even from one that received nothing. What opens keeps what its
+    minimum asks.
     """
     fundings = dict(plan.fundings)
-    for key in sorted(fundings):
+    for key in sorted(fundings.keys() | saved.keys() - {MANAGED}):
         cash = booking.cash_after(account, replace(plan, fundings=fundings), expected)
-        most = fundings[key] - (plan.minimums.get(key, ZERO) if key in plan.opening else ZERO)
-        back = up_to_cent(min(floor - cash[MANAGED], max(ZERO, most), down_to_cent(max(ZERO, cash.get(key, ZERO)))))
+        received = max(ZERO, fundings.get(key, ZERO)) - (plan.minimums.get(key, ZERO) if key in plan.opening else ZERO)
+        most = max(received, saved.get(key, ZERO))
+        back = up_to_cent(min(floor - cash[MANAGED], most, down_to_cent(max(ZERO, cash.get(key, ZERO)))))
         if back > 0:
-            fundings[key] -= back
+            fundings[key] = fundings.get(key, ZERO) - back
     return replace(plan, fundings=fundings)
 
 

@@ -407,10 +407,12 @@ def _settled_without(case: Case, destined: Destined, netted: Netted, gone: Itera
     """The account as it settles then: sleeves receive as much less as they buy less, and lack nothing at the end."""
     full = case.purpose.kind == "full"
     books = settle(case.snapshot.account, netted.orders, netted.crossings, destined.destinations, full)
+    saved: dict[str, Decimal] = {}
     for each in gone:
-        if each.sleeve != MANAGED and books.funded.get(each.sleeve, ZERO) > 0:
-            spare = books.cash[each.sleeve]
-            books.fund(each.sleeve, -max(ZERO, min(each.cost, books.funded[each.sleeve], spare)))
+        saved[each.sleeve] = saved.get(each.sleeve, ZERO) + each.cost
+    for key in sorted(saved.keys() - {MANAGED}):
+        short = lowest_cash(case, destined) - books.cash[MANAGED]
+        books.fund(key, -max(ZERO, min(short, saved[key], books.cash[key])))
     make_whole(books, case.valuation.sleeve_cash)
     return books
 

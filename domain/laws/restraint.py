@@ -152,6 +152,7 @@ def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
     """Model sleeves that sell what their model names beyond what they pay, or trade without anything to do."""
     cents = rounding(books)
     leaving = _leaving(books) if books.snapshot.account.restrictions else {}
+    waiting = _kept_with_cash(books)
     funded = {end for each in books.plan.transfers if not each.symbol for end in (each.source, each.destination)}
     for each in books.plan.components:
         key = each.component
@@ -169,6 +170,7 @@ def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
         if not sells:
             continue
         named, stays = _asked_of(model, leaving)
+        stays += sum((line.weight for line in model.holdings if line.symbol in waiting), ZERO)
         sold, prices = ZERO, books.prices
         for symbol in sells:
             if symbol in named:
@@ -200,6 +202,16 @@ def _asked_of(model: Model, leaving: Mapping[str, Restriction]) -> tuple[Set[str
         elif taken_out.to == "cash":
             stays += line.weight
     return named, stays
+
+
+def _kept_with_cash(books: Ledger) -> frozenset[str]:
+    """What is excluded, kept where it is held, and whose weight stays in cash (RESTRICT-1)."""
+    day = books.snapshot.as_of
+    return frozenset(
+        each.symbol
+        for each in books.snapshot.account.restrictions
+        if each.in_force(day) and each.type == "exclude" and each.hold and each.to == "cash"
+    )
 
 
 @remembered
