@@ -48,18 +48,22 @@ def afforded(
 ) -> tuple[Bought, ...]:
     """What of the buys has to go for the cash there is to do (ORDER-4), each with the shares that go.
 
-    `own` is what model sleeves lack by themselves: at their own expense first. `short` is what the managed sleeve lacks
-    then, and would lack for what they can't save: at the expense of everything that it pays for, its own buys and what
-    it gives to others (`funded`, by sleeve), those that open last; then at that of buys which sleeves pay for themselves,
-    whose cash comes back instead. `together` is what the account's cash, all sleeves
-    in one, would be below zero and below what it was: at everybody's expense. Amounts in the account's currency.
+    `short` is what the managed sleeve lacks; below 0 what it can spare. `own` is what model sleeves lack by themselves:
+    it makes that good with what it can spare; then they do; what they can't save it lacks as well. That goes at the
+    expense of everything that it pays for, its own buys and what it gives to others (`funded`, by sleeve), those that
+    open last; then of buys that sleeves pay for themselves, whose cash comes back instead. `together` is what the
+    account's cash, all sleeves in one, would be below zero and below what it was: at everybody's expense. Amounts in
+    the account's currency.
     """
     gone: dict[str, Decimal] = {}
     missing = short
     for sleeve in sorted(own):
+        lacks = own[sleeve]
+        covered = min(lacks, max(ZERO, -missing))
+        missing, lacks = missing + covered, lacks - covered
         here = [each for each in buys if each.sleeve == sleeve]
-        freed = _cut(here, {each.place: each.cost for each in here}, own[sleeve], gone)
-        missing += max(ZERO, own[sleeve] - freed)
+        freed = _cut(here, {each.place: each.cost for each in here}, lacks, gone)
+        missing += max(ZERO, lacks - freed)
     for opens in (False, True):
         here = [each for each in buys if each.opens is opens]
         missing -= _cut(here, _paid_by_managed(here, gone, funded), missing, gone)

@@ -49,6 +49,7 @@ class GivenUp:
     trade: Trade
     planned: Decimal
     made: Decimal
+    turn: int  # in which it was found out: what one order was to trade is told together
 
     @property
     def left(self) -> Trade:
@@ -83,16 +84,14 @@ class Proposal:
 
     def left_out(self) -> Iterator[tuple[Rule, list[Trade]]]:
         """The trades that are not made, by rule, security and side: too small, or beyond the gain budget."""
-        found: dict[tuple[str, bool, str], tuple[Rule, list[Trade]]] = {}
+        found: dict[tuple[str, bool, str, int], tuple[Rule, list[Trade]]] = {}
         last = [(gain_budget.LOT_2, self.netted.cut), (ORDER_3, self.netted.skipped)]
         trades = [(rule, trade) for rule, orders in last for order in orders for trade in order.allocations]
         known = {each.place for each in self.given_up}
-        for rule, trade in (
-            *((each.rule, each.left) for each in self.given_up),
-            *((rule, trade) for rule, trade in trades if trade.place not in known),
-        ):
-            sells = trade.quantity < 0
-            found.setdefault((trade.symbol, sells, rule.code), (rule, []))[1].append(trade)
+        parts = [(each.rule, each.left, each.turn) for each in self.given_up]
+        parts += [(rule, trade, -1) for rule, trade in trades if trade.place not in known]
+        for rule, trade, turn in parts:
+            found.setdefault((trade.symbol, trade.quantity < 0, rule.code, turn), (rule, []))[1].append(trade)
         yield from found.values()
 
 
@@ -131,14 +130,15 @@ def _without(case: Case, rejected: Mapping[str, Finding]) -> Proposal | Unafford
         unaffordable = _opened_too_low(case, proposal)
         if unaffordable:
             return unaffordable
-        more, found = _held_back(case, proposal, back)
+        more, found = _held_back(case, proposal, back, len(given_up))
         if more is None:
             proposal.given_up = tuple(given_up.values())
             return _closed(case, proposal, back)
         back = more
         for each in found:
             key = (*each.place, each.sells)
-            given_up[key] = replace(each, planned=given_up[key].planned) if key in given_up else each
+            known = given_up.get(key)
+            given_up[key] = replace(each, planned=known.planned, turn=known.turn) if known else each
 
 
 def _closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
@@ -159,6 +159,7 @@ def _closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
     ends_at = give_back_sales(lines, cash, band.lower)
     ends_at = give_back_buys(lines, ends_at, band.upper)
     ends_at = close(lines, ends_at, band)
+    ends_at = give_back_buys(lines, ends_at, band.upper)
     if ends_at == cash:
         return proposal
     shift = destined.cash - cash
@@ -481,7 +482,7 @@ def _opened_too_low(case: Case, proposal: Proposal) -> Unaffordable | None:
     return None if worst is None else (worst[2], worst[3])
 
 
-def _held_back(case: Case, proposal: Proposal, back: BackBy) -> tuple[BackBy | None, list[GivenUp]]:
+def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> tuple[BackBy | None, list[GivenUp]]:
     """The positions found not to trade, those known before included, and what is not made of them; no positions where
     no other turn is called for.
 
@@ -503,7 +504,7 @@ def _held_back(case: Case, proposal: Proposal, back: BackBy) -> tuple[BackBy | N
             if rule is ORDER_3 and made:  # the rest of what crosses: too small as long as that does
                 continue
             side[trade.symbol] = made
-            given_up.append(GivenUp(rule, trade, planned, made))
+            given_up.append(GivenUp(rule, trade, planned, made, turn))
             calls = calls or (missing or trade.sleeve != MANAGED if order.is_sell else trade.sleeve == MANAGED)
     if not calls:
         return None, []

@@ -25,7 +25,15 @@ LAW_6 = Rule(
 )
 LAW_7 = Rule("LAW-7", "Cash ends in its destination band; where it does not, a finding says by how much and why.")
 
-MAY_DRIFT = {"CASH-1", "CASH-2", "CASH-3", "MINIMUM-1", "RESTRICT-1", "SLEEVE-3"}  # needs that outrank a band
+MAY_DRIFT = {
+    "CASH-1",
+    "CASH-2",
+    "CASH-3",
+    "MINIMUM-1",
+    "ORDER-4",
+    "RESTRICT-1",
+    "SLEEVE-3",
+}  # needs that outrank a band
 
 
 def bounds(each: ComponentOutcome, mode: Mode) -> tuple[Decimal, Decimal]:
