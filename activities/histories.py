@@ -17,7 +17,7 @@ from temporalio import activity
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
-from activities.context import Desk, actor
+from activities.context import Desk, actor, step
 from activities.messages import ArchivePage, DaySealed, PageArchived, SealDay
 from policy.clock import machine_now
 from storage.connection import Actor
@@ -37,7 +37,7 @@ class HistorySteps:
         self.desk = desk
         self.client = client
 
-    @activity.defn
+    @step
     async def archive_page(self, message: ArchivePage) -> PageArchived:
         """Archives what of a page of closed workflows is not kept yet."""
         by = actor()
@@ -63,7 +63,7 @@ class HistorySteps:
         with self.desk.books.transaction() as books:
             return books.histories.missing(page.keys())
 
-    @activity.defn
+    @step
     def seal_day(self, message: SealDay) -> DaySealed:
         """Seals the record, unless the day (in UTC, by the database's clock) has a seal already."""
         with self.desk.books.transaction(actor()) as books:

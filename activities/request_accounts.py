@@ -11,7 +11,8 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowUpdateFai
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.context import UNKNOWN_REQUEST, Desk, actor
+from activities.context import Desk, actor, step
+from activities.faults import UNKNOWN_REQUEST
 from activities.request_messages import AccountApproved, AccountRefusal, AccountsTold, LookAfter, Looked, TellAccounts
 from activities.requests import note, standing
 from domain.requests import has_ended
@@ -31,7 +32,7 @@ class RequestAccountSteps:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    @activity.defn
+    @step
     async def tell_accounts(self, message: TellAccounts) -> AccountsTold:
         """Tells the next accounts' workflows what was decided. One that was told before answers as it did then."""
         client, gate = activity.client(), asyncio.Semaphore(AT_ONCE)
@@ -60,7 +61,7 @@ class RequestAccountSteps:
             left=left,
         )
 
-    @activity.defn
+    @step
     async def look_after(self, message: LookAfter) -> Looked:
         """Counts the accounts that no run watches as its own, and notes those whose workflow is gone."""
         client, gate = activity.client(), asyncio.Semaphore(AT_ONCE)

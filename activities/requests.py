@@ -5,7 +5,8 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.context import UNKNOWN_ACCOUNT, UNKNOWN_REQUEST, Desk, actor, refuse_automatic, step
+from activities.context import Desk, actor, refuse_automatic, step
+from activities.faults import UNKNOWN_ACCOUNT, UNKNOWN_REQUEST
 from activities.request_messages import (
     AccountNote,
     AccountsTaken,

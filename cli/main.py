@@ -105,8 +105,9 @@ def run() -> int:
     except Exception as flaw:
         if not type(flaw).__module__.startswith("sqlalchemy"):
             raise
-        first = str(getattr(flaw, "orig", None) or flaw).splitlines()[0]
-        click.echo(f"rebalancer: the database can't do it: {first}. See `rebalancer status`", err=True)
+        from storage.faults import first_line
+
+        click.echo(f"rebalancer: the database can't do it: {first_line(flaw)}. See `rebalancer status`", err=True)
         return 1
 
 

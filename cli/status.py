@@ -61,6 +61,7 @@ def _of_database() -> list[Check]:
 
     from storage import migrations
     from storage.connection import Books, connect
+    from storage.faults import first_line
 
     try:
         engine = connect(connections.database_url(), pool_size=1)
@@ -69,8 +70,9 @@ def _of_database() -> list[Check]:
     except Refused as flaw:
         return _without(act("database", str(flaw).partition(":")[0], f"{UP}, or set REBALANCER_DATABASE_URL"))
     except SQLAlchemyError as flaw:
-        first = str(getattr(flaw, "orig", None) or flaw).strip().splitlines()[0]
-        return _without(act("database", f"does not answer: {first}", f"{UP}, or check REBALANCER_DATABASE_URL"))
+        return _without(
+            act("database", f"does not answer: {first_line(flaw)}", f"{UP}, or check REBALANCER_DATABASE_URL")
+        )
     if revision != needed:
         has = f"is at migration {revision}" if revision else "was never migrated"
         return _without(act("database", f"{has}, this release needs {needed}", "python -m storage.migrations"))
@@ -84,8 +86,9 @@ def _of_database() -> list[Check]:
                 _queue(books),
             ]
     except SQLAlchemyError as flaw:
-        first = str(getattr(flaw, "orig", None) or flaw).strip().splitlines()[0]
-        return _without(act("database", f"answers, but not to this: {first}", "check the rights of its user"))
+        return _without(
+            act("database", f"answers, but not to this: {first_line(flaw)}", "check the rights of its user")
+        )
     finally:
         engine.dispose()
 

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from domain.money import ZERO
 from domain.signals import SIGNAL_1, SIGNAL_2, largest_change
 from domain.snapshot import Model, ModelHolding
+from storage import account_locks
 from storage.audit import Audit
 from storage.market_reading import read_models
 from storage.rebalances import SIGNAL
@@ -97,12 +98,13 @@ class ModelSignals:
 
     def page(self, model_id: str, after: str, limit: int) -> Sequence[str]:
         """The next accounts behind `after` with an open sleeve of the model, by id, locked."""
-        held = (sleeves.c.account_id == accounts.c.id) & (sleeves.c.model_id == model_id) & (sleeves.c.status == "open")
+        account_locks.by_rising_ids(self.connection)
+        held, order = sleeves.c, by_key(sleeves.c.account_id)
         return self.connection.scalars(
-            select(accounts.c.id)
-            .join(sleeves, held)
-            .where(by_key(accounts.c.id) > after)
-            .order_by(by_key(accounts.c.id))
+            select(held.account_id)
+            .join(accounts, accounts.c.id == held.account_id)
+            .where(held.model_id == model_id, held.status == "open", order > after)
+            .order_by(order)
             .limit(limit)
             .with_for_update(of=accounts, key_share=True)
         ).all()

@@ -75,6 +75,7 @@ rebalances = Table(
         unique=True,
         postgresql_where=text("stage <> 'ENDED' AND kind <> 'signal'"),
     ),
+    Index("ix_rebalances_workflow_id", "workflow_id", postgresql_where=text("stage <> 'ENDED'")),
     Index("ix_rebalances_account_id_started_at", "account_id", "started_at"),
     Index("ix_rebalances_started_at", "started_at"),
     Index("ix_rebalances_request_id", "request_id", postgresql_where=text("request_id IS NOT NULL")),

@@ -7,6 +7,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from storage import migrations
 from storage.connection import DATABASE_URL
+from storage.faults import first_line
 
 
 def main() -> int:
@@ -19,7 +20,7 @@ def main() -> int:
     except ArgumentError:
         return _refused(f"{DATABASE_URL} is not a database URL. Next: give it as postgresql://user:password@host/name")
     except DBAPIError as flaw:
-        return _refused(f"the database can't be migrated: {str(flaw.orig or flaw).strip().splitlines()[0]}")
+        return _refused(f"the database can't be migrated: {first_line(flaw)}")
     done = f"applied {', '.join(applied)}" if applied else "nothing to do"
     sys.stdout.write(f"database at revision {migrations.head()}: {done}\n")
     return 0
