@@ -35,7 +35,11 @@ def broken(snapshot: Snapshot, policy: Policy, plan: RebalancePlan) -> list[Brok
         if books.flaws:
             return [*books.flaws, *conservation.never_short(books)]
         said = Said(snapshot, plan)
-        found = [*conservation.planned_values(books), *landing.components(books, said), *landing.cash(books, said)]
+        found = [
+            *conservation.planned_values(books),
+            *landing.components(books, said),
+            *landing.cash(books, numbers, said),
+        ]
         if plan.orders or plan.transfers:
             found += conservation.never_short(books)
             found += whole_steps.check(books, numbers)

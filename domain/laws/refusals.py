@@ -7,9 +7,9 @@ from domain.laws.broken import Broken
 from domain.laws.ledger import Ledger
 from domain.money import ZERO, plain
 from domain.policy import Policy
-from domain.rebalance_plan import RebalancePlan
+from domain.rebalance_plan import ComponentOutcome, RebalancePlan
 from domain.rules import Rule
-from domain.snapshot import Snapshot
+from domain.snapshot import Restriction, Snapshot
 
 LAW_4 = Rule("LAW-4", "What is rejected, restricted or washed has no order, no crossing and no funding.")
 
@@ -65,3 +65,23 @@ def forbidden(snapshot: Snapshot, policy: Policy) -> tuple[dict[str, str], dict[
         if each.type in {"no_sell", "no_trade"} or (each.type == "exclude" and each.hold):
             no_sell[each.symbol] = why
     return no_buy, no_sell
+
+
+def leaving_by_symbol(snapshot: Snapshot) -> dict[str, Restriction]:
+    """Restrictions in force that take a security out, by its symbol (RESTRICT-1 unless it is kept, RESTRICT-2)."""
+    return {
+        each.symbol: each
+        for each in snapshot.account.restrictions
+        if (each.type == "substitute" or (each.type == "exclude" and not each.hold)) and each.in_force(snapshot.as_of)
+    }
+
+
+def nothing_may_be_bought(each: ComponentOutcome, books: Ledger, policy: Policy) -> bool:
+    """True for a model of which the account may buy nothing: its weight stays in cash and counts there (RESTRICT-1)."""
+    kind, _, ref = each.component.partition(":")
+    model = books.snapshot.models.get(ref)
+    if kind != "model" or model is None:
+        return False
+    no_buy, _ = forbidden(books.snapshot, policy)
+    by = {symbol: found.by or symbol for symbol, found in leaving_by_symbol(books.snapshot).items()}
+    return all(by.get(line.symbol, line.symbol) in no_buy for line in model.holdings if line.weight)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from domain.laws.broken import Broken
 from domain.laws.landing import bounds, cash_bounds, rounding, step_of
 from domain.laws.ledger import NOTHING, Ledger
-from domain.laws.refusals import forbidden
+from domain.laws.refusals import leaving_by_symbol, nothing_may_be_bought
 from domain.memo import remembered
 from domain.money import ONE, ZERO, money, plain
 from domain.policy import Policy
@@ -74,7 +74,7 @@ def _unasked(books: Ledger, policy: Policy) -> Iterator[Broken]:
     sold, bought = _beyond_their_bands(books)
     if not sold and not bought:
         return
-    low, high = cash_bounds(books)
+    low, high = cash_bounds(books, policy)
     ends = plan.components[-1].planned_value
     steps = rounding(books) + sum((books.step(order.symbol) for order in plan.orders), ZERO)
     for each, unasked in bought:
@@ -87,7 +87,7 @@ def _unasked(books: Ledger, policy: Policy) -> Iterator[Broken]:
             )
     free = ends - low + sum((unasked for _, unasked in bought), ZERO)
     for each, unasked in sold:
-        if free >= unasked + steps and not _nothing_may_be_bought(each, books, policy):
+        if free >= unasked + steps and not nothing_may_be_bought(each, books, policy):
             yield Broken(
                 LAW_8,
                 f"{money(unasked)} more of {each.component} is sold than its band asks, and without it cash would be "
@@ -128,30 +128,10 @@ def _beyond_their_bands(books: Ledger) -> tuple[Unasked, Unasked]:
     return sold, bought
 
 
-def _nothing_may_be_bought(each: ComponentOutcome, books: Ledger, policy: Policy) -> bool:
-    """True for a model that the account may hold nothing of: its sleeve is paid out (RESTRICT-1)."""
-    model = books.snapshot.models.get(each.component.partition(":")[2])
-    if model is None or not each.component.startswith("model:"):
-        return False
-    no_buy, _ = forbidden(books.snapshot, policy)
-    by = {symbol: each.by or symbol for symbol, each in _leaving(books).items()}
-    return all(by.get(line.symbol, line.symbol) in no_buy for line in model.holdings if line.weight)
-
-
-def _leaving(books: Ledger) -> dict[str, Restriction]:
-    """Restrictions in force that take a security out, by its symbol."""
-    account, day = books.snapshot.account, books.snapshot.as_of
-    return {
-        each.symbol: each
-        for each in account.restrictions
-        if each.in_force(day) and (each.type == "substitute" or (each.type == "exclude" and not each.hold))
-    }
-
-
 def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
     """Model sleeves that sell what their model names beyond what they pay, or trade without anything to do."""
     cents = rounding(books)
-    leaving = _leaving(books) if books.snapshot.account.restrictions else {}
+    leaving = leaving_by_symbol(books.snapshot) if books.snapshot.account.restrictions else {}
     funded = {end for each in books.plan.transfers if not each.symbol for end in (each.source, each.destination)}
     for each in books.plan.components:
         key = each.component

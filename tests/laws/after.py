@@ -46,7 +46,7 @@ def no_step_too_many(snapshot: Snapshot, policy: Policy, plan: RebalancePlan) ->
     if plan.liquidation or plan.purpose.kind not in {"full", "raise_cash"}:
         return
     books, numbers = Ledger.of(snapshot, plan), snapshot.numbers(policy)
-    low, high = cash_bounds(books)
+    low, high = cash_bounds(books, numbers)
     ends, total = plan.components[-1].planned_value, plan.managed_value or ZERO
     smallest = max(numbers.minimum_trade_amount, numbers.minimum_trade_weight * total)
     asked = plan.purpose.amount
@@ -142,7 +142,7 @@ class _Told:
         self.smallest = max(
             self.numbers.minimum_trade_amount, self.numbers.minimum_trade_weight * (plan.managed_value or ZERO)
         )
-        self.low, self.high = cash_bounds(self.books)
+        self.low, self.high = cash_bounds(self.books, self.numbers)
         self.order: Order | None = None
         self.key = ""
 

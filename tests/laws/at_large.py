@@ -12,7 +12,7 @@ from domain.policy import Policy
 from domain.rebalance_plan import RebalancePlan
 from domain.snapshot import Snapshot
 from tests.laws import after
-from tests.laws.books import Asked, asked, book
+from tests.laws.books import DEAD, Asked, asked, book
 from tests.laws.fills import resizing
 from tests.laws.tally import Find, Tally
 from tests.laws.world import Members
@@ -110,6 +110,7 @@ def count(tally: Tally, members: Members, snapshot: Snapshot, plan: RebalancePla
         "withdrawals": bool(account.withdrawals),
         "withdrawals beyond the cash": reserved > max(Decimal(0), account.managed.cash),
         "protected holdings": bool(account.protected),
+        "worthless holdings": any(each.symbol == DEAD for each in account.managed.holdings),
         "households": bool(members.market.household(account.id)),
         "seven sleeves or more": len(account.model_sleeves) >= 7,
         "hundreds of holdings": any(len(each.holdings) >= 400 for each in snapshot.models.values()),

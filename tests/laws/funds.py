@@ -84,7 +84,7 @@ def settle(seed: int, count: int, value: int, mode: Mode) -> Funds:
         first = plan = planned(snapshot, policy, mode)
         found.accounts += 1
         books = Ledger.of(snapshot, first)
-        low, high = cash_bounds(books)
+        low, high = cash_bounds(books, policy)
         cash = first.components[-1]
         total = first.managed_value or Decimal(0)
         if not low <= cash.planned_value <= high and mode != "exact":
