@@ -13,10 +13,10 @@ from decimal import Decimal
 
 from domain.laws.broken import Broken
 from domain.laws.ledger import Ledger
-from domain.laws.refusals import nothing_may_be_bought
+from domain.laws.refusals import Forbidden, nothing_may_be_bought
 from domain.laws.said import Said
 from domain.money import CENT, ZERO, money
-from domain.policy import Mode, Policy
+from domain.policy import Mode
 from domain.rebalance_plan import ComponentOutcome
 from domain.rules import Rule
 from domain.snapshot import CASH, MANAGED
@@ -115,12 +115,12 @@ def _still_held(books: Ledger, said: Said) -> Iterator[Broken]:
                 )
 
 
-def cash(books: Ledger, policy: Policy, said: Said) -> Iterator[Broken]:
+def cash(books: Ledger, limits: Forbidden, said: Said) -> Iterator[Broken]:
     """Cash that is outside its band, or short of what was asked for, without a finding that says so."""
     plan, each = books.plan, books.plan.components[-1]
     total, ends = plan.managed_value or ZERO, each.planned_value
     if plan.purpose.kind == "full" and not plan.liquidation:
-        yield from _landed(each, books, policy, said)
+        yield from _landed(each, books, limits, said)
     elif plan.purpose.kind == "raise_cash" and plan.purpose.amount is not None:
         free = ends - bounds(each, plan.mode)[0] * total
         if free < plan.purpose.amount - CENT and not said.rules() & {"CASH-2", "CASH-3"}:
@@ -143,28 +143,27 @@ def _unmet_need_told(books: Ledger) -> bool:
     return any(each.rule == "CASH-3" and each.severity == "error" for each in books.plan.noted)
 
 
-def cash_bounds(books: Ledger, policy: Policy) -> tuple[Decimal, Decimal]:
+def cash_bounds(books: Ledger, limits: Forbidden) -> tuple[Decimal, Decimal]:
     """The amounts between which cash is to end. Its upper bound has the weights of models that are rejected, and what
     is not held of those of which nothing may be bought (MINIMUM-3, RESTRICT-1).
     """
     plan, total = books.plan, books.plan.managed_value or ZERO
     lower, upper = bounds(plan.components[-1], plan.mode)
     high = upper * total
-    restricted = books.snapshot.account.restrictions or books.snapshot.household_sales
     for each in plan.components:
         if each.outcome == "rejected":
             high += each.weight * total
-        elif restricted and each.weight and nothing_may_be_bought(each, books, policy):
+        elif limits.no_buy and each.weight and nothing_may_be_bought(each, books, limits):
             high += max(ZERO, each.weight * total - each.planned_value)
     return lower * total, high
 
 
-def _landed(each: ComponentOutcome, books: Ledger, policy: Policy, said: Said) -> Iterator[Broken]:
+def _landed(each: ComponentOutcome, books: Ledger, limits: Forbidden, said: Said) -> Iterator[Broken]:
     ends, total = each.planned_value, books.plan.managed_value or ZERO
     lower, upper = bounds(each, books.plan.mode)
     if lower * total <= ends <= upper * total:
         return
-    low, high = cash_bounds(books, policy)
+    low, high = cash_bounds(books, limits)
     off = _distance(ends, low, high)
     if not off or off <= max(rounding(books), _smallest_step(books)):
         return

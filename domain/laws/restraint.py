@@ -11,8 +11,7 @@ from decimal import Decimal
 from domain.laws.broken import Broken
 from domain.laws.landing import bounds, cash_bounds, rounding, step_of
 from domain.laws.ledger import NOTHING, Ledger
-from domain.laws.refusals import leaving_by_symbol, nothing_may_be_bought
-from domain.memo import remembered
+from domain.laws.refusals import Forbidden, leaving_by_symbol, nothing_may_be_bought, symbols_of
 from domain.money import ONE, ZERO, money, plain
 from domain.policy import Policy
 from domain.rebalance_plan import ComponentOutcome
@@ -22,7 +21,7 @@ from domain.snapshot import Model, Restriction, model_key
 LAW_8 = Rule("LAW-8", "What is neither excluded, closing, above its band nor needed for cash is not sold.")
 
 
-def check(books: Ledger, policy: Policy) -> Iterator[Broken]:
+def check(books: Ledger, policy: Policy, limits: Forbidden) -> Iterator[Broken]:
     """Trades that the plan's purpose does not ask for."""
     plan, kind = books.plan, books.plan.purpose.kind
     if plan.liquidation:
@@ -32,7 +31,7 @@ def check(books: Ledger, policy: Policy) -> Iterator[Broken]:
     elif kind in {"raise_cash", "invest_cash"}:
         yield from _the_other_way(books, wrong=1 if kind == "raise_cash" else -1)
     else:
-        yield from _unasked(books, policy)
+        yield from _unasked(books, limits)
         yield from _sleeves(books, policy)
 
 
@@ -65,7 +64,7 @@ def _the_other_way(books: Ledger, wrong: int) -> Iterator[Broken]:
                 )
 
 
-def _unasked(books: Ledger, policy: Policy) -> Iterator[Broken]:
+def _unasked(books: Ledger, limits: Forbidden) -> Iterator[Broken]:
     """Components sold below their bands for cash that was there, or bought above them with cash that had room.
 
     What the rounding of orders to whole steps may have brought or cost is left out of account.
@@ -74,11 +73,10 @@ def _unasked(books: Ledger, policy: Policy) -> Iterator[Broken]:
     sold, bought = _beyond_their_bands(books)
     if not sold and not bought:
         return
-    low, high = cash_bounds(books, policy)
+    low, high = cash_bounds(books, limits)
     ends = plan.components[-1].planned_value
-    steps = rounding(books) + sum((books.step(order.symbol) for order in plan.orders), ZERO)
     for each, unasked in bought:
-        if ends + unasked + steps < high:
+        if ends + unasked < high and ends + unasked + _steps(books) < high:
             yield Broken(
                 LAW_8,
                 f"{money(unasked)} more of {each.component} is bought than its band asks, and without it cash would "
@@ -87,13 +85,19 @@ def _unasked(books: Ledger, policy: Policy) -> Iterator[Broken]:
             )
     free = ends - low + sum((unasked for _, unasked in bought), ZERO)
     for each, unasked in sold:
-        if free >= unasked + steps and not nothing_may_be_bought(each, books, policy):
-            yield Broken(
-                LAW_8,
-                f"{money(unasked)} more of {each.component} is sold than its band asks, and without it cash would be "
-                f"{money(free - unasked)} above its lower bound of {money(low)}",
-                {"component": each.component, "unasked": unasked, "cash": ends, "lower": low},
-            )
+        if free < unasked or free < unasked + _steps(books) or nothing_may_be_bought(each, books, limits):
+            continue
+        yield Broken(
+            LAW_8,
+            f"{money(unasked)} more of {each.component} is sold than its band asks, and without it cash would be "
+            f"{money(free - unasked)} above its lower bound of {money(low)}",
+            {"component": each.component, "unasked": unasked, "cash": ends, "lower": low},
+        )
+
+
+def _steps(books: Ledger) -> Decimal:
+    """By how much rounding may have moved cash: a step of every order, and the cents."""
+    return rounding(books) + sum((books.step(order.symbol) for order in books.plan.orders), ZERO)
 
 
 Unasked = list[tuple[ComponentOutcome, Decimal]]
@@ -168,8 +172,8 @@ def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
 
 def _asked_of(model: Model, leaving: Mapping[str, Restriction]) -> tuple[Set[str], Decimal]:
     """The symbols that a model asks for, and the weight that stays in cash, as restrictions leave it."""
-    if leaving.keys().isdisjoint(_symbols(model)):
-        return _symbols(model), model.cash_weight
+    if leaving.keys().isdisjoint(symbols_of(model)):
+        return symbols_of(model), model.cash_weight
     named, stays = set[str](), model.cash_weight
     for line in model.holdings:
         taken_out = leaving.get(line.symbol)
@@ -180,11 +184,6 @@ def _asked_of(model: Model, leaving: Mapping[str, Restriction]) -> tuple[Set[str
         elif taken_out.to == "cash":
             stays += line.weight
     return named, stays
-
-
-@remembered
-def _symbols(model: Model) -> frozenset[str]:
-    return frozenset(line.symbol for line in model.holdings if line.weight)
 
 
 def _has_to_do(
