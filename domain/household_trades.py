@@ -164,7 +164,14 @@ def _acquired(snapshot: Snapshot, policy: Policy) -> dict[str, list[Acquisition]
 def _lot_sale(sale: RecentSale) -> LotSale:
     """A sale already made, as what it may have washed."""
     return LotSale(
-        sale.account_id, sale.symbol, sale.date, sale.quantity, sale.gain, sale.cost_per_share, sale.acquired
+        sale.account_id,
+        sale.symbol,
+        sale.date,
+        sale.quantity,
+        sale.gain,
+        sale.cost_per_share,
+        sale.acquired,
+        sale.planned,
     )
 
 

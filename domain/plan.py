@@ -69,7 +69,7 @@ def examine(
     refused = checks.check_value(snapshot, valuation)
     if refused:
         return _refused(snapshot, numbers, mode, purpose, refused)
-    allowed = limits(snapshot, wash_sales.washed(snapshot, numbers))
+    allowed = limits(snapshot, wash_sales.washed(snapshot, numbers), wash_sales.kept_back(snapshot))
     try:
         known = components(snapshot, valuation, numbers, allowed)
     except TargetRefused as flaw:
