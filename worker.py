@@ -27,6 +27,7 @@ from activities.reconciliation import ReconciliationSteps
 from activities.refusals import RefusalRecords
 from activities.request_accounts import RequestAccountSteps
 from activities.requests import RequestSteps
+from activities.signal_accounts import SignalAccountSteps
 from activities.signals import SignalSteps
 from activities.sleeves import SleeveSteps
 from activities.target import TargetSteps
@@ -97,6 +98,7 @@ def make_worker(
             signals.select_sleeves,
             signals.find_old_plans,
             signals.end_model_signal,
+            SignalAccountSteps(desk).look_after_sleeves,
             histories.archive_page,
             histories.seal_day,
         ],

@@ -16,7 +16,7 @@ from storage.market_reading import read_models
 from storage.rebalances import SIGNAL
 from storage.tables import accounts, model_holdings, models, sleeves
 from storage.tables_deliveries import model_signals
-from storage.tables_execution import rebalances
+from storage.tables_execution import orders, rebalances
 from storage.values import among, by_key, exact
 
 
@@ -122,6 +122,14 @@ class ModelSignals:
         return self.connection.execute(
             select(*columns).where(among(rebalances.c.account_id, account_ids), rebalances.c.stage != "ENDED")
         ).all()
+
+    def resting(self, account_ids: Sequence[str]) -> list[str]:
+        """Those of the accounts on which a rebalance executes that merely waits for an order at the venue."""
+        at_venue = select(orders.c.leg).where(orders.c.rebalance_id == rebalances.c.id, orders.c.status == "WORKING")
+        found = select(rebalances.c.account_id).where(
+            among(rebalances.c.account_id, account_ids), rebalances.c.stage == "EXECUTING", at_venue.exists()
+        )
+        return list(self.connection.scalars(found.order_by(by_key(rebalances.c.account_id))))
 
     def old_plans(self, model_id: str, version: int, after: str, limit: int) -> Sequence[Any]:
         """Rebalances behind `after` that wait for an approval of a plan made with an older version of the model."""

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Sequence,
     Table,
     Text,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSON, JSONB
@@ -50,6 +51,8 @@ rebalances = Table(
     Column("snapshot", JSON(none_as_null=True), nullable=True),
     Column("policy", JSON(none_as_null=True), nullable=True),
     Column("plan", JSON(none_as_null=True), nullable=True),
+    Column("plan_digest", Text, nullable=True),  # SHA-256 of the plan as it is kept: what an approval names (DECIDE-1)
+    Column("liquidation", Boolean, nullable=False, server_default=false()),  # the plan sells everything
     Column("rules_version", Text, nullable=True),  # the rules that made the plan
     Column("execution", JSON(none_as_null=True), nullable=True),  # the plan as sent, buys sized again (ORDER-4)
     Column("result", JSON(none_as_null=True), nullable=True),
