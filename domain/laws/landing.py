@@ -84,15 +84,24 @@ def _outside(each: ComponentOutcome, low: Decimal, high: Decimal, books: Ledger,
             f"to {money(high)} and outside its threshold",
             evidence,
         )
-    elif (
-        plan.purpose.kind == "full" and off > (max(step_of(each, books), cents) if high else ZERO) and not said.of(key)
-    ):
+    elif plan.purpose.kind == "full" and off > (max(step_of(each, books), cents) if high else ZERO):
+        if said.of(key) or (planned < low and said.buys_are_cut) or _kept_by_wish(key, books):
+            return
         yield Broken(
             LAW_6,
             f"{key} ends at {money(planned)}, {money(off)} outside its destination band of {money(low)} to "
             f"{money(high)}, and nothing says why",
             evidence,
         )
+
+
+def _kept_by_wish(key: str, books: Ledger) -> bool:
+    """True for a security that its client excludes and keeps: whatever it comes to is as it should be (RESTRICT-1)."""
+    symbol = key.partition(":")[2]
+    return any(
+        each.symbol == symbol and each.hold and each.in_force(books.snapshot.as_of)
+        for each in books.snapshot.account.restrictions
+    )
 
 
 def _distance(value: Decimal, low: Decimal, high: Decimal) -> Decimal:

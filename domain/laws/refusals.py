@@ -7,7 +7,7 @@ from datetime import timedelta
 from domain.laws.broken import Broken
 from domain.laws.ledger import Ledger
 from domain.memo import remembered
-from domain.money import ZERO, plain
+from domain.money import ZERO, money, plain
 from domain.policy import Policy
 from domain.rebalance_plan import ComponentOutcome, RebalancePlan
 from domain.rules import Rule
@@ -44,6 +44,7 @@ def check(books: Ledger, limits: Forbidden) -> Iterator[Broken]:
     no_buy, no_sell = limits.no_buy, limits.no_sell
     if not no_buy and not no_sell:
         return
+    yield from _funded_for_nothing(books, limits)
     for sleeve, changes in books.moved.items():
         for symbol, change in changes.items():
             why = no_buy.get(symbol) if change > ZERO else no_sell.get(symbol) if change < ZERO else None
@@ -54,6 +55,19 @@ def check(books: Ledger, limits: Forbidden) -> Iterator[Broken]:
                     f"{sleeve} {verb} {plain(abs(change))} {symbol}, and {why}",
                     {"sleeve": sleeve, "symbol": symbol, "quantity": change},
                 )
+
+
+def _funded_for_nothing(books: Ledger, limits: Forbidden) -> Iterator[Broken]:
+    """Models of which nothing may be bought, and that get more cash than covers their overdraft (RESTRICT-1)."""
+    funded = {each.destination: each.amount for each in books.plan.transfers if each.symbol is None}
+    for each in books.plan.components if funded else ():
+        amount = funded.get(each.component, ZERO) + min(ZERO, books.before.get(each.component, ZERO))
+        if amount > ZERO and nothing_may_be_bought(each, books, limits):
+            yield Broken(
+                LAW_4,
+                f"{each.component} receives {money(amount)}, and nothing that its model names may be bought",
+                {"component": each.component, "amount": amount},
+            )
 
 
 def forbidden(snapshot: Snapshot, policy: Policy) -> Forbidden:

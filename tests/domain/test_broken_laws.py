@@ -262,6 +262,11 @@ BROKEN: list[tuple[str, str, Callable[[Case], Case]]] = [
     ("LAW-4", "excluded, kept and sold", lambda c: account(c, restrictions=(Restriction("exclude", "X", hold=True),))),
     ("LAW-4", "a wash sale of its own", lambda c: account(c, recent_sales=(LOSS,))),
     ("LAW-4", "a wash sale of the household's", lambda c: (replace(c[0], household_sales=(LOSS,)), *c[1:])),
+    (
+        "LAW-4",
+        "a model funded of which nothing may be bought",
+        lambda c: account(c, restrictions=(Restriction("no_buy", "Y"), Restriction("exclude", "Z"))),
+    ),
     ("LAW-4", "a plan of what can't be planned", lambda c: with_plan(c, managed_value=None)),
     ("LAW-5", "a gain beyond the budget", lambda c: account(c, gain_budget=D("689.99"))),
     (
@@ -331,6 +336,7 @@ def test_every_law_is_broken_in_three_ways_at_least() -> None:
 
 
 HARMLESS: list[tuple[str, Callable[[Case], Case]]] = [
+    ("a holding outside its band that is excluded and kept", lambda c: account(keeps_w(c), restrictions=(KEPT_W,))),
     (
         "no_buy until yesterday",
         lambda c: account(c, restrictions=(Restriction("no_buy", "W", until=date(2026, 11, 19)),)),
@@ -344,6 +350,15 @@ HARMLESS: list[tuple[str, Callable[[Case], Case]]] = [
     ("an exempt account's loss", lambda c: account(c, tax_status="exempt", recent_sales=(LOSS,))),
     ("a budget that is just enough", lambda c: account(c, gain_budget=D("690.00"))),
 ]
+
+
+KEPT_W = Restriction("exclude", "W", hold=True)
+
+
+def keeps_w(case: Case) -> Case:
+    """W, outside its band, stays as it is, and its cash with the rest."""
+    kept = rebooked(without(case, "W"))
+    return component(kept, "cash", precision=Band(D("0.045"), D("0.097")))  # and the 5 % that R leaves
 
 
 @pytest.mark.parametrize(("name", "changed"), HARMLESS, ids=[name for name, _ in HARMLESS])
