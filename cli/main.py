@@ -17,6 +17,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "load": ("cli.load:load", "Load a book into the database; all or nothing."),
     "prices": ("cli.prices:prices", "Load closing prices from a file."),
     "positions": ("cli.positions:positions", "Compare a custodian's positions and cash with the books."),
+    "corporate-actions": (
+        "cli.corporate_actions:corporate_actions",
+        "Apply splits, new symbols and dividends to the books.",
+    ),
     "feed": ("cli.feed:feed", "The shapes of files that are known; try a file, or draft a feed for it."),
     "status": ("cli.status:status", "Is the rebalancer working?"),
     "diagnose": ("cli.diagnose:diagnose", "Walk the troubleshooting tree for one account."),

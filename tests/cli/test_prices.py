@@ -51,6 +51,7 @@ def test_new_corrected_unchanged_and_not_understood_are_counted(prices: Prices, 
         "corrected": 1,
         "unchanged": 1,
         "unknown_symbols": {"NOBODY": 1},
+        "held_back": {},
         "ignored_columns": ["volume"],
         "business_day": "2026-11-23",
         "business_day_before": "2026-11-20",
@@ -64,11 +65,11 @@ def test_new_corrected_unchanged_and_not_understood_are_counted(prices: Prices, 
 
 
 def test_a_newer_day_becomes_the_business_day_and_snapshots_see_its_prices(prices: Prices, books: Books) -> None:
-    prices("symbol,date,close\nX,2026-11-23,250\n")
+    prices("symbol,date,close\nX,2026-11-23,120\n")
     with books.transaction() as transaction:
         snapshot, _ = transaction.snapshots.take("A-1", None, date(2026, 11, 23))
     assert snapshot.as_of == date(2026, 11, 23)
-    assert snapshot.price("X") == 250
+    assert snapshot.price("X") == 120
     assert snapshot.price("Z") == 20  # the latest there is, with its own day
     assert snapshot.securities["Z"].price_as_of == date(2026, 11, 19)
 
