@@ -79,5 +79,5 @@ def _of(done: "ActionDone") -> str:
     if done.already:
         return f"{what}: was applied already"
     fractions = f", {say.counted(done.fractions, 'fraction')} paid out" if done.fractions else ""
-    cash = f", cash of {done.cash}" if done.cash not in {"0", "0.00"} else ""
+    cash = f", cash of {done.cash}" if done.cash != "0.00" else ""
     return f"{what}: {say.counted(done.accounts, 'account')}{cash}{fractions}"

@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select, text
 from domain.action_files import terms
 from domain.book import BookRefused, Problem
 from domain.corporate_actions import CorporateAction, apply
-from domain.money import ZERO, plain
+from domain.money import ZERO, cents
 from storage.account_reading import read_accounts
 from storage.connection import Actor, Books, Transaction
 from storage.copying import copy_rows
@@ -194,7 +194,7 @@ class _Action:
         if action.new is not None and action.old is not None:
             of_ratio = {"new": action.new, "old": action.old, "symbol": action.symbol, "day": action.day}
             self.connection.execute(RESTATE, of_ratio)
-        done.cash = plain(cash)
+        done.cash = cents(cash)
         self.transaction.audit.record(
             "corporate action applied",
             after={
@@ -214,7 +214,7 @@ class _Action:
             applied = apply(stored.account, self.action)
             self.transaction.accounts.store_positions(account_id, stored.account, applied.account)
             if stored.account.tax_status == "taxable":
-                self.transaction.accounts.note_sales(account_id, applied.sales)
+                self.transaction.accounts.note_sales(account_id, None, applied.sales)
             if stored.account.custodian == PAPER_CUSTODIAN:
                 papers.append(applied.account)
             cash += applied.cash

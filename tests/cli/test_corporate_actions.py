@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from cli.book_file import open_book
 from domain.plan import plan
 from domain.purpose import FULL
 from domain.reconciliation import compare, ledger
 from policy import in_force
 from storage.connection import Actor, Books
 from storage.identifiers import directory
+from storage.loading import load
 from storage.rebalances import NewRebalance
 from tests.cli.conftest import Command, Said
 from tests.storage.small_book import TODAY, audited, effects, last_audit, loaded, rows
@@ -99,7 +101,7 @@ def test_the_same_id_with_other_terms_is_refused(run: Run, books: Books) -> None
 def test_a_price_that_a_split_explains_is_taken_and_one_that_nothing_does_is_held_back(run: Run, books: Books) -> None:
     halved = "symbol,date,close\nZ,2026-11-20,10.50\nX,2026-11-20,101\n"
     said = run(halved, form="json")
-    assert said.json["held_back"] == {"Z 2026-11-20": "10.5 is 47.5 % from 20, the close of 2026-11-19"}
+    assert said.json["held_back"] == {"Z 2026-11-20": "10.5 is 47.50 % from 20, the close of 2026-11-19"}
     assert rows(books, "SELECT count(*) FROM prices WHERE symbol = 'Z'") == [(1,)]
     assert rows(books, "SELECT price FROM prices WHERE symbol = 'X'") == [(101,)]  # the rest is loaded
     run(SPLIT)
@@ -120,7 +122,7 @@ def test_a_price_of_before_a_split_that_was_applied_is_held_back(run: Run, books
 
 def test_a_jump_that_somebody_looked_at_is_taken_and_recorded(run: Run, books: Books) -> None:
     crash = "symbol,date,close\nZ,2026-11-18,5\nZ,2026-11-20,9\n"
-    assert "held back       Z of 2026-11-20: 9 is 55 % from 20" in run(crash).out
+    assert "held back       Z of 2026-11-20: 9 is 55.00 % from 20" in run(crash).out
     said = run(crash, "--accept-jump", "Z", form="json")
     assert (said.json["held_back"], said.json["new"]) == ({}, 1)
     assert rows(
@@ -211,14 +213,19 @@ def test_a_csv_file_of_actions(inside: Command, books: Books, database_url: str,
     )
     said = inside("corporate-actions", str(path), REBALANCER_DATABASE_URL=database_url)
     assert (said.code, said.err) == (0, "")
-    assert "cash dividend of Z: 2 accounts, cash of 14.8" in said.out  # on 140 and 8 shares, as the split came first
+    assert "cash dividend of Z: 2 accounts, cash of 14.80" in said.out  # on 140 and 8 shares, as the split came first
 
 
-def test_the_example_is_sound(examples: Path) -> None:
-    from cli.book_file import read_object
-    from domain.action_files import read_actions
-
-    assert len(read_actions(read_object(examples / "corporate-actions.yaml", ""), TODAY)) == 2
+def test_the_example_does_what_the_guide_shows(
+    inside: Command, books: Books, database_url: str, examples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(examples.parent)
+    household = open_book(examples / "household.yaml")
+    load(books, household.market, household.accounts, in_force(TODAY), TODAY, Actor("ann"))
+    said = inside("corporate-actions", "examples/corporate-actions.yaml", REBALANCER_DATABASE_URL=database_url)
+    assert (said.code, said.err) == (0, "")
+    guide = (examples.parent / "docs" / "operators-guide.md").read_text()
+    assert f"$ rebalancer corporate-actions examples/corporate-actions.yaml\n{said.out}```" in guide
 
 
 def test_the_limit_is_policy(run: Run, books: Books) -> None:

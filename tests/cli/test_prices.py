@@ -162,11 +162,11 @@ def written(folder: Path, **columns: Any) -> str:
 @pytest.mark.parametrize(
     ("day", "close"),
     [
-        (pyarrow.array([date(2026, 11, 23)] * 2), pyarrow.array([Decimal("0.100000000001"), Decimal("7")])),
-        (pyarrow.array(["2026-11-23"] * 2), pyarrow.array(["0.100000000001", "7"])),
+        (pyarrow.array([date(2026, 11, 23)] * 2), pyarrow.array([Decimal("100.100000000001"), Decimal("47")])),
+        (pyarrow.array(["2026-11-23"] * 2), pyarrow.array(["100.100000000001", "47"])),
         (
             pyarrow.array([date(2026, 11, 23)] * 2).cast(pyarrow.timestamp("ms")),
-            pyarrow.array(["0.100000000001", "7"]).dictionary_encode(),
+            pyarrow.array(["100.100000000001", "47"]).dictionary_encode(),
         ),
     ],
     ids=["decimals", "texts", "timestamps"],
@@ -178,8 +178,8 @@ def test_parquet_is_exact(
     path = written(tmp_path, symbol=pyarrow.array(["X", "Y"]), date=day, close=close)
     said = command("prices", path, REBALANCER_DATABASE_URL=database_url)
     assert (said.code, said.err) == (0, "")
-    assert price(books, "X", "2026-11-23") == Decimal("0.100000000001")
-    assert price(books, "Y", "2026-11-23") == 7
+    assert price(books, "X", "2026-11-23") == Decimal("100.100000000001")
+    assert price(books, "Y", "2026-11-23") == 47
 
 
 def test_parquet_floats_are_refused(command: Command, books: Books, database_url: str, tmp_path: Path) -> None:
