@@ -141,15 +141,7 @@ def _page(done: "Verified") -> list[object]:
 
 def _where(fault: "Fault") -> str:
     account = _account(fault)
-    return (
-        f"account {account}"
-        if account
-        else "seals"
-        if fault.chain == "seals"
-        else "histories"
-        if fault.chain == "histories"
-        else f"chain {fault.chain}"
-    )
+    return f"account {account}" if account else f"chain {fault.chain}" if "/" in fault.chain else f"the {fault.chain}"
 
 
 def _account(fault: "Fault") -> str | None:

@@ -86,6 +86,15 @@ audit_seal_heads = Table(
     Index("ix_audit_seal_heads_chain_seal_id", "chain", "seal_id"),
 )
 
+# What the open transactions changed of the books, until they commit and its records are found (migration 0015).
+unrecorded_changes = Table(
+    "unrecorded_changes",
+    metadata,
+    Column("transaction", BigInteger, primary_key=True, autoincrement=False),
+    Column("chain", Text, primary_key=True),
+    prefixes=["UNLOGGED"],
+)
+
 rebalance_rounds = Table(
     "rebalance_rounds",
     metadata,

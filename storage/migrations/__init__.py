@@ -17,6 +17,7 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import OperationalError
 
+from storage import audit_guard
 from storage.connection import connect
 from storage.migrations import indexes
 
@@ -51,6 +52,19 @@ def upgrade(database_url: str, to: str = "head") -> list[str]:
         engine.dispose()
 
 
+def attest(database_url: str, why: str) -> int:
+    """Answers, in the record, for the guard as it stands and for rows without a record; how many there were.
+
+    For who owns the tables, after he restored the database or mended something by hand.
+    """
+    engine = connect(database_url)
+    try:
+        with engine.begin() as connection:
+            return audit_guard.attest(connection, why)
+    finally:
+        engine.dispose()
+
+
 def _upgrade(engine: Engine, to: str) -> list[str]:
     with engine.begin() as connection:
         connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
@@ -59,7 +73,10 @@ def _upgrade(engine: Engine, to: str) -> list[str]:
         config = Config(attributes={PROVIDED: connection})
         config.set_main_option("script_location", str(HERE).replace("%", "%%"))
         command.upgrade(config, to)
-        return [each.revision for each in reversed(list(_scripts().iterate_revisions(to, before or "base")))]
+        applied = [each.revision for each in reversed(list(_scripts().iterate_revisions(to, before or "base")))]
+        if applied and audit_guard.is_there(connection):
+            audit_guard.attest(connection, f"migrated: {', '.join(applied)}")
+        return applied
 
 
 def current(connection: Connection) -> str | None:
