@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, TypeVar, cast
@@ -11,6 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.faults import NOT_ENTITLED, told
+from anchors.port import Anchor
 from domain.approvals import may_ask_for_automatic
 from policy import AUTOMATIC_APPROVAL, names
 from policy.clock import Clock, the_clock
@@ -31,6 +32,7 @@ class Desk:
     venues: Venues
     clock: Clock = field(default_factory=the_clock)
     is_over: Callable[[str], bool] = lambda start_key: False
+    anchors: Sequence[Anchor] = ()  # where the hashes of seals are kept outside of the database
 
     def now(self) -> datetime:
         """The moment, in UTC."""

@@ -84,6 +84,7 @@ def _of_database() -> list[Check]:
                 _last_evaluation(books),
                 _prices(books),
                 _queue(books),
+                _seals(books),
             ]
     except SQLAlchemyError as flaw:
         return _without(
@@ -95,7 +96,7 @@ def _of_database() -> list[Check]:
 
 def _without(database: Check) -> list[Check]:
     """What can't be said without the database."""
-    rest = ("sending", "last_evaluation", "prices", "queue")
+    rest = ("sending", "last_evaluation", "prices", "queue", "seals")
     return [database, *(unknown(name, "not known without the database") for name in rest)]
 
 
@@ -142,6 +143,20 @@ def _queue(books: Any) -> Check:
     listed = ", ".join(f"{count:,} {reason}" for reason, count in depth.items())
     noun = "account" if sum(depth.values()) == 1 else "accounts"
     return good("queue", f"{sum(depth.values()):,} {noun}: {listed}")
+
+
+def _seals(books: Any) -> Check:
+    """When the record was last sealed, and where the hash was last kept outside of the database."""
+    from storage.rebalances import utc
+
+    last, anchored = books.seals.last(), books.seals.last_anchored()
+    if last is None:
+        return good("seals", "none yet: the first sweep of a day makes one")
+    told = f"the last is seal {last.id} of {say.moment(utc(last.sealed_at))}"
+    if anchored is None:
+        return act("seals", f"{told}, anchored nowhere", "rebalancer audit seal, with REBALANCER_SEAL_ANCHORS set")
+    told = f"{told}; seal {anchored.seal} was anchored {say.moment(utc(anchored.at))} in {anchored.anchor}"
+    return good("seals", told) if anchored.seal == last.id else act("seals", told, "rebalancer audit seal")
 
 
 # --- Temporal ----------------------------------------------------------------------------------------------------

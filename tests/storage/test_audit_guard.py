@@ -154,7 +154,7 @@ def test_who_owns_it_answers_for_it_in_the_record(filled: Books, owner: Engine) 
     done = command(owner, "attest", "--why", "restored from a backup")
     assert (done.returncode, done.stdout) == (
         0,
-        "the guard is attested as it stands, and 5 rows without a record with it\n",
+        "the guard is attested as it stands, and 6 rows without a record with it\n",
     )
     assert faults(filled) == []
     with snapshot(filled.engine) as connection:
