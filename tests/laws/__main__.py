@@ -19,7 +19,7 @@ from pathlib import Path
 
 from domain.policy import MODES
 from tests.laws.at_large import at_large
-from tests.laws.books import ACCOUNTS, asked, book
+from tests.laws.books import ACCOUNTS, alone, asked, book
 from tests.laws.funds import VALUES, settle
 from tests.laws.oracle import compare
 from tests.laws.shrink import shrunk
@@ -81,7 +81,8 @@ def show(tally: Tally, seed: int, keep: Path | None) -> None:
             find = tally.finds[law][0]
             made = book(seed, find.number)
             wanted = asked(made, find.place, seed, find.number)
-            small, says = shrunk(made, wanted, law)
+            one = law != "WASH-1"  # of a household's plans together
+            small, says = shrunk(made, wanted, law) if one else (alone(made, wanted.account_id), find.says)
             file = keep / f"{law.lower()}-{seed}-{find.number}-{find.place}.json"
             file.write_text(json.dumps(small, indent=1) + "\n", encoding="utf-8")
             print(f"    kept as {file}: {says}\n    {wanted.command.replace('FILE', str(file))}")
