@@ -1,6 +1,6 @@
 """The guard around the record and the books: does it stand as it stood, and has every change of the books its record?
 
-The guard is triggers, functions and rights (migrations 0003, 0010, 0016). Who owns the tables can switch it off and on
+The guard is triggers, functions and rights (migrations 0003, 0010, 0017). Who owns the tables can switch it off and on
 again; the catalogue then has other row versions than the record says, and rows of the books were written by
 transactions that the record knows nothing of. Who does so rightly (a migration, a restore) attests it, in the record.
 """
@@ -94,7 +94,7 @@ def attest(connection: Connection, why: str) -> int:
 
 
 def is_there(connection: Connection) -> bool:
-    """False in a database of before migration 0016."""
+    """False in a database of before migration 0017."""
     return connection.scalar(text("SELECT to_regclass('public.unrecorded_changes') IS NOT NULL")) is True
 
 

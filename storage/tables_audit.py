@@ -95,7 +95,7 @@ seal_anchors = Table(
     Column("receipt", Text, nullable=False),  # what it answered: of a time stamp authority its answer, in base64
 )
 
-# What the open transactions changed of the books, until they commit and its records are found (migration 0016).
+# What the open transactions changed of the books, until they commit and its records are found (migration 0017).
 unrecorded_changes = Table(
     "unrecorded_changes",
     metadata,

@@ -40,7 +40,7 @@ DECLARE
     each record;
 BEGIN
     IF array_position(actions, 'guard attested') IS NOT NULL THEN
-        -- What answers for the guard around all this (migration 0016) is for who owns it, in a chain of its own.
+        -- What answers for the guard around all this (migration 0017) is for who owns it, in a chain of its own.
         IF cardinality(actions) > 1 OR NOT pg_has_role(session_user,
             (SELECT relowner FROM pg_class WHERE oid = 'public.audit_records'::regclass), 'USAGE')
         THEN

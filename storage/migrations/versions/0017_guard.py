@@ -7,8 +7,8 @@ whomever. What is changed with this guard switched off, `audit verify` finds (`s
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 
 # The books by where a row says whose it is; what is of no account has its record in a general chain.
 BY_ACCOUNT = ("sleeves", "restrictions", "withdrawals", "recent_sales", "breaks")
