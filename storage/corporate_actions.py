@@ -30,6 +30,10 @@ from storage.values import among, by_key
 BATCH = 1000
 NAMED = 5  # accounts or models in a problem
 RESTATE = text("UPDATE prices SET price = round(price * :old / :new, 12) WHERE symbol = :symbol AND as_of < :day")
+NAMING = text(  # whose restrictions and sales name it
+    "SELECT account_id FROM restrictions WHERE :symbol IN (symbol, substitute) UNION"
+    " SELECT account_id FROM recent_sales WHERE symbol = :symbol ORDER BY 1"
+)
 RENAMINGS = (
     "INSERT INTO prices (symbol, as_of, price) SELECT :to, as_of, price FROM prices WHERE symbol = :symbol"
     " ON CONFLICT DO NOTHING",
@@ -189,6 +193,9 @@ class _Action:
         for at in range(0, len(holders), BATCH):
             cash += self._accounts(holders[at : at + BATCH], done)
         if action.kind == "symbol_change":
+            told = {"symbol": action.symbol}, {"symbol": action.to, "corporate_action": action.id}
+            for account_id in self.connection.scalars(NAMING, {"symbol": action.symbol}).all():
+                self.transaction.audit.record("symbol renamed", account_id=account_id, before=told[0], after=told[1])
             for statement in RENAMINGS:
                 self.connection.execute(text(statement), {"symbol": action.symbol, "to": action.to})
         if action.new is not None and action.old is not None:
