@@ -30,7 +30,7 @@ class Ledger:
     snapshot: Snapshot
     plan: RebalancePlan
     prices: Mapping[str, Decimal]
-    held: Mapping[str, Mapping[str, Holding]]  # by sleeve and symbol, before
+    held: dict[str, dict[str, Holding]]  # by sleeve and symbol, before
     worth: Mapping[str, Decimal]  # what each sleeve's holdings are worth, before
     before: Mapping[str, Decimal]  # cash by sleeve
     cash: dict[str, Decimal]  # and after
@@ -111,12 +111,13 @@ class Ledger:
                 or (amount != quantity * price and amount != to_cent(quantity * price))
                 or sleeve not in cash
                 or symbol in moved[sleeve]
+                or len(order.allocations) > 1
             ):
                 self._carefully(order)
             elif order.side == "buy" and not order.lots:
                 moved[sleeve][symbol] = quantity
                 cash[sleeve] -= amount
-            elif order.side == "sell" and symbol in held[sleeve] and len(order.allocations) == 1:
+            elif order.side == "sell" and symbol in held[sleeve]:
                 moved[sleeve][symbol] = -quantity
                 cash[sleeve] += amount
                 if symbol in crossing or not _covers(held[sleeve][symbol], quantity, order.lots):
@@ -199,7 +200,7 @@ class Ledger:
         if sleeve in self.cash:
             return False
         if any(each.component == sleeve and each.sleeve == "opening" for each in self.plan.components):
-            self.cash[sleeve], self.moved[sleeve] = ZERO, {}
+            self.cash[sleeve], self.moved[sleeve], self.held[sleeve] = ZERO, {}, {}
             return False
         return True
 

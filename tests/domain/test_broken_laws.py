@@ -215,6 +215,11 @@ BROKEN: list[tuple[str, str, Callable[[Case], Case]]] = [
     ("LAW-1", "an order at another price", lambda c: order(c, "W", price=D("9.99"))),
     ("LAW-1", "an order without a side that trades", lambda c: order(c, "W", quantity=D(0))),
     ("LAW-1", "an allocation to no sleeve", lambda c: order(c, "W", allocations=(Allocation("protected", D(420)),))),
+    (
+        "LAW-1",
+        "an order for two sleeves, each of them whole",
+        lambda c: order(c, "W", allocations=(Allocation(MANAGED, D(420)), Allocation("model:O", D(420)))),
+    ),
     ("LAW-1", "a sleeve twice", lambda c: order(c, "W", allocations=(Allocation(MANAGED, D(210)),) * 2)),
     ("LAW-1", "a sale without lots", lambda c: order(c, "X", lots=())),
     ("LAW-1", "a lot that nobody has", lambda c: order(c, "X", lots=(replace(BOUGHT, lot=Lot(D(69), D(91), DAY)),))),
@@ -242,6 +247,11 @@ BROKEN: list[tuple[str, str, Callable[[Case], Case]]] = [
     ("LAW-2", "a sleeve overdrawn", lambda c: funded(c, "model:N", MANAGED, "15.01")),
     ("LAW-2", "an overdraft that grows", lambda c: funded(c, "model:M", MANAGED, "0.01")),
     ("LAW-2", "more sold than is held", lambda c: trade(c, "sell", "V", "1001", "model:O")),
+    (
+        "LAW-2",
+        "shares of a sleeve that opens",
+        lambda c: trade(trade(c, "buy", "V", "20", "model:R"), "sell", "X", "20", "model:R"),
+    ),
     ("LAW-2", "shares that another sleeve has", lambda c: trade(c, "sell", "Z", "1", "model:M")),
     (
         "LAW-3",
