@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import search_attributes
     from workflows.contract import ModelSignalInput, SignalSoFar, read, signal_workflow_id
     from workflows.options import ACCOUNTS, BOOK, DECIDE, SLEEVES
+    from workflows.progress import SignalProgress
     from workflows.steps import step
 
 HANDS_ON = "hands on what executes"  # histories of before waited for it, and replay so
@@ -248,7 +249,7 @@ class ApplyModelSignal:
         workflow.set_current_details(f"**{done} of {sleeves} sleeves**: {told}; {trading} being traded")
 
     @workflow.query
-    def progress(self) -> dict[str, Any]:
+    def progress(self) -> SignalProgress:
         """How far the signal is. `sleeves` were open when it began."""
         return {
             "model_id": self.given.model_id if self.given else None,
@@ -257,5 +258,7 @@ class ApplyModelSignal:
             "sleeves": self.begun.sleeves if self.begun else None,
             "cursor": self.cursor,
             "trading": sorted({*self.trading, *self.handed}),
-            **self.counts,
+            "traded": self.counts["traded"],
+            "skipped": self.counts["skipped"],
+            "failed": self.counts["failed"],
         }

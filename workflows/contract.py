@@ -150,7 +150,7 @@ class RequestCancellation(_OfAccounts):
     reason: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] | None = None
 
 
-class RequestProgress(_Given):
+class RequestSoFar(_Given):
     """What a run of a request hands to the next; not for people."""
 
     accounts: int = Field(ge=0)
@@ -179,7 +179,7 @@ class RequestInput(_Given):
     priority: Literal["person", "schedule"] | None = None
     window: int = Field(default=100, ge=1, le=200)  # accounts that are planned or executed at the same time
     accounts_a_run: int = Field(default=500, ge=1, le=1000)  # then the workflow continues as new
-    progress: RequestProgress | None = None
+    progress: RequestSoFar | None = None
 
     @model_validator(mode="after")
     def _one_choice(self) -> "RequestInput":

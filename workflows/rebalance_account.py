@@ -31,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import search_attributes
     from workflows.contract import Approval, Cancellation, RebalanceInput, read, unreadable
     from workflows.options import BOOK, DECIDE, EXECUTE, TURN, StepOptions, next_look
+    from workflows.progress import RebalanceProgress
     from workflows.rebalance_proposal import Proposal, not_shown, pending, utc
     from workflows.steps import Cancelling, step
 
@@ -328,7 +329,7 @@ class RebalanceAccount:
     # --- what operators ask and say ---------------------------------------------------------------------------
 
     @workflow.query
-    def progress(self) -> dict[str, Any]:
+    def progress(self) -> RebalanceProgress:
         """Where the rebalance stands, and for whose approval it waits."""
         checked = self.rebalance.checked if self.rebalance else None
         return {

@@ -26,11 +26,12 @@ with workflow.unsafe.imports_passed_through():
         RequestApproval,
         RequestCancellation,
         RequestInput,
-        RequestProgress,
+        RequestSoFar,
         Steering,
         read,
         unreadable,
     )
+    from workflows.progress import RequestProgress
     from workflows.request_faults import told_of
     from workflows.request_ledger import ISSUES, Ledger
     from workflows.request_steps import Said
@@ -60,6 +61,8 @@ class RebalanceRequest:
         self.to_tell: set[str] = set()  # decisions that some accounts' workflows have not been told
         self.telling = asyncio.Lock()
         self.lenient = False  # some plan that waits may be approved by who asked for it
+        self.deciding = 0  # approvals that wait for the books to have what became of accounts
+        self.writing = False  # which is being written down
         self.hands_on = False  # accounts that merely wait hold up neither others nor the next run
         self.ending = False  # its accounts have all ended, and are being summed up
         self.result: RequestResult | None = None
@@ -101,7 +104,7 @@ class RebalanceRequest:
         self._tell_details()
         return self.result
 
-    async def _go_on(self, progress: RequestProgress) -> None:
+    async def _go_on(self, progress: RequestSoFar) -> None:
         """Takes up what the run before handed on."""
         self.ledger.total = progress.accounts
         self.ledger.cursor = self.ledger.base = progress.cursor
@@ -115,7 +118,7 @@ class RebalanceRequest:
 
     def _handed_on(self) -> dict[str, Any]:
         """The next run's input: a cursor and what was said, never a list of accounts."""
-        kept = RequestProgress(
+        kept = RequestSoFar(
             accounts=self.ledger.total,
             cursor=self.ledger.total if self.stopped else self.ledger.cursor,
             paused=self.paused,
@@ -167,7 +170,7 @@ class RebalanceRequest:
             return self._look
         if places and places >= min(batch, ledger.remaining):
             return self._take
-        if len(ledger.notes) >= batch or (ledger.notes and not ledger.own_working):
+        if len(ledger.notes) >= batch or (ledger.notes and (self.deciding or not ledger.own_working)):
             return self._take
         return None
 
@@ -199,8 +202,9 @@ class RebalanceRequest:
     async def _take(self) -> None:
         self.look_in = SOON
         size, notes = self._places(), self.ledger.notes
-        self.ledger.notes = []
+        self.ledger.notes, self.writing = [], bool(notes)
         self.ledger.took(size, await request_steps.take(self.request, self.ledger.cursor, size, notes))
+        self.writing = False
 
     async def _start_taken(self) -> None:
         taken, self.ledger.taken = self.ledger.taken, []
@@ -280,6 +284,8 @@ class RebalanceRequest:
         refusal = self._refusal(decision, said)
         if refusal:
             raise ApplicationError(refusal)
+        if isinstance(said, RequestApproval) and said.plan is not None:
+            await self._written()
         waiting = 0
         if isinstance(said, RequestCancellation) and said.account_ids is None:
             waiting = self._cancellable()
@@ -297,6 +303,12 @@ class RebalanceRequest:
         late = [each.model_dump() for each in told.refused] if told else []
         answer = {DONE_BY[decision]: said.by, "accounts": about - len(late), "refused": refused + late}
         return answer | ({"liquidations": decided.liquidations} if decided.liquidations else {})
+
+    async def _written(self) -> None:
+        """Waits until the books know all that the list of plans does, as they compare it with what was shown."""
+        self.deciding += 1
+        await workflow.wait_condition(lambda: not self.ledger.notes and not self.writing)
+        self.deciding -= 1
 
     def _cancellable(self) -> int:
         """Accounts without a pending plan that a cancellation still ends: before their start, or once planned."""
@@ -391,7 +403,7 @@ class RebalanceRequest:
         self.late = self.late or self.stopped is not None
 
     @workflow.query
-    def progress(self) -> dict[str, Any]:
+    def progress(self) -> RequestProgress:
         """How the accounts stand, and what they said of themselves."""
         counts = self.ledger.counts()
         return {
