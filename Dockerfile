@@ -18,7 +18,7 @@ RUN python -m venv /opt/rebalancer \
  && /opt/rebalancer/bin/python -m compileall -q --invalidation-mode unchecked-hash /app
 
 FROM ${PYTHON}
-RUN useradd --system --uid 10001 --no-create-home rebalancer
+RUN useradd --system --uid 10001 --no-create-home rebalancer && install --directory --owner=rebalancer /anchors
 COPY --from=build /opt/rebalancer /opt/rebalancer
 COPY --from=build /app /app
 ENV PATH=/opt/rebalancer/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

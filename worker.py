@@ -27,11 +27,13 @@ from activities.reconciliation import ReconciliationSteps
 from activities.refusals import RefusalRecords
 from activities.request_accounts import RequestAccountSteps
 from activities.requests import RequestSteps
+from activities.signal_accounts import SignalAccountSteps
 from activities.signals import SignalSteps
 from activities.sleeves import SleeveSteps
 from activities.target import TargetSteps
 from activities.trades import TradeSteps
 from activities.turns import TurnSteps
+from anchors.settings import configured
 from storage.connection import DATABASE_URL, Books, connect
 from venues.registry import Venues
 from workflows import deployment
@@ -97,6 +99,7 @@ def make_worker(
             signals.select_sleeves,
             signals.find_old_plans,
             signals.end_model_signal,
+            SignalAccountSteps(desk).look_after_sleeves,
             histories.archive_page,
             histories.seal_day,
         ],
@@ -124,12 +127,13 @@ async def main() -> None:
     client = await connect_temporal()
     try:
         version = await deployment.config(client, os.environ)
+        anchors = configured(os.environ)
     except ValueError as flaw:
         sys.exit(f"worker: {flaw}")
     stop = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    async with make_worker(client, Desk(Books(engine), Venues(engine)), version=version):
+    async with make_worker(client, Desk(Books(engine), Venues(engine), anchors=anchors), version=version):
         told = f"version {version.version.build_id}" if version else "without a version"
         logging.getLogger("worker").info("polling task queue %s, %s", TASK_QUEUE, told)
         await stop.wait()

@@ -8,6 +8,7 @@ from domain.execution import EXEC_1
 from domain.money import ZERO, plain
 from domain.reconciliation import Break
 from storage.connection import Transaction
+from storage.orders import Answer
 from venues.port import StillWorking, VenueAnswer, VenueOrder, mismatch
 
 
@@ -16,25 +17,38 @@ def venue_order(name: str, account_id: str, leg: Leg) -> VenueOrder:
     return VenueOrder(name, account_id, leg.side, leg.symbol, leg.quantity, leg.price)
 
 
-def heard(books: Transaction, rebalance_id: str, leg: int, order: VenueOrder, said: VenueAnswer) -> None:
-    """Writes down what the venue says of an order (EXEC-2).
+Told = tuple[int, VenueOrder, Sequence[VenueAnswer]]  # leg, the order as it was sent, what was said of it
+
+
+def heard(books: Transaction, rebalance_id: str, told: Sequence[Told]) -> None:
+    """Writes down what the venue says of orders (EXEC-2), where one has several answers in their order.
 
     An answer about another order is refused (EXEC-1): nothing of it is booked, the order ends REJECTED, and a break
     says what the venue has under its ID. More filled than ordered is booked, and a break says that (EXEC-2).
     """
+    for at in range(max((len(said) for _, _, said in told), default=0)):
+        now = {leg: (order, *_judged(order, said[at])) for leg, order, said in told if at < len(said)}
+        kept = {
+            leg: Answer(said.status, said.filled_quantity, said.filled_amount, said.reason)
+            for leg, (_, said, _) in now.items()
+        }
+        for leg in sorted(books.orders.heard(rebalance_id, kept)):
+            order, said, found = now[leg]
+            noted(books, rebalance_id, order, said)
+            if found is not None:
+                books.breaks.open(order.account_id, rebalance_id, [found])
+
+
+def _judged(order: VenueOrder, said: VenueAnswer) -> tuple[VenueAnswer, Break | None]:
+    """What of an answer is written down, and the break that it opens."""
     wrong = mismatch(order, said)
     if wrong is not None:
         had = said.order.quantity if said.order else ZERO
-        found = Break("foreign_answer", order.symbol, order.quantity, had)
-        said = VenueAnswer("REJECTED", ZERO, ZERO, f"its answer was refused: {wrong}")
-    elif said.filled_quantity > order.quantity:
-        found = Break("overfill", order.symbol, order.quantity, said.filled_quantity)
-    else:
-        found = None
-    if books.orders.heard(rebalance_id, leg, said.status, said.filled_quantity, said.filled_amount, said.reason):
-        noted(books, rebalance_id, order, said)
-        if found is not None:
-            books.breaks.open(order.account_id, rebalance_id, [found])
+        refused = VenueAnswer("REJECTED", ZERO, ZERO, f"its answer was refused: {wrong}")
+        return refused, Break("foreign_answer", order.symbol, order.quantity, had)
+    if said.filled_quantity > order.quantity:
+        return said, Break("overfill", order.symbol, order.quantity, said.filled_quantity)
+    return said, None
 
 
 def noted(books: Transaction, rebalance_id: str, order: VenueOrder, said: VenueAnswer) -> None:

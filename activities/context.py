@@ -1,31 +1,22 @@
-"""What every activity shares: the books, the venues, who acts, and how faults are told from refusals."""
+"""What every activity shares: the books, the venues, who acts, and what a step is."""
 
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, TypeVar, cast
 
-from sqlalchemy.exc import DataError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.faults import NOT_ENTITLED, told
+from anchors.port import Anchor
 from domain.approvals import may_ask_for_automatic
-from policy import AUTOMATIC_APPROVAL, PolicyRefused, names
+from policy import AUTOMATIC_APPROVAL, names
 from policy.clock import Clock, the_clock
 from storage.connection import Actor, Books
-from storage.requests import UnknownRequest
-from storage.snapshots import UnknownAccount
-from venues.port import UnknownVenue
 from venues.registry import Venues
-
-UNKNOWN_ACCOUNT = "UnknownAccount"
-UNKNOWN_REBALANCE = "UnknownRebalance"
-UNKNOWN_REQUEST = "UnknownRequest"
-UNKNOWN_SIGNAL = "UnknownSignal"
-UNKNOWN_VENUE = "UnknownVenue"
-NOT_ENTITLED = "NotEntitled"
-UNACCEPTABLE = "Unacceptable"
 
 CallableT = TypeVar("CallableT", bound=Callable[..., Any])
 
@@ -41,6 +32,7 @@ class Desk:
     venues: Venues
     clock: Clock = field(default_factory=the_clock)
     is_over: Callable[[str], bool] = lambda start_key: False
+    anchors: Sequence[Anchor] = ()  # where the hashes of seals are kept outside of the database
 
     def now(self) -> datetime:
         """The moment, in UTC."""
@@ -58,25 +50,20 @@ def actor(who: str = "rebalancer") -> Actor:
 
 
 def step(function: CallableT) -> CallableT:
-    """Makes an activity of a method whose name is its public type.
+    """Makes an activity of a method whose name is its public type; what goes wrong in it is told in one line."""
+    if inspect.iscoroutinefunction(function):
 
-    Refusals that no retry could change are failures that are not retried; every other exception is, by the
-    workflow's options.
-    """
+        @functools.wraps(function)
+        async def run_it(self: Any, message: Any) -> Any:
+            with told():
+                return await function(self, message)
+
+        return cast(CallableT, activity.defn(name=function.__name__)(run_it))
 
     @functools.wraps(function)
     def run(self: Any, message: Any) -> Any:
-        try:
+        with told():
             return function(self, message)
-        except UnknownAccount as flaw:
-            raise ApplicationError(str(flaw), type=UNKNOWN_ACCOUNT, non_retryable=True) from flaw
-        except UnknownRequest as flaw:
-            raise ApplicationError(f"there is no request {flaw}", type=UNKNOWN_REQUEST, non_retryable=True) from flaw
-        except UnknownVenue as flaw:
-            raise ApplicationError(str(flaw), type=UNKNOWN_VENUE, non_retryable=True) from flaw
-        except (PolicyRefused, DataError) as flaw:  # a number or text that no retry makes acceptable
-            first = str(getattr(flaw, "orig", None) or flaw).splitlines()[0]
-            raise ApplicationError(first, type=UNACCEPTABLE, non_retryable=True) from flaw
 
     return cast(CallableT, activity.defn(name=function.__name__)(run))
 

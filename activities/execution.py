@@ -15,6 +15,7 @@ from activities.messages import BeginExecution, CollectFills, ExecutionBegun, Or
 from activities.orders import Halted, Over, Sender
 from activities.turns import by_turns, take_turn
 from domain import execution
+from domain.approvals import is_shown
 from domain.execution import EXEC_2, EXEC_3
 from domain.snapshot_json import kept, restored
 from domain.wash_sales import washed_since
@@ -54,11 +55,16 @@ class ExecutionSteps:
                 return ExecutionBegun(changed=[])
             if row.round != message.round:
                 return ExecutionBegun(changed=[f"round {row.round} was planned meanwhile"])
+            if row.expires_at is not None and self.desk.now() >= row.expires_at:
+                return ExecutionBegun(changed=[], expired=True)
             take_turn(books, message.account_id)
             books.accounts.lock_household(message.account_id)  # what its others are about to trade is seen here
             now, policy = books.snapshots.take(message.account_id, None, self.desk.today())
             changed = changed_since(row.snapshot, kept(now))
             changed = changed or washed_since(row.plan, restored(row.snapshot), now, policy)
+            digest = books.rebalances.digest(message.rebalance_id)
+            if message.plan is not None and not is_shown(message.plan, digest):
+                changed = [*changed, "the plan that is kept, which is not the one that was shown"]
             if changed:
                 books.audit.record(
                     "approval void: the account changed",
@@ -75,7 +81,13 @@ class ExecutionSteps:
                 account_id=message.account_id,
                 rebalance_id=message.rebalance_id,
                 rule=EXEC_3.code,
-                after={"approved_by": message.approved_by, "orders": len(row.plan["orders"])},
+                after={
+                    "approved_by": message.approved_by,
+                    "orders": len(row.plan["orders"]),
+                    "round": row.round,
+                    "plan": digest,
+                    **({"unseen": True} if message.unseen else {}),
+                },
             )
             return ExecutionBegun(changed=[])
 

@@ -92,6 +92,7 @@ class TradesGenerated(_Message):
     bought: str
     expected_status: str
     expires_at: datetime
+    plan: str = ""  # the plan's digest, which an approval names (DECIDE-1)
 
     @property
     def has_trades(self) -> bool:
@@ -107,12 +108,18 @@ class BeginExecution(_Message):
     round: int
     approved_by: str
     approved_at: datetime
+    plan: str | None = None  # the digest of what was shown; None where nobody had to look
+    unseen: bool = False
 
 
 class ExecutionBegun(_Message):
-    """`changed` names what is different from what was planned: then nothing was begun (EXEC-3)."""
+    """`changed` names what is different from what was planned: then nothing was begun (EXEC-3).
+
+    Nor was it where the exchange had closed before its turn came (`expired`).
+    """
 
     changed: list[str]
+    expired: bool = False
 
 
 class CollectFills(Step):

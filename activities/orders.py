@@ -4,18 +4,18 @@ An order is written down as sent before it is, under the rebalance's lock, and t
 ID; so a step that runs twice, even at the same time (its worker was taken for dead), does each thing once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import monotonic
 from typing import Any, Literal
 
 from temporalio import activity
 
-from activities.answers import cancelled, heard, noted, venue_order
+from activities.answers import Told, cancelled, heard, noted, venue_order
 from activities.context import Desk, actor
 from domain import execution
 from domain.affording import ORDER_4
 from domain.booking import ExecutablePlan, Fill, Leg
-from domain.execution import resized_buys, trimmed_buys
+from domain.execution import payable_batches, resized_buys, trimmed_buys
 from domain.money import ZERO, plain, to_cent
 from domain.snapshot import Snapshot
 from domain.snapshot_json import restored
@@ -23,7 +23,7 @@ from storage.connection import Transaction
 from storage.orders import OPEN
 from venues.port import VenueAnswer, VenueOrder
 
-AT_ONCE = 25  # sells between two looks into the books: what a crash leaves unanswered is asked for again
+AT_ONCE = 25  # orders between two looks into the books: what a crash leaves unanswered is asked for again
 BEAT = 1.0  # seconds between heartbeats, of which one every ten is needed
 NO_CASH_FOR_IT = VenueAnswer("CANCELED", ZERO, ZERO, "not sent: there was no cash left for it")
 
@@ -54,68 +54,67 @@ class Sender:
         """Sends the legs of a side that the venue has not acknowledged. True where it had nothing to stop for:
 
         sells, once each has its last word; buys, unless one was dearer than planned and others are still to be sent.
+        No sell depends on another; a buy that is dearer leaves less for those after it (ORDER-4).
         """
         legs = [leg for leg in self._legs() if leg.side == side]
-        return self._send_sells(legs) if side == "sell" else self._send_buys(legs)
-
-    def _send_sells(self, legs: Sequence[Leg]) -> bool:
-        """No sell depends on another: some of them at a time are written down, sent, and their answers written down."""
-        for first in range(0, len(legs), AT_ONCE):
-            some = legs[first : first + AT_ONCE]
-            with self.desk.books.transaction(actor()) as books:
-                self._still_mine(books)
-                self._not_halted(books)
-                due = books.orders.sending_all(self.rebalance_id, [leg.number for leg in some], self.desk.now())
-            told: list[tuple[Leg, Sequence[VenueAnswer]]] = []
-            try:
-                for leg in some:
-                    if leg.number in due:
-                        told.append((leg, self._submit(leg)))
-            finally:  # what was answered before the connection was lost
-                if told:
-                    with self.desk.books.transaction(actor()) as books:
-                        for each in told:
-                            self._hear(books, each)
+        if side == "buy":
+            return self._send(payable_batches(legs, AT_ONCE), stop=_dear)
+        self._send([legs[first : first + AT_ONCE] for first in range(0, len(legs), AT_ONCE)], stop=lambda told: False)
         return not self._open(legs)
 
-    def _send_buys(self, legs: Sequence[Leg]) -> bool:
-        """One buy after the other: one that is dearer than planned leaves less for the next (ORDER-4)."""
-        told: tuple[Leg, Sequence[VenueAnswer]] | None = None  # what was said of the leg before, not written down yet
-        for at, leg in enumerate(legs):
-            with self.desk.books.transaction(actor()) as books:
-                self._hear(books, told)
-                mine, halted = self._mine(books), books.halts.hold()
-                sends = mine and not halted and books.orders.sending(self.rebalance_id, leg, self.desk.now())
-            told = None  # it is written down, whatever else
-            if not mine:
-                raise Over
-            if halted:
-                raise Halted(halted)
-            self.allowed = monotonic()
-            if not sends:
-                continue
-            said = self._submit(leg) if leg.quantity else [NO_CASH_FOR_IT]
-            told = leg, said
-            dear = any(
-                each.filled_amount > to_cent(min(each.filled_quantity, leg.quantity) * leg.price) for each in said
-            )
-            if dear and at + 1 < len(legs):
-                self._note(*told)
+    def _send(self, batches: Sequence[Sequence[Leg]], stop: Callable[[Sequence[Told]], bool]) -> bool:
+        """Sends one batch after the other; False where the answers to one stop those that are left.
+
+        What was said of one is written down with the sending of the next: one transaction between two batches.
+        """
+        told: list[Told] = []
+        for at, batch in enumerate(batches):
+            due, told = self._sending(batch, told), []
+            try:
+                for each in self._handed_over(due):
+                    told.append(each)
+            except BaseException:
+                self._note(told)  # what was answered before the connection was lost
+                raise
+            if stop(told) and at + 1 < len(batches):
+                self._note(told)
                 return False
-        if told:
-            self._note(*told)
+        self._note(told)
         return True
 
-    def _submit(self, leg: Leg) -> Sequence[VenueAnswer]:
-        """Hands an order over. Where those before it took their time, sending may have been halted meanwhile.
+    def _sending(self, batch: Sequence[Leg], told: Sequence[Told]) -> list[Leg]:
+        """Writes down what was told, and then the legs of a batch as sent, unless the venue has them: those that are.
 
-        What was written down as sent is then sent once it is resumed, as after a crash in between.
+        Raises Over or Halted where nothing may be sent; what was told is written down all the same.
         """
-        self._beat(leg)
-        if monotonic() - self.allowed >= BEAT:
-            with self.desk.books.transaction(actor()) as books:
-                self._not_halted(books)
-        return self.venue.submit(self._order(leg))
+        with self.desk.books.transaction(actor()) as books:
+            mine, halted = self._mine(books), books.halts.hold()
+            heard(books, self.rebalance_id, told)
+            due = books.orders.sending(self.rebalance_id, batch, self.desk.now()) if mine and not halted else set()
+        if not mine:
+            raise Over
+        if halted:
+            raise Halted(halted)
+        self.allowed = monotonic()
+        return [leg for leg in batch if leg.number in due]
+
+    def _handed_over(self, legs: Sequence[Leg]) -> Iterator[Told]:
+        """Hands orders over to the venue, as many at a time as it takes, and gives what it says of each.
+
+        Where those before took their time, sending may have been halted meanwhile: what was written down as sent is
+        then sent once it is resumed, as after a crash in between.
+        """
+        yield from ((leg.number, self._order(leg), [NO_CASH_FOR_IT]) for leg in legs if not leg.quantity)
+        left = [leg for leg in legs if leg.quantity]
+        while left:
+            self._beat(left[0])
+            if monotonic() - self.allowed >= BEAT:
+                with self.desk.books.transaction(actor()) as books:
+                    self._not_halted(books)
+            orders = [self._order(leg) for leg in left]
+            answers = self.venue.submit_many(orders)
+            yield from zip((leg.number for leg in left), orders, answers, strict=False)
+            left = left[len(answers) :]
 
     def _order(self, leg: Leg) -> VenueOrder:
         return venue_order(self.names[leg.number], self.account_id, leg)
@@ -161,7 +160,8 @@ class Sender:
         """Asks after every order that works at the venue."""
         for leg in self._open(self._legs(), "WORKING"):
             self._beat(leg)
-            self._note(leg, self.venue.look(self._order(leg)))
+            order = self._order(leg)
+            self._note([(leg.number, order, self.venue.look(order))])
 
     def stop(self, why: str) -> None:
         """Cancels what is open: what was not sent never will be, the rest is cancelled at the venue."""
@@ -173,7 +173,7 @@ class Sender:
                 if books.orders.not_sent(self.rebalance_id, leg.number, f"not sent: {why}"):
                     noted(books, self.rebalance_id, order, VenueAnswer("CANCELED", ZERO, ZERO, why))
                     continue
-            self._note(leg, cancelled(self.venue.cancel(order), order, why))
+            self._note([(leg.number, order, cancelled(self.venue.cancel(order), order, why))])
 
     def _legs(self) -> Sequence[Leg]:
         """The legs as they are sent: with the buys as they were last sized."""
@@ -201,17 +201,20 @@ class Sender:
             raise Halted(halted)
         self.allowed = monotonic()
 
-    def _note(self, leg: Leg, said: Sequence[VenueAnswer]) -> None:
-        with self.desk.books.transaction(actor()) as books:
-            self._hear(books, (leg, said))
+    def _note(self, told: Sequence[Told]) -> None:
+        """Writes down what the venue said."""
+        if told:
+            with self.desk.books.transaction(actor()) as books:
+                heard(books, self.rebalance_id, told)
 
-    def _hear(self, books: Transaction, told: tuple[Leg, Sequence[VenueAnswer]] | None) -> None:
-        """Writes down what the venue said of a leg."""
-        if told is None:
-            return
-        leg, said = told
-        for each in said:
-            heard(books, self.rebalance_id, leg.number, self._order(leg), each)
+
+def _dear(told: Sequence[Told]) -> bool:
+    """True where a buy cost more than was planned for it."""
+    return any(
+        each.filled_amount > to_cent(min(each.filled_quantity, order.quantity) * order.price)
+        for _, order, said in told
+        for each in said
+    )
 
 
 def executed(row: Any, snapshot: Snapshot, orders: Iterable[Any]) -> ExecutablePlan:

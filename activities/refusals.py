@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from activities.context import Desk
 from activities.messages import Refusal
 from storage.connection import Actor
+from storage.faults import first_line
 
 TRIES = 6  # over half a minute; a database that is away longer loses the record, and the worker's log has it
 
@@ -33,8 +34,8 @@ class RefusalRecords:
                 self._write(refusal, clean)
                 return
             except SQLAlchemyError as flaw:
-                first = str(getattr(flaw, "orig", None) or flaw).splitlines()[0]
-                logging.getLogger("refusals").warning("%s of %s not recorded: %s", refusal.action, refusal.who, first)
+                told = (refusal.action, refusal.who, first_line(flaw))
+                logging.getLogger("refusals").warning("%s of %s not recorded: %s", *told)
                 if left and threading.main_thread().is_alive():  # at the process's end it is now or never
                     time.sleep(2 ** (TRIES - left - 1))
 

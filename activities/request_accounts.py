@@ -7,19 +7,29 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    WorkflowExecutionStatus,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateHandle,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+    WorkflowUpdateStage,
+)
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.context import UNKNOWN_REQUEST, Desk, actor
+from activities.context import Desk, actor, step
+from activities.faults import UNKNOWN_REQUEST
 from activities.request_messages import AccountApproved, AccountRefusal, AccountsTold, LookAfter, Looked, TellAccounts
-from activities.requests import note, standing
+from activities.requests import handed_plans, note, standing
 from domain.requests import has_ended
 from storage.requests import RequestAccount, UnknownRequest
 
 AT_ONCE = 20  # workflows that are asked at the same time
 ANSWER = timedelta(seconds=20)  # how long one may take to answer, workers being busy
+OUTCOME = timedelta(seconds=5)  # how long a workflow that took an approval may take to begin, before others go on
 LOOKED_AT = 100  # workflows a look asks about; those looked at longest ago come first
+VOID = "void:"  # how the reason begins of an approval after which the plan is made again
 NOT_YET = "nothing is pending"  # a workflow's answer while it is about to wait for the approval
 AGAIN, TIMES = 0.25, 40  # seconds between tries of that, and how many
 BEAT = 4.0  # seconds between heartbeats
@@ -31,7 +41,7 @@ class RequestAccountSteps:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    @activity.defn
+    @step
     async def tell_accounts(self, message: TellAccounts) -> AccountsTold:
         """Tells the next accounts' workflows what was decided. One that was told before answers as it did then."""
         client, gate = activity.client(), asyncio.Semaphore(AT_ONCE)
@@ -43,7 +53,7 @@ class RequestAccountSteps:
                 await asyncio.to_thread(self._told, message.request_id, row, refusal)
                 return row, refusal
 
-        async with _beating():
+        async with beating():
             answers = await asyncio.gather(*map(tell, rows), return_exceptions=True)
         silent = [answer for answer in answers if isinstance(answer, BaseException)]
         if silent:
@@ -56,11 +66,15 @@ class RequestAccountSteps:
                 if refusal is None and row.decision == "approve"
             ],
             cancelled=sum(refusal is None and row.decision == "cancel" for row, refusal in done),
-            refused=[AccountRefusal(account_id=row.account_id, reason=why) for row, why in done if why is not None],
+            refused=[
+                AccountRefusal(account_id=row.account_id, reason=why, void=why.startswith(VOID))
+                for row, why in done
+                if why is not None
+            ],
             left=left,
         )
 
-    @activity.defn
+    @step
     async def look_after(self, message: LookAfter) -> Looked:
         """Counts the accounts that no run watches as its own, and notes those whose workflow is gone."""
         client, gate = activity.client(), asyncio.Semaphore(AT_ONCE)
@@ -70,21 +84,25 @@ class RequestAccountSteps:
             async with gate:
                 return await _gone(client, row)
 
-        async with _beating():
+        async with beating():
             lost = await asyncio.gather(*map(gone, rows))
         return await asyncio.to_thread(self._looked, message, list(zip(rows, lost, strict=True)))
 
     async def _tell(self, client: Client, request_id: str, row: RequestAccount) -> str | None:
         """None where the workflow took the decision, else why not."""
         said: dict[str, Any] = {"by": row.decided_by, "rebalance_id": row.rebalance_id, "round": row.round}
-        if row.decided_why:
+        if row.decision == "approve":
+            said |= {"plan": row.plan} | ({"unseen": True} if row.unseen else {})
+        elif row.decided_why:
             said["reason"] = row.decided_why
         handle = client.get_workflow_handle(row.workflow_id or "")
         name, reason = f"{request_id}/{row.decision}/{row.round}/{row.decided_by}", ""
         for _ in range(TIMES):
             try:
-                await handle.execute_update(row.decision or "", said, id=name, rpc_timeout=ANSWER)
-                return None
+                asked = await handle.start_update(
+                    row.decision or "", said, id=name, wait_for_stage=WorkflowUpdateStage.ACCEPTED, rpc_timeout=ANSWER
+                )
+                return await _came_of(asked)
             except WorkflowUpdateFailedError as refused:
                 reason = str(getattr(refused.cause, "message", None) or refused.cause)
             except RPCError as flaw:
@@ -132,14 +150,30 @@ class RequestAccountSteps:
                     note(books, message.request_id, row.account_id, "FAILED", why)
             books.requests.seen(message.request_id, alive, self.desk.now())
             issues = books.requests.issues(message.request_id, message.issues) if message.issues else []
+            begun, resting = books.requests.begun(message.request_id, message.own) if message.own else ([], [])
             return Looked(
                 counts=books.requests.counts(message.request_id, message.up_to),
                 issues=[standing(each) for each in issues if has_ended(each.outcome)],
+                handed=handed_plans(books, message.request_id, message.up_to),
+                resting=books.requests.resting(message.request_id, message.up_to),
+                own_begun=begun,
+                own_resting=resting,
             )
 
 
+async def _came_of(asked: WorkflowUpdateHandle[Any]) -> str | None:
+    """None where what was decided is done or goes on, else why it is void. Who waits for its turn is not waited for."""
+    try:
+        answer = await asked.result(rpc_timeout=OUTCOME)
+    except WorkflowUpdateRPCTimeoutOrCancelledError:
+        return None
+    if answer.get("outcome", "executing") == "executing":
+        return None
+    return f"{answer['outcome']}: {answer['why']}"
+
+
 @asynccontextmanager
-async def _beating() -> AsyncIterator[None]:
+async def beating() -> AsyncIterator[None]:
     """Shows that the worker lives, while the workflows that it asks take their time."""
 
     async def beat() -> None:

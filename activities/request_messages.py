@@ -75,14 +75,32 @@ class DecideRequest(_Message):
     by: str
     reason: str | None
     account_ids: tuple[str, ...] | None
+    plan: str | None = None  # of an approval: the digest of the list of plans that was shown (DECIDE-1)
+    liquidations: tuple[str, ...] = ()  # the rebalances of that list that are liquidations
+    unseen: bool = False
+    up_to: int = 0  # the position up to which earlier runs took accounts
+
+
+class HandedPlans(_Message):
+    """The plans that wait on earlier runs' accounts: their list's digest, and the first liquidations by rebalance."""
+
+    plans: str = ""
+    liquidations: list[str] = []
 
 
 class RequestDecided(_Message):
-    """How many pending plans it is about, how many accounts will not be started for it, and who is not pending."""
+    """How many pending plans it is about, how many accounts will not be started for it, and who is not pending.
+
+    `refused` says why nothing was decided at all.
+    """
 
     pending: int
     not_started: int
     not_pending: list[str]  # of those named
+    account_ids: list[str] | None = None  # of an approval: the accounts whose plans it is about
+    liquidations: list[str] = []  # rebalances that wait for an approval by their own name
+    refused: str | None = None
+    handed: HandedPlans | None = None  # what still waits of earlier runs' accounts
 
 
 class TellAccounts(_Message):
@@ -94,10 +112,11 @@ class TellAccounts(_Message):
 
 
 class AccountRefusal(_Message):
-    """An account whose workflow refused what was decided, and why."""
+    """An account whose workflow refused what was decided, and why; `void` where it is being planned again."""
 
     account_id: str
     reason: str
+    void: bool = False
 
 
 class AccountApproved(_Message):
@@ -117,18 +136,26 @@ class AccountsTold(_Message):
 
 
 class LookAfter(_Message):
-    """Asks how the accounts up to a position stand, and whether the workflows of those under way are alive."""
+    """Asks how the accounts up to a position stand, and whether the workflows of those under way are alive.
+
+    `own` are accounts of the run that asks, which are at work for longer than most.
+    """
 
     request_id: str
     up_to: int
     issues: int  # how many accounts with an issue are wanted
+    own: list[str] = []
 
 
 class Looked(_Message):
-    """Accounts by outcome, and the first that have an issue."""
+    """Accounts by outcome, the first that have an issue, and the plans that wait."""
 
     counts: dict[str, int]
     issues: list[AccountStanding]
+    handed: HandedPlans | None = None
+    resting: int = 0  # accounts that execute, and have an order that works at its venue
+    own_begun: list[str] = []  # of those asked about: what has a rebalance, so that any run can look after it
+    own_resting: list[str] = []  # and what of that has an order that works at its venue
 
 
 class SteerRequest(_Message):
@@ -152,6 +179,8 @@ class AccountPending(_Message):
     rebalance_id: str
     round: int
     four_eyes: bool
+    plan: str = ""  # its digest
+    liquidation: bool = False
 
 
 class AccountEnded(_Message):

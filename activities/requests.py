@@ -1,11 +1,13 @@
 """Requests: the accounts chosen once, taken a page at a time, decided about together, and summed up at the end."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.context import UNKNOWN_ACCOUNT, UNKNOWN_REQUEST, Desk, actor, refuse_automatic, step
+from activities.context import Desk, actor, refuse_automatic, step
+from activities.faults import UNKNOWN_ACCOUNT, UNKNOWN_REQUEST
 from activities.request_messages import (
     AccountNote,
     AccountsTaken,
@@ -13,17 +15,19 @@ from activities.request_messages import (
     BeginRequest,
     DecideRequest,
     EndRequest,
+    HandedPlans,
     RequestBegun,
     RequestDecided,
     RequestResult,
     SteerRequest,
     TakeAccounts,
 )
+from domain.approvals import DECIDE_1, is_shown
 from domain.execution import EXEC_3
 from domain.requests import BUSY, status_of
 from storage.audit import AuditEntry
 from storage.connection import Transaction
-from storage.requests import NewRequest, RequestAccount, UnknownRequest
+from storage.requests import NewRequest, RequestAccount, UnknownRequest, listed_plans, plans_shown
 
 ISSUES = 50  # how many accounts' issues a result carries; `show` lists them all
 NAMED = 10  # how many ids a refusal lists
@@ -75,32 +79,8 @@ class RequestSteps:
         """Keeps a decision with every account that it is about; their workflows are told one after another."""
         with self.desk.books.transaction(actor(message.by)) as books:
             books.requests.get(message.request_id, lock=True)
-            waiting: list[str] = []
-            if message.decision == "cancel":
-                why = f": {message.reason}" if message.reason else ""
-                issue = f"cancelled by {message.by} before it was started{why}"
-                waiting = books.requests.cancel_waiting(message.request_id, issue, message.account_ids)
-            pending = books.requests.decide(
-                message.request_id, message.decision, message.by, message.reason, message.account_ids
-            )
-            about = {*waiting, *pending}
-            if about:
-                done = {"approve": "request approved", "cancel": "request cancelled"}[message.decision]
-                books.audit.record(
-                    done,
-                    after={
-                        "request_id": message.request_id,
-                        "pending": len(pending),
-                        "not_started": len(waiting),
-                        "reason": message.reason,
-                        "account_ids": list(message.account_ids) if message.account_ids else None,
-                    },
-                )
-            return RequestDecided(
-                pending=len(pending),
-                not_started=len(waiting),
-                not_pending=[each for each in message.account_ids or () if each not in about],
-            )
+            decided = _approved(books, message) if message.decision == "approve" else _cancelled(books, message)
+            return decided.model_copy(update={"handed": handed_plans(books, message.request_id, message.up_to)})
 
     @step
     def steer_request(self, message: SteerRequest) -> None:
@@ -135,6 +115,100 @@ class RequestSteps:
                 counts=counts,
                 issues=[as_issue(standing(each)) for each in books.requests.issues(message.request_id, ISSUES)],
             )
+
+
+def _approved(books: Transaction, message: DecideRequest) -> RequestDecided:
+    """Approves the plans that were shown, all or none: those that wait now have to be the list that is named."""
+    waiting = books.requests.pending(message.request_id)
+    shown = plans_shown(waiting, message.liquidations)
+    apart = [str(each.rebalance_id) for each in waiting if each not in shown]
+    digest = listed_plans(shown)
+    about = [each.account_id for each in shown if message.account_ids is None or each.account_id in message.account_ids]
+    missing = [each for each in message.account_ids or () if each not in about]
+    why = _not_shown(message, digest, shown, apart) if shown else _only_apart(apart)
+    if why is None and not about:
+        why = f"nothing of {', '.join(missing[:NAMED])} is pending"
+    kept = {
+        "request_id": message.request_id,
+        "pending": len(about),
+        "plans": digest,
+        "liquidations": list(message.liquidations),
+        "unseen": message.unseen,
+        "account_ids": list(message.account_ids) if message.account_ids else None,
+    }
+    if why is not None:
+        books.audit.record("request approval refused", rule=DECIDE_1.code, after=kept | {"pending": 0, "reason": why})
+        return RequestDecided(pending=0, not_started=0, not_pending=missing, refused=why)
+    books.requests.approve(message.request_id, message.by, message.unseen, about)
+    books.audit.record("request approved", rule=DECIDE_1.code, after=kept)
+    return RequestDecided(
+        pending=len(about), not_started=0, not_pending=missing, account_ids=about, liquidations=apart[:ISSUES]
+    )
+
+
+def _not_shown(message: DecideRequest, digest: str, shown: Sequence[RequestAccount], apart: list[str]) -> str | None:
+    """Why the plans that wait are not those that were shown; None where they are (DECIDE-1)."""
+    if message.unseen and message.liquidations:
+        return f"a liquidation is never approved unseen ({DECIDE_1.code})"
+    if message.plan is not None and is_shown(message.plan, digest):
+        return None
+    again = [
+        f"{each.rebalance_id} of {each.account_id} (round {each.round})" for each in shown if (each.round or 1) > 1
+    ]
+    changed = f"; planned again were {', '.join(again[:NAMED])}" if again else ""
+    beside = f", and {len(apart)} liquidations beside them" if apart else ""
+    given = (
+        f"the list {message.plan} is not what is pending"
+        if message.plan
+        else "it does not name the plans that were seen"
+    )
+    return (
+        f"{given} ({DECIDE_1.code}). Pending are {len(shown)} plans{beside}, as list {digest}{changed}. Look at them: "
+        f"rebalancer show {message.request_id}"
+    )
+
+
+def _only_apart(apart: list[str]) -> str:
+    if not apart:
+        return "nothing is pending"
+    return (
+        f"nothing but liquidations is pending, and each is approved by its own name ({DECIDE_1.code}): "
+        f"{', '.join(apart[:NAMED])}"
+    )
+
+
+def _cancelled(books: Transaction, message: DecideRequest) -> RequestDecided:
+    """Cancels what waits for an approval or its turn, and what was not started."""
+    why = f": {message.reason}" if message.reason else ""
+    issue = f"cancelled by {message.by} before it was started{why}"
+    waiting = books.requests.cancel_waiting(message.request_id, issue, message.account_ids)
+    pending = books.requests.cancel(message.request_id, message.by, message.reason, message.account_ids)
+    about = {*waiting, *pending}
+    if about:
+        books.audit.record(
+            "request cancelled",
+            after={
+                "request_id": message.request_id,
+                "pending": len(pending),
+                "not_started": len(waiting),
+                "reason": message.reason,
+                "account_ids": list(message.account_ids) if message.account_ids else None,
+            },
+        )
+    return RequestDecided(
+        pending=len(pending),
+        not_started=len(waiting),
+        not_pending=[each for each in message.account_ids or () if each not in about],
+    )
+
+
+def handed_plans(books: Transaction, request_id: str, up_to: int) -> HandedPlans | None:
+    """The plans that wait on the accounts up to a position, as an approval names them; None where there are none."""
+    if not up_to:
+        return None
+    waiting = books.requests.pending(request_id, up_to)
+    apart = [str(each.rebalance_id) for each in waiting if each.liquidation]
+    return HandedPlans(plans=listed_plans(plans_shown(waiting)), liquidations=apart[:ISSUES])
 
 
 def standing(account: RequestAccount) -> AccountStanding:

@@ -57,6 +57,24 @@ class FindOldPlans(BeginSignal):
     size: int
 
 
+class LookAfterSleeves(_Message):
+    """Asks about accounts that a signal trades: of this run, and handed on by earlier ones."""
+
+    request_id: str
+    own: list[str]
+    handed: list[str]
+
+
+class SleevesLooked(_Message):
+    """`resting` merely wait for an order at the venue, their own or of the rebalance whose turn it is.
+
+    `ended` says of accounts that were handed on which count they belong to.
+    """
+
+    resting: list[str]
+    ended: dict[str, str]
+
+
 class OldPlansFound(_Message):
     """Their workflows, and the last one's rebalance; None where there is none left."""
 

@@ -12,7 +12,8 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.context import UNKNOWN_SIGNAL, Desk, actor, step
+from activities.context import Desk, actor, step
+from activities.faults import UNKNOWN_SIGNAL
 from activities.reconciliation import end_without_trades
 from activities.signal_messages import (
     BeginSignal,

@@ -7,7 +7,8 @@ from decimal import Decimal, localcontext
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.context import UNKNOWN_SIGNAL, Desk, actor, refuse_automatic, step
+from activities.context import Desk, actor, refuse_automatic, step
+from activities.faults import UNKNOWN_SIGNAL
 from activities.messages import CheckTarget, TargetChecked
 from activities.turns import InTheWay, by_turns, take_turn
 from domain import checks, one_way, plan_json

@@ -26,6 +26,11 @@ class TradeSteps:
             sells = [order for order in proposed.orders if order.side == "sell"]
             buys = [order for order in proposed.orders if order.side == "buy"]
             expires_at = row.expires_at or next_close(self.desk.now())
+            digest = row.plan_digest or ""
+            if row.plan is None and row.stage != "ENDED":
+                kept = json.loads(plan_json.dumps(proposed))
+                stage = "PENDING_APPROVAL" if proposed.trades else "CHECKING"
+                digest = books.rebalances.keep_plan(message.rebalance_id, kept, stage, expires_at)
             answer = TradesGenerated(
                 sells=len(sells),
                 buys=len(buys),
@@ -35,11 +40,9 @@ class TradeSteps:
                 bought=cents(sum((order.amount for order in buys), ZERO)),
                 expected_status=proposed.expected_status,
                 expires_at=expires_at,
+                plan=digest,
             )
             if row.plan is None and row.stage != "ENDED":
-                kept = json.loads(plan_json.dumps(proposed))
-                stage = "PENDING_APPROVAL" if proposed.trades else "CHECKING"
-                books.rebalances.keep_plan(message.rebalance_id, kept, stage, expires_at)
                 books.audit.record(
                     "trades generated",
                     account_id=message.account_id,

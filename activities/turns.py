@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from temporalio.exceptions import ApplicationError
 
-from activities.context import UNKNOWN_REBALANCE, Desk, actor, step
+from activities.context import Desk, actor, step
+from activities.faults import UNKNOWN_REBALANCE
 from activities.messages import EndOrphan, RebalanceResult
 from activities.orders import Over, Sender
 from activities.reconciliation import GONE, conclude, end_unexecuted

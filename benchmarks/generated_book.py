@@ -80,6 +80,7 @@ def make_market(engine: Engine) -> None:
     """Puts securities, prices, models and targets into a migrated, empty database."""
     days = [AS_OF - timedelta(days=back) for back in range(30)]
     with engine.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
         _run(connection, _MARKET, {"days": days})
 
 

@@ -95,8 +95,9 @@ def record(count: int, kill: bool) -> None:
             following = recording.follow(shown, "submit", *accounts, "--by", "ann", "--wait")
             request_id = _request(recording)
             _until(stack, recording, request_id, lambda counts: not _any(counts, "NOT_STARTED", "CHECKING"))
-            planned = recording.json("show", request_id)["counts"]
-            recording.run("approve", request_id, "--by", "ben")
+            shown = recording.json("show", request_id)
+            planned = shown["counts"]
+            recording.run("approve", request_id, "--by", "ben", "--plan", shown["plans"][:8])
             if kill:
                 half = planned.get("COMPLETE", 0) + planned.get("PENDING_APPROVAL", 0) // 2
                 _until(stack, recording, request_id, lambda counts: counts.get("COMPLETE", 0) > half)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import click
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from storage.connection import Transaction
 
 Json = dict[str, Any]
+LONGEST_NAME = 200  # bytes; file systems take 255
 
 
 @click.command()
@@ -54,6 +56,8 @@ def export(since: str, until: str, out: Path, form: str) -> None:
 
 
 def _must_be_empty(out: Path) -> None:
+    if out.is_symlink():
+        raise Refused(f"{out} is a link: name the folder itself")
     if out.exists() and not out.is_dir():
         raise Refused(f"{out} is a file: name a folder that is empty, or not there yet")
     if out.exists() and any(out.iterdir()):
@@ -67,7 +71,7 @@ def _all_or_nothing(out: Path) -> Iterator[Path]:
     """A folder beside `out` that takes its place when everything is written, and is gone where anything fails."""
     building = out.absolute().with_name(f"{out.name}.partial")
     try:
-        building.mkdir()
+        building.mkdir(mode=0o700)  # it holds clients' holdings
     except FileExistsError as flaw:
         raise Refused(f"{building} is there: another export writes it, or left it. Remove it if none does") from flaw
     except OSError as flaw:
@@ -129,7 +133,7 @@ class _Export:
     def _file(self, name: str, lines: Iterable[str]) -> None:
         """A file of lines, its hash noted for the manifest."""
         digest, size = hashlib.sha256(), 0
-        with (self.folder / name).open("wb") as file:
+        with (self.folder / name).open("xb") as file:  # a new file: nothing is written through what is there
             for line in lines:
                 data = f"{line}\n".encode()
                 digest.update(data)
@@ -168,11 +172,20 @@ class _Export:
                 story = story_of(self.books, rebalance_id)
             except UnknownRebalance:  # a record names one that is not there: audit verify's business, not an export's
                 continue
-            name = f"reports/{rebalance_id}.html"
+            name = f"reports/{_file_name(rebalance_id)}.html"
             page = report(story, proof_of(self.books, story, f"{self.first} to {self.last}"))
             self._file(name, page.splitlines())
             self.reports.append(name)
             yield json.dumps(_whole(story), ensure_ascii=False, default=str)
+
+
+def _file_name(given: str) -> str:
+    """An id as the name of a file in the folder that is being written, whatever the database says it is.
+
+    What is no letter, digit, `-` or `_` becomes a `%` and two digits; a name too long for a file its SHA-256.
+    """
+    name = quote(given, safe="").replace(".", "%2E")
+    return name if len(name) <= LONGEST_NAME else hashlib.sha256(given.encode()).hexdigest()
 
 
 def _whole(story: "Story") -> Json:

@@ -8,6 +8,7 @@ from cli import say
 from cli.say import Refused
 
 if TYPE_CHECKING:
+    from anchors.port import Anchor
     from storage.audit_fault import Fault
     from storage.audit_seals import Seal
     from storage.audit_verification import Verified
@@ -35,6 +36,7 @@ def verify(account_id: str | None, kept: str | None, form: str) -> int:
                     f"no seal has the hash {kept}: check how you noted it. If it was noted rightly, seals were removed "
                     "or changed, and all records with them are in doubt"
                 ) from flaw
+    done.faults[:0] = [] if account_id is not None else _as_anchored()
     if account_id is not None and not done.records and not done.faults:
         raise Refused(f"there is no record of account {account_id}: see `rebalancer history` for the accounts")
     if form == "json":
@@ -57,12 +59,17 @@ def verify(account_id: str | None, kept: str | None, form: str) -> int:
 @say.format_option
 def seal(by: str | None, form: str) -> None:
     """Seal what is recorded now. The hash, kept elsewhere, proves later that nothing up to here was changed."""
+    from anchors.keeping import keep_seals
     from cli import connections
     from storage.connection import Actor
 
-    with connections.books().transaction(Actor(say.who(by))) as books:
+    desk, anchors = connections.books(), _anchors()
+    with desk.transaction(Actor(say.who(by))) as books:
         made = books.seals.seal()
         last = books.seals.last()
+    failed = keep_seals(desk, anchors)
+    with desk.transaction() as books:
+        anchored = books.seals.last_anchored()
     if form == "json":
         say.as_json(None if made is None else seal_as_json(made))
     elif made is None:
@@ -77,8 +84,35 @@ def seal(by: str | None, form: str) -> None:
         say.show(
             f"Seal {made.id} of {_at(made.sealed_at)}: {added}",
             f"hash {made.hash.hex()}",
-            "Keep the hash where nobody who may write to the database can change it.",
+            f"anchored in {anchored.anchor}"
+            if anchored and anchored.seal == made.id
+            else "Keep the hash where nobody who may write to the database can change it.",
         )
+    if failed:
+        say.message(f"rebalancer: not anchored, and tried again with the next seal: {'; '.join(failed)}")
+
+
+def _anchors() -> "list[Anchor]":
+    import os
+
+    from anchors.settings import UnknownAnchor, configured
+
+    try:
+        return configured(os.environ)
+    except UnknownAnchor as flaw:
+        raise Refused(str(flaw)) from flaw
+
+
+def _as_anchored() -> "list[Fault]":
+    """Seals that an anchor has, and that are not in the database, or others."""
+    from anchors.keeping import differing
+    from cli import connections
+    from storage.audit_fault import Fault
+
+    return [
+        Fault("seals", seal, "seal", f"seal {seal} is not the one that {name} has: it was removed, or made anew")
+        for seal, name in differing(connections.books(), _anchors())
+    ]
 
 
 def as_json(done: "Verified") -> Json:
@@ -141,15 +175,7 @@ def _page(done: "Verified") -> list[object]:
 
 def _where(fault: "Fault") -> str:
     account = _account(fault)
-    return (
-        f"account {account}"
-        if account
-        else "seals"
-        if fault.chain == "seals"
-        else "histories"
-        if fault.chain == "histories"
-        else f"chain {fault.chain}"
-    )
+    return f"account {account}" if account else f"chain {fault.chain}" if "/" in fault.chain else f"the {fault.chain}"
 
 
 def _account(fault: "Fault") -> str | None:

@@ -73,7 +73,10 @@ def _kept(who: str, given: Json) -> str:
 
 
 def _approved(who: str, given: Json) -> str:
-    return f"{given['approved_by']} approved; {given['orders']} orders written down, each under an id of its own"
+    orders = f"{given['orders']} orders written down, each under an id of its own"
+    unseen = ", which nobody had looked at" if given.get("unseen") else ""
+    plan = f"; round {given['round']}, plan {_hash(given['plan'])}{unseen}" if given.get("plan") else ""
+    return f"{given['approved_by']} approved; {orders}{plan}"
 
 
 def _void(who: str, given: Json) -> str:

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 
 from domain.book import BookRefused, Problem
 
-LARGE = 32 * 1024 * 1024  # bytes from which a JSON book is read an account at a time
-MAX_DEPTH = 50  # of lists in lists; a YAML parser's own stack ends the program
+LARGE = 32 * 1024 * 1024  # bytes from which a book is read an account at a time
+YAML = {".yaml", ".yml"}  # anything else is JSON
 NO_OBJECT = "is not an object with as_of, securities, models, targets and accounts"
 Json = dict[str, Any]
 
@@ -32,8 +32,8 @@ def open_book(path: Path) -> BookFile:
     """Opens a book. Raises BookRefused where the file can't be read as JSON or YAML."""
     try:
         size = path.stat().st_size
-        if path.suffix.lower() == ".json" and size > LARGE:
-            return _streamed(path, size)
+        if size > LARGE:
+            return (_streamed_yaml if path.suffix.lower() in YAML else _streamed)(path, size)
     except OSError as flaw:
         raise _refused(f"can't be opened: {flaw.strerror or flaw}") from flaw
     raw = read_object(path, NO_OBJECT)
@@ -52,7 +52,7 @@ def read_object(path: Path, otherwise: str) -> Json:
     except UnicodeDecodeError as flaw:
         raise _refused(f"is not UTF-8 text (byte {flaw.start})") from flaw
     try:
-        raw = _yaml(text) if path.suffix.lower() in {".yaml", ".yml"} else _json(text)
+        raw = _yaml(text) if path.suffix.lower() in YAML else _json(text)
     except RecursionError as flaw:
         raise _refused("is nested too deeply") from flaw
     if not isinstance(raw, dict):
@@ -95,51 +95,37 @@ def _once(pairs: list[tuple[str, Any]]) -> Json:
 
 
 def _yaml(text: str) -> Any:
-    import re
+    from cli import yaml_file
 
-    import yaml
-
-    class Loader(yaml.CSafeLoader):
-        """Takes true, false, null and whole numbers as such, and everything else as the text written.
-
-        YAML would make a float of 0.20, a date of 2026-11-20 and a boolean of the ticker ON.
-        """
-
-        yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
-
-    for tag, pattern, first in (
-        ("bool", r"^(?:true|false)$", "tf"),
-        ("null", r"^(?:null|~|)$", ["n", "~", ""]),
-        ("int", r"^-?(?:0|[1-9][0-9]{0,15})$", "-0123456789"),
-    ):
-        Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(pattern), list(first))
-
-    def mapping(loader: Any, node: Any) -> Json:
-        loader.flatten_mapping(node)
-        return _once(
-            [(str(loader.construct_object(key)), loader.construct_object(each, deep=True)) for key, each in node.value]
-        )
-
-    Loader.add_constructor("tag:yaml.org,2002:map", mapping)
-    depth = 0
     try:
-        for token in yaml.scan(text, Loader=Loader):
-            if isinstance(token, yaml.AliasToken):
-                raise _refused("uses YAML aliases (*name): write each value out")
-            if isinstance(token, yaml.TagToken):
-                raise _refused("uses YAML tags (!name): write the value alone")
-            # Block and flow collections alike: …StartToken and …EndToken.
-            kind = type(token).__name__
-            depth += kind.endswith(("SequenceStartToken", "MappingStartToken"))
-            depth -= kind in {"BlockEndToken", "FlowSequenceEndToken", "FlowMappingEndToken"}
-            if depth > MAX_DEPTH:
-                raise _refused("is nested too deeply")
-        return yaml.load(text, Loader)
-    except yaml.YAMLError as flaw:
-        mark = getattr(flaw, "problem_mark", None)
-        where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        said = " ".join(str(getattr(flaw, "problem", None) or flaw).split())
-        raise _refused(f"is not YAML: {said}{where}") from flaw
+        return yaml_file.read(text, _once)
+    except yaml_file.YamlRefused as flaw:
+        raise _refused(str(flaw)) from flaw
+
+
+def _streamed_yaml(path: Path, size: int) -> BookFile:
+    """As `_streamed`, of YAML."""
+    from cli import yaml_file
+
+    try:
+        with path.open("rb") as source:
+            market = yaml_file.market(source, _once)
+    except yaml_file.YamlRefused as flaw:
+        raise _refused(str(flaw)) from flaw
+    if not isinstance(market, dict):
+        raise _refused(NO_OBJECT)
+    if not isinstance(market.pop("accounts", []), list):
+        raise BookRefused([Problem("accounts", "a list is needed")])
+    source = path.open("rb")
+
+    def accounts() -> Iterator[Any]:
+        with source:
+            try:
+                yield from yaml_file.accounts(source, _once)
+            except yaml_file.YamlRefused as flaw:
+                raise _refused(str(flaw)) from flaw
+
+    return BookFile(market, accounts(), size, lambda: size if source.closed else source.tell())
 
 
 def _streamed(path: Path, size: int) -> BookFile:

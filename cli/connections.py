@@ -68,14 +68,16 @@ def books() -> "Books":
     from sqlalchemy.exc import SQLAlchemyError
 
     from storage.connection import Books, connect
+    from storage.faults import first_line
 
     try:
         engine = connect(database_url(), pool_size=1)
         with engine.connect() as connection:
             migrated = connection.scalar(text("SELECT to_regclass('alembic_version')"))
     except SQLAlchemyError as flaw:
-        first = str(getattr(flaw, "orig", None) or flaw).splitlines()[0]
-        raise NoDatabase(f"the database does not answer: {first}. Is it running? See `rebalancer status`") from flaw
+        raise NoDatabase(
+            f"the database does not answer: {first_line(flaw)}. Is it running? See `rebalancer status`"
+        ) from flaw
     if migrated is None:
         raise NoDatabase("the database was never migrated: run `python -m storage.migrations`, or use `make up`")
     return Books(engine)

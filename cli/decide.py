@@ -1,7 +1,5 @@
 """`approve` and `cancel`, `pause` and `resume`: what a person decides about pending rebalances and running requests."""
 
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import click
@@ -9,40 +7,82 @@ import click
 from cli import connections, say
 from cli.say import Refused
 
-ANSWER = timedelta(seconds=20)  # how long a worker may take to answer
-ALL_OF_IT = timedelta(minutes=10)  # how long it may take over a request of many accounts
+NOT_ANSWERED = 3  # exit status: sent, and nobody knows yet what came of it (DECIDE-2)
 DONE = {"approve": "approved", "cancel": "cancelled", "pause": "paused", "resume": "resumed"}
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A rebalance that was named, and where its workflow is."""
-
-    rebalance_id: str
-    account_id: str
-    workflow_id: str
-    round: int
-    ended: str | None
+def _which(function: Any) -> Any:
+    """What `approve` and `cancel` are about: ids, a file of them, or a filter; and an earlier decision's answer."""
+    for option in (
+        click.option("--again", metavar="UPDATE", help="Decide nothing: ask what came of a decision that was sent."),
+        click.option("--requested-by", metavar="WHO", help="What waits of all that somebody asked for."),
+        click.option("--account", "accounts", multiple=True, metavar="ACCOUNT", help="What waits on an account."),
+        click.option("--file", "file", type=click.File(), help="A file of ids, one a line; - is standard input."),
+        click.argument("ids", nargs=-1, metavar="ID..."),
+    ):
+        function = option(function)
+    return function
 
 
 @click.command()
-@click.argument("id_", metavar="ID")
+@_which
+@click.option("--plan", metavar="DIGEST", help="What was shown, as `show` prints it; 8 characters do.")
+@click.option("--unseen", is_flag=True, help="Nobody looked; recorded so, and never for a liquidation.")
 @say.by_option
 @say.format_option
-def approve(id_: str, by: str | None, form: str) -> int:
-    """Approve a rebalance (R-…), or all that is pending in a request (Q-…)."""
-    return _decide("approve", id_, {"by": say.who(by)}, form)
+def approve(
+    ids: tuple[str, ...],
+    file: Any,
+    accounts: tuple[str, ...],
+    requested_by: str | None,
+    again: str | None,
+    plan: str | None,
+    unseen: bool,
+    by: str | None,
+    form: str,
+) -> int:
+    """Approve the plan of a rebalance (R-…), or those that a request's page shows as pending (Q-…).
+
+    On a terminal each is shown and asked about. Else --plan names what was shown; with several, each as ID@DIGEST. A
+    liquidation is approved by its own id.
+    """
+    from cli.choosing import chosen
+    from cli.seeing import Seen, on_a_terminal
+
+    if plan and unseen:
+        raise click.UsageError("--plan names what was seen, --unseen says that nothing was: one of them")
+    items = chosen(ids, file, accounts, requested_by)
+    if plan and len(items) != 1:
+        raise click.UsageError("--plan names one plan: with several, write each as ID@DIGEST")
+    who = say.who(by)
+    seen = Seen(plan, unseen, ask=form == "table" and not unseen and on_a_terminal())
+    return _decide("approve", items, who, again, form, seen.of)
 
 
 @click.command()
-@click.argument("id_", metavar="ID")
+@_which
 @click.option("--why", default=None, help="The reason, kept with the rebalance.")
 @say.by_option
 @say.format_option
-def cancel(id_: str, why: str | None, by: str | None, form: str) -> int:
-    """Cancel a rebalance (R-…), or all that is pending in a request (Q-…). Nothing of it trades."""
-    said = {"by": say.who(by)} | ({"reason": why} if why else {})
-    return _decide("cancel", id_, said, form)
+def cancel(
+    ids: tuple[str, ...],
+    file: Any,
+    accounts: tuple[str, ...],
+    requested_by: str | None,
+    again: str | None,
+    why: str | None,
+    by: str | None,
+    form: str,
+) -> int:
+    """Cancel a rebalance (R-…), or all of a request that has not begun to trade (Q-…).
+
+    Nothing of what waits trades then; of one whose orders are out, what is open is cancelled, what was filled stays.
+    """
+    from cli.choosing import chosen
+
+    items = chosen(ids, file, accounts, requested_by)
+    said = {"reason": why} if why else {}
+    return _decide("cancel", items, say.who(by), again, form, lambda item: said)
 
 
 @click.command()
@@ -51,7 +91,7 @@ def cancel(id_: str, why: str | None, by: str | None, form: str) -> int:
 @say.format_option
 def pause(id_: str, by: str | None, form: str) -> int:
     """Pause a request (Q-…): no more accounts are started, and none goes from approval to execution."""
-    return _steer("pause", id_, {"by": say.who(by)}, form)
+    return _steer("pause", id_, say.who(by), form)
 
 
 @click.command()
@@ -70,127 +110,48 @@ def resume(id_: str | None, why: str | None, by: str | None, form: str) -> int:
         return 0
     if why is not None:
         raise click.UsageError("--why goes with resuming sending, without an ID")
-    return _steer("resume", id_, {"by": say.who(by)}, form)
+    return _steer("resume", id_, say.who(by), form)
 
 
-def _decide(update: str, id_: str, said: dict[str, str], form: str) -> int:
-    rebalances, request = _named(id_)
-    if request is not None:
-        answer = connections.run(_ask(request, update, said))
-        if answer is not None:
-            return _told(update, id_, said["by"], answer, form)
-    if not rebalances and not _is_known(id_):
-        raise Refused(f"{id_} is no rebalance and no request: see `rebalancer history` for the ids")
-    open_ones = [each for each in rebalances if each.ended is None]
-    if not open_ones:
-        states = ", ".join(f"{each.rebalance_id} ended {each.ended}" for each in rebalances[:5])
-        raise Refused(f"nothing of {id_} is pending: {states or 'it has no rebalances'}. See `rebalancer show {id_}`")
-    answers = connections.run(_send(update, open_ones, said))
+def _decide(update: str, items: list[Any], who: str, again: str | None, form: str, said: Any) -> int:
+    """Decides about one after the other; what came of each is said, and the worst is the exit status."""
+    from cli.deciding import Decision
+
+    if again is not None and len(items) != 1:
+        raise click.UsageError("--again asks about one decision: name the one ID that it was about")
+    told, code = [], 0
+    for item in items:
+        decision = Decision(update, item, who)
+        outcomes = decision.ask_again(again) if again is not None else decision.send(said(item))
+        for each in outcomes:
+            told.append(each.as_json())
+            code = max(code, each.code)
+            if form == "table":
+                click.echo(each.line) if each.line else None
+                for line in each.troubles:
+                    say.message(f"rebalancer: {line}")
     if form == "json":
-        say.as_json(answers)
-    else:
-        for each in answers:
-            line = f"{each['rebalance_id']}  {each['account_id']}  {each['answer']}"
-            click.echo(line) if each["ok"] else say.message(f"rebalancer: {line}")
-    return 0 if all(each["ok"] for each in answers) else 1
+        say.as_json(told[0] if len(items) == 1 and items[0].is_request and len(told) == 1 else told)
+    return code
 
 
-def _steer(update: str, id_: str, said: dict[str, str], form: str) -> int:
-    _, request = _named(id_)
-    answer = None if request is None else connections.run(_ask(request, update, said))
-    if answer is None:
-        what = f"request {id_} is not running" if request else f"{id_} is a rebalance: only a request is {DONE[update]}"
+def _steer(update: str, id_: str, who: str, form: str) -> int:
+    from cli.choosing import named
+    from cli.updates import Reply, running, send
+
+    item = named(id_)
+    workflow = item.workflow_id if item.is_request else None
+    if workflow is None or not connections.run(running(workflow)):
+        what = (
+            f"request {id_} is not running" if workflow else f"{id_} is a rebalance: only a request is {DONE[update]}"
+        )
         raise Refused(f"{what}. See `rebalancer show {id_}`")
+    reply: Reply = connections.run(send(workflow, update, {"by": who}))
+    if reply.answer is None:
+        say.message(f"rebalancer: {id_}: {reply.why}. Look whether it took effect: rebalancer show {id_}")
+        return NOT_ANSWERED
     if form == "json":
-        say.as_json({"request_id": id_, **answer})
+        say.as_json({"request_id": id_, **reply.answer})
     else:
-        click.echo(f"{id_}  {DONE[update]} by {said['by']}")
+        click.echo(f"{id_}  {DONE[update]} by {who}")
     return 0
-
-
-def _told(update: str, id_: str, by: str, answer: dict[str, Any], form: str) -> int:
-    """What came of a decision about a request."""
-    count, refused = answer["accounts"], answer["refused"]
-    if form == "json":
-        say.as_json({"request_id": id_, **answer})
-    else:
-        if count:
-            click.echo(f"{id_}  {count} {'account' if count == 1 else 'accounts'} {DONE[update]} by {by}")
-        for each in refused:
-            say.message(f"rebalancer: account {each['account_id']}: {each['reason']}")
-    return 1 if refused else 0
-
-
-def _named(id_: str) -> tuple[list[Pending], str | None]:
-    """The rebalance of an id; or all of a request, and the id of the request's workflow."""
-    from storage.rebalances import UnknownRebalance
-    from storage.requests import UnknownRequest
-    from workflows.contract import request_workflow_id
-
-    with connections.books().transaction() as books:
-        try:
-            row = books.rebalances.get(id_)
-            return [Pending(row.id, row.account_id, row.workflow_id, row.round, row.status)], None
-        except UnknownRebalance:
-            rows = books.rebalances.listing(request_id=id_, limit=None)
-        try:
-            request = str(books.requests.get(id_).workflow_id)
-        except UnknownRequest:  # no worker has taken it up yet, or its rebalances were started one by one
-            request = request_workflow_id(id_)
-    return [Pending(row.id, row.account_id, row.workflow_id, row.round, row.status) for row in rows], request
-
-
-def _is_known(request_id: str) -> bool:
-    from storage.requests import UnknownRequest
-
-    with connections.books().transaction() as books:
-        try:
-            books.requests.get(request_id)
-        except UnknownRequest:
-            return False
-    return True
-
-
-async def _ask(workflow_id: str, update: str, said: dict[str, str]) -> dict[str, Any] | None:
-    """The answer of a request's workflow; None where it does not run any more. Refused with its reason."""
-    from temporalio.client import (
-        WorkflowExecutionStatus,
-        WorkflowUpdateFailedError,
-        WorkflowUpdateRPCTimeoutOrCancelledError,
-        WorkflowUpdateStage,
-    )
-    from temporalio.service import RPCError, RPCStatusCode
-
-    handle = (await connections.temporal()).get_workflow_handle(workflow_id)
-    try:
-        if (await handle.describe(rpc_timeout=ANSWER)).status != WorkflowExecutionStatus.RUNNING:
-            return None
-        asked = await handle.start_update(update, said, wait_for_stage=WorkflowUpdateStage.ACCEPTED, rpc_timeout=ANSWER)
-        answer: dict[str, Any] = await asked.result(rpc_timeout=ALL_OF_IT)
-        return answer
-    except WorkflowUpdateFailedError as refused:
-        raise Refused(str(getattr(refused.cause, "message", None) or refused.cause)) from refused
-    except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError) as flaw:
-        if isinstance(flaw, RPCError) and flaw.status == RPCStatusCode.NOT_FOUND:
-            return None
-        raise Refused(f"its workflow {workflow_id} does not answer ({flaw}): see `rebalancer status`") from flaw
-
-
-async def _send(update: str, pending: list[Pending], said: dict[str, str]) -> list[dict[str, Any]]:
-    from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
-    from temporalio.service import RPCError
-
-    client = await connections.temporal()
-    answers = []
-    for each in pending:
-        ok, answer = True, f"{DONE[update]} by {said['by']}"
-        try:
-            meant = {"rebalance_id": each.rebalance_id, "round": each.round}
-            handle = client.get_workflow_handle(each.workflow_id)
-            await handle.execute_update(update, said | meant, rpc_timeout=ANSWER)
-        except WorkflowUpdateFailedError as refused:
-            ok, answer = False, str(getattr(refused.cause, "message", None) or refused.cause)
-        except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError) as flaw:
-            ok, answer = False, f"its workflow {each.workflow_id} does not answer ({flaw}): see `rebalancer status`"
-        answers.append({"rebalance_id": each.rebalance_id, "account_id": each.account_id, "ok": ok, "answer": answer})
-    return answers

@@ -165,3 +165,23 @@ def _shown(names: "Names") -> str:
 
 def _lots(number: int) -> str:
     return say.counted(number, "lot") if number else ""
+
+
+@feed.command(name="draft")
+@click.argument("file", type=click.Path(path_type=Path))
+def drafted(file: Path) -> int:
+    """Propose a feed for FILE, a table that none knows, on standard output: a start for a person to check.
+
+    The dialect is found by clevercsv, columns by their names. Nothing is loaded by a draft.
+    """
+    from feeds.draft import draft
+    from feeds.rows import MAX_BYTES, NotThisFeed
+
+    content = feed_file.contents(file)
+    try:
+        if len(content) > MAX_BYTES:
+            raise NotThisFeed(f"it has {len(content):,} bytes; a feed reads at most {MAX_BYTES:,}")
+        click.echo(draft(file.name, content, connections.today()), nl=False)
+    except NotThisFeed as flaw:
+        raise Refused(f"no draft for {file}: {flaw}") from flaw
+    return 0

@@ -17,6 +17,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "load": ("cli.load:load", "Load a book into the database; all or nothing."),
     "prices": ("cli.prices:prices", "Load closing prices from a file."),
     "positions": ("cli.positions:positions", "Compare a custodian's positions and cash with the books."),
+    "corporate-actions": (
+        "cli.corporate_actions:corporate_actions",
+        "Apply splits, new symbols and dividends to the books.",
+    ),
     "feed": ("cli.feed:feed", "The shapes of files that are known; try a file, or draft a feed for it."),
     "status": ("cli.status:status", "Is the rebalancer working?"),
     "diagnose": ("cli.diagnose:diagnose", "Walk the troubleshooting tree for one account."),
@@ -105,8 +109,9 @@ def run() -> int:
     except Exception as flaw:
         if not type(flaw).__module__.startswith("sqlalchemy"):
             raise
-        first = str(getattr(flaw, "orig", None) or flaw).splitlines()[0]
-        click.echo(f"rebalancer: the database can't do it: {first}. See `rebalancer status`", err=True)
+        from storage.faults import first_line
+
+        click.echo(f"rebalancer: the database can't do it: {first_line(flaw)}. See `rebalancer status`", err=True)
         return 1
 
 

@@ -18,15 +18,19 @@ NAMED = 10  # of what was not understood; the JSON has all
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @feed_option
+@click.option(
+    "--accept-jump", "accepted", multiple=True, metavar="SYMBOL", help="A symbol whose jump somebody has looked at."
+)
 @say.by_option
 @say.format_option
-def prices(file: Path, feed: str | None, by: str | None, form: str) -> int:
+def prices(file: Path, feed: str | None, accepted: tuple[str, ...], by: str | None, form: str) -> int:
     """Load closing prices from FILE; all or nothing.
 
     FILE is as a vendor sends it (`rebalancer feed list`), or CSV or Parquet with the columns symbol, date and close.
 
-    Symbols that no security has are left out and named. A newer date becomes the business day, which the next
-    evaluation uses. Loading the same file again changes nothing.
+    Symbols that no security has are left out and named. So is a price that jumps against the last close (policy
+    price_jump), unless a split says why (`rebalancer corporate-actions`) or --accept-jump names it. A newer date
+    becomes the business day, which the next evaluation uses. Loading the same file again changes nothing.
     """
     from cli import connections
     from domain.deliveries import PRICE_COLUMNS, Problems, read_price
@@ -40,7 +44,7 @@ def prices(file: Path, feed: str | None, by: str | None, form: str) -> int:
     with feed_file.opened(file, of_feed, PRICE_COLUMNS, problems) as delivered:
         read = (read_price(line, texts, latest, problems) for line, texts in delivered.lines)
         lines = (each for each in read if each is not None)
-        report = load_prices(books, lines, problems, source, today, Actor(say.who(by)))
+        report = load_prices(books, lines, problems, source, today, Actor(say.who(by)), accepted)
     if form == "json":
         say.as_json(_as_json(report, delivered.ignored))
         return 0
@@ -56,6 +60,7 @@ def _as_json(report: "PriceReport", ignored: tuple[str, ...]) -> dict[str, objec
         "corrected": report.corrected,
         "unchanged": report.unchanged,
         "unknown_symbols": report.unknown,
+        "held_back": {f"{each.symbol} {each.day}": each.why for each in report.held_back},
         "ignored_columns": list(ignored),
         "business_day": None if report.day_now is None else str(report.day_now),
         "business_day_before": None if report.day_before is None else str(report.day_before),
@@ -71,6 +76,10 @@ def _told(file: Path, report: "PriceReport", ignored: tuple[str, ...]) -> Iterat
         yield f"  prices          {report.new:,} new, {report.corrected:,} corrected, {report.unchanged:,} unchanged"
     else:
         yield f"{file} was loaded already: nothing changes ({known:,} prices as in the file)"
+    for each in report.held_back[:NAMED]:
+        yield f"  held back       {each.symbol} of {each.day}: {each.why}"
+    if len(report.held_back) > NAMED:
+        yield f"  held back       … and {len(report.held_back) - NAMED:,} more"
     if report.unknown:
         named = ", ".join(list(report.unknown)[:NAMED])
         more = f" and {len(report.unknown) - NAMED:,} more" if len(report.unknown) > NAMED else ""

@@ -41,6 +41,7 @@ class RebalancePage:
             "expires_at": utc(row.expires_at),
             "overrides": row.overrides,
             "round": row.round,
+            "plan_digest": row.plan_digest,
             "workflow_id": row.workflow_id,
             "run_id": self._run_id,
             "next_action": self.next_action(),
@@ -74,10 +75,7 @@ class RebalancePage:
         parts += [f"next:  {action}"] if action else []
         parts += ["", plan_page.bullets("who", self._people())]
         if row.plan and "components" in row.plan:
-            plan = row.plan
-            kind = "liquidation · " if plan["liquidation"] else ""
-            as_of = f"as of {plan['as_of']} · {kind}managed value {plan_page.amount(plan['managed_value'])}"
-            parts += ["", f"The plan, {as_of}", *plan_page.body(plan, self._placed())]
+            parts += ["", *planned(row, self._placed())]
         found = (row.result or {}).get("findings") or (row.plan or {}).get("findings") or []
         parts += plan_page.findings(found)
         parts += [plan_page.bullets("open break", map(break_in_words, self.breaks)), ""] if self.breaks else []
@@ -155,6 +153,15 @@ class RebalancePage:
             where = quote(self.row.workflow_id, safe="")
             lines.append(f"{self.ui_url}/namespaces/default/workflows/{where}/{self._run_id}/history")
         return lines
+
+
+def planned(row: Any, placed: Sequence[str] | None = None) -> list[object]:
+    """The plan of a rebalance, and its digest, which an approval of it names (DECIDE-1)."""
+    plan = row.plan
+    kind = "liquidation · " if plan["liquidation"] else ""
+    as_of = f"as of {plan['as_of']} · {kind}managed value {plan_page.amount(plan['managed_value'])}"
+    digest = [f"plan {row.plan_digest}"] if row.plan_digest else []
+    return [f"The plan, {as_of}", *digest, *plan_page.body(plan, placed)]
 
 
 def read(books: Any, row: Any) -> RebalancePage:

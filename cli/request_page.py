@@ -18,7 +18,7 @@ def read(books: Any, request_id: str) -> Json:
     """A request in its public form. Raises UnknownRequest where neither a request nor a rebalance is of that id."""
     from domain.requests import counted
     from storage.rebalances import as_history, utc
-    from storage.requests import UnknownRequest
+    from storage.requests import UnknownRequest, listed_plans, plans_shown
 
     rebalances = [dict(as_history(row)) for row in books.rebalances.listing(request_id=request_id, limit=None)]
     try:
@@ -30,6 +30,7 @@ def read(books: Any, request_id: str) -> Json:
     by_id = {each["rebalance_id"]: each for each in rebalances}
     accounts = [_standing(each, by_id.get(each.rebalance_id), row) for each in books.requests.accounts(request_id)]
     counts = counted(each["status"] for each in accounts)
+    waiting = books.requests.pending(request_id)
     return {
         "request_id": request_id,
         "status": row.status or ("PAUSED" if row.stage == "PAUSED" else "IN_PROGRESS"),
@@ -45,6 +46,8 @@ def read(books: Any, request_id: str) -> Json:
         "workflow_id": row.workflow_id,
         "accounts": row.accounts,
         "counts": counts,
+        "plans": listed_plans(plans_shown(waiting)) or None,
+        "liquidations": [each.rebalance_id for each in waiting if each.liquidation],
         "next_action": _next_action(request_id, row.status, row.stage, counts),
         "rebalances": accounts,
     }
@@ -65,9 +68,19 @@ def page(told: Json) -> list[object]:
     if len(listed) > LISTED:
         every = f"rebalancer show {told['request_id']} --format json"
         parts.append(f"and {len(listed) - LISTED} more; all of them: {every}")
+    parts += _to_approve(told)
     parts += [f"\nnext: {told['next_action']}"] if told["next_action"] else []
     any_made = any(each["rebalance_id"] for each in listed)
     return [*parts, "\nOne of them whole: rebalancer show R-…"] if any_made else parts
+
+
+def _to_approve(told: Json) -> list[object]:
+    """The list of plans that an approval names, and the liquidations that it leaves out (DECIDE-1)."""
+    parts: list[object] = [f"\nplans {told['plans']}"] if told.get("plans") else []
+    apart = told.get("liquidations", [])
+    more = f" and {len(apart) - LISTED} more" if len(apart) > LISTED else ""
+    ids = f"{', '.join(apart[:LISTED])}{more}"
+    return [*parts, *([f"\nliquidations, each approved by its own name: {ids}"] if apart else [])]
 
 
 def _standing(account: Any, rebalance: Json | None, request: Any) -> Json:
@@ -83,7 +96,8 @@ def _standing(account: Any, rebalance: Json | None, request: Any) -> Json:
         "ended_at": None,
         "request_id": request.id,
     }
-    return there | {"status": account.outcome, "issue": account.issue}
+    shown = {"plan_digest": account.plan, "liquidation": account.liquidation}
+    return there | {"status": account.outcome, "issue": account.issue} | shown
 
 
 def counted_rebalances(books: Any, request_id: str) -> tuple[list[Json], dict[str, int]]:

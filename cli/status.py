@@ -61,6 +61,7 @@ def _of_database() -> list[Check]:
 
     from storage import migrations
     from storage.connection import Books, connect
+    from storage.faults import first_line
 
     try:
         engine = connect(connections.database_url(), pool_size=1)
@@ -69,8 +70,9 @@ def _of_database() -> list[Check]:
     except Refused as flaw:
         return _without(act("database", str(flaw).partition(":")[0], f"{UP}, or set REBALANCER_DATABASE_URL"))
     except SQLAlchemyError as flaw:
-        first = str(getattr(flaw, "orig", None) or flaw).strip().splitlines()[0]
-        return _without(act("database", f"does not answer: {first}", f"{UP}, or check REBALANCER_DATABASE_URL"))
+        return _without(
+            act("database", f"does not answer: {first_line(flaw)}", f"{UP}, or check REBALANCER_DATABASE_URL")
+        )
     if revision != needed:
         has = f"is at migration {revision}" if revision else "was never migrated"
         return _without(act("database", f"{has}, this release needs {needed}", "python -m storage.migrations"))
@@ -82,17 +84,19 @@ def _of_database() -> list[Check]:
                 _last_evaluation(books),
                 _prices(books),
                 _queue(books),
+                _seals(books),
             ]
     except SQLAlchemyError as flaw:
-        first = str(getattr(flaw, "orig", None) or flaw).strip().splitlines()[0]
-        return _without(act("database", f"answers, but not to this: {first}", "check the rights of its user"))
+        return _without(
+            act("database", f"answers, but not to this: {first_line(flaw)}", "check the rights of its user")
+        )
     finally:
         engine.dispose()
 
 
 def _without(database: Check) -> list[Check]:
     """What can't be said without the database."""
-    rest = ("sending", "last_evaluation", "prices", "queue")
+    rest = ("sending", "last_evaluation", "prices", "queue", "seals")
     return [database, *(unknown(name, "not known without the database") for name in rest)]
 
 
@@ -139,6 +143,20 @@ def _queue(books: Any) -> Check:
     listed = ", ".join(f"{count:,} {reason}" for reason, count in depth.items())
     noun = "account" if sum(depth.values()) == 1 else "accounts"
     return good("queue", f"{sum(depth.values()):,} {noun}: {listed}")
+
+
+def _seals(books: Any) -> Check:
+    """When the record was last sealed, and where the hash was last kept outside of the database."""
+    from storage.rebalances import utc
+
+    last, anchored = books.seals.last(), books.seals.last_anchored()
+    if last is None:
+        return good("seals", "none yet: the first sweep of a day makes one")
+    told = f"the last is seal {last.id} of {say.moment(utc(last.sealed_at))}"
+    if anchored is None:
+        return act("seals", f"{told}, anchored nowhere", "rebalancer audit seal, with REBALANCER_SEAL_ANCHORS set")
+    told = f"{told}; seal {anchored.seal} was anchored {say.moment(utc(anchored.at))} in {anchored.anchor}"
+    return good("seals", told) if anchored.seal == last.id else act("seals", told, "rebalancer audit seal")
 
 
 # --- Temporal ----------------------------------------------------------------------------------------------------

@@ -142,13 +142,22 @@ def _rebalanced(operator: Operator, page: Page) -> list[dict[str, Any]]:
         f"{CANCELED}: nothing of it trades",
     )
     for request in requests:
-        page.did(f"rebalancer approve {request} --by {APPROVER}", "four eyes: who asks does not approve")
-        operator.run("approve", request, "--by", APPROVER)
+        shown = operator.run("show", request)
+        _approve(operator, page, request, shown["plans"], "what `show` showed; who asks does not approve")
+        for liquidation in shown["liquidations"]:
+            digest = operator.run("show", liquidation)["plan_digest"]
+            _approve(operator, page, liquidation, digest, "it sells everything: approved by its own name alone")
     page.step("executing what is approved")
     ended = sorted(_ended(operator, requests), key=lambda each: str(each["account_id"]))
     page.step("reading how each ended")
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(lambda each: operator.run("show", each["rebalance_id"]), ended))
+
+
+def _approve(operator: Operator, page: Page, id_: str, digest: str, why: str) -> None:
+    plan = digest[:8]
+    page.did(f"rebalancer approve {id_} --by {APPROVER} --plan {plan}", why)
+    operator.run("approve", id_, "--by", APPROVER, "--plan", plan)
 
 
 def _settled(operator: Operator, requests: tuple[str, ...], count: int) -> list[dict[str, Any]]:

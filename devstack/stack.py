@@ -160,7 +160,9 @@ class Stack:
 
     def _lock(self) -> None:
         """One stack a folder. The lock goes with our process, however that ends."""
-        self.home.mkdir(parents=True, exist_ok=True)
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.home.stat().st_uid == os.geteuid():
+            self.home.chmod(0o700)  # clients' data and passwords, in one that an earlier release made too
         lock: IO[str] = self._undo.enter_context((self.home / "lock").open("a"))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -84,7 +84,7 @@ class Market:
         return ()
 
 
-def _parsed(
+def parsed(
     form: type[FormT], raw: object, path: str, required: Mapping[str, object], problems: list[Problem]
 ) -> FormT | None:
     """The form filled in. What is misshapen is a problem, and replaced, so that the rest can still be checked."""
@@ -136,7 +136,7 @@ def read_market(raw: object, policy: Policy, known: Market | None = None) -> Mar
     `known` is what the database already has: a book may refer to it. `policy` is the firm's, below the book's own.
     """
     problems: list[Problem] = []
-    form = _parsed(schema.MarketForm, raw, "", {"as_of": "2199-12-31"}, problems)
+    form = parsed(schema.MarketForm, raw, "", {"as_of": "2199-12-31"}, problems)
     if form is None:
         raise BookRefused(problems)
     _distinct("securities", (each.symbol for each in form.securities), problems)
@@ -327,7 +327,7 @@ def read_account(raw: object, at: int, market: Market) -> Account:
     """One account of a book, linked to its market. Raises BookRefused with all its problems."""
     problems: list[Problem] = []
     path = f"accounts[{at}]"
-    form = _parsed(schema.AccountForm, raw, path, {"id": path}, problems)
+    form = parsed(schema.AccountForm, raw, path, {"id": path}, problems)
     if form is None:
         raise BookRefused(problems)
     if form.target is not None and form.target not in market.targets:

@@ -134,6 +134,7 @@ class PolicyForm(_Form):
     wash_sale_days: Days | None = None
     four_eyes: Annotated[bool, Field(strict=True)] | None = None
     ordinary_offset: NonNegative | None = None
+    price_jump: Weight | None = None
 
 
 class TargetForm(_Form):

@@ -4,7 +4,7 @@ Asked by the steps `begin_execution` and `submit_trades`. Reads the plan in its 
 what is executed, whatever release executes it. What the fills do to the books is `booking`'s business.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Literal
@@ -25,6 +25,8 @@ EXEC_1 = Rule(
 )
 EXEC_2 = Rule("EXEC-2", "Every order ends with the venue's last word; whatever was filled is booked.")
 EXEC_3 = Rule("EXEC-3", "One rebalance at a time on an account; if the account changed, the plan is made again.")
+
+DEARER = Decimal("0.02")  # how much dearer than planned a batch of buys may be, and be paid for by those after it
 
 OrderStatus = Literal["FILLED", "PARTIALLY_FILLED", "REJECTED", "CANCELED", "EXPIRED"]
 
@@ -247,6 +249,28 @@ def _without_opening(plan: ExecutablePlan, key: str) -> ExecutablePlan:
     crossings = tuple(replace(each, quantity=ZERO) if each.buyer == key else each for each in plan.crossings)
     fundings = {other: amount for other, amount in plan.fundings.items() if other != key}
     return replace(plan, legs=tuple(legs), crossings=crossings, fundings=fundings, opening=plan.opening - {key})
+
+
+def payable_batches(buys: Sequence[Leg], at_most: int) -> list[Sequence[Leg]]:
+    """Buys in the batches in which they are sent, so that cash stays where it has to (ORDER-4).
+
+    Were every buy of a batch 2 % dearer than planned, those that are still to be sent could pay for it by being
+    smaller. A buy that nothing can pay for is a batch of its own, the last one always.
+    """
+    left = sum((leg.quantity * leg.price for leg in buys), ZERO)
+    batches: list[list[Leg]] = []
+    cost = ZERO
+    for leg in buys:
+        own = leg.quantity * leg.price
+        fits = batches and len(batches[-1]) < at_most and DEARER * (cost + own) <= left - own
+        if fits:
+            batches[-1].append(leg)
+            cost += own
+        else:
+            batches.append([leg])
+            cost = own
+        left -= own
+    return [*batches]
 
 
 def _floor(account: Account, plan: ExecutablePlan) -> Decimal:

@@ -31,6 +31,11 @@ def year_looks_back_to(as_of: date, days: int) -> date:
     return min(looks_back_to(as_of, days), as_of.replace(month=1, day=1) - timedelta(days=days))
 
 
+def sales_look_back_to(as_of: date, days: int) -> date:
+    """The first day whose sales can matter: of this year, or to what replaces a sale that does (TAX-1, WASH-2)."""
+    return year_looks_back_to(as_of, days) - timedelta(days=days)
+
+
 def recent_buys(account: Account, as_of: date, days: int) -> Iterator[RecentBuy]:
     """What an account holds that it bought lately, one for each purchase; protected holdings count."""
     first = year_looks_back_to(as_of, days)
@@ -164,7 +169,14 @@ def _acquired(snapshot: Snapshot, policy: Policy) -> dict[str, list[Acquisition]
 def _lot_sale(sale: RecentSale) -> LotSale:
     """A sale already made, as what it may have washed."""
     return LotSale(
-        sale.account_id, sale.symbol, sale.date, sale.quantity, sale.gain, sale.cost_per_share, sale.acquired
+        sale.account_id,
+        sale.symbol,
+        sale.date,
+        sale.quantity,
+        sale.gain,
+        sale.cost_per_share,
+        sale.acquired,
+        sale.planned,
     )
 
 

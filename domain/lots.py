@@ -202,14 +202,6 @@ def all_known(relieved: Sequence[RelievedLot]) -> bool:
     return all(each.gain is not None for each in relieved)
 
 
-def losses(relieved: Sequence[RelievedLot]) -> tuple[Decimal, Decimal] | None:
-    """The shares sold at a loss and their gain, below 0; None where nothing was (WASH-1 looks at lots, not at nets)."""
-    lost = [each for each in relieved if each.gain is not None and each.gain < 0]
-    if not lost:
-        return None
-    return sum((each.lot.quantity for each in lost), ZERO), sum((each.gain or ZERO for each in lost), ZERO)
-
-
 def from_json(raw: Mapping[str, Any]) -> RelievedLot:
     """A lot that a plan gives up, from the plan's public form."""
     cost, gain = raw["cost_per_share"], raw["gain"]

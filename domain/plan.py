@@ -73,7 +73,7 @@ def examine(
     refused = [] if liquidation and valuation.reserved else checks.check_value(snapshot, valuation)
     if refused:
         return _refused(snapshot, numbers, mode, purpose, refused)
-    allowed = limits(snapshot, wash_sales.washed(snapshot, numbers))
+    allowed = limits(snapshot, wash_sales.washed(snapshot, numbers), wash_sales.kept_back(snapshot))
     try:
         known = components(snapshot, valuation, numbers, allowed, liquidation)
     except TargetRefused as flaw:

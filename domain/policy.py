@@ -32,6 +32,7 @@ class Policy:
     four_eyes: bool
     ordinary_offset: Decimal = Decimal(3000)  # records of before it was a number of the rules don't name it
     withdrawal_horizon_days: int = 30
+    price_jump: Decimal = Decimal("0.25")  # likewise; it decides about files of prices, and no plan names it
 
     def overridden(self, *overrides: Mapping[str, object]) -> "Policy":
         """The same policy with other numbers in place, the last override winning. Keys are checked when parsed."""
@@ -42,7 +43,7 @@ class Policy:
 
     def as_json(self) -> dict[str, object]:
         """The numbers as a plan records them: decimals as strings."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {name: getattr(self, name) for name in POLICY_KEYS if name not in OF_NO_PLAN}
         return {name: str(value) if isinstance(value, Decimal) else value for name, value in values.items()}
 
     @classmethod
@@ -51,4 +52,5 @@ class Policy:
         return cls(**{name: Decimal(each) if isinstance(each, str) else each for name, each in raw.items()})  # type: ignore[arg-type]
 
 
+OF_NO_PLAN = frozenset({"price_jump"})
 POLICY_KEYS: tuple[str, ...] = tuple(field.name for field in fields(Policy))

@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from functools import partial
 from itertools import combinations
+from types import MappingProxyType
 
 from domain.memo import remembered
 from domain.money import ONE, ZERO
@@ -73,11 +74,17 @@ class Limits:
 NO_LIMITS = Limits()
 
 
-def limits(snapshot: Snapshot, washed: Mapping[str, Block]) -> Limits:
-    """The account's restrictions in force on the snapshot's day; `washed` may not be bought besides (WASH-1)."""
+def limits(
+    snapshot: Snapshot, washed: Mapping[str, Block], kept_back: Mapping[str, Block] = MappingProxyType({})
+) -> Limits:
+    """The account's restrictions in force on the snapshot's day.
+
+    `washed` may not be bought besides, `kept_back` not be sold unless a restriction wants it out (WASH-1).
+    """
     ours = [each for each in snapshot.account.restrictions if each.in_force(snapshot.as_of)]
-    if not ours and not washed:
+    if not ours and not washed and not kept_back:
         return NO_LIMITS
+    leaving = {each.symbol for each in ours if each.type == "substitute" or (each.type == "exclude" and not each.hold)}
     excluded = {each.symbol: each for each in ours if each.type == "exclude"}
     blocks = {each.symbol: Block(RESTRICT_1, partial(_excluded, each)) for each in excluded.values()}
     bans = {
@@ -89,7 +96,7 @@ def limits(snapshot: Snapshot, washed: Mapping[str, Block]) -> Limits:
         excluded=excluded,
         substitutes={each.symbol: each.by for each in ours if each.type == "substitute" and each.by},
         no_buy={**washed, **bans["buy"], **blocks},
-        no_sell={**bans["sell"], **kept},
+        no_sell={**{symbol: kept_back[symbol] for symbol in kept_back.keys() - leaving}, **bans["sell"], **kept},
     )
 
 

@@ -35,6 +35,13 @@ def signal(model_id: str, change: Decimal) -> Purpose:
     return Purpose("signal", model_id=model_id, largest_change=change)
 
 
+def outcome_of(status: str, has_orders: bool) -> str:
+    """Which count of a signal an account's rebalance belongs to: traded, skipped (needed no trade) or failed."""
+    if status not in {"COMPLETE", "COMPLETE_WITH_ERRORS"}:
+        return "failed"
+    return "traded" if has_orders or status == "COMPLETE_WITH_ERRORS" else "skipped"
+
+
 def is_large(change: Decimal, policy: Policy) -> bool:
     """True where every sleeve trades to the exact new weights, however near it is (SIGNAL-2)."""
     return change > policy.signal_exact_change

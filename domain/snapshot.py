@@ -171,7 +171,7 @@ class RecentSale:
     """A sale already made, with the gain it realised (negative: a loss); of one lot where that is known.
 
     Cost a share and day of purchase are None where only the sale is known. `rebalance_id` is the rebalance of ours that
-    sold; None where a book states the sale.
+    sold; None where a book states the sale. `planned`: by a plan of the same pass, beside the one that is made.
     """
 
     symbol: str
@@ -182,6 +182,7 @@ class RecentSale:
     cost_per_share: Decimal | None = None
     acquired: Day | None = None
     rebalance_id: str | None = None
+    planned: bool = False
 
 
 @record
@@ -245,7 +246,8 @@ class Snapshot:
     `fresh_from` is the oldest date that a price may have (QUEUE-3); whoever knows the exchange's calendar sets it.
     `open_breaks` are the ids of reconciliation breaks that nobody has resolved; `rebalanced_to` is None where the
     books do not know (a book file says only `first_rebalanced`). `household_sales` and `household_buys` are what the
-    other accounts of the tax household sold (the taxable ones) and bought lately, orders under way included (WASH-1).
+    other accounts of the tax household sold (the taxable ones) and bought lately, orders under way included (WASH-1);
+    `household_plans_buy` is what of the latter others' plans of the same pass buy.
     """
 
     as_of: date
@@ -258,6 +260,7 @@ class Snapshot:
     rebalanced_to: RebalancedTo | None = None
     household_sales: tuple[RecentSale, ...] = ()
     household_buys: tuple[RecentBuy, ...] = ()
+    household_plans_buy: tuple[RecentBuy, ...] = ()
 
     @property
     def target(self) -> Target | None:

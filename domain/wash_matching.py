@@ -23,7 +23,7 @@ WASH_2 = Rule(
 class LotSale:
     """Shares of one lot that a taxable account sold on a day, or would. `gain` is None where the basis is unknown.
 
-    Cost a share and day of purchase are None where the books don't know them.
+    Cost a share and day of purchase are None where the books don't know them. `planned` sales come after those made.
     """
 
     account_id: str
@@ -33,6 +33,7 @@ class LotSale:
     gain: Decimal | None
     cost_per_share: Decimal | None = None
     acquired: date | None = None
+    planned: bool = False
 
 
 @record
@@ -111,8 +112,9 @@ def matched(sales: Sequence[LotSale], acquisitions: Iterable[Acquisition], days:
     """What became of each sale, in the order given: losses matched with what was acquired within `days` (WASH-2).
 
     The window is the day of the sale and `days` before and after. The sales come by one another in order of their day,
-    on one day in order of purchase (Reg. 1.1091-1(b)); each takes the acquired shares in order of acquisition, and
-    each acquired share is taken once. Shares of a purchase never replace others of the same.
+    on one day those made before those planned, and in order of purchase (Reg. 1.1091-1(b)); each takes the acquired
+    shares in order of acquisition, and each acquired share is taken once. Shares of a purchase never replace others of
+    the same.
     """
     left: dict[str, list[tuple[Acquisition, Decimal]]] = {}
     for each in sorted(acquisitions, key=_in_order_of_acquisition):
@@ -172,4 +174,4 @@ def _in_order_of_acquisition(each: Acquisition) -> tuple[object, ...]:
 
 def _in_order_of_sale(each: LotSale) -> tuple[object, ...]:
     cost = ZERO if each.cost_per_share is None else each.cost_per_share
-    return each.day, each.acquired or date.min, cost, each.account_id
+    return each.day, each.planned, each.acquired or date.min, cost, each.account_id

@@ -18,7 +18,7 @@ from domain.policy import Policy
 from domain.record import record
 from domain.restrictions import Block
 from domain.rules import Finding, Rule, warning
-from domain.snapshot import RecentSale, Snapshot
+from domain.snapshot import RecentBuy, RecentSale, Snapshot
 from domain.wash_matching import WASH_2, LotSale, Replacement, Settled, matched
 
 WASH_1 = Rule("WASH-1", "What a tax household sold at a loss is not bought in it for 30 days before and after.")
@@ -89,6 +89,35 @@ def _would_wash(sale: RecentSale, policy: Policy) -> str:
     return (
         f"buying it would wash the loss of {money(-sale.gain)} from the sale of {plain(sale.quantity)} "
         f"{sale.symbol} on {sale.date} in account {sale.account_id}; it may be bought from {clear}"
+    )
+
+
+def kept_back(snapshot: Snapshot) -> Mapping[str, Block]:
+    """What may not be sold, by symbol: held at a loss that others' plans of the same pass would wash by buying it.
+
+    A liquidation is never blocked (WASH-1).
+    """
+    account = snapshot.account
+    if not snapshot.household_plans_buy or account.tax_status != "taxable" or account.target_id is None:
+        return {}
+    prices = snapshot.prices
+    at_a_loss = {
+        holding.symbol
+        for sleeve in account.sleeves
+        for holding in sleeve.holdings
+        for lot in holding.lots
+        if lot.cost_per_share is not None and lot.cost_per_share > prices.get(holding.symbol, lot.cost_per_share)
+    }
+    buys = {each.symbol: each for each in reversed(snapshot.household_plans_buy)}
+    return {
+        symbol: Block(WASH_1, partial(_would_be_washed, buys[symbol])) for symbol in sorted(at_a_loss & buys.keys())
+    }
+
+
+def _would_be_washed(buy: RecentBuy) -> str:
+    return (
+        f"its loss would be washed: account {buy.account_id} buys {plain(buy.quantity)} {buy.symbol} on {buy.date}, "
+        "planned beside it"
     )
 
 
@@ -171,10 +200,9 @@ def _washed(
 
 
 def _sale(snapshot: Snapshot, symbol: str, relieved: RelievedLot) -> LotSale:
-    lot = relieved.lot
-    return LotSale(
-        snapshot.account.id, symbol, snapshot.as_of, lot.quantity, relieved.gain, lot.cost_per_share, lot.acquired
-    )
+    lot, account = relieved.lot, snapshot.account.id
+    day, gain = snapshot.as_of, relieved.gain
+    return LotSale(account, symbol, day, lot.quantity, gain, lot.cost_per_share, lot.acquired, planned=True)
 
 
 def _told(symbol: str, settled: Sequence[Settled], policy: Policy) -> Finding:

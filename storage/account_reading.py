@@ -74,8 +74,8 @@ def sleeve_key(kind: str, model_id: str | None) -> str:
     return model_key(model_id) if model_id is not None else kind
 
 
-def read_sales(connection: Connection, ids: Collection[str]) -> dict[str, list[RecentSale]]:
-    """The recent sales of accounts."""
+def read_sales(connection: Connection, ids: Collection[str], since: date = date.min) -> dict[str, list[RecentSale]]:
+    """The sales of accounts since a day, those that books state and those that we noted."""
     query = (
         select(
             recent_sales.c.account_id,
@@ -87,7 +87,7 @@ def read_sales(connection: Connection, ids: Collection[str]) -> dict[str, list[R
             recent_sales.c.acquired,
             recent_sales.c.rebalance_id,
         )
-        .where(among(recent_sales.c.account_id, ids))
+        .where(among(recent_sales.c.account_id, ids), recent_sales.c.sold >= since)
         .order_by(recent_sales.c.id)
     )
     return {

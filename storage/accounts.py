@@ -148,8 +148,11 @@ class Accounts:
         if changed:
             self.audit.record("positions booked", account_id=account_id, before=changed.before, after=changed.after)
 
-    def note_sales(self, account_id: str, rebalance_id: str, sales: Collection[RecentSale]) -> None:
-        """Keeps what a rebalance sold, lot by lot with its gain, for wash sales and the tax year (WASH-2, TAX-1)."""
+    def note_sales(self, account_id: str, rebalance_id: str | None, sales: Collection[RecentSale]) -> None:
+        """Keeps what a rebalance sold, lot by lot with its gain, for wash sales and the tax year (WASH-2, TAX-1).
+
+        None: no rebalance did, as with a fraction that a corporate action pays out; a book may state such a sale anew.
+        """
         rows = [
             {
                 "account_id": account_id,

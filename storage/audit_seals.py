@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Row, desc, select, text
 
 from storage.audit_chain import as_json, moment
-from storage.tables_audit import audit_seals
+from storage.tables_audit import audit_seals, seal_anchors
 
 if TYPE_CHECKING:
     from storage.connection import Actor
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SEALS = "seals"  # the name of the seals' own chain
 
 SEAL = text("SELECT id, sealed_at, sealed_by, chains, records, hash FROM seal_the_record(:who)")
+NOTE_ANCHOR = text("SELECT note_anchor(:seal, :anchor, :receipt)")
 SEALED_TODAY = text(
     "SELECT sealed_at >= date_trunc('day', clock_timestamp(), 'UTC')"
     " AND sealed_at < date_trunc('day', clock_timestamp(), 'UTC') + interval '1 day'"
@@ -38,6 +39,15 @@ class Seal:
     chains: int
     records: int
     hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """Where a seal's hash was kept outside of the database, and when by the database's clock."""
+
+    seal: int
+    anchor: str
+    at: datetime
 
 
 class Seals:
@@ -65,6 +75,27 @@ class Seals:
     def last(self) -> Row[tuple[int, datetime, str, int, int, bytes, bytes]] | None:
         """The newest seal."""
         return self.connection.execute(select(audit_seals).order_by(desc(audit_seals.c.id)).limit(1)).one_or_none()
+
+    def without_anchor(self, anchor: str) -> list[Seal]:
+        """The seals that an anchor does not have yet, oldest first."""
+        has = select(seal_anchors.c.seal_id).where(
+            seal_anchors.c.seal_id == audit_seals.c.id, seal_anchors.c.anchor == anchor
+        )
+        query = select(audit_seals).where(~has.exists()).order_by(audit_seals.c.id)
+        return [
+            Seal(row.id, row.sealed_at, row.sealed_by, row.chains, row.records, row.hash)
+            for row in self.connection.execute(query)
+        ]
+
+    def note_anchor(self, seal: int, anchor: str, receipt: str) -> None:
+        """Notes that an anchor has a seal; `receipt` is what it answered."""
+        self.connection.execute(NOTE_ANCHOR, {"seal": seal, "anchor": anchor, "receipt": receipt})
+
+    def last_anchored(self) -> Anchored | None:
+        """The newest note that an anchor has a seal."""
+        newest = select(seal_anchors).order_by(desc(seal_anchors.c.seal_id), desc(seal_anchors.c.anchored_at)).limit(1)
+        row = self.connection.execute(newest).one_or_none()
+        return None if row is None else Anchored(row.seal_id, row.anchor, row.anchored_at)
 
     def all(self, since: datetime | None = None, until: datetime | None = None) -> Iterable[Seal]:
         """The seals of a period, oldest first."""

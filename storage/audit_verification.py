@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, text
 
 from storage.audit_chain import Link, account_chain, beginning, linked, moment
 from storage.audit_fault import Fault, a_record, named
+from storage.audit_guard import guard_faults, unrecorded_faults
 from storage.audit_kept import kept_faults
 from storage.audit_seals import SEALS, HeadsDigest, seal_content
 from storage.audit_times import backdated, out_of_time, sealed_too_early
@@ -60,9 +61,11 @@ def verify(connection: Connection, account_id: str | None = None) -> Verified:
         known = faults.get(fault.chain)
         if known is None or (fault.last or fault.seq) < known.seq:
             faults[fault.chain] = fault
-    seal_faults = list(_walk_seals(connection, chain, done))
+    for fault in unrecorded_faults(connection, chain):
+        faults.setdefault(fault.chain, fault)  # a record that was changed is no longer the one of what it is of
+    around = [*_walk_seals(connection, chain, done), *(guard_faults(connection) if chain is None else ())]
     done.unsealed = _unsealed(connection, chain)
-    done.faults = seal_faults + sorted(faults.values(), key=lambda each: (each.record_id or 0, each.chain))
+    done.faults = around + sorted(faults.values(), key=lambda each: (each.record_id or 0, each.chain))
     return done
 
 

@@ -11,6 +11,8 @@ from psycopg import Error as Psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 
+from storage import limits
+
 DATABASE_URL = "REBALANCER_DATABASE_URL"
 IDLE = 1.0  # seconds after which a connection is asked whether it lives
 IDLE_SINCE = "idle_since"
@@ -36,6 +38,7 @@ def connect(url: str, pool_size: int = 5, lock_timeout: str = "0") -> Engine:
         hide_parameters=True,  # a failed statement's values are clients' data: not for histories and logs
     )
     _ask_the_idle(engine)
+    limits.keep_to_them(engine)
     return engine
 
 

@@ -8,7 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
 
-from domain.household_trades import left_of, looks_back_to, planned_sales, year_looks_back_to
+from domain.household_trades import (
+    left_of,
+    looks_back_to,
+    planned_sales,
+    sales_look_back_to,
+    year_looks_back_to,
+)
 from domain.snapshot import RecentBuy, RecentSale, TaxStatus
 from storage.account_reading import StoredAccount, read_sales
 from storage.tables import accounts, lots, recent_sales, sleeves
@@ -46,7 +52,8 @@ def elsewhere(
         members.setdefault(row.household_id, []).append(row.id)
         taxed_as[row.id] = row.tax_status
     everybody = [member for together in members.values() for member in together]
-    sold: dict[str, list[RecentSale]] = {key: list(each) for key, each in read_sales(connection, everybody).items()}
+    since = sales_look_back_to(as_of, wash_sale_days)
+    sold: dict[str, list[RecentSale]] = read_sales(connection, everybody, since)
     bought = _recent_lots(connection, taxed_as, as_of, wash_sale_days)
     for account_id, plan in _under_way(connection, everybody):
         for order in plan["orders"]:

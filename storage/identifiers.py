@@ -7,18 +7,20 @@ from sqlalchemy import Connection, delete, insert, select
 
 from domain.identifiers import Directory, Identifier, Name
 from storage.tables import securities
-from storage.tables_feeds import identifiers
+from storage.tables_feeds import corporate_actions, identifiers
 from storage.values import among
 
 
 def directory(connection: Connection, day: date) -> Directory:
-    """All names that are known on a day."""
+    """All names that are known on a day; a symbol that was changed is no longer one, but an alias of the new."""
     rows = connection.execute(
         select(
             identifiers.c.scheme, identifiers.c.value, identifiers.c.symbol, identifiers.c.starts, identifiers.c.until
         )
     )
-    return Directory(connection.scalars(select(securities.c.symbol)), (Identifier(*row) for row in rows), day)
+    renamed = select(corporate_actions.c.symbol).where(corporate_actions.c.kind == "symbol_change")
+    symbols = connection.scalars(select(securities.c.symbol).where(securities.c.symbol.not_in(renamed)))
+    return Directory(symbols, (Identifier(*row) for row in rows), day)
 
 
 def replace_stated(

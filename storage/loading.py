@@ -16,6 +16,7 @@ from sqlalchemy import func, null, select, text, update
 from domain.book import BookRefused, Problem, read_account, read_market, unknown_members
 from domain.policy import Policy
 from domain.snapshot import Account, Target
+from storage import account_locks
 from storage.audit import AuditEntry
 from storage.connection import Actor, Books, Transaction
 from storage.loading_accounts import AccountBatch
@@ -88,6 +89,7 @@ class _Load:
         self.transaction = transaction
         self.connection = transaction.connection
         self.connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
+        account_locks.in_any_order(self.connection)
         self.paths = _paths(market_raw)
         self.problems: list[Problem] = []
         try:

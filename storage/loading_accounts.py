@@ -138,7 +138,7 @@ class AccountBatch:
         )  # fmt: skip
         copy_rows(self.connection, LOADED, ACCOUNT_COLUMNS, rows)
         line = insert(accounts).from_select(ACCOUNT_COLUMNS, select(*(LOADED.c[name] for name in ACCOUNT_COLUMNS)))
-        news = {name: line.excluded[name] for name in ACCOUNT_COLUMNS}
+        news = {name: line.excluded[name] for name in ACCOUNT_COLUMNS if name != "id"}  # else who refers to it waits
         self.connection.execute(line.on_conflict_do_update(index_elements=["id"], set_=news))
 
     def _rebalanced(self, account: Account) -> Rebalanced:

@@ -10,12 +10,13 @@ from sqlalchemy.dialects.postgresql import insert
 from domain.money import ZERO
 from domain.signals import SIGNAL_1, SIGNAL_2, largest_change
 from domain.snapshot import Model, ModelHolding
+from storage import account_locks
 from storage.audit import Audit
 from storage.market_reading import read_models
 from storage.rebalances import SIGNAL
 from storage.tables import accounts, model_holdings, models, sleeves
 from storage.tables_deliveries import model_signals
-from storage.tables_execution import rebalances
+from storage.tables_execution import orders, rebalances
 from storage.values import among, by_key, exact
 
 
@@ -97,12 +98,13 @@ class ModelSignals:
 
     def page(self, model_id: str, after: str, limit: int) -> Sequence[str]:
         """The next accounts behind `after` with an open sleeve of the model, by id, locked."""
-        held = (sleeves.c.account_id == accounts.c.id) & (sleeves.c.model_id == model_id) & (sleeves.c.status == "open")
+        account_locks.by_rising_ids(self.connection)
+        held, order = sleeves.c, by_key(sleeves.c.account_id)
         return self.connection.scalars(
-            select(accounts.c.id)
-            .join(sleeves, held)
-            .where(by_key(accounts.c.id) > after)
-            .order_by(by_key(accounts.c.id))
+            select(held.account_id)
+            .join(accounts, accounts.c.id == held.account_id)
+            .where(held.model_id == model_id, held.status == "open", order > after)
+            .order_by(order)
             .limit(limit)
             .with_for_update(of=accounts, key_share=True)
         ).all()
@@ -120,6 +122,14 @@ class ModelSignals:
         return self.connection.execute(
             select(*columns).where(among(rebalances.c.account_id, account_ids), rebalances.c.stage != "ENDED")
         ).all()
+
+    def resting(self, account_ids: Sequence[str]) -> list[str]:
+        """Those of the accounts on which a rebalance executes that merely waits for an order at the venue."""
+        at_venue = select(orders.c.leg).where(orders.c.rebalance_id == rebalances.c.id, orders.c.status == "WORKING")
+        found = select(rebalances.c.account_id).where(
+            among(rebalances.c.account_id, account_ids), rebalances.c.stage == "EXECUTING", at_venue.exists()
+        )
+        return list(self.connection.scalars(found.order_by(by_key(rebalances.c.account_id))))
 
     def old_plans(self, model_id: str, version: int, after: str, limit: int) -> Sequence[Any]:
         """Rebalances behind `after` that wait for an approval of a plan made with an older version of the model."""

@@ -5,12 +5,13 @@
 A last word is never changed, and what was filled never falls: answers may come twice, late or out of order.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.booking import Leg
@@ -20,6 +21,25 @@ from storage.tables_execution import orders
 
 UNACKNOWLEDGED = ("NEW", "SENT")
 OPEN = (*UNACKNOWLEDGED, "WORKING")
+HEARD = text(
+    "UPDATE orders SET status = said.status, filled_quantity = said.quantity, filled_amount = said.amount,"
+    " venue_reason = said.reason"
+    " FROM unnest(CAST(:legs AS int[]), CAST(:statuses AS text[]), CAST(:quantities AS numeric[]),"
+    " CAST(:amounts AS numeric[]), CAST(:reasons AS text[])) AS said (leg, status, quantity, amount, reason)"
+    " WHERE orders.rebalance_id = :rebalance_id AND orders.leg = said.leg AND orders.status = ANY(:open)"
+    " AND orders.filled_quantity <= said.quantity"
+    " AND (orders.status <> said.status OR orders.filled_quantity <> said.quantity) RETURNING orders.leg"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How an order stands at the venue: what was filled so far, for which cash."""
+
+    status: str
+    filled_quantity: Decimal
+    filled_amount: Decimal
+    reason: str | None
 
 
 class Orders:
@@ -73,31 +93,18 @@ class Orders:
             allocations=[{"sleeve": key, "quantity": str(part)} for key, part in leg.allocations],
         )
 
-    def sending(self, rebalance_id: str, leg: Leg, now: datetime) -> bool:
-        """Noted before the venue is asked, so that a crash in between is known of.
+    def sending(self, rebalance_id: str, legs: Collection[Leg], now: datetime) -> set[int]:
+        """Noted before the venue is asked, so that a crash in between is known of; the legs to be sent.
 
-        False where the venue has it, or where it was sized again meanwhile.
+        Not those that the venue has, nor those that were sized again meanwhile.
         """
-        changed = self.connection.execute(
-            update(orders)
-            .where(
-                orders.c.rebalance_id == rebalance_id,
-                orders.c.leg == leg.number,
-                orders.c.quantity == leg.quantity,
-                orders.c.status.in_(UNACKNOWLEDGED),
-            )
-            .values(status="SENT", sent_at=func.coalesce(orders.c.sent_at, now))
-        )
-        return bool(changed.rowcount)
-
-    def sending_all(self, rebalance_id: str, numbers: Collection[int], now: datetime) -> set[int]:
-        """As `sending`, of orders that are never sized again; the legs that the venue does not have yet."""
+        as_sized = [(leg.number, leg.quantity) for leg in legs]
         return set(
             self.connection.scalars(
                 update(orders)
                 .where(
                     orders.c.rebalance_id == rebalance_id,
-                    orders.c.leg.in_(numbers),
+                    tuple_(orders.c.leg, orders.c.quantity).in_(as_sized),
                     orders.c.status.in_(UNACKNOWLEDGED),
                 )
                 .values(status="SENT", sent_at=func.coalesce(orders.c.sent_at, now))
@@ -114,22 +121,17 @@ class Orders:
         )
         return bool(changed.rowcount)
 
-    def heard(
-        self, rebalance_id: str, number: int, status: str, quantity: Decimal, amount: Decimal, reason: str | None
-    ) -> bool:
-        """What the venue says of an order (EXEC-2); False where it says nothing new, or less than it had said."""
-        changed = self.connection.execute(
-            update(orders)
-            .where(
-                orders.c.rebalance_id == rebalance_id,
-                orders.c.leg == number,
-                orders.c.status.in_(OPEN),
-                orders.c.filled_quantity <= quantity,
-                (orders.c.status != status) | (orders.c.filled_quantity != quantity),
-            )
-            .values(status=status, filled_quantity=quantity, filled_amount=amount, venue_reason=reason)
-        )
-        return bool(changed.rowcount)
+    def heard(self, rebalance_id: str, said: Mapping[int, Answer]) -> set[int]:
+        """What the venue says of orders, by leg (EXEC-2); the legs of which it says something new.
+
+        Not where it says what it had said, or less.
+        """
+        if not said:
+            return set()
+        names = ("legs", "statuses", "quantities", "amounts", "reasons")
+        columns = zip(*((leg, *astuple(each)) for leg, each in said.items()), strict=True)
+        given = dict(zip(names, map(list, columns), strict=True))
+        return set(self.connection.scalars(HEARD, given | {"rebalance_id": rebalance_id, "open": list(OPEN)}))
 
     def first_sent(self, rebalance_id: str) -> datetime | None:
         """When the first of them was sent."""

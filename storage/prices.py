@@ -4,7 +4,7 @@ The lines go by COPY into a table of the transaction, and from there in a few st
 a file of any size needs the memory of one line.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -19,6 +19,7 @@ from storage.connection import Actor, Books, Transaction
 from storage.copying import copy_rows
 from storage.delivered_files import Source, keep
 from storage.market import ONE_AT_A_TIME
+from storage.price_jumps import HeldBack, hold_back
 from storage.tables import MONEY, prices, securities
 from storage.values import by_key, exact
 
@@ -45,6 +46,7 @@ class PriceReport:
     corrected: int = 0
     unchanged: int = 0
     unknown: dict[str, int] = field(default_factory=dict)
+    held_back: list[HeldBack] = field(default_factory=list)
     day_before: date | None = None
     day_now: date | None = None
 
@@ -62,12 +64,19 @@ def latest_day(books: Books, today: date) -> date:
 
 
 def load_prices(
-    books: Books, lines: Iterable[PriceLine], problems: Problems, source: Source, today: date, actor: Actor
+    books: Books,
+    lines: Iterable[PriceLine],
+    problems: Problems,
+    source: Source,
+    today: date,
+    actor: Actor,
+    accepted: Collection[str] = (),
 ) -> PriceReport:
     """Stores the prices of a file. Raises DeliveryRefused with its problems: then nothing has changed.
 
     `problems` takes those of the lines while they are read, and those that only the whole file shows. Symbols that no
-    security has are left out and told. A newer day becomes the business day (QUEUE-3 judges prices from it).
+    security has are left out and told, and so are prices that jump; `accepted` are symbols that may. A newer day
+    becomes the business day (QUEUE-3 judges prices from it).
     """
     with books.transaction(actor) as transaction:
         connection = transaction.connection
@@ -83,10 +92,12 @@ def load_prices(
             problems.add(0, f"no symbol is known ({shown}): load a book first" if shown else "there is no price in it")
         problems.refuse()
         keep(transaction, source, "prices")
+        limit = transaction.market.policy(today).price_jump
+        report.held_back = hold_back(connection, limit, accepted)
         _store(transaction, report, source)
         _move_day(transaction, report, today)
         if report.changed_anything:
-            _record(transaction, report, source)
+            _record(transaction, report, source, accepted)
         return report
 
 
@@ -138,7 +149,7 @@ def _store(transaction: Transaction, report: PriceReport, source: Source) -> Non
             where=prices.c.price != line.excluded.price,
         )
     )
-    report.new = report.lines - sum(report.unknown.values()) - kept
+    report.new = report.lines - sum(report.unknown.values()) - len(report.held_back) - kept
     report.corrected = len(corrections)
     report.unchanged = kept - report.corrected
     transaction.audit.record_all(
@@ -165,7 +176,7 @@ def _move_day(transaction: Transaction, report: PriceReport, today: date) -> Non
         report.day_now = newest
 
 
-def _record(transaction: Transaction, report: PriceReport, source: Source) -> None:
+def _record(transaction: Transaction, report: PriceReport, source: Source, accepted: Collection[str]) -> None:
     transaction.audit.record(
         "price file loaded",
         after={
@@ -175,6 +186,8 @@ def _record(transaction: Transaction, report: PriceReport, source: Source) -> No
             "corrected": report.corrected,
             "unchanged": report.unchanged,
             "unknown_symbols": len(report.unknown),
+            "held_back": [f"{each.symbol} {each.day}" for each in report.held_back],
+            "accepted": sorted(accepted),
             "business_day": str(report.day_now),
         },
     )

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from domain import queue as rules
 from domain.rules import as_evidence
+from storage import account_locks
 from storage.audit import Audit, AuditEntry
 from storage.tables import accounts, queue_entries
 from storage.values import among, by_key
@@ -105,6 +106,8 @@ class Queue:
 
     def lock(self, account_ids: Collection[str]) -> None:
         """Two transactions that would open an entry for the same account wait for each other."""
+        if len(account_ids) > 1:
+            account_locks.by_rising_ids(self.connection)
         self.connection.execute(
             select(accounts.c.id)
             .where(among(accounts.c.id, account_ids))

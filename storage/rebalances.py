@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, desc, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, Text, and_, cast, desc, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain import purpose as purposes
@@ -171,6 +171,8 @@ class Rebalances:
             snapshot=snapshot,
             policy=policy,
             plan=None,
+            plan_digest=None,
+            liquidation=False,
             rules_version=None,
             execution=None,
             expires_at=None,
@@ -179,10 +181,28 @@ class Rebalances:
             stage="CHECKING",
         )
 
-    def keep_plan(self, rebalance_id: str, plan: Json, stage: str, expires_at: datetime | None) -> None:
-        """Keeps the plan, and where it waits for an approval, until when; and the whole round, for ever."""
-        self._set(rebalance_id, plan=plan, rules_version=RULES_VERSION, stage=stage, expires_at=expires_at)
+    def keep_plan(self, rebalance_id: str, plan: Json, stage: str, expires_at: datetime | None) -> str:
+        """Keeps the plan, and where it waits for an approval, until when; and the whole round, for ever.
+
+        Its digest is the answer, which is what an approval names (DECIDE-1).
+        """
+        self._set(
+            rebalance_id,
+            plan=plan,
+            liquidation=bool(plan.get("liquidation")),
+            rules_version=RULES_VERSION,
+            stage=stage,
+            expires_at=expires_at,
+        )
+        digest = self.digest(rebalance_id)
+        self._set(rebalance_id, plan_digest=digest)
         self._keep_round(rebalance_id)
+        return digest
+
+    def digest(self, rebalance_id: str) -> str:
+        """The SHA-256 of the plan, taken anew over its text as it is kept."""
+        of = select(_digest(rebalances.c.plan)).where(rebalances.c.id == rebalance_id)
+        return str(self.connection.execute(of).scalar_one())
 
     def _keep_round(self, rebalance_id: str) -> None:
         """Keeps what a round decided from, and what it decided, where a new round and nobody else can replace it."""
@@ -255,6 +275,11 @@ class Rebalances:
             .order_by(desc(rebalances.c.started_at), desc(rebalances.c.id))
             .limit(1)
         ).one_or_none()
+
+
+def _digest(kept: ColumnElement[Any]) -> ColumnElement[str]:
+    """The SHA-256 of JSON as it is kept, in hexadecimal digits."""
+    return func.encode(func.sha256(func.convert_to(cast(kept, Text), "UTF8")), "hex")
 
 
 def as_history(row: Row[Any]) -> Mapping[str, object]:

@@ -10,15 +10,31 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, desc, func, insert, literal, or_, select, true, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    and_,
+    case,
+    desc,
+    false,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as insert_once
 
 from domain import queue as queue_rules
+from domain.approvals import listed
 from domain.outcome import Status
 from domain.requests import BUSY, FAILED, NOT_STARTED, in_order
 from storage.tables import accounts, queue_entries
-from storage.tables_execution import rebalances
+from storage.tables_execution import orders, rebalances
 from storage.tables_requests import rebalance_requests, request_accounts
 from storage.values import among, by_key
 
@@ -59,6 +75,19 @@ class RequestAccount:
     decision: str | None
     decided_by: str | None
     decided_why: str | None
+    unseen: bool  # decided by somebody who did not look
+    plan: str | None  # the digest of the plan of this round
+    liquidation: bool
+
+
+def plans_shown(waiting: Sequence[RequestAccount], liquidations: Collection[str] = ()) -> list[RequestAccount]:
+    """The plans that a request's approval is about: a liquidation only where it is named (DECIDE-1)."""
+    return [each for each in waiting if not each.liquidation or each.rebalance_id in liquidations]
+
+
+def listed_plans(shown: Sequence[RequestAccount]) -> str:
+    """The digest of a list of plans, in the order of their accounts; what an approval of them names."""
+    return listed((str(each.rebalance_id), str(each.plan or "")) for each in shown)
 
 
 # The newest rebalance of the request on the account.
@@ -70,6 +99,8 @@ _newest = (
         rebalances.c.stage,
         rebalances.c.status,
         rebalances.c.issue,
+        rebalances.c.plan_digest,
+        rebalances.c.liquidation,
     )
     .where(
         rebalances.c.request_id == request_accounts.c.request_id,
@@ -98,6 +129,9 @@ _issue = case(
 _pending = and_(_outcome == "PENDING_APPROVAL", or_(request_accounts.c.decision.is_(None), ~_decided))
 
 
+_at_venue = select(orders.c.leg).where(orders.c.rebalance_id == _newest.c.id, orders.c.status == "WORKING").exists()
+
+
 def _accounts(request_id: str, *where: Any) -> Select[Any]:
     told = request_accounts.c
     return (
@@ -112,6 +146,9 @@ def _accounts(request_id: str, *where: Any) -> Select[Any]:
             told.decision,
             told.decided_by,
             told.decided_why,
+            told.unseen,
+            _newest.c.plan_digest,
+            func.coalesce(_newest.c.liquidation, false()),
         )
         .select_from(request_accounts.outerjoin(_newest, true()))
         .where(told.request_id == request_id, *where)
@@ -304,18 +341,42 @@ class Requests:
 
     # --- what a person decided, and whether the accounts' workflows were told
 
-    def decide(
-        self, request_id: str, decision: str, by: str, why: str | None, account_ids: Collection[str] | None
-    ) -> list[str]:
-        """Keeps a decision about every plan that waits for one, or those of the accounts named; which they are."""
-        where = [_pending]
+    def pending(self, request_id: str, up_to: int | None = None) -> list[RequestAccount]:
+        """The accounts whose plan waits for somebody to decide about it, in their order."""
+        where = [] if up_to is None else [request_accounts.c.position <= up_to]
+        return self._read(_accounts(request_id, _pending, *where))
+
+    def approve(self, request_id: str, by: str, unseen: bool, account_ids: Collection[str]) -> None:
+        """Keeps an approval of the plans of these accounts, which wait for one."""
+        self._decide(
+            request_id, [_pending, among(request_accounts.c.account_id, account_ids)], "approve", by, None, unseen
+        )
+
+    def cancel(self, request_id: str, by: str, why: str | None, account_ids: Collection[str] | None) -> list[str]:
+        """Keeps a cancellation of every plan that was not begun, or of those of the accounts named; which they are.
+
+        Also of one that was approved meanwhile: a decision that was not answered yet can be taken back (DECIDE-2).
+        """
+        where = [_outcome.in_(("PENDING_APPROVAL", "APPROVED")), or_(_pending, _approved)]
         if account_ids is not None:
             where.append(among(request_accounts.c.account_id, account_ids))
+        return self._decide(request_id, where, "cancel", by, why, False)
+
+    def _decide(
+        self, request_id: str, where: Sequence[Any], decision: str, by: str, why: str | None, unseen: bool
+    ) -> list[str]:
         found = _accounts(request_id, *where).subquery()
         changed = (
             update(request_accounts)
             .where(request_accounts.c.request_id == request_id, request_accounts.c.position == found.c.position)
-            .values(decision=decision, decided_by=by, decided_why=why, decided_round=found.c.round, told_at=None)
+            .values(
+                decision=decision,
+                decided_by=by,
+                decided_why=why,
+                unseen=unseen,
+                decided_round=found.c.round,
+                told_at=None,
+            )
             .returning(request_accounts.c.account_id)
         )
         return list(self.connection.execute(changed).scalars())
@@ -340,6 +401,7 @@ class Requests:
     def undecide(self, request_id: str, account_id: str) -> None:
         """The account's workflow refused the decision: it is as if there were none."""
         nothing: dict[str, Any] = {"decision": None, "decided_by": None, "decided_why": None, "decided_round": None}
+        nothing |= {"unseen": False}
         self._set_account(request_id, account_id, **nothing)
 
     # --- those that no run of the request's workflow watches as its own
@@ -350,6 +412,19 @@ class Requests:
         query = _accounts(request_id, request_accounts.c.position <= up_to, under_way)
         longest_ago = request_accounts.c.looked_at.asc().nulls_first()
         return self._read(query.order_by(None).order_by(longest_ago, request_accounts.c.position).limit(limit))
+
+    def resting(self, request_id: str, up_to: int) -> int:
+        """How many accounts up to a position execute, and merely wait for an order at the venue."""
+        where = [request_accounts.c.position <= up_to, _newest.c.stage == "EXECUTING", _at_venue]
+        found = _accounts(request_id, *where).order_by(None).subquery()
+        return int(self.connection.scalar(select(func.count()).select_from(found)) or 0)
+
+    def begun(self, request_id: str, account_ids: Collection[str]) -> tuple[list[str], list[str]]:
+        """Those of the accounts that have a rebalance of the request, and those that merely wait at the venue."""
+        named = among(request_accounts.c.account_id, account_ids)
+        begun = self._read(_accounts(request_id, named, _newest.c.id.is_not(None)))
+        waits = self._read(_accounts(request_id, named, _newest.c.stage == "EXECUTING", _at_venue))
+        return [each.account_id for each in begun], [each.account_id for each in waits]
 
     def seen(self, request_id: str, account_ids: Collection[str], at: datetime) -> None:
         """Their workflows are alive."""

@@ -5,10 +5,12 @@ books give the same bytes.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 
 from sqlalchemy import Connection, select
 
+from domain.household_trades import sales_look_back_to
 from domain.policy import Policy
 from domain.snapshot import Account, Model, Security, Snapshot, Target
 from storage import households
@@ -70,9 +72,10 @@ class Snapshots:
         breaks_of = self._open_breaks(found)
         numbers = day.numbers(at)
         others = households.elsewhere(self.connection, found.values(), at, numbers.wash_sale_days)
+        since = sales_look_back_to(at, numbers.wash_sale_days)
         taken = []
         for stored in found.values():
-            account = stored.account
+            account = _with_sales_since(stored.account, since)
             targets, models, securities = market.of(account)
             max_age = _max_age(account, targets, numbers)
             oldest = min((each.price_as_of for each in securities.values()), default=at)
@@ -144,6 +147,14 @@ class _NeededMarket:
             symbols |= {holding.symbol for key in models for holding in self.models[key].holdings}
             self._of_target[target_id] = (named, models, symbols)
         return self._of_target[target_id]
+
+
+def _with_sales_since(account: Account, since: date) -> Account:
+    """The account without what it sold so long ago that nothing looks at it."""
+    sales = account.recent_sales
+    if not sales or min(each.date for each in sales) >= since:
+        return account
+    return replace(account, recent_sales=tuple(each for each in sales if each.date >= since))
 
 
 def _refs(target: Target, kind: str) -> set[str]:

@@ -18,6 +18,7 @@ from domain.money import ZERO, plain
 from domain.reconciliation import COMPARED, RECON_1, Break
 from domain.snapshot import Account
 from domain.statements import Settled, Statement, settle
+from storage import account_locks
 from storage.account_reading import read_accounts
 from storage.connection import Actor, Books, Transaction
 from storage.copying import copy_rows
@@ -97,6 +98,7 @@ class _Load:
         keep(self.transaction, self.source, "positions")
         unlike, self.unlike_paper = self.stated.differing()
         ids = sorted(unlike | self.unlike_paper)
+        account_locks.by_rising_ids(self.connection)
         for at in range(0, len(ids), BATCH):
             self._settle(ids[at : at + BATCH])
         self._note_statements()

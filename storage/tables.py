@@ -189,6 +189,13 @@ sleeves = Table(
         postgresql_nulls_not_distinct=True,
     ),
     Index("ix_sleeves_model_id_account_id", "model_id", "account_id", postgresql_where=text("status = 'open'")),
+    # A signal's way through the accounts that hold a model, in the order of keys.
+    Index(
+        "ix_sleeves_model_id_in_order",
+        "model_id",
+        text('account_id COLLATE "C"'),
+        postgresql_where=text("status = 'open'"),
+    ),
 )
 
 holdings = Table(

@@ -86,6 +86,24 @@ audit_seal_heads = Table(
     Index("ix_audit_seal_heads_chain_seal_id", "chain", "seal_id"),
 )
 
+seal_anchors = Table(
+    "seal_anchors",
+    metadata,
+    Column("seal_id", ForeignKey("audit_seals.id"), primary_key=True),
+    Column("anchor", Text, primary_key=True),  # which, like `file /anchors/seals.jsonl`
+    Column("anchored_at", DateTime(timezone=True), nullable=False),
+    Column("receipt", Text, nullable=False),  # what it answered: of a time stamp authority its answer, in base64
+)
+
+# What the open transactions changed of the books, until they commit and its records are found (migration 0017).
+unrecorded_changes = Table(
+    "unrecorded_changes",
+    metadata,
+    Column("transaction", BigInteger, primary_key=True, autoincrement=False),
+    Column("chain", Text, primary_key=True),
+    prefixes=["UNLOGGED"],
+)
+
 rebalance_rounds = Table(
     "rebalance_rounds",
     metadata,

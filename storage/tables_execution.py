@@ -14,6 +14,7 @@ from sqlalchemy import (
     Sequence,
     Table,
     Text,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSON, JSONB
@@ -50,6 +51,8 @@ rebalances = Table(
     Column("snapshot", JSON(none_as_null=True), nullable=True),
     Column("policy", JSON(none_as_null=True), nullable=True),
     Column("plan", JSON(none_as_null=True), nullable=True),
+    Column("plan_digest", Text, nullable=True),  # SHA-256 of the plan as it is kept: what an approval names (DECIDE-1)
+    Column("liquidation", Boolean, nullable=False, server_default=false()),  # the plan sells everything
     Column("rules_version", Text, nullable=True),  # the rules that made the plan
     Column("execution", JSON(none_as_null=True), nullable=True),  # the plan as sent, buys sized again (ORDER-4)
     Column("result", JSON(none_as_null=True), nullable=True),
@@ -75,6 +78,7 @@ rebalances = Table(
         unique=True,
         postgresql_where=text("stage <> 'ENDED' AND kind <> 'signal'"),
     ),
+    Index("ix_rebalances_workflow_id", "workflow_id", postgresql_where=text("stage <> 'ENDED'")),
     Index("ix_rebalances_account_id_started_at", "account_id", "started_at"),
     Index("ix_rebalances_started_at", "started_at"),
     Index("ix_rebalances_request_id", "request_id", postgresql_where=text("request_id IS NOT NULL")),

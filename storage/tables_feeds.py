@@ -1,4 +1,4 @@
-"""The tables of files as they come: the files themselves, and the names by which securities are known elsewhere."""
+"""The tables of files as they come: the files, the names by which securities are known elsewhere, corporate actions."""
 
 from sqlalchemy import (
     BigInteger,
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from storage.tables import NOW, metadata
 
@@ -45,4 +46,18 @@ identifiers = Table(
     CheckConstraint("starts <= until", name="days_in_order"),
     UniqueConstraint("scheme", "value", "symbol", "starts", postgresql_nulls_not_distinct=True),
     Index("ix_identifiers_symbol", "symbol"),
+)
+
+corporate_actions = Table(
+    "corporate_actions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("symbol", ForeignKey("securities.symbol"), nullable=False),
+    Column("day", Date, nullable=False),  # from which it counts
+    Column("terms", JSONB, nullable=False),
+    Column("applied_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    Column("applied_by", Text, nullable=False),
+    CheckConstraint("kind IN ('split', 'reverse_split', 'symbol_change', 'cash_dividend')", name="kind_known"),
+    Index("ix_corporate_actions_symbol", "symbol"),
 )

@@ -1,6 +1,7 @@
 """The tables of rebalance requests: what was asked for, and every account of it with what only the request knows."""
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -10,6 +11,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -57,6 +59,7 @@ request_accounts = Table(
     Column("decided_by", Text, nullable=True),
     Column("decided_why", Text, nullable=True),
     Column("decided_round", Integer, nullable=True),
+    Column("unseen", Boolean, nullable=False, server_default=false()),  # approved by somebody who did not look
     Column("told_at", DateTime(timezone=True), nullable=True),
     Column("looked_at", DateTime(timezone=True), nullable=True),  # when its workflow was last seen to be alive
     UniqueConstraint("request_id", "account_id"),

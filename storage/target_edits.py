@@ -16,6 +16,7 @@ from domain.queue import REASONS, TARGET_6, in_order
 from domain.rules import Finding
 from domain.snapshot_json import overrides_as_json
 from domain.targets import flatten, need_not_be_held
+from storage import account_locks
 from storage.audit import AuditEntry
 from storage.connection import Actor, Books, Transaction
 from storage.market import ONE_AT_A_TIME
@@ -89,6 +90,7 @@ def queue_served(transaction: Transaction, versions: Versions) -> tuple[dict[str
     """
     if not versions:
         return {}, 0
+    account_locks.by_rising_ids(transaction.connection)
     counts: dict[str, int] = {}
     after = ""
     while served := _served(transaction.connection, versions, after):

@@ -34,6 +34,13 @@ class PacedVenue:
             pass
         return self.venue.submit(order)
 
+    def submit_many(self, orders: Sequence[VenueOrder]) -> Sequence[Sequence[VenueAnswer]]:
+        """Sends all where there is no limit, else one, when it is its turn."""
+        wait = self._turn()
+        if wait is None:
+            return self.venue.submit_many(orders)
+        return [self.venue.submit(orders[0]) if self._mine_after(wait) else self.submit(orders[0])]
+
     def look(self, order: VenueOrder) -> Sequence[VenueAnswer]:
         """Asking is not limited."""
         return self.venue.look(order)
@@ -44,10 +51,12 @@ class PacedVenue:
 
     def _my_turn(self) -> bool:
         """Takes a turn and waits for it; False where it came too late to be used."""
-        asked = time.monotonic()
         wait = self._turn()
-        if wait is None:
-            return True
+        return wait is None or self._mine_after(wait)
+
+    def _mine_after(self, wait: float) -> bool:
+        """Waits so many seconds for a turn; False where it came too late to be used."""
+        asked = time.monotonic()
         if wait > 0:
             time.sleep(wait)
         return time.monotonic() - asked <= max(wait, 0) + GOOD_FOR - HANDED_OVER

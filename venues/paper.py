@@ -42,6 +42,19 @@ class PaperVenue:
             raise VenueUnreachable(f"the connection to {PAPER} was lost while {order.client_order_id} was sent")
         return answers
 
+    def submit_many(self, orders: Sequence[VenueOrder]) -> Sequence[Sequence[VenueAnswer]]:
+        """As `submit`, of many in one transaction; one whose connection is to be lost is left to a call of its own."""
+        with self.engine.begin() as connection:
+            scenario = _scenario(connection)
+            answers: list[Sequence[VenueAnswer]] = []
+            for order in orders:
+                treatment = scenario.treatment(order) if scenario else KIND
+                if treatment.lose_connection is not None:
+                    break
+                paper_orders.take(connection, order, treatment, self.clock.now(), scenario.close if scenario else None)
+                answers.append(_answers(connection, order, treatment))
+        return answers or [self.submit(orders[0])]
+
     def look(self, order: VenueOrder) -> Sequence[VenueAnswer]:
         """What became of an order."""
         with self.engine.begin() as connection:

@@ -88,6 +88,13 @@ class Venue(Protocol):
         """Sends an order; does not wait for its fills. Raises VenueBusy where the rate limit leaves no room."""
         ...
 
+    def submit_many(self, orders: Sequence[VenueOrder]) -> Sequence[Sequence[VenueAnswer]]:
+        """Sends orders, in their order, and returns the answers to the first ones of them, at least to one.
+
+        The others were not sent: they are to be asked for again. Raises as `submit` does, of the first.
+        """
+        ...
+
     def look(self, order: VenueOrder) -> Sequence[VenueAnswer]:
         """What became of an order; nothing where the venue has not seen it."""
         ...

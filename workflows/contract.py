@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError
 from activities.messages import EvaluationResult, RebalanceResult
 from activities.request_messages import RequestResult
 from activities.signal_messages import SignalResult
+from domain.approvals import SHORTEST
 from domain.policy import Mode
 from domain.queue import REASONS
 
@@ -122,20 +123,34 @@ class QueueChoice(_Given):
     reasons: tuple[Annotated[str, AfterValidator(_known_reason)], ...] = ()
 
 
-class RequestApproval(_Given):
-    """The update `approve` of a request: all that is pending in it, or the accounts named."""
+# The digest of a plan, or of a list of them, or enough of its characters to name it (DECIDE-1).
+Shown = Annotated[str, Field(pattern=rf"^[0-9a-fA-F]{{{SHORTEST},64}}$")]
 
+
+class _OfAccounts(_Given):
     by: Line
     account_ids: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50_000)] | None = None
 
 
-class RequestCancellation(RequestApproval):
+class RequestApproval(_OfAccounts):
+    """The update `approve` of a request: all that is pending in it, or the accounts named.
+
+    `plan` is the digest of the list of plans that was shown (`progress.plans`); it has a liquidation only where
+    `liquidations` names its rebalance. `unseen` says that nobody looked at them, which is recorded.
+    """
+
+    plan: Shown | None = None
+    liquidations: Annotated[tuple[Line, ...], Field(max_length=1000)] = ()
+    unseen: bool = False
+
+
+class RequestCancellation(_OfAccounts):
     """The update `cancel` of a request: what is pending and what was not started, all of it or the accounts named."""
 
     reason: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] | None = None
 
 
-class RequestProgress(_Given):
+class RequestSoFar(_Given):
     """What a run of a request hands to the next; not for people."""
 
     accounts: int = Field(ge=0)
@@ -164,7 +179,7 @@ class RequestInput(_Given):
     priority: Literal["person", "schedule"] | None = None
     window: int = Field(default=100, ge=1, le=200)  # accounts that are planned or executed at the same time
     accounts_a_run: int = Field(default=500, ge=1, le=1000)  # then the workflow continues as new
-    progress: RequestProgress | None = None
+    progress: RequestSoFar | None = None
 
     @model_validator(mode="after")
     def _one_choice(self) -> "RequestInput":
@@ -210,6 +225,17 @@ class RecoveryInput(_Given):
     requested_by: Line
 
 
+class SignalSoFar(_Given):
+    """What a run of a signal hands to the next; not for people. `handed` are accounts that still trade, each with the
+    workflow that is to be told afterwards.
+    """
+
+    begun: dict[str, Any]
+    cursor: str
+    counts: dict[str, int]
+    handed: dict[str, str | None] = {}
+
+
 class ModelSignalInput(_Given):
     """Starts `ApplyModelSignal`: the sleeves of a model are traded to a version of it (SIGNAL-1)."""
 
@@ -218,13 +244,19 @@ class ModelSignalInput(_Given):
     page_size: int = Field(default=200, ge=1, le=2000)
     window: int = Field(default=50, ge=1, le=200)  # accounts that are traded at the same time
     accounts_a_run: int = Field(default=400, ge=1, le=1000)  # then the workflow continues as new
-    progress: dict[str, Any] | None = None  # what a run hands to the next; not for people
+    progress: SignalSoFar | None = None
 
 
 class Approval(_Given):
-    """The update `approve`. With `rebalance_id` and `round` it is taken only for that plan."""
+    """The update `approve`. `plan` is the digest of what was shown (`progress.plan`), or 8 characters or more of it.
+
+    `unseen` says that nobody looked at it, which is recorded, and never does for a liquidation. With `rebalance_id` and
+    `round` it is taken only for that rebalance and round.
+    """
 
     by: Line
+    plan: Shown | None = None
+    unseen: bool = False
     rebalance_id: str | None = None
     round: int | None = None
 
@@ -244,11 +276,11 @@ EXAMPLES: dict[type[BaseModel], tuple[str, str]] = {
     ModelSignalInput: ("model signal", '\'{"model_id": "LCG", "version": 2}\''),
     RecoveryInput: ("recovery", '\'{"rebalance_id": "R-000001", "requested_by": "ann"}\''),
     RequestInput: ("request", '\'{"request_id": "Q-1", "requested_by": "ann", "account_ids": ["A-100"]}\''),
-    RequestApproval: ("approval", '\'{"by": "ben"}\''),
+    RequestApproval: ("approval", '\'{"by": "ben", "plan": "1f3870be"}\''),
     RequestCancellation: ("cancellation", '\'{"by": "ben", "reason": "client called"}\''),
     Steering: ("pause or resume", '\'{"by": "ben"}\''),
     EvaluationInput: ("evaluation", '\'{"as_of": "2026-11-20"}\''),
-    Approval: ("approval", '\'{"by": "ben"}\''),
+    Approval: ("approval", '\'{"by": "ben", "plan": "1f3870be"}\''),
     Cancellation: ("cancellation", '\'{"by": "ben", "reason": "client called"}\''),
 }
 

@@ -31,7 +31,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows import search_attributes
     from workflows.contract import Approval, Cancellation, RebalanceInput, read, unreadable
     from workflows.options import BOOK, DECIDE, EXECUTE, TURN, StepOptions, next_look
-    from workflows.rebalance_proposal import Proposal, pending, utc
+    from workflows.progress import RebalanceProgress
+    from workflows.rebalance_proposal import Proposal, not_shown, pending, utc
     from workflows.steps import Cancelling, step
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
@@ -56,6 +57,9 @@ class RebalanceAccount:
         self.stop: str | None = None  # why what is open at the venue is to be cancelled
         self.again: str | None = None  # why what is pending has to be planned again
         self.heard: set[str] = set()  # the reasons for it that came so far
+        self.changed = ""  # why the newest round was planned
+        self.beginning = False  # approved, and not yet known whether its execution begins
+        self.outcomes: dict[int, dict[str, Any]] = {}  # what came of the approvals, by round
         self.result: RebalanceResult | None = None
 
     @workflow.run
@@ -89,19 +93,27 @@ class RebalanceAccount:
             if self.again is not None and self.cancellation is None:
                 round_number = self._plan_again(proposal)
                 continue
-            if approval is None:
+            if approval is None or self.cancellation is not None:
                 return await self._not_approved(request)
             begun = await self._begin(proposal, approval)
             _obey_cancellation()
+            if self.cancellation is not None or begun.expired:
+                return await self._not_approved(request)
             if not begun.changed:
+                self._decided(proposal, approved_by=approval.by, outcome="executing")
                 return await self._to_the_end(self._execute(proposal))
-            round_number = proposal.checked.round + 1
-            self._tell("PLANNING AGAIN", f"changed since the plan: {', '.join(begun.changed)}")
+            round_number = self._plan_again(proposal, f"changed since the plan: {', '.join(begun.changed)}")
 
-    def _plan_again(self, proposal: Proposal) -> int:
-        """The round in which what is old by now is planned again."""
-        self._tell("PLANNING AGAIN", self.again or "")
+    def _plan_again(self, proposal: Proposal, why: str = "") -> int:
+        """The round in which what is old by now is planned again; an approval of it is void."""
+        self.changed = why or self.again or ""
+        self._tell("PLANNING AGAIN", self.changed)
+        self._decided(proposal, outcome="void", why=self.changed)
         return proposal.checked.round + 1
+
+    def _decided(self, proposal: Proposal, **outcome: Any) -> None:
+        """What came of approving a round: the answer to whoever did (DECIDE-2)."""
+        self.outcomes[proposal.checked.round] = {"approved_by": None, **outcome}
 
     async def _propose(self, request: RebalanceInput, round_number: int) -> Proposal:
         """Check target, verify sleeves, check minimums, generate trades."""
@@ -135,7 +147,8 @@ class RebalanceAccount:
             _obey_cancellation()
         trades = await self._step("generate_trades", proposal.step, TradesGenerated, DECIDE, f"round {round_number}")
         _obey_cancellation()
-        return Proposal(checked, trades)
+        self.rebalance = Proposal(checked, trades)
+        return self.rebalance
 
     async def _approved(self, request: RebalanceInput, proposal: Proposal) -> Approval | None:
         """The approval; None where it was cancelled, the business day ended, or it has to be planned again.
@@ -168,26 +181,39 @@ class RebalanceAccount:
         parent = workflow.info().parent
         if parent is None or request.request_id is None:
             return
-        waits = AccountPending(**proposal.step.model_dump(), four_eyes=proposal.checked.four_eyes)
+        waits = AccountPending(
+            **proposal.step.model_dump(),
+            four_eyes=proposal.checked.four_eyes,
+            plan=proposal.trades.plan if proposal.trades else "",
+            liquidation=proposal.checked.liquidation,
+        )
         with contextlib.suppress(ApplicationError):  # the request is gone, and nobody has to be told
             await workflow.get_external_workflow_handle(parent.workflow_id).signal("account_pending", waits)
 
     async def _not_approved(self, request: RebalanceInput) -> RebalanceResult:
         """EXPIRED, or CANCELED with who and why."""
-        said = self.cancellation
+        said, proposal = self.cancellation, self.rebalance
+        assert proposal is not None
         if said is None:
+            self._decided(proposal, outcome="expired", why="the exchange closed before its turn came")
             return await self._close(request, "EXPIRED", issue="not approved before the exchange's close")
-        why = f": {said.reason}" if said.reason else ""
-        return await self._close(request, "CANCELED", by=said.by, issue=f"cancelled by {said.by}{why}")
+        issue = f"cancelled by {said.by}{f': {said.reason}' if said.reason else ''}"
+        self._decided(proposal, outcome="cancelled", why=issue)
+        return await self._close(request, "CANCELED", by=said.by, issue=issue)
 
     async def _begin(self, proposal: Proposal, approval: Approval) -> ExecutionBegun:
-        return await self._step(
-            "begin_execution",
-            BeginExecution(**proposal.step.model_dump(), approved_by=approval.by, approved_at=self._now()),
-            ExecutionBegun,
-            TURN,
-            f"approved by {approval.by}",
+        message = BeginExecution(
+            **proposal.step.model_dump(),
+            approved_by=approval.by,
+            approved_at=self._now(),
+            plan=approval.plan,
+            unseen=approval.unseen,
         )
+        self.beginning = True
+        try:
+            return await self._step("begin_execution", message, ExecutionBegun, TURN, f"approved by {approval.by}")
+        finally:
+            self.beginning = False
 
     async def _execute(self, proposal: Proposal) -> RebalanceResult:
         """Submit trades, wait until the venue has said its last word on each, reconcile."""
@@ -256,6 +282,8 @@ class RebalanceAccount:
         """A step gave up, or the workflow was cancelled: the record says so, as the history is not kept for ever."""
         if self.stage in {"EXECUTING", "RECONCILING"}:
             return  # these go on to their end; what fails there is tried again until it is mended
+        if self.rebalance is not None:
+            self._decided(self.rebalance, outcome="failed", why="its workflow ended before anything was executed")
         if isinstance(fault, ActivityError) and not cancelled:
             cause = fault.cause or fault
             await self._close(request, "FAILED", issue=f"{fault.activity_type} gave up: {cause}")
@@ -301,7 +329,7 @@ class RebalanceAccount:
     # --- what operators ask and say ---------------------------------------------------------------------------
 
     @workflow.query
-    def progress(self) -> dict[str, Any]:
+    def progress(self) -> RebalanceProgress:
         """Where the rebalance stands, and for whose approval it waits."""
         checked = self.rebalance.checked if self.rebalance else None
         return {
@@ -312,6 +340,8 @@ class RebalanceAccount:
             "round": checked.round if checked else None,
             "requested_by": self.request.requested_by if self.request else None,
             "pending": self.proposal is not None,
+            "plan": self.proposal.trades.plan if self.proposal and self.proposal.trades else None,
+            "liquidation": checked.liquidation if checked else None,
             "four_eyes": checked.four_eyes if checked else None,
             "expires_at": (utc(self.proposal.trades.expires_at) if self.proposal and self.proposal.trades else None),
             "status": self.result.status if self.result else None,
@@ -329,9 +359,14 @@ class RebalanceAccount:
 
     @workflow.update
     async def approve(self, given: Any = None) -> dict[str, Any]:
-        """Approves the pending trades."""
-        self.approval = Approval.model_validate(given)
-        return {"approved_by": self.approval.by}
+        """Approves the pending trades; the answer is what came of it: executing, void, expired or cancelled."""
+        said = Approval.model_validate(given)
+        self.approval = said
+        if said.plan is None or self.proposal is None:  # of before approvals named a plan: histories have the answer so
+            return {"approved_by": said.by}
+        of = self.proposal.checked
+        await workflow.wait_condition(lambda: of.round in self.outcomes)
+        return self.outcomes[of.round] | {"rebalance_id": of.rebalance_id, "round": of.round}
 
     @approve.validator
     def _may_approve(self, given: Any = None) -> None:
@@ -345,10 +380,13 @@ class RebalanceAccount:
                 f"approval refused: {by} asked for this rebalance and may not approve it too (four eyes). Somebody "
                 "else has to"
             )
+        wrong = not_shown(pending, Approval.model_validate(given), self.changed)
+        if wrong:
+            raise ValueError(wrong)
 
     @workflow.update
     async def cancel(self, given: Any = None) -> dict[str, Any]:
-        """Cancels the pending trades; once they are approved, what of them is still open at the venue."""
+        """Cancels the pending trades, also approved ones not yet begun; afterwards what is still open at the venue."""
         said = Cancellation.model_validate(given)
         if self.waiting:
             self.stop = f"cancelled by {said.by}{f': {said.reason}' if said.reason else ''}"
@@ -362,7 +400,9 @@ class RebalanceAccount:
         if wrong:
             raise ValueError(wrong)
         said = Cancellation.model_validate(given)
-        if self.waiting and self.rebalance and self.stop is None:
+        open_at_venue = self.waiting and self.stop is None
+        not_begun = (self.beginning or (self.proposal and self.approval)) and self.cancellation is None
+        if self.rebalance and (open_at_venue or not_begun):
             self._meant_or_refuse("cancellation", said, self.rebalance)
         else:
             self._pending_or_refuse("cancellation", said)
@@ -370,12 +410,19 @@ class RebalanceAccount:
     def _pending_or_refuse(self, what: str, said: Approval | Cancellation) -> Proposal:
         """What is pending, where it is what the person meant, and it is not too late."""
         if self.proposal is None or self.approval is not None or self.cancellation is not None:
-            raise ValueError(f"{what} refused: nothing is pending, the rebalance is at {self.stage}. {self.note}")
+            raise ValueError(f"{what} refused: nothing is pending, {self._standing()}")
         self._meant_or_refuse(what, said, self.proposal)
         trades = self.proposal.trades
         if trades is not None and self._now() >= trades.expires_at:
             raise ValueError(f"{what} refused: it expired at the exchange's close, {utc(trades.expires_at)}")
         return self.proposal
+
+    def _standing(self) -> str:
+        """Where the rebalance stands, and who decided about it."""
+        told = f"the rebalance is at {self.stage}. {self.note}"
+        if self.cancellation is not None:
+            return f"{self.cancellation.by} cancelled it already; {told}"
+        return f"{self.approval.by} approved it already; {told}" if self.approval is not None else told
 
     def _meant_or_refuse(self, what: str, said: Approval | Cancellation, proposal: Proposal) -> None:
         """Who names a rebalance and a round means that plan alone."""

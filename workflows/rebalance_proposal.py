@@ -7,6 +7,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.messages import Step, TargetChecked, TradesGenerated
+    from domain.approvals import DECIDE_1, SHORTEST, is_shown
+    from workflows.contract import Approval
 
 
 @dataclass(frozen=True)
@@ -48,5 +50,22 @@ def pending(proposal: Proposal) -> str:
     return (
         f"{kind} {checked.rebalance_id} of account {checked.account_id}: {', '.join(told)}; expected "
         f"{trades.expected_status}. Approve before {utc(trades.expires_at)}: "
-        f"`rebalancer approve {checked.rebalance_id} --by WHO`"
+        f"`rebalancer approve {checked.rebalance_id} --by WHO --plan {trades.plan[:SHORTEST]}`"
     )
+
+
+def not_shown(proposal: Proposal, said: Approval, changed: str) -> str | None:
+    """Why what is approved is not what is pending, with what is and what changed; None where it is (DECIDE-1)."""
+    checked, trades = proposal.checked, proposal.trades
+    assert trades is not None
+    if not trades.plan:  # planned before plans had a digest; the step that begins the execution has one
+        return None
+    again = f"; round {checked.round} was planned as this changed: {changed}" if changed else ""
+    current = f'Pending is plan {trades.plan} of {checked.rebalance_id}{again}. Look at it, and approve with "plan"'
+    if said.plan is None:
+        return f"approval refused: it does not name the plan that was seen ({DECIDE_1.code}). {current}"
+    if not is_shown(said.plan, trades.plan):
+        return f"approval refused: plan {said.plan} is not what is pending ({DECIDE_1.code}). {current}"
+    if said.unseen and checked.liquidation:
+        return f"approval refused: a liquidation is never approved unseen ({DECIDE_1.code}). {current}"
+    return None

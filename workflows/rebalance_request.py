@@ -1,8 +1,9 @@
 """One request over many accounts: each a `RebalanceAccount` of its own, a window of them at work at a time.
 
 An account takes a place in the window while it is planned or executed, and gives it back while it waits for an
-approval; so everything that was asked for gets planned, however long people take. A run starts a few hundred accounts,
-lets those at work finish, and continues as new; accounts that then still wait are looked after in the database.
+approval, or for an order at the venue; so everything that was asked for gets planned, however long people or venues
+take. A run starts a few hundred accounts, and continues as new once each that is under way is in the books; those that
+wait or execute are then looked after in the database.
 """
 
 import asyncio
@@ -17,26 +18,29 @@ from temporalio.exceptions import ApplicationError, ChildWorkflowError, Workflow
 with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel
 
-    from activities.request_messages import AccountPending, AccountsTold, RequestDecided, RequestResult
-    from domain.approvals import same_person
+    from activities.request_messages import AccountPending, AccountsTold, HandedPlans, RequestDecided, RequestResult
+    from domain.approvals import DECIDE_1, same_person
     from domain.requests import BUSY, has_ended
     from workflows import priorities, request_steps, search_attributes
     from workflows.contract import (
         RequestApproval,
         RequestCancellation,
         RequestInput,
-        RequestProgress,
+        RequestSoFar,
         Steering,
         read,
         unreadable,
     )
+    from workflows.progress import RequestProgress
     from workflows.request_faults import told_of
     from workflows.request_ledger import ISSUES, Ledger
+    from workflows.request_steps import Said
 
 GivenT = TypeVar("GivenT", bound=BaseModel)
 # How often accounts of earlier runs are looked after: when something was decided, while they work, while they wait.
 SOON, OFTEN, SELDOM = timedelta(seconds=2), timedelta(seconds=5), timedelta(seconds=30)
 NOUNS = {"approve": "approval", "cancel": "cancellation"}
+HANDS_ON = "hands on what executes"  # histories of before waited for it, and replay so
 DONE_BY = {"approve": "approved_by", "cancel": "cancelled_by"}
 
 
@@ -57,6 +61,9 @@ class RebalanceRequest:
         self.to_tell: set[str] = set()  # decisions that some accounts' workflows have not been told
         self.telling = asyncio.Lock()
         self.lenient = False  # some plan that waits may be approved by who asked for it
+        self.deciding = 0  # approvals that wait for the books to have what became of accounts
+        self.writing = False  # which is being written down
+        self.hands_on = False  # accounts that merely wait hold up neither others nor the next run
         self.ending = False  # its accounts have all ended, and are being summed up
         self.result: RequestResult | None = None
 
@@ -79,6 +86,7 @@ class RebalanceRequest:
 
     async def _to_the_end(self) -> RequestResult:
         """From the list of accounts to one status; continues as new where this run is long enough."""
+        self.hands_on = workflow.patched(HANDS_ON)
         if self.request.progress is None:
             self.request = self.request.model_copy(update={"request_id": request_steps.own_id(self.request)})
             workflow.upsert_search_attributes([search_attributes.REQUEST_ID.value_set(self.request.request_id)])
@@ -96,7 +104,7 @@ class RebalanceRequest:
         self._tell_details()
         return self.result
 
-    async def _go_on(self, progress: RequestProgress) -> None:
+    async def _go_on(self, progress: RequestSoFar) -> None:
         """Takes up what the run before handed on."""
         self.ledger.total = progress.accounts
         self.ledger.cursor = self.ledger.base = progress.cursor
@@ -110,7 +118,7 @@ class RebalanceRequest:
 
     def _handed_on(self) -> dict[str, Any]:
         """The next run's input: a cursor and what was said, never a list of accounts."""
-        kept = RequestProgress(
+        kept = RequestSoFar(
             accounts=self.ledger.total,
             cursor=self.ledger.total if self.stopped else self.ledger.cursor,
             paused=self.paused,
@@ -144,7 +152,8 @@ class RebalanceRequest:
         ledger = self.ledger
         if self.late:  # the books don't know yet what a cancellation did to the accounts
             return False
-        busy = ledger.own_working or ledger.taken or ledger.notes or self._decisions_to_tell()
+        held = ledger.only_here if self.hands_on else ledger.own_working
+        busy = held or ledger.taken or ledger.notes or self._decisions_to_tell()
         return ledger.all_ended or (self._long_enough() and not busy)
 
     def _next_step(self) -> Callable[[], Awaitable[object]] | None:
@@ -161,7 +170,7 @@ class RebalanceRequest:
             return self._look
         if places and places >= min(batch, ledger.remaining):
             return self._take
-        if len(ledger.notes) >= batch or (ledger.notes and not ledger.own_working):
+        if len(ledger.notes) >= batch or (ledger.notes and (self.deciding or not ledger.own_working)):
             return self._take
         return None
 
@@ -177,9 +186,13 @@ class RebalanceRequest:
         return full or self.ledger.adopted or workflow.info().is_continue_as_new_suggested()
 
     def _look_again(self) -> timedelta | None:
-        if not self.ledger.handed_open:
+        if not self.ledger.handed_open and not self._held_up():
             return None
         return min(self.look_in, OFTEN) if self.ledger.handed_at_work else self.look_in
+
+    def _held_up(self) -> bool:
+        """True where accounts at work keep others, or the next run, from being started: some may merely wait."""
+        return self.hands_on and bool(self.ledger.at_work) and self.ledger.remaining > 0 and not self.paused
 
     def _look_soon(self) -> None:
         """Something was said or decided: accounts of earlier runs move on, and nobody tells us."""
@@ -187,9 +200,11 @@ class RebalanceRequest:
             self.look_now, self.look_in = True, SOON
 
     async def _take(self) -> None:
+        self.look_in = SOON
         size, notes = self._places(), self.ledger.notes
-        self.ledger.notes = []
+        self.ledger.notes, self.writing = [], bool(notes)
         self.ledger.took(size, await request_steps.take(self.request, self.ledger.cursor, size, notes))
+        self.writing = False
 
     async def _start_taken(self) -> None:
         taken, self.ledger.taken = self.ledger.taken, []
@@ -215,7 +230,11 @@ class RebalanceRequest:
 
     async def _look(self, issues: int = 0) -> None:
         self.look_now = False
-        self.ledger.looked(await request_steps.look(self.request, self.ledger.base, issues))
+        self.ledger.looked(await request_steps.look(self.request, self.ledger.base, issues, self._own()))
+
+    def _own(self) -> list[str]:
+        """The accounts of this run about which it is asked whether they merely wait."""
+        return self.ledger.at_work if self._held_up() else []
 
     # --- decisions
 
@@ -238,10 +257,12 @@ class RebalanceRequest:
             self._look_soon()
             return told
 
-    async def _decide(self, decision: str, said: RequestApproval) -> RequestDecided:
-        decided = await request_steps.decide(self.request, decision, said)
+    async def _decide(self, decision: str, said: Said) -> RequestDecided:
+        decided = await request_steps.decide(self.request, decision, said, self.ledger.base)
+        self.ledger.handed_plans = decided.handed or HandedPlans()
         if decided.pending:
-            self.ledger.decide(decision == "approve", said.account_ids)
+            about = said.account_ids if decided.account_ids is None else decided.account_ids
+            self.ledger.decide(decision == "approve", about)
             self.to_tell.add(decision)
         self._look_soon()
         return decided
@@ -257,18 +278,22 @@ class RebalanceRequest:
         self.stopped, self.late = said, True
         self.ledger.closed = True
 
-    async def _answer(self, decision: str, said: RequestApproval) -> dict[str, Any]:
+    async def _answer(self, decision: str, said: Said) -> dict[str, Any]:
         """Decides, tells those workflows that have a place in the window, and says what came of it."""
         await workflow.wait_condition(lambda: self.begun)
         refusal = self._refusal(decision, said)
         if refusal:
             raise ApplicationError(refusal)
+        if isinstance(said, RequestApproval) and said.plan is not None:
+            await self._written()
         waiting = 0
         if isinstance(said, RequestCancellation) and said.account_ids is None:
             waiting = self._cancellable()
             self._stop(said)
             self.late = False  # what is pending now is decided about here, and counted in the answer
         decided = await self._decide(decision, said)
+        if decided.refused:
+            raise ApplicationError(f"{NOUNS[decision]} refused: {decided.refused}")
         about = decided.pending + (waiting or decided.not_started)
         if not about:
             named = f" of {', '.join(decided.not_pending[:10])}" if decided.not_pending else ""
@@ -276,14 +301,21 @@ class RebalanceRequest:
         told = await self._tell()
         refused = [{"account_id": each, "reason": "nothing of it is pending"} for each in decided.not_pending]
         late = [each.model_dump() for each in told.refused] if told else []
-        return {DONE_BY[decision]: said.by, "accounts": about - len(late), "refused": refused + late}
+        answer = {DONE_BY[decision]: said.by, "accounts": about - len(late), "refused": refused + late}
+        return answer | ({"liquidations": decided.liquidations} if decided.liquidations else {})
+
+    async def _written(self) -> None:
+        """Waits until the books know all that the list of plans does, as they compare it with what was shown."""
+        self.deciding += 1
+        await workflow.wait_condition(lambda: not self.ledger.notes and not self.writing)
+        self.deciding -= 1
 
     def _cancellable(self) -> int:
         """Accounts without a pending plan that a cancellation still ends: before their start, or once planned."""
         planned = self.ledger.planned if self.request.approval == "required" else 0
         return self.ledger.not_started + planned
 
-    def _refusal(self, decision: str, said: RequestApproval) -> str | None:
+    def _refusal(self, decision: str, said: Said) -> str | None:
         """Why a decision can't be taken; None where it can, or the request has not begun to say."""
         if not self.begun:
             return None
@@ -297,6 +329,17 @@ class RebalanceRequest:
             )
         return None
 
+    def _not_seen(self, said: RequestApproval) -> str | None:
+        """Why an approval does not say what was seen; None where it does, for the books to compare (DECIDE-1)."""
+        if said.plan is not None or not self.begun:
+            return None
+        current, apart = self.ledger.listed, ", ".join(self.ledger.liquidations)
+        pending = f'Pending is the list {current}: look at it, and approve with "plan"' if current else ""
+        return (
+            f"approval refused: it does not name the plans that were seen ({DECIDE_1.code}). "
+            f"{pending or f'Liquidations alone are pending, and each is approved by its own name: {apart}'}"
+        )
+
     # --- what operators say and ask
 
     @workflow.update
@@ -306,7 +349,8 @@ class RebalanceRequest:
 
     @approve.validator
     def _may_approve(self, given: Any = None) -> None:
-        _refuse(self._refusal("approve", _readable(RequestApproval, given)))
+        said = _readable(RequestApproval, given)
+        _refuse(self._refusal("approve", said) or self._not_seen(said))
 
     @workflow.update
     async def cancel(self, given: Any = None) -> dict[str, Any]:
@@ -359,7 +403,7 @@ class RebalanceRequest:
         self.late = self.late or self.stopped is not None
 
     @workflow.query
-    def progress(self) -> dict[str, Any]:
+    def progress(self) -> RequestProgress:
         """How the accounts stand, and what they said of themselves."""
         counts = self.ledger.counts()
         return {
@@ -371,6 +415,8 @@ class RebalanceRequest:
             "counts": counts,
             "ended": sum(count for outcome, count in counts.items() if has_ended(outcome)),
             "pending": self.ledger.pending,
+            "plans": self.ledger.listed or None,
+            "liquidations": self.ledger.liquidations,
             "issues": self.ledger.issues,
             "issues_left_off": self.ledger.issues_left_off,
         }

@@ -5,10 +5,12 @@ wait for an approval are *handed on*: counted, and looked after in the database.
 """
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from activities.request_messages import AccountNote, AccountPending, AccountsTaken, AccountsTold, Looked
+from activities.request_messages import AccountNote, AccountPending, AccountsTaken, AccountsTold, HandedPlans, Looked
+from domain.approvals import listed
 from domain.requests import NOT_STARTED, has_ended, in_order
 
 ISSUES = 50  # how many accounts' issues the query lists; `rebalancer show` lists them all
@@ -27,6 +29,11 @@ class Ledger:
     handed: dict[str, int] = field(default_factory=dict)  # earlier runs' accounts, by outcome
     own: dict[str, str] = field(default_factory=dict)
     rounds: dict[str, int] = field(default_factory=dict)  # the round of the plan that waits, or waited last
+    plans: dict[str, AccountPending] = field(default_factory=dict)  # of own accounts: what waits, or waited last
+    handed_plans: HandedPlans = field(default_factory=HandedPlans)  # those that wait of earlier runs' accounts
+    begun: set[str] = field(default_factory=set)  # own accounts whose rebalance is in the books: any run can follow it
+    resting: set[str] = field(default_factory=set)  # own accounts that merely wait for an order at the venue
+    handed_resting: int = 0  # and how many of earlier runs' do
     decided: set[str] = field(default_factory=set)  # own accounts whose pending plan was decided about
     taken: list[str] = field(default_factory=list)  # to be started
     notes: list[AccountNote] = field(default_factory=list)  # to be written down
@@ -53,19 +60,50 @@ class Ledger:
 
     @property
     def own_working(self) -> int:
-        """Accounts of this run that are being planned or executed."""
-        return sum(outcome in _WORKING for outcome in self.own.values())
+        """Accounts of this run that are being planned or executed; who merely waits at the venue is not."""
+        return sum(outcome in _WORKING and each not in self.resting for each, outcome in self.own.items())
+
+    @property
+    def at_work(self) -> list[str]:
+        """Accounts of this run that are being planned or executed, or wait at the venue."""
+        return [each for each, outcome in self.own.items() if outcome in _WORKING]
+
+    @property
+    def only_here(self) -> bool:
+        """True where an account at work can be followed by nobody but this run: its rebalance is not in the books."""
+        return any(each not in self.begun for each in self.at_work)
 
     @property
     def working(self) -> int:
         """Places of the window that are taken."""
-        return self.own_working + len(self.taken) + sum(self.handed.get(outcome, 0) for outcome in _WORKING)
+        return self.own_working + len(self.taken) + self._handed_working
+
+    @property
+    def _handed_working(self) -> int:
+        return sum(self.handed.get(outcome, 0) for outcome in _WORKING) - self.handed_resting
 
     @property
     def pending(self) -> int:
         """Plans that wait for somebody to decide about them."""
         own = sum(outcome == "PENDING_APPROVAL" and each not in self.decided for each, outcome in self.own.items())
         return own + self.handed.get("PENDING_APPROVAL", 0)
+
+    @property
+    def listed(self) -> str:
+        """The digest of the plans that wait, liquidations left out: what an approval names (DECIDE-1)."""
+        own = (each for each in self._own_pending() if not each.liquidation)
+        return listed(((each.rebalance_id, each.plan) for each in own), self.handed_plans.plans)
+
+    @property
+    def liquidations(self) -> list[str]:
+        """The first rebalances that wait for an approval by their own name."""
+        own = [each.rebalance_id for each in self._own_pending() if each.liquidation]
+        return [*self.handed_plans.liquidations, *own][:ISSUES]
+
+    def _own_pending(self) -> Iterator[AccountPending]:
+        for each, outcome in self.own.items():
+            if outcome == "PENDING_APPROVAL" and each not in self.decided and each in self.plans:
+                yield self.plans[each]
 
     @property
     def handed_open(self) -> int:
@@ -75,7 +113,7 @@ class Ledger:
     @property
     def handed_at_work(self) -> bool:
         """True where accounts of earlier runs will end soon, without anybody deciding anything more."""
-        return any(self.handed.get(outcome) for outcome in (*_WORKING, "APPROVED"))
+        return bool(self._handed_working or self.handed.get("APPROVED"))
 
     @property
     def adopted(self) -> bool:
@@ -141,12 +179,13 @@ class Ledger:
         if not has_ended(self.own[said.account_id]) and said.round > self.rounds.get(said.account_id, 0):
             self.own[said.account_id] = "PENDING_APPROVAL"
             self.rounds[said.account_id] = said.round
+            self.plans[said.account_id] = said
             self.decided.discard(said.account_id)
         return True
 
-    def decide(self, approved: bool, account_ids: tuple[str, ...] | None) -> None:
+    def decide(self, approved: bool, account_ids: Sequence[str] | None) -> None:
         """A person decided about pending plans, all or those of the accounts named."""
-        for each in account_ids or tuple(self.own):
+        for each in tuple(self.own) if account_ids is None else account_ids:
             if self.own.get(each) == "PENDING_APPROVAL":
                 self.decided.add(each)
                 if approved:
@@ -162,11 +201,14 @@ class Ledger:
         for refusal in answer.refused:
             self.decided.discard(refusal.account_id)
             if self.own.get(refusal.account_id) == "APPROVED":
-                self.own[refusal.account_id] = "PENDING_APPROVAL"
+                self.own[refusal.account_id] = "CHECKING" if refusal.void else "PENDING_APPROVAL"
 
     def looked(self, answer: Looked) -> None:
         """Earlier runs' accounts, as the database has them now."""
         self.handed = dict(answer.counts)
+        self.handed_plans, self.handed_resting = answer.handed or HandedPlans(), answer.resting
+        self.begun.update(answer.own_begun)
+        self.resting = set(answer.own_resting)
         for each in answer.issues:
             self._issue(each.account_id, each.outcome, each.issue, each.rebalance_id)
 

@@ -34,6 +34,7 @@ from workflows.options import ACCOUNT_IN_ALL, ACCOUNTS, REQUEST, TAKE
 from workflows.steps import step
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
+Said = RequestApproval | RequestCancellation  # what a person decides about a request
 
 
 def own_id(request: RequestInput) -> str:
@@ -63,17 +64,16 @@ async def take(request: RequestInput, after: int, size: int, notes: list[Account
     return await step("take_accounts", message, AccountsTaken, TAKE, summary)
 
 
-async def look(request: RequestInput, up_to: int, issues: int) -> Looked:
-    """How the accounts of earlier runs stand."""
-    message = LookAfter(request_id=request.request_id, up_to=up_to, issues=issues)
+async def look(request: RequestInput, up_to: int, issues: int, own: list[str]) -> Looked:
+    """How the accounts of earlier runs stand, and which of this run's merely wait."""
+    message = LookAfter(request_id=request.request_id, up_to=up_to, issues=issues, own=own)
     return await step("look_after", message, Looked, ACCOUNTS, f"the first {up_to}")
 
 
-async def decide(request: RequestInput, decision: str, said: RequestApproval) -> RequestDecided:
+async def decide(request: RequestInput, decision: str, said: Said, up_to: int) -> RequestDecided:
     """Keeps what a person decided with the accounts that it is about."""
-    reason = said.reason if isinstance(said, RequestCancellation) else None
-    given = {"decision": decision, "by": said.by, "reason": reason, "account_ids": said.account_ids}
-    message = DecideRequest.model_validate({"request_id": request.request_id, **given})
+    given = {"request_id": request.request_id, "decision": decision, "reason": None, "up_to": up_to} | said.model_dump()
+    message = DecideRequest.model_validate(given)
     return await step("decide_request", message, RequestDecided, REQUEST, f"{decision} by {said.by}")
 
 

@@ -34,12 +34,16 @@ def broken(snapshot: Snapshot, policy: Policy, plan: RebalancePlan) -> list[Brok
         books = Ledger.of(snapshot, plan)
         if books.flaws:
             return [*books.flaws, *conservation.never_short(books)]
-        said = Said(snapshot, plan)
-        found = [*conservation.planned_values(books), *landing.components(books, said), *landing.cash(books, said)]
+        said, limits = Said(snapshot, plan), refusals.forbidden(snapshot, numbers)
+        found = [
+            *conservation.planned_values(books),
+            *landing.components(books, said),
+            *landing.cash(books, limits, said),
+        ]
         if plan.orders or plan.transfers:
             found += conservation.never_short(books)
             found += whole_steps.check(books, numbers)
-            found += refusals.check(books, numbers)
+            found += refusals.check(books, limits)
             found += budget.check(books, numbers, said)
-            found += restraint.check(books, numbers)
+            found += restraint.check(books, numbers, limits)
     return sorted(found, key=lambda each: each.rule.code) if found else found

@@ -84,8 +84,12 @@ def never_short(books: Ledger) -> Iterator[Broken]:
     if total < ZERO and total < (had := sum(before.values(), ZERO)):
         yield _short("the account", had, total)
     for sleeve, changes in books.moved.items():
+        here = books.held.get(sleeve, {})
         for symbol, change in changes.items():
-            if change < ZERO and (held := books.quantity(sleeve, symbol)) + change < ZERO:
+            if change >= ZERO:
+                continue
+            held = here[symbol].quantity if symbol in here else ZERO
+            if held + change < ZERO:
                 yield Broken(
                     LAW_2,
                     f"{sleeve} gives up {plain(-change)} {symbol} and holds {plain(held)}",

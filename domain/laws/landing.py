@@ -5,7 +5,7 @@ by more than rounding: one step (increment × price) of a security that is held 
 for a model's sleeve, which is paid to the cent (SLEEVE-1). What goes to zero has no such slack.
 
 What is outside has to be said, as `said` finds it. Of cash a finding has to name `cash` with one of these numbers: by
-how much it lies outside its band (MINIMUM-3's upper bound where a model was rejected), or where it ends, to the cent.
+how much it lies outside its band (its upper bound raised, see `cash_bounds`, or not), or where it ends, to the cent.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from domain.laws.broken import Broken
 from domain.laws.ledger import Ledger
+from domain.laws.refusals import Forbidden, nothing_may_be_bought
 from domain.laws.said import Said
 from domain.money import CENT, ZERO, money
 from domain.policy import Mode
@@ -91,15 +92,24 @@ def _outside(each: ComponentOutcome, low: Decimal, high: Decimal, books: Ledger,
             f"to {money(high)} and outside its threshold",
             evidence,
         )
-    elif (
-        plan.purpose.kind == "full" and off > (max(step_of(each, books), cents) if high else ZERO) and not said.of(key)
-    ):
+    elif plan.purpose.kind == "full" and off > (max(step_of(each, books), cents) if high else ZERO):
+        if said.of(key) or (planned < low and said.buys_are_cut) or _kept_by_wish(key, books):
+            return
         yield Broken(
             LAW_6,
             f"{key} ends at {money(planned)}, {money(off)} outside its destination band of {money(low)} to "
             f"{money(high)}, and nothing says why",
             evidence,
         )
+
+
+def _kept_by_wish(key: str, books: Ledger) -> bool:
+    """True for a security that its client excludes and keeps: whatever it comes to is as it should be (RESTRICT-1)."""
+    symbol = key.partition(":")[2]
+    return any(
+        each.symbol == symbol and each.hold and each.in_force(books.snapshot.as_of)
+        for each in books.snapshot.account.restrictions
+    )
 
 
 def _distance(value: Decimal, low: Decimal, high: Decimal) -> Decimal:
@@ -114,7 +124,7 @@ def _still_held(books: Ledger, said: Said) -> Iterator[Broken]:
             continue
         for sleeve in books.held:
             left = books.after(sleeve, each.symbol)
-            if left > ZERO and not said.of_symbol(each.symbol):
+            if left > ZERO and books.prices[each.symbol] and not said.of_symbol(each.symbol):
                 yield Broken(
                     LAW_6,
                     f"{sleeve} still holds {left} {each.symbol}, which a restriction takes out, and nothing says why",
@@ -122,12 +132,12 @@ def _still_held(books: Ledger, said: Said) -> Iterator[Broken]:
                 )
 
 
-def cash(books: Ledger, said: Said) -> Iterator[Broken]:
+def cash(books: Ledger, limits: Forbidden, said: Said) -> Iterator[Broken]:
     """Cash that is outside its band, or short of what was asked for, without a finding that says so."""
     plan, each = books.plan, books.plan.components[-1]
     total, ends = plan.managed_value or ZERO, each.planned_value
     if plan.purpose.kind == "full" and not plan.liquidation:
-        yield from _landed(each, books, said)
+        yield from _landed(each, books, limits, said)
     elif plan.purpose.kind == "raise_cash" and plan.purpose.amount is not None:
         free = ends - bounds(each, plan.mode)[0] * total
         if free < plan.purpose.amount - CENT and not said.rules() & {"CASH-2", "CASH-3"}:
@@ -150,24 +160,31 @@ def _unmet_need_told(books: Ledger) -> bool:
     return any(each.rule == "CASH-3" and each.severity == "error" for each in books.plan.noted)
 
 
-def cash_bounds(books: Ledger) -> tuple[Decimal, Decimal]:
-    """The amounts between which cash is to end; its upper bound has what rejected models leave (MINIMUM-3)."""
-    plan = books.plan
+def cash_bounds(books: Ledger, limits: Forbidden) -> tuple[Decimal, Decimal]:
+    """The amounts between which cash is to end. Its upper bound has the weights of models that are rejected, and what
+    is not held of those of which nothing may be bought (MINIMUM-3, RESTRICT-1).
+    """
+    plan, total = books.plan, books.plan.managed_value or ZERO
     lower, upper = bounds(plan.components[-1], plan.mode)
+    high = upper * total
     for each in plan.components:
         if each.outcome == "rejected":
-            upper += each.weight
-    total = plan.managed_value or ZERO
-    return lower * total, upper * total
+            high += each.weight * total
+        elif limits.no_buy and each.weight and nothing_may_be_bought(each, books, limits):
+            high += max(ZERO, each.weight * total - each.planned_value)
+    return lower * total, high
 
 
-def _landed(each: ComponentOutcome, books: Ledger, said: Said) -> Iterator[Broken]:
-    low, high = cash_bounds(books)
-    ends = each.planned_value
+def _landed(each: ComponentOutcome, books: Ledger, limits: Forbidden, said: Said) -> Iterator[Broken]:
+    ends, total = each.planned_value, books.plan.managed_value or ZERO
+    lower, upper = bounds(each, books.plan.mode)
+    if lower * total <= ends <= upper * total:
+        return
+    low, high = cash_bounds(books, limits)
     off = _distance(ends, low, high)
     if not off or off <= max(rounding(books), _smallest_step(books)):
         return
-    unraised = ends - bounds(each, books.plan.mode)[1] * (books.plan.managed_value or ZERO)
+    unraised = ends - upper * total
     if not any(said.cash_is(amount) for amount in (off, ends, unraised)):
         yield Broken(
             LAW_7,

@@ -20,7 +20,7 @@ LAW_1 = Rule(
 
 NOTHING: Mapping[str, Decimal] = {}
 Basis = tuple[object, Decimal | None]  # date acquired and cost a share
-Given = tuple[str, Lot]  # the sleeve that gives a lot up, "" where an order takes it from several
+Given = tuple[str, Decimal, Sequence[Lot]]  # the sleeve that gives shares up ("" of an order for several), and lots
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Ledger:
     snapshot: Snapshot
     plan: RebalancePlan
     prices: Mapping[str, Decimal]
-    held: Mapping[str, Mapping[str, Holding]]  # by sleeve and symbol, before
+    held: dict[str, dict[str, Holding]]  # by sleeve and symbol, before
     worth: Mapping[str, Decimal]  # what each sleeve's holdings are worth, before
     before: Mapping[str, Decimal]  # cash by sleeve
     cash: dict[str, Decimal]  # and after
@@ -99,6 +99,7 @@ class Ledger:
     def _orders(self) -> None:
         """Books the orders. Most are for one sleeve, from lots of its own, and are seen to be sound at once."""
         prices, cash, moved, held, crossing = self.prices, self.cash, self.moved, self.held, self.crossing
+        given = self.given
         for order in self.plan.orders:
             symbol, quantity, amount, part = order.symbol, order.quantity, order.amount, order.allocations[0]
             sleeve, price = part.sleeve, prices.get(symbol)
@@ -110,19 +111,17 @@ class Ledger:
                 or (amount != quantity * price and amount != to_cent(quantity * price))
                 or sleeve not in cash
                 or symbol in moved[sleeve]
+                or len(order.allocations) > 1
             ):
                 self._carefully(order)
             elif order.side == "buy" and not order.lots:
                 moved[sleeve][symbol] = quantity
                 cash[sleeve] -= amount
-            elif (
-                order.side == "sell"
-                and symbol not in crossing
-                and symbol in held[sleeve]
-                and _covers(held[sleeve][symbol], quantity, order.lots)
-            ):
+            elif order.side == "sell" and symbol in held[sleeve]:
                 moved[sleeve][symbol] = -quantity
                 cash[sleeve] += amount
+                if symbol in crossing or not _covers(held[sleeve][symbol], quantity, order.lots):
+                    given.setdefault(symbol, []).append((sleeve, quantity, [each.lot for each in order.lots]))
             else:
                 self._carefully(order)
 
@@ -152,7 +151,8 @@ class Ledger:
                 self._move(part.sleeve, symbol, part.quantity, amount)
         if order.lots or sells:
             sleeve = parts[0].sleeve if len(parts) == 1 else ""
-            self._give(sleeve, symbol, quantity if sells else ZERO, [each.lot for each in order.lots])
+            gone = sleeve, quantity if sells else ZERO, [each.lot for each in order.lots]
+            self.given.setdefault(symbol, []).append(gone)
 
     def _transfers(self) -> None:
         """Books what crosses and what funds."""
@@ -171,23 +171,9 @@ class Ledger:
 
     def _crossing(self, each: Transfer, symbol: str, quantity: Decimal) -> None:
         if self._priced(symbol, quantity, each.price, each.amount):
-            self._give(each.source, symbol, quantity, each.lots)
+            self.given.setdefault(symbol, []).append((each.source, quantity, each.lots))
             self._move(each.source, symbol, -quantity, -each.amount)
             self._move(each.destination, symbol, quantity, each.amount)
-
-    def _give(self, sleeve: str, symbol: str, quantity: Decimal, lots: Sequence[Lot]) -> None:
-        total = ZERO
-        given = self.given.setdefault(symbol, [])
-        for lot in lots:
-            total += lot.quantity
-            given.append((sleeve, lot))
-        if total != quantity:
-            self._flaw(
-                f"{plain(quantity)} {symbol} leave {sleeve or 'several sleeves'} with lots of {plain(total)}",
-                symbol=symbol,
-                quantity=quantity,
-                lots=total,
-            )
 
     def _move(self, sleeve: str, symbol: str, quantity: Decimal, paid: Decimal) -> None:
         here = self.moved[sleeve]
@@ -214,14 +200,35 @@ class Ledger:
         if sleeve in self.cash:
             return False
         if any(each.component == sleeve and each.sleeve == "opening" for each in self.plan.components):
-            self.cash[sleeve], self.moved[sleeve] = ZERO, {}
+            self.cash[sleeve], self.moved[sleeve], self.held[sleeve] = ZERO, {}, {}
             return False
         return True
 
     def _lots_were_there(self, symbol: str, given: Sequence[Given]) -> None:
-        """Of every basis no more shares leave a sleeve, nor all sleeves together, than they had."""
-        if self._each_was_there(symbol, given):
-            return
+        """As many shares leave as their lots have, and of every basis no more than a sleeve, or all of them, had."""
+        left: dict[int, Decimal] = {}
+        sound = True
+        for sleeve, quantity, lots in given:
+            here = self.held[sleeve].get(symbol) if sleeve in self.held else None
+            held = here.lots if here else () if sleeve else self._lots_of(symbol)
+            total = ZERO
+            for lot in lots:
+                total += lot.quantity
+                sound = sound and _take(lot, held, left)
+            if total != quantity:
+                self._flaw(
+                    f"{plain(quantity)} {symbol} leave {sleeve or 'several sleeves'} with lots of {plain(total)}",
+                    symbol=symbol,
+                    quantity=quantity,
+                    lots=total,
+                )
+        if not sound:  # a lot may be split in parts that are not each a part of one lot
+            self._by_basis(symbol, [(sleeve, lot) for sleeve, _, lots in given for lot in lots])
+
+    def _lots_of(self, symbol: str) -> Sequence[Lot]:
+        return [lot for here in self.held.values() if symbol in here for lot in here[symbol].lots]
+
+    def _by_basis(self, symbol: str, given: Sequence[tuple[str, Lot]]) -> None:
         left: dict[tuple[str, Basis], Decimal] = {}
         for sleeve, holdings in self.held.items():
             if symbol in holdings:
@@ -243,20 +250,6 @@ class Ledger:
                         missing=-left[where, basis],
                     )
                     return
-
-    def _each_was_there(self, symbol: str, given: Sequence[Given]) -> bool:
-        """True where every lot is, or is a part of, a lot of its sleeve or sleeves that has so many left: as nearly
-        always.
-        """
-        left: dict[int, Decimal] = {}
-        for sleeve, lot in given:
-            for place in (sleeve,) if sleeve else self.held:
-                holding = self.held[place].get(symbol) if place in self.held else None
-                if holding and _take(lot, holding.lots, left):
-                    break
-            else:
-                return False
-        return True
 
 
 def _shares(order: Order, quantities: Sequence[Decimal]) -> list[Decimal]:

@@ -1,15 +1,17 @@
 """LAW-4: a no is a no. What is rejected, restricted or would wash a loss is not traded, in no way."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from domain.laws.broken import Broken
 from domain.laws.ledger import Ledger
-from domain.money import ZERO, plain
+from domain.memo import remembered
+from domain.money import ZERO, money, plain
 from domain.policy import Policy
-from domain.rebalance_plan import RebalancePlan
+from domain.rebalance_plan import ComponentOutcome, RebalancePlan
 from domain.rules import Rule
-from domain.snapshot import Snapshot
+from domain.snapshot import Model, Restriction, Snapshot
 
 LAW_4 = Rule("LAW-4", "What is rejected, restricted or washed has no order, no crossing and no funding.")
 
@@ -20,7 +22,18 @@ def refused_and_trading(plan: RebalancePlan) -> Iterator[Broken]:
         yield Broken(LAW_4, "the account can't be planned, and the plan trades", {"orders": len(plan.orders)})
 
 
-def check(books: Ledger, policy: Policy) -> Iterator[Broken]:
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """What may not be bought, and what not sold, by symbol, each with the reason (RESTRICT-1 to 3, WASH-1)."""
+
+    no_buy: Mapping[str, str] = field(default_factory=dict)
+    no_sell: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING = Forbidden()
+
+
+def check(books: Ledger, limits: Forbidden) -> Iterator[Broken]:
     """Trades of what may not trade: by any sleeve, to the market or inside the account."""
     rejected = [each.component for each in books.plan.components if each.outcome == "rejected"]
     if rejected:
@@ -28,9 +41,10 @@ def check(books: Ledger, policy: Policy) -> Iterator[Broken]:
         for key in rejected:
             if key in touched:
                 yield Broken(LAW_4, f"{key} is rejected, and trades or is funded", {"component": key})
-    no_buy, no_sell = forbidden(books.snapshot, policy)
+    no_buy, no_sell = limits.no_buy, limits.no_sell
     if not no_buy and not no_sell:
         return
+    yield from _funded_for_nothing(books, limits)
     for sleeve, changes in books.moved.items():
         for symbol, change in changes.items():
             why = no_buy.get(symbol) if change > ZERO else no_sell.get(symbol) if change < ZERO else None
@@ -43,8 +57,21 @@ def check(books: Ledger, policy: Policy) -> Iterator[Broken]:
                 )
 
 
-def forbidden(snapshot: Snapshot, policy: Policy) -> tuple[dict[str, str], dict[str, str]]:
-    """What may not be bought, and what not sold, by symbol, each with the reason (RESTRICT-1 to 3, WASH-1)."""
+def _funded_for_nothing(books: Ledger, limits: Forbidden) -> Iterator[Broken]:
+    """Models of which nothing may be bought, and that get more cash than covers their overdraft (RESTRICT-1)."""
+    funded = {each.destination: each.amount for each in books.plan.transfers if each.symbol is None}
+    for each in books.plan.components if funded else ():
+        amount = funded.get(each.component, ZERO) + min(ZERO, books.before.get(each.component, ZERO))
+        if amount > ZERO and nothing_may_be_bought(each, books, limits):
+            yield Broken(
+                LAW_4,
+                f"{each.component} receives {money(amount)}, and nothing that its model names may be bought",
+                {"component": each.component, "amount": amount},
+            )
+
+
+def forbidden(snapshot: Snapshot, policy: Policy) -> Forbidden:
+    """What the account's restrictions in force and the household's losses forbid on the snapshot's day."""
     no_buy: dict[str, str] = {}
     no_sell: dict[str, str] = {}
     account, day = snapshot.account, snapshot.as_of
@@ -64,4 +91,29 @@ def forbidden(snapshot: Snapshot, policy: Policy) -> tuple[dict[str, str], dict[
             no_buy[each.symbol] = why
         if each.type in {"no_sell", "no_trade"} or (each.type == "exclude" and each.hold):
             no_sell[each.symbol] = why
-    return no_buy, no_sell
+    return Forbidden(no_buy, no_sell) if no_buy or no_sell else NOTHING
+
+
+def leaving_by_symbol(snapshot: Snapshot) -> dict[str, Restriction]:
+    """Restrictions in force that take a security out, by its symbol (RESTRICT-1 unless it is kept, RESTRICT-2)."""
+    return {
+        each.symbol: each
+        for each in snapshot.account.restrictions
+        if (each.type == "substitute" or (each.type == "exclude" and not each.hold)) and each.in_force(snapshot.as_of)
+    }
+
+
+def nothing_may_be_bought(each: ComponentOutcome, books: Ledger, limits: Forbidden) -> bool:
+    """True for a model of which the account may buy nothing: its weight stays in cash and counts there (RESTRICT-1)."""
+    kind, _, ref = each.component.partition(":")
+    model = books.snapshot.models.get(ref) if kind == "model" and limits.no_buy else None
+    if model is None or not all(symbol in limits.no_buy for symbol in symbols_of(model)):
+        return False
+    by = {symbol: found.by or symbol for symbol, found in leaving_by_symbol(books.snapshot).items()}
+    return all(by.get(symbol, symbol) in limits.no_buy for symbol in symbols_of(model))
+
+
+@remembered
+def symbols_of(model: Model) -> frozenset[str]:
+    """What a model asks for."""
+    return frozenset(line.symbol for line in model.holdings if line.weight)

@@ -11,8 +11,7 @@ from decimal import Decimal
 from domain.laws.broken import Broken
 from domain.laws.landing import bounds, cash_bounds, rounding, step_of
 from domain.laws.ledger import NOTHING, Ledger
-from domain.laws.refusals import forbidden
-from domain.memo import remembered
+from domain.laws.refusals import Forbidden, leaving_by_symbol, nothing_may_be_bought, symbols_of
 from domain.money import ONE, ZERO, money, plain
 from domain.policy import Policy
 from domain.rebalance_plan import ComponentOutcome
@@ -22,7 +21,7 @@ from domain.snapshot import Model, Restriction, model_key
 LAW_8 = Rule("LAW-8", "What is neither excluded, closing, above its band nor needed for cash is not sold.")
 
 
-def check(books: Ledger, policy: Policy) -> Iterator[Broken]:
+def check(books: Ledger, policy: Policy, limits: Forbidden) -> Iterator[Broken]:
     """Trades that the plan's purpose does not ask for."""
     plan, kind = books.plan, books.plan.purpose.kind
     if plan.liquidation:
@@ -32,7 +31,7 @@ def check(books: Ledger, policy: Policy) -> Iterator[Broken]:
     elif kind in {"raise_cash", "invest_cash"}:
         yield from _the_other_way(books, wrong=1 if kind == "raise_cash" else -1)
     else:
-        yield from _unasked(books, policy)
+        yield from _unasked(books, limits)
         yield from _sleeves(books, policy)
 
 
@@ -65,7 +64,7 @@ def _the_other_way(books: Ledger, wrong: int) -> Iterator[Broken]:
                 )
 
 
-def _unasked(books: Ledger, policy: Policy) -> Iterator[Broken]:
+def _unasked(books: Ledger, limits: Forbidden) -> Iterator[Broken]:
     """Components sold below their bands for cash that was there, or bought above them with cash that had room.
 
     What the rounding of orders to whole steps may have brought or cost is left out of account.
@@ -74,11 +73,10 @@ def _unasked(books: Ledger, policy: Policy) -> Iterator[Broken]:
     sold, bought = _beyond_their_bands(books)
     if not sold and not bought:
         return
-    low, high = cash_bounds(books)
+    low, high = cash_bounds(books, limits)
     ends = plan.components[-1].planned_value
-    steps = rounding(books) + sum((books.step(order.symbol) for order in plan.orders), ZERO)
     for each, unasked in bought:
-        if ends + unasked + steps < high:
+        if ends + unasked < high and ends + unasked + _steps(books) < high:
             yield Broken(
                 LAW_8,
                 f"{money(unasked)} more of {each.component} is bought than its band asks, and without it cash would "
@@ -87,13 +85,19 @@ def _unasked(books: Ledger, policy: Policy) -> Iterator[Broken]:
             )
     free = ends - low + sum((unasked for _, unasked in bought), ZERO)
     for each, unasked in sold:
-        if free >= unasked + steps and not _nothing_may_be_bought(each, books, policy):
-            yield Broken(
-                LAW_8,
-                f"{money(unasked)} more of {each.component} is sold than its band asks, and without it cash would be "
-                f"{money(free - unasked)} above its lower bound of {money(low)}",
-                {"component": each.component, "unasked": unasked, "cash": ends, "lower": low},
-            )
+        if free < unasked or free < unasked + _steps(books) or nothing_may_be_bought(each, books, limits):
+            continue
+        yield Broken(
+            LAW_8,
+            f"{money(unasked)} more of {each.component} is sold than its band asks, and without it cash would be "
+            f"{money(free - unasked)} above its lower bound of {money(low)}",
+            {"component": each.component, "unasked": unasked, "cash": ends, "lower": low},
+        )
+
+
+def _steps(books: Ledger) -> Decimal:
+    """By how much rounding may have moved cash: a step of every order, and the cents."""
+    return rounding(books) + sum((books.step(order.symbol) for order in books.plan.orders), ZERO)
 
 
 Unasked = list[tuple[ComponentOutcome, Decimal]]
@@ -128,31 +132,10 @@ def _beyond_their_bands(books: Ledger) -> tuple[Unasked, Unasked]:
     return sold, bought
 
 
-def _nothing_may_be_bought(each: ComponentOutcome, books: Ledger, policy: Policy) -> bool:
-    """True for a model that the account may hold nothing of: its sleeve is paid out (RESTRICT-1)."""
-    model = books.snapshot.models.get(each.component.partition(":")[2])
-    if model is None or not each.component.startswith("model:"):
-        return False
-    no_buy, _ = forbidden(books.snapshot, policy)
-    by = {symbol: each.by or symbol for symbol, each in _leaving(books).items()}
-    return all(by.get(line.symbol, line.symbol) in no_buy for line in model.holdings if line.weight)
-
-
-def _leaving(books: Ledger) -> dict[str, Restriction]:
-    """Restrictions in force that take a security out, by its symbol."""
-    account, day = books.snapshot.account, books.snapshot.as_of
-    return {
-        each.symbol: each
-        for each in account.restrictions
-        if each.in_force(day) and (each.type == "substitute" or (each.type == "exclude" and not each.hold))
-    }
-
-
 def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
     """Model sleeves that sell what their model names beyond what they pay, or trade without anything to do."""
     cents = rounding(books)
-    leaving = _leaving(books) if books.snapshot.account.restrictions else {}
-    waiting = _kept_with_cash(books)
+    leaving = leaving_by_symbol(books.snapshot) if books.snapshot.account.restrictions else {}
     funded = {end for each in books.plan.transfers if not each.symbol for end in (each.source, each.destination)}
     for each in books.plan.components:
         key = each.component
@@ -170,7 +153,6 @@ def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
         if not sells:
             continue
         named, stays = _asked_of(model, leaving)
-        stays += sum((line.weight for line in model.holdings if line.symbol in waiting), ZERO)
         sold, prices = ZERO, books.prices
         for symbol in sells:
             if symbol in named:
@@ -190,8 +172,8 @@ def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
 
 def _asked_of(model: Model, leaving: Mapping[str, Restriction]) -> tuple[Set[str], Decimal]:
     """The symbols that a model asks for, and the weight that stays in cash, as restrictions leave it."""
-    if leaving.keys().isdisjoint(_symbols(model)):
-        return _symbols(model), model.cash_weight
+    if leaving.keys().isdisjoint(symbols_of(model)):
+        return symbols_of(model), model.cash_weight
     named, stays = set[str](), model.cash_weight
     for line in model.holdings:
         taken_out = leaving.get(line.symbol)
@@ -202,21 +184,6 @@ def _asked_of(model: Model, leaving: Mapping[str, Restriction]) -> tuple[Set[str
         elif taken_out.to == "cash":
             stays += line.weight
     return named, stays
-
-
-def _kept_with_cash(books: Ledger) -> frozenset[str]:
-    """What is excluded, kept where it is held, and whose weight stays in cash (RESTRICT-1)."""
-    day = books.snapshot.as_of
-    return frozenset(
-        each.symbol
-        for each in books.snapshot.account.restrictions
-        if each.in_force(day) and each.type == "exclude" and each.hold and each.to == "cash"
-    )
-
-
-@remembered
-def _symbols(model: Model) -> frozenset[str]:
-    return frozenset(line.symbol for line in model.holdings if line.weight)
 
 
 def _has_to_do(

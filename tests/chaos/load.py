@@ -119,7 +119,8 @@ class Load:
         for row in await asyncio.to_thread(self._pending):
             update = "cancel" if self.dice.random() < 0.05 else "approve"
             handle = self.client.get_workflow_handle(row.workflow_id)
-            await handle.execute_update(update, {"by": "ben"}, rpc_timeout=SOON)
+            said = {"by": "ben"} | ({"plan": row.plan_digest} if update == "approve" else {})
+            await handle.execute_update(update, said, rpc_timeout=SOON)
             self.asked["decisions"] += 1
 
     async def evaluation(self) -> None:
@@ -167,8 +168,8 @@ class Load:
 
     def _pending(self) -> list[Any]:
         with self.books.transaction() as read:
-            waiting = select(rebalances.c.workflow_id).where(rebalances.c.stage == "PENDING_APPROVAL").limit(5)
-            return list(read.execute(waiting))
+            waiting = select(rebalances.c.workflow_id, rebalances.c.plan_digest)
+            return list(read.execute(waiting.where(rebalances.c.stage == "PENDING_APPROVAL").limit(5)))
 
     def _move_prices(self) -> None:
         with self.books.transaction() as read:

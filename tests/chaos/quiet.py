@@ -66,7 +66,7 @@ async def _mend(client: Client, row: Any) -> None:
     same = str(row.start_key).endswith(f"#{told.raw_description.workflow_execution_info.first_run_id}")
     if told.status is WorkflowExecutionStatus.RUNNING and same:
         if row.stage == "PENDING_APPROVAL":
-            await handle.execute_update("approve", {"by": "ben"})
+            await handle.execute_update("approve", {"by": "ben", "plan": row.plan_digest})
         return
     given = {"account_id": row.account_id, "requested_by": "ann"}
     name = rebalance_workflow_id(row.account_id)

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from domain.rules import RULES_VERSION
 from policy.clock import machine_now
-from storage.connection import Books
+from storage.connection import Actor, Books
 from tests.cli.conftest import Command
 from tests.cli.rebalanced import REQUEST, executed, pending
 from tests.storage.small_book import rows
@@ -178,6 +178,34 @@ def test_a_period_as_files_that_stand_alone(loaded: Command, desk: Books, tmp_pa
     assert "model:LARGE-GROWTH" in (out / f"reports/{made}.html").read_text()
 
 
+@pytest.mark.parametrize("named", ["../../led", "/tmp/led", "a/b", "..", "L" * 300, "Ä\\\n.html"])
+def test_an_export_stays_in_its_folder_whatever_a_rebalance_is_called(
+    named: str, loaded: Command, desk: Books, as_owner: Books, tmp_path: Path
+) -> None:
+    """The application's role may call a rebalance what it likes: its report is a file in the folder all the same."""
+    made = pending(desk, "A-103")
+    with desk.transaction(Actor("eve")) as books:
+        copied = text(
+            "INSERT INTO rebalances SELECT (jsonb_populate_record(r, jsonb_build_object('id', CAST(:id AS text),"
+            " 'start_key', 'led', 'stage', 'ENDED', 'status', 'FAILED', 'ended_at', now()))).*"
+            " FROM rebalances r WHERE id = :made"
+        )
+        books.execute(copied, {"id": named, "made": made})
+        books.audit.record("rebalance ended", account_id="A-103", rebalance_id=named)
+    out = tmp_path / "deep" / "export"
+    out.parent.mkdir()
+    days = [str(machine_now().date() - timedelta(days=back)) for back in (1, 0)]
+    said = loaded("audit", "export", "--since", days[0], "--until", days[1], "--out", str(out), "--format", "json")
+    assert said.code == 0, said.err
+    assert {path.name for path in tmp_path.iterdir()} <= {"deep", "no-stack"}
+    assert {path.name for path in out.parent.iterdir()} == {"export"}
+    reports = list((out / "reports").iterdir())
+    assert len(reports) == 2
+    assert {path.name for path in reports if path.is_file()} == {
+        Path(name).name for name in said.json["files"] if name.startswith("reports/")
+    }
+
+
 def check_by_hand(lines: str, manifest: Any) -> None:
     """As docs/auditors-guide.md tells an auditor to do it: a JSON reader and SHA-256, nothing of ours."""
     heads: dict[str, str] = {}
@@ -208,6 +236,7 @@ def sha256(path: Path) -> str:
         ("none", ("--since", "2026-01-02", "--until", "2026-01-01"), 2, "is after --until"),
         ("none", ("--since", "soon", "--until", "2026-01-01"), 2, "needs a date"),
         ("gone", ("--since", "2026-01-01", "--until", "2026-01-02"), 1, "make it first"),
+        ("link", ("--since", "2026-01-01", "--until", "2026-01-02"), 1, "is a link"),
     ],
 )
 def test_an_export_that_can_not_be(
@@ -216,6 +245,8 @@ def test_an_export_that_can_not_be(
     out = tmp_path / "gone" / "export" if prepare == "gone" else tmp_path / "export"
     if prepare == "file":
         out.write_text("")
+    if prepare == "link":
+        out.symlink_to(tmp_path / "elsewhere")
     if prepare == "full":
         out.mkdir()
         (out / "kept.txt").write_text("mine")

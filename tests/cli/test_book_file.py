@@ -1,6 +1,7 @@
 """Book files: read exactly as written, JSON or YAML, whole or an account at a time; what can't be read says why."""
 
 import json
+import tracemalloc
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -119,13 +120,13 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every JSON book is read an account at a time."""
+    """Every book is read an account at a time."""
     monkeypatch.setattr(book_file, "LARGE", 0)
 
 
 @pytest.mark.usefixtures("small_is_large")
 class TestAnAccountAtATime:
-    """Large JSON books; the same as small ones, but for what memory they take."""
+    """Large books; the same as small ones, but for what memory they take."""
 
     def test_it_reads_the_same(self, tmp_path: Path) -> None:
         book = {
@@ -147,8 +148,30 @@ class TestAnAccountAtATime:
             [{"id": "A"}],
         )
 
-    def test_it_tells_how_far_it_is(self, tmp_path: Path) -> None:
-        book = open_book(written(tmp_path, "b.json", json.dumps(SOUND)))
+    def test_yaml_too(self, tmp_path: Path) -> None:
+        text = "accounts:\n- {id: ON, cash: 0.10}\n- id: B\nas_of: 2026-11-20\nx: [{a: [1]}]\n"
+        market, accounts = whole(written(tmp_path, "b.yaml", text))
+        assert market == {"as_of": "2026-11-20", "x": [{"a": [1]}]}
+        assert accounts == [{"id": "ON", "cash": "0.10"}, {"id": "B"}]
+        path = written(tmp_path, "sound.yaml", json.dumps(SOUND))
+        assert whole(path) == whole(EXAMPLES / "analyst-case.json")
+
+    def test_yaml_in_the_memory_of_an_account(self, tmp_path: Path) -> None:
+        """5,000 accounts, half a megabyte: nowhere near as much of it is in memory at once."""
+        line = "- {id: A-%05d, cash: 12345.67, target: GROWTH, holdings: [{symbol: X, quantity: 12.5}, {symbol: Y}]}\n"
+        text = "as_of: 2026-11-20\naccounts:\n" + "".join(line % at for at in range(5000))
+        path = written(tmp_path, "b.yaml", text)
+        open_book(path)  # what is imported for it
+        tracemalloc.start()
+        count = sum(1 for _ in open_book(path).accounts)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert count == 5000
+        assert path.stat().st_size > 500_000 > 2 * peak
+
+    @pytest.mark.parametrize("name", ["b.json", "b.yaml"])
+    def test_it_tells_how_far_it_is(self, tmp_path: Path, name: str) -> None:
+        book = open_book(written(tmp_path, name, json.dumps(SOUND)))
         list(book.accounts)
         assert book.position() == book.size > 0
 
@@ -164,10 +187,20 @@ class TestAnAccountAtATime:
             ('{"a": NaN}', "the file is not JSON: "),
             ('{"accounts": [{}', "the file is not JSON: "),
             ("", "the file is not JSON: "),
+            ("", "the file is not an object with as_of"),
+            ("accounts: {}", "accounts: a list is needed"),
+            ("as_of: 1\nas_of: 2", 'the file has the key "as_of" twice in one object'),
+            ("accounts: []\naccounts: []", 'the file has the key "accounts" twice in one object'),
+            ("accounts: [{a: 1, a: 2}]", 'the file has the key "a" twice in one object'),
+            ("accounts: [{}", "the file is not YAML: "),
+            ("accounts: [*a]", "the file uses YAML aliases"),
+            ("accounts: [" + "[" * 100, "the file is nested too deeply"),
+            ("a: 1\n---\nb: 2", "the file is not YAML: but found another document in line 2, column 1"),
         ],
     )
     def test_it_refuses_the_same(self, tmp_path: Path, content: str, said: str) -> None:
+        yaml = content[:1] not in {"{", "["} and "JSON" not in said
         with pytest.raises(BookRefused) as refused:
-            whole(written(tmp_path, "b.json", content))
+            whole(written(tmp_path, "b.yaml" if yaml else "b.json", content))
         (problem,) = refused.value.problems
         assert str(problem).startswith(said)

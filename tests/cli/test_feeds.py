@@ -188,6 +188,20 @@ def test_try_of_a_file_of_no_feed_says_what_to_do(inside: Command, tmp_path: Pat
     assert f"rebalancer feed draft {path}" in said.err
 
 
+def test_a_draft_is_a_feed_to_check(inside: Command, tmp_path: Path) -> None:
+    path = tmp_path / "bank.csv"
+    path.write_text("Account No;Ticker;Quantity\n7001;KO;5\n")
+    said = inside("feed", "draft", str(path))
+    assert (said.code, said.err) == (0, "")
+    (tmp_path / "firm").mkdir()
+    (tmp_path / "firm" / "bank.yaml").write_text(said.out)
+    tried = inside("feed", "try", str(path), REBALANCER_FEEDS=str(tmp_path / "firm"))
+    assert (tried.code, tried.err) == (0, "")
+    assert f"{path} is of feed bank (positions)" in tried.out
+    path.write_bytes(b"\x81\n")
+    assert "no draft for" in inside("feed", "draft", str(path)).err
+
+
 def test_the_list_has_every_feed(inside: Command) -> None:
     said = inside("feed", "list", "--format", "json")
     assert {each["feed"] for each in said.json} >= {"schwab-positions", "fidelity-positions", "etrade-positions"}

@@ -51,6 +51,7 @@ def test_new_corrected_unchanged_and_not_understood_are_counted(prices: Prices, 
         "corrected": 1,
         "unchanged": 1,
         "unknown_symbols": {"NOBODY": 1},
+        "held_back": {},
         "ignored_columns": ["volume"],
         "business_day": "2026-11-23",
         "business_day_before": "2026-11-20",
@@ -64,11 +65,11 @@ def test_new_corrected_unchanged_and_not_understood_are_counted(prices: Prices, 
 
 
 def test_a_newer_day_becomes_the_business_day_and_snapshots_see_its_prices(prices: Prices, books: Books) -> None:
-    prices("symbol,date,close\nX,2026-11-23,250\n")
+    prices("symbol,date,close\nX,2026-11-23,120\n")
     with books.transaction() as transaction:
         snapshot, _ = transaction.snapshots.take("A-1", None, date(2026, 11, 23))
     assert snapshot.as_of == date(2026, 11, 23)
-    assert snapshot.price("X") == 250
+    assert snapshot.price("X") == 120
     assert snapshot.price("Z") == 20  # the latest there is, with its own day
     assert snapshot.securities["Z"].price_as_of == date(2026, 11, 19)
 
@@ -161,11 +162,11 @@ def written(folder: Path, **columns: Any) -> str:
 @pytest.mark.parametrize(
     ("day", "close"),
     [
-        (pyarrow.array([date(2026, 11, 23)] * 2), pyarrow.array([Decimal("0.100000000001"), Decimal("7")])),
-        (pyarrow.array(["2026-11-23"] * 2), pyarrow.array(["0.100000000001", "7"])),
+        (pyarrow.array([date(2026, 11, 23)] * 2), pyarrow.array([Decimal("100.100000000001"), Decimal("47")])),
+        (pyarrow.array(["2026-11-23"] * 2), pyarrow.array(["100.100000000001", "47"])),
         (
             pyarrow.array([date(2026, 11, 23)] * 2).cast(pyarrow.timestamp("ms")),
-            pyarrow.array(["0.100000000001", "7"]).dictionary_encode(),
+            pyarrow.array(["100.100000000001", "47"]).dictionary_encode(),
         ),
     ],
     ids=["decimals", "texts", "timestamps"],
@@ -177,8 +178,8 @@ def test_parquet_is_exact(
     path = written(tmp_path, symbol=pyarrow.array(["X", "Y"]), date=day, close=close)
     said = command("prices", path, REBALANCER_DATABASE_URL=database_url)
     assert (said.code, said.err) == (0, "")
-    assert price(books, "X", "2026-11-23") == Decimal("0.100000000001")
-    assert price(books, "Y", "2026-11-23") == 7
+    assert price(books, "X", "2026-11-23") == Decimal("100.100000000001")
+    assert price(books, "Y", "2026-11-23") == 47
 
 
 def test_parquet_floats_are_refused(command: Command, books: Books, database_url: str, tmp_path: Path) -> None:

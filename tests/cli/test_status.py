@@ -16,7 +16,7 @@ from workflows.connection import connect
 from workflows.contract import ARCHIVE_ID, EVALUATION_ID
 from workflows.schedule import ensure_schedule
 
-CHECKS = ["database", "temporal", "workers", "schedule", "sending", "last_evaluation", "prices", "queue"]
+CHECKS = ["database", "temporal", "workers", "schedule", "sending", "last_evaluation", "prices", "queue", "seals"]
 
 
 @pytest.fixture

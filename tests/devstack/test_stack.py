@@ -33,6 +33,7 @@ def test_it_is_found_while_it_runs_and_leaves_nothing_running(make_stack: Callab
         assert found.pid == os.getpid()
         assert found.database_url not in repr(found), "the password is not for logs"
         assert stat.S_IMODE((stack.home / "stack.json").stat().st_mode) == 0o600
+        assert stat.S_IMODE(stack.home.stat().st_mode) == 0o700
         running = pids(stack)
         assert list(running) == ["PostgreSQL", "Temporal", "worker 1", "worker 2"]
         with pytest.raises(AlreadyRunning) as refused:

@@ -215,6 +215,11 @@ BROKEN: list[tuple[str, str, Callable[[Case], Case]]] = [
     ("LAW-1", "an order at another price", lambda c: order(c, "W", price=D("9.99"))),
     ("LAW-1", "an order without a side that trades", lambda c: order(c, "W", quantity=D(0))),
     ("LAW-1", "an allocation to no sleeve", lambda c: order(c, "W", allocations=(Allocation("protected", D(420)),))),
+    (
+        "LAW-1",
+        "an order for two sleeves, each of them whole",
+        lambda c: order(c, "W", allocations=(Allocation(MANAGED, D(420)), Allocation("model:O", D(420)))),
+    ),
     ("LAW-1", "a sleeve twice", lambda c: order(c, "W", allocations=(Allocation(MANAGED, D(210)),) * 2)),
     ("LAW-1", "a sale without lots", lambda c: order(c, "X", lots=())),
     ("LAW-1", "a lot that nobody has", lambda c: order(c, "X", lots=(replace(BOUGHT, lot=Lot(D(69), D(91), DAY)),))),
@@ -242,6 +247,11 @@ BROKEN: list[tuple[str, str, Callable[[Case], Case]]] = [
     ("LAW-2", "a sleeve overdrawn", lambda c: funded(c, "model:N", MANAGED, "15.01")),
     ("LAW-2", "an overdraft that grows", lambda c: funded(c, "model:M", MANAGED, "0.01")),
     ("LAW-2", "more sold than is held", lambda c: trade(c, "sell", "V", "1001", "model:O")),
+    (
+        "LAW-2",
+        "shares of a sleeve that opens",
+        lambda c: trade(trade(c, "buy", "V", "20", "model:R"), "sell", "X", "20", "model:R"),
+    ),
     ("LAW-2", "shares that another sleeve has", lambda c: trade(c, "sell", "Z", "1", "model:M")),
     (
         "LAW-3",
@@ -262,6 +272,11 @@ BROKEN: list[tuple[str, str, Callable[[Case], Case]]] = [
     ("LAW-4", "excluded, kept and sold", lambda c: account(c, restrictions=(Restriction("exclude", "X", hold=True),))),
     ("LAW-4", "a wash sale of its own", lambda c: account(c, recent_sales=(LOSS,))),
     ("LAW-4", "a wash sale of the household's", lambda c: (replace(c[0], household_sales=(LOSS,)), *c[1:])),
+    (
+        "LAW-4",
+        "a model funded of which nothing may be bought",
+        lambda c: account(c, restrictions=(Restriction("no_buy", "Y"), Restriction("exclude", "Z"))),
+    ),
     ("LAW-4", "a plan of what can't be planned", lambda c: with_plan(c, managed_value=None)),
     ("LAW-5", "a gain beyond the budget", lambda c: account(c, gain_budget=D("689.99"))),
     (
@@ -331,6 +346,7 @@ def test_every_law_is_broken_in_three_ways_at_least() -> None:
 
 
 HARMLESS: list[tuple[str, Callable[[Case], Case]]] = [
+    ("a holding outside its band that is excluded and kept", lambda c: account(keeps_w(c), restrictions=(KEPT_W,))),
     (
         "no_buy until yesterday",
         lambda c: account(c, restrictions=(Restriction("no_buy", "W", until=date(2026, 11, 19)),)),
@@ -344,6 +360,15 @@ HARMLESS: list[tuple[str, Callable[[Case], Case]]] = [
     ("an exempt account's loss", lambda c: account(c, tax_status="exempt", recent_sales=(LOSS,))),
     ("a budget that is just enough", lambda c: account(c, gain_budget=D("690.00"))),
 ]
+
+
+KEPT_W = Restriction("exclude", "W", hold=True)
+
+
+def keeps_w(case: Case) -> Case:
+    """W, outside its band, stays as it is, and its cash with the rest."""
+    kept = rebooked(without(case, "W"))
+    return component(kept, "cash", precision=Band(D("0.045"), D("0.097")))  # and the 5 % that R leaves
 
 
 @pytest.mark.parametrize(("name", "changed"), HARMLESS, ids=[name for name, _ in HARMLESS])

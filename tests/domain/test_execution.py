@@ -3,13 +3,14 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from domain import lots
 from domain.book import BookRefused
-from domain.booking import ExecutablePlan, Fill, Relief, book
-from domain.execution import client_order_id, read, resized_buys, trimmed_buys
+from domain.booking import ExecutablePlan, Fill, Leg, Relief, book
+from domain.execution import client_order_id, payable_batches, read, resized_buys, trimmed_buys
 from domain.money import share_out, to_cent
 from domain.policy import Mode
 from domain.reconciliation import ledger
@@ -149,6 +150,31 @@ def test_more_than_was_ordered_is_booked_too(raw: Json, mode: Mode, data: st.Dat
     assert booked.cash == cash
     assert dict(booked.positions) == {symbol: quantity for symbol, quantity in positions.items() if quantity}
     assert all(quantity > 0 for quantity in held(after).values())
+
+
+@pytest.mark.parametrize(
+    ("costs", "at_most", "batches"),
+    [
+        # 2 % of 4,900.00 are 98.00, and 100.00 are left; of 5,000.00 nothing would be.
+        (["100"] * 50, 100, [49, 1]),
+        (["100"] * 50, 25, [25, 24, 1]),
+        (["100"] * 5, 25, [4, 1]),
+        # 2 % of 10,000.00 are 200.00: more than the 100.00 that are left, so the large one is sent by itself.
+        (["10000", "100"], 25, [1, 1]),
+        (["100", "10000", "100"], 25, [1, 1, 1]),
+        (["100", "10000", "300"], 25, [2, 1]),  # 2 % of 10,100.00 are 202.00
+        (["100", "0", "0"], 25, [1, 2]),  # what was resized to nothing costs nothing
+        ([], 25, []),
+    ],
+)
+def test_buys_are_sent_in_batches_that_those_after_them_can_pay_for(
+    costs: list[str], at_most: int, batches: list[int]
+) -> None:
+    """ORDER-4."""
+    legs = [Leg(at, "buy", "X", Decimal(cost), Decimal(1), (), "ORDER-4", "") for at, cost in enumerate(costs, 1)]
+    made = payable_batches(legs, at_most)
+    assert [len(each) for each in made] == batches
+    assert [leg for each in made for leg in each] == legs
 
 
 def test_an_orders_name_is_the_same_for_every_retry_and_no_other_orders() -> None:

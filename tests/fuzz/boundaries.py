@@ -84,6 +84,17 @@ WEIGHTS = b"symbol,weight\nX,0.6\nY,0.4\n"
 SIGNAL = {"id": "M", "version": 2, "holdings": [{"symbol": "X", "weight": "0.7"}, {"cash": True, "weight": "0.3"}]}
 
 
+ACTIONS = {
+    "actions": [
+        {"id": "1", "type": "split", "symbol": "X", "date": "2026-11-20", "new": "3", "old": "2", "price": "10"},
+        {"id": "2", "type": "symbol_change", "symbol": "Y", "date": "2026-11-20", "to": "YES"},
+        {"id": "3", "type": "cash_dividend", "symbol": "X", "date": "2026-11-20", "amount": "0.25"},
+    ]
+}
+ACTIONS_TABLE = b"id,type,symbol,date,new,old,amount\n1,split,X,2026-11-20,3,2,\n2,cash_dividend,Y,2026-11-20,,,0.25\n"
+FEEDS = EXAMPLES / "feeds"
+
+
 @dataclass(frozen=True)
 class Place:
     """Where inputs go: a folder for files, and the books, where the boundary has any."""
@@ -134,6 +145,21 @@ def _prices(place: Place, content: bytes) -> None:
 
 def _positions(place: Place, content: bytes) -> None:
     _changes_nothing_unless_taken(place, "positions", _written(place, "positions.csv", content), "--format", "json")
+
+
+def _feed(place: Place, given: tuple[str, bytes]) -> None:
+    """A file as somebody sends it: to look at, to draft a feed for, and to load as positions."""
+    name, content = given
+    file = _written(place, name, content)
+    _changes_nothing_unless_taken(place, "feed", "try", file, "--format", "json")
+    _changes_nothing_unless_taken(place, "feed", "draft", file)
+    _changes_nothing_unless_taken(place, "positions", file, "--format", "json")
+
+
+def _actions(place: Place, given: tuple[str, bytes]) -> None:
+    suffix, content = given
+    file = _written(place, f"actions{suffix}", content)
+    _changes_nothing_unless_taken(place, "corporate-actions", file, "--format", "json")
 
 
 def _signal(place: Place, given: tuple[str, bytes]) -> None:
@@ -210,12 +236,21 @@ def boundaries() -> tuple[Boundary, ...]:
         ),
         Boundary("arguments", _command_lines(), _arguments),
     ]
+    if "feed" in COMMANDS:
+        found.append(Boundary("files of feeds", st.one_of(*map(_of_feed, sorted(FEEDS.iterdir()))), _feed))
+    if "corporate-actions" in COMMANDS:
+        table = st.tuples(st.just(".csv"), files(ACTIONS_TABLE))
+        found.append(Boundary("corporate actions", st.one_of(_document_files(ACTIONS), table), _actions))
     if "positions" in COMMANDS:
         found.append(Boundary("positions files", files(POSITIONS), _positions))
     if "model" in COMMANDS:
         weights = st.tuples(st.just(".csv"), files(WEIGHTS))
         found.append(Boundary("model signals", st.one_of(_document_files(SIGNAL), weights), _signal))
     return tuple(found)
+
+
+def _of_feed(path: Path) -> st.SearchStrategy[tuple[str, bytes]]:
+    return st.tuples(st.just(path.name), files(path.read_bytes()))
 
 
 FORMS = st.sampled_from(("json", "jsonl", "table"))

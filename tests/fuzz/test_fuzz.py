@@ -17,6 +17,7 @@ from tests.fuzz.__main__ import alone
 from tests.fuzz.boundaries import BOOK, Boundary, Place, boundaries
 from tests.fuzz.outlets import Broken, command, fingerprint
 from tests.fuzz.trial import attempt
+from tests.storage.small_book import by_hand
 
 INPUTS = {"book files, planned": 150, "workflow inputs and updates": 250}
 FEWER = 25  # where each input opens a database
@@ -86,6 +87,7 @@ def test_a_partial_write_is_seen(place: Place, monkeypatch: pytest.MonkeyPatch) 
             connection.execute(
                 insert(metadata.tables["securities"]).values(symbol="HALF", name="", quantity_increment=1)
             )
+            by_hand(connection)
         click.echo("refused", err=True)
         return 1
 

@@ -12,7 +12,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from domain.laws.budget import disallowed
 from domain.laws.landing import bounds, cash_bounds, rounding
 from domain.laws.ledger import Ledger
-from domain.laws.refusals import forbidden
+from domain.laws.refusals import Forbidden, forbidden
 from domain.money import money, percent
 from domain.plan import plan as planned
 from domain.policy import Policy
@@ -57,7 +57,8 @@ def no_step_too_many(snapshot: Snapshot, policy: Policy, plan: RebalancePlan) ->
     if plan.liquidation or plan.purpose.kind not in {"full", "raise_cash"}:
         return
     books, numbers = Ledger.of(snapshot, plan), snapshot.numbers(policy)
-    low, high = cash_bounds(books)
+    limits = forbidden(snapshot, numbers)
+    low, high = cash_bounds(books, limits)
     ends, total = plan.components[-1].planned_value, plan.managed_value or ZERO
     smallest = max(numbers.minimum_trade_amount, numbers.minimum_trade_weight * total)
     asked = plan.purpose.amount
@@ -68,7 +69,7 @@ def no_step_too_many(snapshot: Snapshot, policy: Policy, plan: RebalancePlan) ->
         if order.side == "sell":
             yield from _sold_too_much(order, books, components, ends - needed, smallest, raising)
     if not raising and not low <= ends <= high:
-        yield from _step_that_helps(books, numbers, low, high, smallest)
+        yield from _step_that_helps(books, limits, low, high, smallest)
 
 
 def _sold_too_much(
@@ -95,13 +96,12 @@ def _sold_too_much(
             )
 
 
-def _step_that_helps(books: Ledger, numbers: Policy, low: Decimal, high: Decimal, smallest: Decimal) -> Iterator[str]:
+def _step_that_helps(books: Ledger, limits: Forbidden, low: Decimal, high: Decimal, smallest: Decimal) -> Iterator[str]:
     """The least that could be traded more, or less, of a security held directly, and would bring cash nearer."""
     plan, total = books.plan, books.plan.managed_value or ZERO
     ends = plan.components[-1].planned_value
     off, buys = max(low - ends, ends - high), ends > high
-    no_buy, no_sell = forbidden(books.snapshot, numbers)
-    forbidden_here = no_buy if buys else no_sell
+    forbidden_here = limits.no_buy if buys else limits.no_sell
     if off <= rounding(books):
         return
     orders = {order.symbol: order for order in plan.orders}
@@ -157,7 +157,7 @@ class _Told:
         self.smallest = max(
             self.numbers.minimum_trade_amount, self.numbers.minimum_trade_weight * (plan.managed_value or ZERO)
         )
-        self.low, self.high = cash_bounds(self.books)
+        self.low, self.high = cash_bounds(self.books, forbidden(snapshot, self.numbers))
         self.order: Order | None = None
         self.key = ""
 

@@ -8,13 +8,14 @@ from typing import Any
 from domain import laws
 from domain.book import BookRefused
 from domain.plan import plan as planned
-from domain.policy import Policy
+from domain.policy import MODES, Policy
 from domain.rebalance_plan import RebalancePlan
 from domain.rules import Noted
 from domain.snapshot import Snapshot
 from tests.laws import after
-from tests.laws.books import Asked, asked, book
+from tests.laws.books import DEAD, Asked, asked, book
 from tests.laws.fills import resizing
+from tests.laws.households import together
 from tests.laws.tally import Find, Tally
 from tests.laws.world import Members
 
@@ -46,7 +47,19 @@ def at_large(seed: int, numbers: Iterable[int], only: frozenset[str] = frozenset
             first = dict(reversed(list(broken(members, wanted, tally, only))))  # of each law what it says first
             for law, says in first.items():
                 tally.found(Find(law, says, number, place, size_of(raw)))
+        if not only:
+            _households(members, made, number, tally)
     return tally
+
+
+def _households(members: Members, made: Json, number: int, tally: Tally) -> None:
+    """The plans of each household, together."""
+    ids = [each["id"] for each in made["accounts"]]
+    for home in members.market.groups.values():
+        tally.seen["households planned together"] += 1
+        place = ids.index(home[0])
+        for says in together(members, home, MODES[number % len(MODES)]):
+            tally.found(Find("WASH-1", says, number, place, size_of(made["accounts"][place])))
 
 
 def size_of(raw: Json) -> int:
@@ -114,6 +127,7 @@ def count(tally: Tally, members: Members, snapshot: Snapshot, plan: RebalancePla
         "withdrawals": bool(account.withdrawals),
         "withdrawals beyond the cash": reserved > max(Decimal(0), account.managed.cash),
         "protected holdings": bool(account.protected),
+        "worthless holdings": any(each.symbol == DEAD for each in account.managed.holdings),
         "households": bool(members.market.household(account.id)),
         "seven sleeves or more": len(account.model_sleeves) >= 7,
         "hundreds of holdings": any(len(each.holdings) >= 400 for each in snapshot.models.values()),

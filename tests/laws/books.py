@@ -16,6 +16,7 @@ from domain.purpose import FULL, Purpose
 
 Json = dict[str, Any]
 AS_OF = date(2026, 11, 20)
+DEAD = "DEAD"
 ACCOUNTS = 8  # a book: they share its market, and some a household
 CENT = Decimal("0.01")
 EXTREME_PRICES = ("0.0001", "0.05", "1.00", "49.99", "100.00", "620.00", "62000.00", "700000.00", "33.3333", "7.123456")
@@ -105,6 +106,7 @@ class _Maker:
     random: Random
     securities: dict[str, Json] = field(default_factory=dict)
     models: dict[str, Json] = field(default_factory=dict)
+    dead: bool = False
 
     def made(self) -> Json:
         random = self.random
@@ -120,6 +122,7 @@ class _Maker:
                 "price": price,
                 "quantity_increment": random.choice(increments),
             }
+        self.dead = random.random() < 0.2  # a delisted share that some hold, and nobody can sell
         for at in range(random.choice((0, 1, 2, 3, random.randint(0, 8)))):
             self.models[f"M{at}"] = self.model(f"M{at}", 500 if large else random.choice((1, 3, 8, 30)))
         targets = self.targets()
@@ -127,7 +130,7 @@ class _Maker:
         return {
             "as_of": str(AS_OF),
             "policy": self.policy(),
-            "securities": list(self.securities.values()),
+            "securities": [*self.securities.values(), {"symbol": DEAD, "price": "0", "worthless": True}],
             "models": list(self.models.values()),
             "targets": targets,
             "account_groups": [
@@ -282,7 +285,8 @@ class _Maker:
             for symbol in self.securities
             if (symbol in wanted and random.random() < 0.9) or random.random() < 1 / len(self.securities)
         ]
-        return [each for each in found if each]
+        dead = [{"symbol": DEAD, "quantity": "40"}] if self.dead and random.random() < 0.5 else []
+        return [*(each for each in found if each), *dead]
 
     def holding(self, symbol: str, worth: Decimal) -> Json | None:
         """A holding worth about so much, in lots or of unknown basis; None where it would be empty."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from domain.laws.landing import cash_bounds
 from domain.laws.ledger import Ledger
+from domain.laws.refusals import forbidden
 from domain.plan import plan as planned
 from domain.policy import MODES, Mode
 from tests.laws.after import no_step_too_many
@@ -84,7 +85,7 @@ def settle(seed: int, count: int, value: int, mode: Mode) -> Funds:
         first = plan = planned(snapshot, policy, mode)
         found.accounts += 1
         books = Ledger.of(snapshot, first)
-        low, high = cash_bounds(books)
+        low, high = cash_bounds(books, forbidden(snapshot, policy))
         cash = first.components[-1]
         total = first.managed_value or Decimal(0)
         if not low <= cash.planned_value <= high and mode != "exact":

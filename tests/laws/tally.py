@@ -40,6 +40,8 @@ LEAST = {  # of every 1,000 accounts planned, so many at least: a run that sees 
     "withdrawals beyond the cash": 40,
     "protected holdings": 60,
     "households": 100,
+    "households planned together": 50,
+    "worthless holdings": 20,
     "seven sleeves or more": 1,
     "hundreds of holdings": 3,
     "settled again": 300,

@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 
 from domain.plan import plan
+from domain.policy import Mode
 from domain.rebalance_plan import RebalancePlan
 from tests.laws import __main__ as command
-from tests.laws import at_large
+from tests.laws import at_large, households
 from tests.laws.books import ACCOUNTS, asked, book
 from tests.laws.shrink import shrunk
 from tests.laws.tally import Find, Tally
 from tests.laws.world import Members
 
 BOOKS = range(1_000, 1_080)  # others than `make laws` begins with
-KEPT = {"LAW-1", "LAW-4", "LAW-12"}  # by the planner of rules 1; that of rules 2 keeps all
+KEPT = {"LAW-1", "LAW-12", "WASH-1"}  # by the planner of rules 1; that of rules 2 keeps all
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,20 @@ def test_a_fault_is_found_and_its_book_is_made_small(
     assert "BROKEN  LAW-1" in capsys.readouterr().out
     (kept,) = tmp_path.glob("law-1-*.json")
     assert Members(json.loads(kept.read_text(encoding="utf-8"))).accounts
+
+
+def test_a_household_planned_one_by_one_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def alone(listed: Any, mode: Mode, *_: Any) -> list[RebalancePlan]:
+        return [plan(snapshot, policy, mode) for snapshot, policy in listed]
+
+    monkeypatch.setattr(households, "plan_household", alone)
+    found = []
+    for number in range(40):
+        members = Members(book(4, number))
+        found += [
+            says for home in members.market.groups.values() for says in households.together(members, home, "exact")
+        ]
+    assert any("sells at a loss" in each for each in found)
 
 
 def test_the_smallest_finds_are_kept() -> None:

@@ -3,9 +3,13 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from domain.plan import plan
-from tests.laws import funds, oracle
+from domain.policy import MODES, Mode
+from tests.laws import funds, oracle, turnover
 from tests.laws.books import AS_OF
+from tests.laws.turnover import compare_turnover
 from tests.laws.world import Members
 
 Json = dict[str, Any]
@@ -65,6 +69,20 @@ def test_no_plan_is_better_than_the_best_end() -> None:
     for mode in ("exact", "best_fit", "min_transaction"):
         compared = oracle.compare(1, 40, mode)  # type: ignore[arg-type]
         assert compared.accounts > 25 and compared.better == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_turnover_is_the_least_where_nothing_is_rounded(mode: Mode) -> None:
+    found = compare_turnover(1, 60, mode, all_held=True)
+    assert found.others == [] and found.least == found.accounts > 40
+
+
+def test_turnover_that_is_not_the_least_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def more(*_: object) -> float:
+        return 10_000_000.0
+
+    monkeypatch.setattr(turnover, "least_turnover", more)
+    assert "would do" in compare_turnover(1, 5, "exact").others[0]
 
 
 def test_small_accounts_and_funds_are_the_same_each_time() -> None:

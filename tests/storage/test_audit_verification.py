@@ -24,7 +24,7 @@ FIELDS = (
 
 @pytest.fixture
 def record(books: Books) -> Books:
-    """Six records of A and of B, and three without an account: half of them sealed, half not."""
+    """Six records of A and of B, two without an account, and what was attested: half of them sealed, half not."""
     for half in range(2):
         for at in range(3):
             with books.transaction(Actor("ann")) as transaction:
@@ -91,7 +91,7 @@ def test_what_nobody_touched_is_whole(record: Books) -> None:
     with snapshot(record.engine) as connection:
         done = verify(connection)
         of_a = verify(connection, "A")
-    assert (done.records, done.chains, done.seals, done.unsealed, done.faults) == (14, 3, 1, 7, [])
+    assert (done.records, done.chains, done.seals, done.unsealed, done.faults) == (15, 4, 1, 7, [])
     assert (of_a.records, of_a.chains, of_a.seals, of_a.unsealed, of_a.faults) == (6, 1, 1, 3, [])
 
 
@@ -296,7 +296,7 @@ def test_a_history_that_nobody_archived(kept: Books, owner: Engine) -> None:
     [
         "UPDATE audit_seals SET sealed_by = 'eve' WHERE id = 1",
         "UPDATE audit_seals SET sealed_at = sealed_at + interval '1 day' WHERE id = 1",
-        "UPDATE audit_seals SET chains = 4 WHERE id = 1",
+        "UPDATE audit_seals SET chains = 9 WHERE id = 1",
         "DELETE FROM audit_seal_heads WHERE seal_id = 1 AND chain = 'account/B'",
         r"INSERT INTO audit_seal_heads SELECT 1, 'account/Z', seq, hash FROM audit_records WHERE seq = 1 LIMIT 1",
         "DELETE FROM audit_seals WHERE id = 1",
@@ -403,7 +403,7 @@ def test_a_seal_out_of_time(record: Books, owner: Engine, moved: str, why: str) 
     with tampering(owner) as connection:
         connection.execute(text("UPDATE audit_seals SET sealed_at = sealed_at - interval '1 hour' WHERE id = 1"))
         connection.execute(text("UPDATE audit_records SET at = at - interval '2 hours'"))
-        for chain in ("account/A", "account/B", "general/1"):
+        for chain in ("account/A", "account/B", "general/1", "guard"):
             chained_anew(connection, chain)
         connection.execute(text("UPDATE audit_seal_heads AS s SET hash = r.hash FROM audit_records AS r WHERE r.chain = s.chain AND r.seq = s.seq"))  # fmt: skip  # noqa: E501
         sealed_anew(connection)

@@ -24,6 +24,7 @@ from storage.tables import metadata
 from storage.tables_execution import PAPER
 from storage.tables_requests import request_accounts
 from storage.tables_venues import venue_terms
+from tests.storage.small_book import by_hand
 
 assert venue_terms.metadata is request_accounts.metadata is metadata  # all tables are known
 
@@ -63,7 +64,7 @@ def catalogue(connection: Connection) -> dict[str, list[Any]]:
 
 def looked_at(_: Any, name: str | None, *__: Any) -> bool:
     """All but an index whose order of text is read back as if it had none; the catalogue below has it."""
-    return name != "ix_accounts_evaluated"
+    return name not in {"ix_accounts_evaluated", "ix_sleeves_model_id_in_order"}
 
 
 def test_a_migrated_database_has_the_tables_of_the_code(books: Books) -> None:
@@ -127,6 +128,7 @@ def test_versions_only_rise(books: Books, table: str) -> None:
     with books.engine.begin() as connection:
         connection.execute(text(f"INSERT INTO {table} (id, name, version{names}) VALUES ('X', 'x', 2{more})"))
         connection.execute(text(f"UPDATE {table} SET version = 3"))
+        by_hand(connection)
     with pytest.raises(IntegrityError, match="only rises: 1 is below 3"), books.engine.begin() as connection:
         connection.execute(text(f"UPDATE {table} SET version = 1"))
 
@@ -138,6 +140,7 @@ def test_what_a_version_held_is_kept(books: Books, change: str) -> None:
             text("INSERT INTO models (id, name, manager, investment_minimum, version) VALUES ('X', '', '', 0, 1)")
         )
         connection.execute(text("INSERT INTO model_holdings VALUES ('X', 1, 0, NULL, 1)"))
+        by_hand(connection)
     with pytest.raises(IntegrityError, match="is kept"), books.engine.begin() as connection:
         connection.execute(text(change))
 

@@ -15,7 +15,7 @@ from domain.evaluation import evaluate
 from storage.connection import Books
 from storage.screening import Screened, Screening
 from tests.storage.evaluated_books import books as generated_books
-from tests.storage.small_book import loaded, rows
+from tests.storage.small_book import by_hand, loaded, rows
 
 TODAY = date(2026, 11, 20)
 OLD_VERSION = text("UPDATE accounts SET rebalanced_target_version = 7 WHERE id = :id AND first_rebalanced IS NOT NULL")
@@ -57,6 +57,7 @@ def test_who_is_not_doubtful_is_inside(
     with books.engine.begin() as connection:
         for at in changed:
             connection.execute(OLD_VERSION, {"id": f"{mine}A-{at:02}"})
+            by_hand(connection, f"{mine}A-{at:02}")
     said = verdicts(books, mine)
     last, accounts, doubtful = mine, 0, list[str]()
     while True:

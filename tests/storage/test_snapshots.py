@@ -21,7 +21,7 @@ from domain.snapshot import RebalancedTo, Snapshot
 from domain.snapshot_json import kept, restored
 from storage.connection import Books
 from storage.snapshots import UnknownAccount
-from tests.storage.small_book import TODAY, account, book, loaded
+from tests.storage.small_book import TODAY, account, book, by_hand, loaded
 
 NUMBERS = "0123456789"
 
@@ -100,6 +100,7 @@ def test_open_breaks_are_named_by_id(books: Books) -> None:
                 " ('A-1', 'quantity', 'Y', 1, 2, now(), 'ann', 'found')"
             )
         )
+        by_hand(connection, "A-1")
     assert take(books, "A-1")[0].open_breaks == ("1", "2")
     assert take(books, "A-2")[0].open_breaks == ()
 

@@ -143,7 +143,9 @@ class TestDesk:
         raise AssertionError(f"never pending: {progress}")
 
     async def approve(self, handle: WorkflowHandle[Any, Any], by: str = "ben") -> Any:
-        return await handle.execute_update("approve", {"by": by})
+        """Approves what is pending, as somebody who has just looked at it does."""
+        progress = await handle.query("progress")
+        return await handle.execute_update("approve", {"by": by, "plan": progress["plan"]})
 
     async def refused(self, handle: WorkflowHandle[Any, Any], update: str, given: Any) -> str:
         """The reason with which an update is refused."""
@@ -188,6 +190,12 @@ class TestDesk:
                     .order_by(audit_records.c.id)
                 ).scalars()
             )
+
+    def audited_of_requests(self) -> list[str]:
+        """What the record has of no account: requests, among others."""
+        with self.books.transaction() as read:
+            actions = select(audit_records.c.action).where(audit_records.c.account_id.is_(None))
+            return list(read.execute(actions.order_by(audit_records.c.id)).scalars())
 
     def snapshot(self, account_id: str = "A-1") -> Any:
         with self.books.transaction() as read:

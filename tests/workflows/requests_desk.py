@@ -45,6 +45,13 @@ async def pending(handle: Handle, count: int) -> dict[str, Any]:
     return await until(handle, lambda progress: progress["pending"] == count)
 
 
+async def approve(handle: Handle, by: str = "ben", **given: Any) -> dict[str, Any]:
+    """Approves what is pending, or the accounts named, as somebody who has just looked at it does."""
+    progress = await handle.query("progress")
+    answer: dict[str, Any] = await handle.execute_update("approve", {"by": by, "plan": progress["plans"], **given})
+    return answer
+
+
 async def result(handle: Handle) -> dict[str, Any]:
     """How the request ended."""
     ended: dict[str, Any] = await asyncio.wait_for(handle.result(), PATIENCE)

@@ -142,7 +142,7 @@ async def request(desk: TestDesk) -> Handle:
     desk.load(drifted("A-1"), drifted("A-2"), account("A-3", target="BIG-ONLY"))
     handle = await requests_desk.start(desk, "A-1", "A-2", "A-3", window=1)
     await requests_desk.pending(handle, 2)
-    await handle.execute_update("approve", {"by": "ben"})
+    await requests_desk.approve(handle)
     return await _ended(handle)
 
 
@@ -153,7 +153,7 @@ async def request_canceled(desk: TestDesk) -> Handle:
     await requests_desk.pending(handle, 2)
     await handle.execute_update("pause", {"by": "ben"})
     await handle.execute_update("resume", {"by": "ben"})
-    await handle.execute_update("approve", {"by": "ben", "account_ids": ["A-1"]})
+    await requests_desk.approve(handle, account_ids=["A-1"])
     await handle.execute_update("cancel", {"by": "ben", "reason": "enough", "account_ids": ["A-2"]})
     return await _ended(handle)
 

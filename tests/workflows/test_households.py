@@ -52,10 +52,12 @@ async def test_what_one_sold_at_a_loss_the_other_plans_again_and_does_not_buy(de
     await desk.approve(one)
     assert (await one.result())["status"] == "COMPLETE"
     assert ("sell", "Y") in traded(desk, "A-1")
-    await desk.approve(two)
+    answer = await desk.approve(two)
     again = desk.row((await desk.pending(two, 2))["rebalance_id"]).plan
     assert traded(desk, "A-2") == set()
     [why] = void(desk, "A-2")
+    assert answer["outcome"] == "void"
+    assert why in answer["why"]  # who approved is told which sale it was
     assert why.startswith("Y: buying it would wash the loss of ")
     assert "in account A-1" in why
     [skipped] = [each for each in again["skipped"] if each["symbol"] == "Y"]

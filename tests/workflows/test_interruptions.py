@@ -122,7 +122,12 @@ async def test_an_approval_meant_for_another_plan_is_refused(desk: TestDesk) -> 
     desk.load(drifted())
     handle = await desk.start()
     progress = await desk.pending(handle)
-    meant: dict[str, Any] = {"by": "ben", "rebalance_id": progress["rebalance_id"], "round": 2}
+    meant: dict[str, Any] = {
+        "by": "ben",
+        "plan": progress["plan"],
+        "rebalance_id": progress["rebalance_id"],
+        "round": 2,
+    }
     assert "not what was meant" in await desk.refused(handle, "approve", meant)
     assert "not what was meant" in await desk.refused(handle, "cancel", {"by": "ben", "rebalance_id": "R-9"})
     await handle.execute_update("approve", meant | {"round": 1})

@@ -16,6 +16,7 @@ from activities.signals import SignalSteps
 from storage.connection import Actor
 from storage.receiving_signals import receive_signal
 from storage.tables import accounts
+from tests.storage.small_book import by_hand
 from tests.workflows.desk import TestDesk, account, drifted
 from workflows.contract import TASK_QUEUE, signal_workflow_id
 
@@ -123,6 +124,7 @@ async def test_started_again_it_trades_nothing_twice(desk: TestDesk) -> None:
     orders = len(desk.venue_orders())
     with desk.books.transaction(Actor("test")) as books:
         books.execute(update(accounts).values(status="open"))
+        by_hand(books.connection, "A-1", "A-2")
     result = await applied(desk, 2)
     assert counts(result) == (2, 0, 0)  # A-2 can be traded now; A-1 was before
     assert len(desk.venue_orders()) == 2 * orders

@@ -25,7 +25,7 @@ async def test_all_pending_is_approved_at_once(desk: TestDesk) -> None:
     progress = await requests.pending(handle, 5)  # more than the window: who waits for a person takes no place
     assert progress["counts"] == {"PENDING_APPROVAL": 5}
     assert "four eyes" in await desk.refused(handle, "approve", {"by": "ann"})
-    answer = await handle.execute_update("approve", {"by": "ben"})
+    answer = await requests.approve(handle)
     assert answer == {"approved_by": "ben", "accounts": 5, "refused": []}
     ended = await requests.result(handle)
     assert (ended["status"], ended["accounts"], ended["counts"]) == ("COMPLETE", 5, {"COMPLETE": 5})
@@ -50,13 +50,14 @@ async def test_approvals_over_runs(desk: TestDesk) -> None:
     desk.load(*many(6))
     handle = await requests.start(desk, *ids(6), window=2, accounts_a_run=3)
     await requests.pending(handle, 6)
-    named = await handle.execute_update("approve", {"by": "ben", "account_ids": ["A-01", "A-06", "NOBODY"]})
+    named = await requests.approve(handle, account_ids=["A-01", "A-06", "NOBODY"])
     assert named["accounts"] == 2
     assert named["refused"] == [{"account_id": "NOBODY", "reason": "nothing of it is pending"}]
     await requests.until(handle, lambda progress: progress["counts"].get("COMPLETE") == 2)
-    assert "nothing" in await desk.refused(handle, "approve", {"by": "ben", "account_ids": ["A-01"]})
+    shown = (await handle.query("progress"))["plans"]
+    assert "nothing" in await desk.refused(handle, "approve", {"by": "ben", "plan": shown, "account_ids": ["A-01"]})
     await handle.execute_update("cancel", {"by": "ben", "reason": "enough", "account_ids": ["A-02"]})
-    await handle.execute_update("approve", {"by": "ben"})
+    await requests.approve(handle)
     ended = await requests.result(handle)
     assert ended["counts"] == {"COMPLETE": 5, "CANCELED": 1}
     assert ended["issues"][0]["issue"] == "cancelled by ben: enough"
@@ -80,7 +81,7 @@ async def test_a_busy_and_a_terminated_account_are_counted_with_their_issue(desk
     await requests.until(handle, lambda told: told["counts"] == {"BUSY": 1, "PENDING_APPROVAL": 2})
     await desk.client.get_workflow_handle("rebalance/A-02").terminate()
     await requests.until(handle, lambda told: told["counts"].get("FAILED") == 1)
-    await handle.execute_update("approve", {"by": "ben"})
+    await requests.approve(handle)
     ended = await requests.result(handle)
     assert (ended["status"], ended["counts"]) == ("COMPLETE_WITH_ERRORS", {"COMPLETE": 1, "FAILED": 1, "BUSY": 1})
     issues = {each["account_id"]: each["issue"] for each in ended["issues"]}
@@ -98,7 +99,7 @@ async def test_a_terminated_account_of_an_earlier_run_is_noticed(desk: TestDesk)
     handle = await requests.start(desk, *ids(3), window=1, accounts_a_run=1)
     await requests.pending(handle, 3)
     await desk.client.get_workflow_handle("rebalance/A-01").terminate()
-    await handle.execute_update("approve", {"by": "ben", "account_ids": ["A-02", "A-03"]})
+    await requests.approve(handle, account_ids=["A-02", "A-03"])
     ended = await requests.result(handle)
     assert ended["counts"] == {"COMPLETE": 2, "FAILED": 1}
 
@@ -135,11 +136,11 @@ async def test_pause_and_resume(desk: TestDesk) -> None:
     assert progress["counts"]["NOT_STARTED"] >= 1
     waiting = progress["pending"]
     if waiting:  # an approval is taken, and waits as well
-        await handle.execute_update("approve", {"by": "ben"})
+        await requests.approve(handle)
     await handle.execute_update("resume", {"by": "ben"})
     assert "not paused" in await desk.refused(handle, "resume", {"by": "ben"})
     await requests.until(handle, lambda told: told["pending"] == 4 - waiting)
-    await handle.execute_update("approve", {"by": "ben"})
+    await requests.approve(handle)
     assert (await requests.result(handle))["counts"] == {"COMPLETE": 4}
 
 

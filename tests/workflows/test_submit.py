@@ -37,7 +37,8 @@ async def test_submit_decide_and_follow(desk: TestDesk, command: Command) -> Non
 
     waiting = await command.started("submit", "--resume", request_id)  # what --wait does after submitting
     assert "0 of" not in await waiting.line_with("PENDING_APPROVAL")
-    approved = await command("approve", request_id, "--by", "ben")
+    plans = (await command("show", request_id, "--format", "json")).json["plans"]
+    approved = await command("approve", request_id, "--by", "ben", "--plan", plans[:8])
     assert approved.out.strip() == f"{request_id}  2 accounts approved by ben"
     followed = await waiting.ended()
     assert followed.code == 1  # one FAILED
@@ -67,7 +68,7 @@ async def test_interrupted_while_it_waits_and_resumed(desk: TestDesk, command: C
     assert "Traceback" not in said.err
     again = await command.started("submit", "--resume", request_id, "--format", "json")
     await again.line_with("2 PENDING_APPROVAL")
-    assert (await command("approve", request_id, "--by", "ben")).code == 0
+    assert (await command("approve", request_id, "--by", "ben", "--unseen")).code == 0
     followed = await again.ended()
     assert (followed.code, followed.json["status"], followed.json["counts"]) == (0, "COMPLETE", {"COMPLETE": 2})
 
@@ -105,7 +106,7 @@ async def test_pause_resume_and_a_busy_account(desk: TestDesk, command: Command)
     assert (await command("pause", first, "--by", "ben")).out.strip() == f"{first}  paused by ben"
     assert (await command("show", first, "--format", "json")).json["status"] == "PAUSED"
     assert "PAUSED" in (await command("pause", first)).err
-    assert (await command("approve", first, "--by", "ben")).code == 0  # it waits for the resumption
+    assert (await command("approve", first, "--by", "ben", "--unseen")).code == 0  # it waits for the resumption
     assert (await command("resume", first, "--by", "ben")).code == 0
     assert (await requests.result(handle))["status"] == "COMPLETE"
     assert "is not running" in (await command("resume", first)).err
@@ -128,7 +129,11 @@ async def test_a_request_whose_workflow_was_terminated(desk: TestDesk, command: 
     gone = await command("submit", "--resume", "Q-1")
     assert gone.code == 1
     assert "terminated" in gone.err.lower()
-    said = await command("approve", "Q-1", "--by", "ben")
+    blind = await command("approve", "Q-1", "--by", "ben")
+    assert (blind.code, blind.out) == (1, "")
+    assert "does not name the plans that are pending (DECIDE-1)" in blind.err
+    plans = (await command("show", "Q-1", "--format", "json")).json["plans"]
+    said = await command("approve", "Q-1", "--by", "ben", "--plan", plans)
     assert said.code == 0, said.err
     assert "A-1  approved by ben" in said.out
     assert "nothing of Q-1 FAILED" in (await command("submit", "--failed-of", "Q-1")).err

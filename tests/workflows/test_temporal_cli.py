@@ -52,7 +52,8 @@ async def test_a_whole_rebalance_from_the_shell(desk: TestDesk, temporal_server:
     )
     assert code == 0
     assert "PENDING APPROVAL" in said
-    code, said = await temporal(temporal_server, *update, "--name", "approve", "--input", '{"by": "ben"}')
+    shown = json.dumps({"by": "ben", "plan": (await desk.pending(handle))["plan"]})
+    code, said = await temporal(temporal_server, *update, "--name", "approve", "--input", shown)
     assert code == 0, said
     code, said = await running
     assert code == 0, said

@@ -39,7 +39,15 @@ DECLARE
     content text;
     each record;
 BEGIN
-    IF array_position(accounts, NULL) IS NOT NULL THEN
+    IF array_position(actions, 'guard attested') IS NOT NULL THEN
+        -- What answers for the guard around all this (migration 0017) is for who owns it, in a chain of its own.
+        IF cardinality(actions) > 1 OR NOT pg_has_role(session_user,
+            (SELECT relowner FROM pg_class WHERE oid = 'public.audit_records'::regclass), 'USAGE')
+        THEN
+            RAISE EXCEPTION 'only who owns the record attests its guard' USING ERRCODE = 'insufficient_privilege';
+        END IF;
+        general := 'guard';
+    ELSIF array_position(accounts, NULL) IS NOT NULL THEN
         -- Records without an account take whichever general chain nobody holds: they never wait for each other.
         SELECT heads.chain INTO general FROM public.audit_heads AS heads WHERE heads.chain LIKE 'general/%'
             ORDER BY length(heads.chain), heads.chain LIMIT 1 FOR UPDATE SKIP LOCKED;

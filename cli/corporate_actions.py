@@ -1,0 +1,83 @@
+"""`rebalancer corporate-actions`: splits, new symbols and dividends from a file into the books, whole or not at all."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli import say
+from cli.say import Refused
+
+if TYPE_CHECKING:
+    from storage.corporate_actions import ActionDone, ActionsReport
+
+
+@click.command(name="corporate-actions")
+@click.argument("file", type=click.Path(path_type=Path))
+@say.by_option
+@say.format_option
+def corporate_actions(file: Path, by: str | None, form: str) -> int:
+    """Apply the corporate actions of FILE to every account that holds the security; all or nothing.
+
+    FILE is JSON or YAML with a list `actions`, or CSV with the columns id, type, symbol, date and the terms that the
+    type needs: split and reverse_split (new, old, price of a share for fractions), symbol_change (to), cash_dividend
+    (amount a share). An action is applied once, by its id; the same file again changes nothing.
+    """
+    from dataclasses import asdict
+
+    from cli import connections, feed_file
+    from cli.books import listed
+    from domain.action_files import read_actions
+    from domain.book import BookRefused
+    from storage.connection import Actor
+    from storage.corporate_actions import apply_actions
+
+    books = connections.books()
+    try:
+        actions = read_actions(_raw(file), connections.today())
+        report = apply_actions(books, actions, feed_file.source_of(file), Actor(say.who(by)))
+    except BookRefused as flaw:
+        raise Refused(listed(file, flaw)) from flaw
+    if form == "json":
+        say.as_json({"actions": [asdict(each) for each in report.done]})
+        return 0
+    for told in _told(file, report):
+        click.echo(told)
+    return 0
+
+
+def _raw(file: Path) -> Any:
+    from cli import delivery_file
+    from cli.book_file import read_object
+    from domain.action_files import COLUMNS, TERMS, of_table
+    from domain.deliveries import Problems
+
+    if file.suffix.lower() != ".csv":
+        return read_object(file, "is not an object with a list of actions")
+    problems = Problems()
+    with delivery_file.opened(file, COLUMNS, TERMS, problems) as delivered:
+        rows = list(delivered.lines)
+        problems.refuse()
+        if delivered.ignored:
+            raise Refused(f"{file} refused: no action has a column {', '.join(delivered.ignored)}; nothing was changed")
+    return of_table(rows, delivered.columns)
+
+
+def _told(file: Path, report: "ActionsReport") -> Iterator[str]:
+    if not report.changed_anything:
+        yield f"{file} was applied already: nothing changes ({say.counted(len(report.done), 'action')})"
+        return
+    yield f"{file} applied: {say.counted(len(report.done), 'action')}"
+    for each in report.done:
+        yield f"  {each.id:<14}  {_of(each)}"
+    yield "Next: the day's prices (rebalancer prices), then rebalancer evaluate"
+
+
+def _of(done: "ActionDone") -> str:
+    what = f"{done.kind.replace('_', ' ')} of {done.symbol}"
+    if done.already:
+        return f"{what}: was applied already"
+    fractions = f", {say.counted(done.fractions, 'fraction')} paid out" if done.fractions else ""
+    cash = f", cash of {done.cash}" if done.cash != "0.00" else ""
+    return f"{what}: {say.counted(done.accounts, 'account')}{cash}{fractions}"

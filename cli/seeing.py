@@ -1,0 +1,85 @@
+"""What somebody saw who approves: named by a digest, or shown now and asked about (DECIDE-1)."""
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from cli import connections, say
+from cli.choosing import Item, Rebalance
+from cli.say import Refused
+
+
+def on_a_terminal() -> bool:
+    """True where somebody can look, and answer."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def list_of(item: Item) -> str:
+    """The digest of what of a request waits for an approval; liquidations are approved by their own name."""
+    from domain.approvals import listed
+
+    return listed((each.rebalance_id, each.plan or "") for each in item.pending if not each.liquidation)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How it is known what was seen: a digest, nothing on purpose, or by asking on the terminal."""
+
+    plan: str | None
+    unseen: bool
+    ask: bool
+
+    def of(self, item: Item) -> dict[str, Any]:
+        """What an approval of it says. Without a digest the workflow refuses it, with the one that is pending."""
+        given = item.shown or self.plan
+        if given:
+            return {"plan": given}
+        current = list_of(item) if item.is_request else item.rebalances[0].plan
+        if self.unseen:
+            self._refuse_unseen(item)
+            return {"plan": current or None, "unseen": True}
+        if self.ask and item.pending:
+            _show(item)
+            _ask(item)
+            return {"plan": current or None}
+        return {}
+
+    def _refuse_unseen(self, item: Item) -> None:
+        if not item.is_request and item.rebalances[0].liquidation:
+            raise Refused(
+                f"{item.id} is a liquidation, which is never approved unseen (DECIDE-1): rebalancer show {item.id}"
+            )
+
+
+def _show(item: Item) -> None:
+    from cli import plan_page, rebalance_page, request_page
+
+    with connections.books().transaction() as books:
+        if item.is_request:
+            say.show(*request_page.page(request_page.read(books, item.id)))
+            return
+        row = books.rebalances.get(item.id)
+        say.show(plan_page.title(f"{row.id} · account {row.account_id} · plan {str(row.plan_digest)[:8]}"))
+        say.show(*rebalance_page.planned(row))
+
+
+def _ask(item: Item) -> None:
+    apart = [each for each in item.pending if each.liquidation]
+    about = [each for each in item.pending if not each.liquidation] if item.is_request else item.pending
+    if not about:
+        return
+    beside = (
+        f" {say.counted(len(apart), 'liquidation')} of it wait for their own approval."
+        if item.is_request and apart
+        else ""
+    )
+    what = say.counted(len(about), "plan") if item.is_request else _named(about[0])
+    if not click.confirm(f"{item.id}: approve {what}?{beside}", default=False):
+        raise Refused(f"{item.id} was not approved, and waits")
+
+
+def _named(each: Rebalance) -> str:
+    kind = "this LIQUIDATION" if each.liquidation else "this plan"
+    return f"{kind} of account {each.account_id}"

@@ -1,0 +1,93 @@
+"""Updates of workflows: what is sent has an id, so that its answer can be asked for again (DECIDE-2).
+
+An update that nobody answered in time is still delivered when a worker comes back: that is no failure, and is told
+apart from one.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from cli import connections
+from cli.say import Refused
+
+if TYPE_CHECKING:
+    from temporalio.client import WorkflowUpdateHandle
+
+ANSWER = timedelta(seconds=20)  # how long a worker may take to take it up
+ALL_OF_IT = timedelta(minutes=10)  # how long a request of many accounts may take over it
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a workflow answered; None, with why, where it has not yet. `update_id` finds the answer later."""
+
+    update_id: str
+    answer: dict[str, Any] | None
+    why: str = ""
+
+
+async def running(workflow_id: str) -> bool:
+    """True where a workflow of this id runs. Refused where Temporal can't say: then nothing was sent."""
+    from temporalio.client import WorkflowExecutionStatus
+    from temporalio.service import RPCError, RPCStatusCode
+
+    handle = (await connections.temporal()).get_workflow_handle(workflow_id)
+    try:
+        return (await handle.describe(rpc_timeout=ANSWER)).status == WorkflowExecutionStatus.RUNNING
+    except RPCError as flaw:
+        if flaw.status == RPCStatusCode.NOT_FOUND:
+            return False
+        raise Refused(f"Temporal does not answer ({flaw}): nothing was sent. See `rebalancer status`") from flaw
+
+
+async def send(workflow_id: str, update: str, said: dict[str, Any], patience: timedelta = ALL_OF_IT) -> Reply:
+    """Sends an update under an id of its own, and what came of it. Refused with the workflow's reason."""
+    import secrets
+
+    from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError, WorkflowUpdateStage
+    from temporalio.service import RPCError
+
+    update_id = f"{update}-{secrets.token_hex(8)}"
+    handle = (await connections.temporal()).get_workflow_handle(workflow_id)
+    try:
+        asked = await handle.start_update(
+            update, said, id=update_id, wait_for_stage=WorkflowUpdateStage.ACCEPTED, rpc_timeout=ANSWER
+        )
+    except WorkflowUpdateRPCTimeoutOrCancelledError:
+        return Reply(update_id, None, f"no worker took it up within {ANSWER.seconds} seconds")
+    except RPCError as flaw:
+        return _of_a_fault(update_id, workflow_id, flaw)
+    return await _answered(asked, patience)
+
+
+async def ask_again(workflow_id: str, update_id: str) -> Reply:
+    """What came of an update that was sent before. Refused where it was refused, or nothing of it is known."""
+    handle = (await connections.temporal()).get_workflow_handle(workflow_id)
+    return await _answered(handle.get_update_handle(update_id), ANSWER)
+
+
+async def _answered(asked: "WorkflowUpdateHandle[Any]", patience: timedelta) -> Reply:
+    from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+    from temporalio.service import RPCError
+
+    try:
+        return Reply(asked.id, await asked.result(rpc_timeout=patience))
+    except WorkflowUpdateFailedError as refused:
+        raise Refused(str(getattr(refused.cause, "message", None) or refused.cause)) from refused
+    except WorkflowUpdateRPCTimeoutOrCancelledError:
+        return Reply(asked.id, None, "it was not answered in time")
+    except RPCError as flaw:
+        return _of_a_fault(asked.id, asked.workflow_id, flaw)
+
+
+def _of_a_fault(update_id: str, workflow_id: str, flaw: Any) -> Reply:
+    """A fault of the connection says nothing of what was sent; one of what was sent refuses it."""
+    from temporalio.service import RPCStatusCode
+
+    if flaw.status == RPCStatusCode.NOT_FOUND:
+        raise Refused(f"its workflow {workflow_id} is not there any more, or never took it up") from flaw
+    definite = {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.FAILED_PRECONDITION}
+    if flaw.status in definite:
+        raise Refused(f"Temporal refused it ({flaw})") from flaw
+    return Reply(update_id, None, f"Temporal went away meanwhile ({flaw})")

@@ -1,0 +1,42 @@
+"""Indexes of tables that may be large: made beside people at work, after the migrations that they belong to.
+
+A table is not held while one is made. What was interrupted leaves an index that is not valid: the next run drops it
+and makes it anew. So a release adds to `INDEXES`, and a database that lacks one is slow, never wrong.
+"""
+
+import time
+
+from sqlalchemy import Connection, Engine, text
+
+INDEXES = {
+    # A signal's rebalance looks for the one that an earlier run of its workflow has left behind.
+    "ix_rebalances_workflow_id": "rebalances (workflow_id) WHERE stage <> 'ENDED'",
+    # A signal goes through the accounts with a sleeve of its model, in the order of their keys, a page at a time.
+    "ix_sleeves_model_id_in_order": "sleeves (model_id, account_id COLLATE \"C\") WHERE status = 'open'",
+}
+PAUSE = 0.2  # seconds between two looks whether another process has done
+ONE_AT_A_TIME = {"number": 0x696E_6465_78}  # the advisory lock of whoever makes them
+TRY = text("SELECT pg_try_advisory_lock(:number)")
+DONE = text("SELECT pg_advisory_unlock(:number)")
+STATE = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
+
+
+def make(engine: Engine) -> list[str]:
+    """Makes those that are missing or not valid, and returns their names. A second process waits for the first."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while not connection.scalar(TRY, ONE_AT_A_TIME):  # to wait inside a statement would hold up the index
+            time.sleep(PAUSE)
+        try:
+            return [name for name, on in INDEXES.items() if _made(connection, name, on)]
+        finally:
+            connection.execute(DONE, ONE_AT_A_TIME)
+
+
+def _made(connection: Connection, name: str, on: str) -> bool:
+    valid = connection.scalar(STATE, {"name": name})
+    if valid:
+        return False
+    if valid is False:
+        connection.execute(text(f"DROP INDEX CONCURRENTLY {name}"))
+    connection.execute(text(f"CREATE INDEX CONCURRENTLY {name} ON {on}"))
+    return True

@@ -1,0 +1,85 @@
+"""Prices that jump: held back and named, where no corporate action explains them (policy `price_jump`).
+
+A close is compared with the last close before it, stored or in the same file. What a split makes of it is no jump, as
+the split restates the closes of before it; a close of a day before an applied split is of shares that are no more.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import Connection, text
+
+from domain.money import percent, plain
+
+SPLIT_SINCE = text(
+    """
+    DELETE FROM delivered_prices d USING (
+      SELECT symbol, max(day) AS day FROM corporate_actions WHERE kind IN ('split', 'reverse_split') GROUP BY symbol
+    ) s WHERE s.symbol = d.symbol AND d.as_of < s.day RETURNING d.symbol, d.as_of, s.day
+    """
+)
+# The closes of every symbol of which one in the file differs from the one before it by more than the limit.
+JUMPING = text(
+    """
+    WITH closes AS (
+      SELECT d.symbol, d.as_of, d.price, true AS delivered FROM delivered_prices d JOIN securities USING (symbol)
+      UNION ALL
+      SELECT p.symbol, p.as_of, p.price, false FROM prices p
+      WHERE p.symbol IN (SELECT symbol FROM delivered_prices)
+        AND p.as_of >= coalesce((
+          SELECT max(q.as_of) FROM prices q
+          WHERE q.symbol = p.symbol AND q.as_of < (SELECT min(as_of) FROM delivered_prices d WHERE d.symbol = p.symbol)
+        ), '-infinity')
+        AND NOT EXISTS (SELECT FROM delivered_prices d WHERE d.symbol = p.symbol AND d.as_of = p.as_of)
+    ), compared AS (
+      SELECT *, lag(price) OVER (PARTITION BY symbol ORDER BY as_of) AS before FROM closes
+    )
+    SELECT symbol, as_of, trim_scale(price), delivered FROM closes WHERE symbol IN (
+      SELECT symbol FROM compared WHERE abs(price - before) > CAST(:limit AS numeric) * before
+    ) ORDER BY symbol COLLATE "C", as_of
+    """
+)
+TAKE_OUT = text(
+    """
+    DELETE FROM delivered_prices d
+    USING unnest(CAST(:symbols AS text[]), CAST(:days AS date[])) AS held (symbol, as_of)
+    WHERE d.symbol = held.symbol AND d.as_of = held.as_of
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """A price that was not taken, and why."""
+
+    symbol: str
+    day: date
+    why: str
+
+
+def hold_back(connection: Connection, limit: Decimal, accepted: Collection[str]) -> list[HeldBack]:
+    """Takes out of the delivered prices what jumps by more than the limit; `accepted` symbols may jump.
+
+    Once a symbol has jumped, what follows is compared with the last close that did not.
+    """
+    held = [
+        HeldBack(row.symbol, row.as_of, f"it is of before the split of {row.day}, which was applied")
+        for row in connection.execute(SPLIT_SINCE)
+    ]
+    jumped = []
+    last: dict[str, tuple[date, Decimal]] = {}
+    for symbol, day, price, delivered in connection.execute(JUMPING, {"limit": limit}):
+        before = last.get(symbol)
+        change = abs(price - before[1]) / before[1] if before else Decimal(0)
+        if delivered and before and change > limit and symbol not in accepted:
+            why = f"{plain(price)} is {percent(change)} from {plain(before[1])}, the close of {before[0]}"
+            jumped.append(HeldBack(symbol, day, why))
+        else:
+            last[symbol] = day, price
+    if jumped:
+        connection.execute(
+            TAKE_OUT, {"symbols": [each.symbol for each in jumped], "days": [each.day for each in jumped]}
+        )
+    return held + jumped

@@ -1,0 +1,236 @@
+"""`rebalancer corporate-actions`: into every account, the prices and the paper custodian; whole, and once."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.book_file import open_book
+from domain.plan import plan
+from domain.purpose import FULL
+from domain.reconciliation import compare, ledger
+from policy import in_force
+from storage.connection import Actor, Books
+from storage.identifiers import directory
+from storage.loading import load
+from storage.rebalances import NewRebalance
+from tests.cli.conftest import Command, Said
+from tests.storage.small_book import TODAY, audited, effects, last_audit, loaded, rows
+from venues.paper import PAPER
+from venues.registry import Venues
+
+Run = Callable[..., Said]
+# The small book: Z at 20.00 of 2026-11-19; A-1 holds 70 in its sleeve of M, a-3 (at another custodian) 4.
+SPLIT = {"id": "CA-1", "type": "split", "symbol": "Z", "date": "2026-11-20", "new": "2", "old": "1"}
+RENAMED = {"id": "CA-2", "type": "symbol_change", "symbol": "Z", "date": "2026-11-20", "to": "ZED"}
+PAID = {"id": "CA-3", "type": "cash_dividend", "symbol": "Z", "date": "2026-11-20", "amount": "0.25"}
+
+
+@pytest.fixture
+def run(inside: Command, books: Books, database_url: str, tmp_path: Path) -> Run:
+    """`run(SPLIT, PAID)` on the small book; a text is a file of prices."""
+    loaded(books)
+
+    def command(*given: dict[str, Any] | str, form: str = "table") -> Said:
+        if isinstance(given[0], str):
+            path = tmp_path / "prices.csv"
+            path.write_text(given[0])
+            words = ["prices", str(path), *map(str, given[1:])]
+        else:
+            path = tmp_path / "actions.json"
+            path.write_text(json.dumps({"actions": given}))
+            words = ["corporate-actions", str(path), "--by", "ann"]
+        return inside(*words, "--format", form, REBALANCER_DATABASE_URL=database_url)
+
+    return command
+
+
+def account(books: Books, account_id: str) -> Any:
+    with books.transaction() as transaction:
+        return transaction.snapshots.take(account_id, None, TODAY)[0].account
+
+
+def held(books: Books, account_id: str) -> dict[str, Decimal]:
+    found = account(books, account_id)
+    return {each.symbol: each.quantity for sleeve in found.sleeves for each in sleeve.holdings}
+
+
+def agree(books: Books, account_id: str) -> bool:
+    theirs = Venues(books.engine).custodian(PAPER).ledger(account_id)
+    return compare(ledger(account(books, account_id)), theirs) == ()
+
+
+def test_a_split_is_in_every_account_and_the_last_close_goes_with_it(run: Run, books: Books) -> None:
+    at = last_audit(books)
+    said = run(SPLIT)
+    assert (said.code, said.err) == (0, "")
+    assert "CA-1            split of Z: 2 accounts" in said.out
+    assert held(books, "A-1")["Z"] == 140
+    assert held(books, "a-3") == {"Z": 8}
+    assert rows(books, "SELECT price FROM prices WHERE symbol = 'Z'") == [(10,)]
+    assert agree(books, "A-1")
+    assert audited(books, at) == [
+        ("positions booked", "A-1"),
+        ("positions booked", "a-3"),
+        ("corporate action applied", None),
+    ]
+
+
+def test_the_same_file_again_changes_nothing(run: Run, books: Books) -> None:
+    run(SPLIT, PAID)
+    before = effects(books)
+    said = run(SPLIT, PAID)
+    assert said.code == 0
+    assert "was applied already: nothing changes (2 actions)" in said.out
+    assert effects(books) == before
+
+
+def test_the_same_id_with_other_terms_is_refused(run: Run, books: Books) -> None:
+    run(SPLIT)
+    before = effects(books)
+    said = run(SPLIT | {"new": "3"})
+    assert said.code == 1
+    assert "actions[0].id: CA-1 was applied with other terms: a new action needs a new id" in said.err
+    assert effects(books) == before
+
+
+def test_a_price_that_a_split_explains_is_taken_and_one_that_nothing_does_is_held_back(run: Run, books: Books) -> None:
+    halved = "symbol,date,close\nZ,2026-11-20,10.50\nX,2026-11-20,101\n"
+    said = run(halved, form="json")
+    assert said.json["held_back"] == {"Z 2026-11-20": "10.5 is 47.50 % from 20, the close of 2026-11-19"}
+    assert rows(books, "SELECT count(*) FROM prices WHERE symbol = 'Z'") == [(1,)]
+    assert rows(books, "SELECT price FROM prices WHERE symbol = 'X'") == [(101,)]  # the rest is loaded
+    run(SPLIT)
+    assert run(halved, form="json").json["held_back"] == {}
+    assert rows(books, "SELECT as_of, price FROM prices WHERE symbol = 'Z' ORDER BY 1") == [
+        (date(2026, 11, 19), 10),
+        (date(2026, 11, 20), Decimal("10.5")),
+    ]
+
+
+def test_a_price_of_before_a_split_that_was_applied_is_held_back(run: Run, books: Books) -> None:
+    run(SPLIT)
+    said = run("symbol,date,close\nZ,2026-11-19,20\n")
+    assert said.code == 0
+    assert "held back       Z of 2026-11-19: it is of before the split of 2026-11-20, which was applied" in said.out
+    assert rows(books, "SELECT price FROM prices WHERE symbol = 'Z'") == [(10,)]
+
+
+def test_a_jump_that_somebody_looked_at_is_taken_and_recorded(run: Run, books: Books) -> None:
+    crash = "symbol,date,close\nZ,2026-11-18,5\nZ,2026-11-20,9\n"
+    assert "held back       Z of 2026-11-20: 9 is 55.00 % from 20" in run(crash).out
+    said = run(crash, "--accept-jump", "Z", form="json")
+    assert (said.json["held_back"], said.json["new"]) == ({}, 1)
+    assert rows(
+        books, "SELECT after->'accepted' FROM audit_records WHERE action = 'price file loaded' ORDER BY id DESC LIMIT 1"
+    ) == [(["Z"],)]
+
+
+@pytest.mark.parametrize(("close", "taken"), [("25", True), ("15", True), ("25.01", False), ("14.99", False)])
+def test_exactly_the_limit_is_no_jump(run: Run, books: Books, close: str, taken: bool) -> None:
+    run(f"symbol,date,close\nZ,2026-11-20,{close}\n")  # from 20: 25 % is 5
+    assert bool(rows(books, "SELECT FROM prices WHERE symbol = 'Z' AND as_of = '2026-11-20'")) is taken
+
+
+def test_a_new_symbol_is_everywhere_and_the_old_one_is_still_understood(run: Run, books: Books) -> None:
+    said = run(RENAMED)
+    assert (said.code, said.err) == (0, "")
+    assert held(books, "A-1")["ZED"] == 70
+    assert "Z" not in held(books, "A-1")
+    assert rows(books, "SELECT DISTINCT symbol FROM model_holdings WHERE symbol LIKE 'Z%'") == [("ZED",)]
+    assert rows(books, "SELECT DISTINCT symbol FROM target_components WHERE symbol LIKE 'Z%'") == [("ZED",)]
+    assert rows(books, "SELECT symbol FROM restrictions WHERE symbol LIKE 'Z%'") == [("ZED",)]
+    assert rows(books, "SELECT price FROM prices WHERE symbol = 'ZED'") == [(20,)]
+    assert agree(books, "A-1")
+    with books.transaction() as transaction:
+        known = directory(transaction.connection, TODAY)
+        snapshot, policy = transaction.snapshots.take("A-1", None, TODAY)
+    assert known.find([("symbol", "Z")]) == known.find([("symbol", "ZED")]) == "ZED"
+    assert plan(snapshot, policy).can_be_planned
+    assert rows(books, "SELECT version FROM models WHERE id = 'M'") == [(2,)]  # nobody's version rises for it
+
+
+def test_what_a_version_held_is_rewritten_for_nothing_else(run: Run, owner: Any) -> None:
+    from sqlalchemy import text
+    from sqlalchemy.exc import DBAPIError
+
+    run(RENAMED)
+    for change in ("symbol = 'X' WHERE symbol = 'Y'", "weight = 0.5 WHERE symbol = 'ZED'"):
+        with pytest.raises(DBAPIError, match="what a version held is kept"), owner.begin() as connection:
+            connection.execute(text(f"UPDATE model_holdings SET {change}"))
+
+
+def test_a_dividend_is_cash_of_the_sleeve_that_holds_the_shares(run: Run, books: Books) -> None:
+    said = run(PAID, form="json")
+    assert said.json["actions"][0] | {"kind": ""} == {
+        "id": "CA-3", "kind": "", "symbol": "Z", "already": False, "accounts": 2, "cash": "18.50", "fractions": 0,
+    }  # fmt: skip
+    assert account(books, "A-1").model_sleeves[0].cash == Decimal("29.50")  # 12.00 + 70 × 0.25
+    assert agree(books, "A-1")
+
+
+def test_a_file_with_one_bad_action_changes_nothing(run: Run, books: Books) -> None:
+    before = effects(books)
+    said = run(SPLIT, PAID | {"symbol": "NOBODY"}, RENAMED | {"to": "Y"})
+    assert (said.code, said.out) == (1, "")
+    assert 'actions[1].symbol: unknown symbol "NOBODY"' in said.err
+    assert "actions[2].to: M names both Z and Y: edit it first" in said.err
+    assert effects(books) == before
+
+
+def test_while_a_rebalance_trades_on_a_holder_nothing_is_applied(run: Run, books: Books) -> None:
+    with books.transaction(Actor("test")) as transaction:
+        made = transaction.rebalances.create(
+            NewRebalance("A-1", "w#1", "w", None, FULL, "exact", "required", "ann", ())
+        )
+        transaction.rebalances.approve(made, "ben", datetime(2026, 11, 20, 15, tzinfo=UTC))
+    said = run(SPLIT)
+    assert said.code == 1
+    assert "rebalances trade on A-1 now: give the file again when they have ended" in said.err
+    assert held(books, "a-3") == {"Z": 4}
+
+
+def test_fractions_of_a_taxable_account_are_noted_as_sales(run: Run, books: Books) -> None:
+    """X: 30.5 managed and 5 protected, 1 for 10: 3.55, of which 0.55 are paid out at 990.00: 544.50."""
+    reverse = {"id": "CA-9", "type": "reverse_split", "symbol": "X", "date": "2026-11-20", "new": "1", "old": "10"}
+    said = run(reverse | {"price": "990.00"}, form="json")
+    assert said.json["actions"][0]["cash"] == "544.50"
+    sold = rows(books, "SELECT sum(quantity) FROM recent_sales WHERE account_id = 'A-1' AND symbol = 'X'")
+    assert sold == [(Decimal("0.55"),)]
+    assert agree(books, "A-1")
+    assert account(books, "A-1").managed.cash == Decimal("1044.75")
+
+
+def test_a_csv_file_of_actions(inside: Command, books: Books, database_url: str, tmp_path: Path) -> None:
+    loaded(books)
+    path = tmp_path / "actions.csv"
+    path.write_text(
+        "id,type,symbol,date,new,old,amount\nCA-1,split,Z,2026-11-20,2,1,\nCA-3,cash_dividend,Z,2026-11-20,,,0.10\n"
+    )
+    said = inside("corporate-actions", str(path), REBALANCER_DATABASE_URL=database_url)
+    assert (said.code, said.err) == (0, "")
+    assert "cash dividend of Z: 2 accounts, cash of 14.80" in said.out  # on 140 and 8 shares, as the split came first
+
+
+def test_the_example_does_what_the_guide_shows(
+    inside: Command, books: Books, database_url: str, examples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(examples.parent)
+    household = open_book(examples / "household.yaml")
+    load(books, household.market, household.accounts, in_force(TODAY), TODAY, Actor("ann"))
+    said = inside("corporate-actions", "examples/corporate-actions.yaml", REBALANCER_DATABASE_URL=database_url)
+    assert (said.code, said.err) == (0, "")
+    guide = (examples.parent / "docs" / "operators-guide.md").read_text()
+    assert f"$ rebalancer corporate-actions examples/corporate-actions.yaml\n{said.out}```" in guide
+
+
+def test_the_limit_is_policy(run: Run, books: Books) -> None:
+    assert in_force(TODAY).price_jump == Decimal("0.25")
+    from tests.storage.small_book import book
+
+    loaded(books, book(policy={"price_jump": "0.05"}))
+    assert "held back       Z of 2026-11-20" in run("symbol,date,close\nZ,2026-11-20,22\n").out
