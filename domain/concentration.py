@@ -27,10 +27,12 @@ def concentrated(
     market: Mapping[str, Security],
     smallest: Decimal,
     keeps_shares: bool = False,
+    fewest: bool = False,
 ) -> tuple[Traded, dict[str, Decimal]]:
     """What each holding that moves is to be traded for, with its shares (both above 0), and the amounts given up.
 
     `held` are shares, `smallest` the minimum trade. The sale of a whole holding is never too small (ORDER-3).
+    `fewest`: sold is not a step more than brings the change (CASH-2).
     `keeps_shares`: what is less than a step of a holding waits for it in cash, and is no other's (SLEEVE-3).
     """
     costs, prices, growing = step_costs_of(market), prices_of(market), levels.growing
@@ -41,7 +43,7 @@ def concentrated(
     amounts = levels.fixed | levels.amounts() if levels.fixed else levels.amounts()
     first, left_out = amounts, list[str]()
     while True:
-        quantities = buy_quantities(amounts, market) if growing else sell_quantities(amounts, held, market)
+        quantities = buy_quantities(amounts, market) if growing else sell_quantities(amounts, held, market, fewest)
         small = [
             (amount // costs[symbol] * costs[symbol], symbol)
             for symbol, amount in amounts.items()

@@ -67,6 +67,8 @@ def _reason(case: Case, proposal: Proposal, line: Line, below: bool) -> tuple[Ru
     if key in proposal.destined.stays:
         others = [each.component.key for each in proposal.destined.lines if too_coarse(each, not below)]
         return DESTINATION_5, f"it stays, as {', '.join(others)} can't be traded for it in steps as large as theirs"
+    if DESTINATION_5 in parts:
+        return DESTINATION_5, "whole steps of it take cash nearer to its band"
     if too_coarse(line, below):
         step = money(line.reach.step or CENT)
         return DESTINATION_5, f"one step of it, {step}, is too large: it would end as far from its band, or further"
@@ -74,8 +76,6 @@ def _reason(case: Case, proposal: Proposal, line: Line, below: bool) -> tuple[Ru
         if parts.get(DESTINATION_1, ZERO) > 0:
             return DESTINATION_2, "there is not enough cash for more of it"
         return DESTINATION_2, "it is sold further, as cash would end below its band"
-    if DESTINATION_5 in parts:
-        return DESTINATION_5, "whole steps of it take cash nearer to its band"
     if component.stays:
         return DESTINATION_1, "what it holds may not be sold"
     return DESTINATION_5, "no step that can be traded brings it nearer without taking cash further from its band"

@@ -40,11 +40,13 @@ def buy_quantities(goals: Mapping[str, Decimal], market: Mapping[str, Security])
 
 
 def sell_quantities(
-    goals: Mapping[str, Decimal], held: Mapping[str, Decimal], market: Mapping[str, Security]
+    goals: Mapping[str, Decimal], held: Mapping[str, Decimal], market: Mapping[str, Security], fewest: bool = False
 ) -> dict[str, Decimal]:
     """Whole increments for amounts to sell that together raise their sum: rounded up, then single increments are kept
     after all where that brings the holding closer by most, as long as the cash is raised (ORDER-1). Never more than is
     held; selling all of a holding sells its odd fraction too.
+
+    `fewest`: nor is a step sold without which the cash is raised all the same, the dearest first (CASH-2).
     """
     prices, steps, costs = prices_of(market), increments_of(market), step_costs_of(market)
     quantities: dict[str, Decimal] = {}
@@ -72,6 +74,12 @@ def sell_quantities(
         if cost <= beyond:
             quantities[symbol] = down
             beyond -= cost
+    if fewest:
+        for symbol in sorted(quantities, key=lambda each: (-costs[each], each)):
+            if not quantities[symbol] % steps[symbol]:
+                more = min(beyond // costs[symbol], quantities[symbol] // steps[symbol])
+                quantities[symbol] -= more * steps[symbol]
+                beyond -= more * costs[symbol]
     return quantities
 
 
