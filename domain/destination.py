@@ -91,9 +91,9 @@ def destine(lines: Sequence[Line], cash: Decimal, band: Band, crossing: Callable
         if cash < band.lower:
             cash = cut_buys(lines, cash, band.lower, DESTINATION_2)
         cash = give_back_sales(lines, cash, band.lower)
+    cash, stays = _leave_what_steps_forbid(lines, cash, band)
     cash = close(lines, cash, band, first=True)
     cash = give_back_buys(lines, cash, band.upper)
-    cash, stays = _leave_what_steps_forbid(lines, cash, band)
     destinations = tuple([destination(each) for each in lines])
     return Destined(destinations, cash, band, small, tuple(lines), stays)
 

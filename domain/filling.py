@@ -134,7 +134,9 @@ def fill_sleeve(
         return Fill(quantities, wanted, {}, blocked, sold_for)
     levels = Levels(named, weights, goal, growing)
     _freeze(levels, allowed, held, blocked, prices)
-    traded, given_up = concentrated(levels, shares, market, task.smallest, not task.change and not leaving, task.one_way)
+    traded, given_up = concentrated(
+        levels, shares, market, task.smallest, not task.change and not leaving, task.one_way
+    )
     for symbol, (amount, quantity) in traded.items():
         if quantity:
             quantities[symbol] = quantity if growing else -quantity

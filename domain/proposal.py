@@ -382,6 +382,7 @@ def _size_buys(case: Case, destined: Destined, netted: Netted, after: Settled) -
     together = min(ZERO, all_before) - all_after
     if not own and short <= 0 and together <= 0:
         return ()
+    short += CENT * (1 + len(netted.orders)) if short > 0 else ZERO  # what rounding to cents may take besides
     return afforded(bought_in(case, netted), own, short, after.funded, together)
 
 
