@@ -86,7 +86,7 @@ def destine(lines: Sequence[Line], cash: Decimal, band: Band, crossing: Callable
         force(each)
     small = forget_small(lines, crossing)
     cash -= sum((each.buy for each in lines), ZERO)
-    if cash < band.lower:
+    if cash <= band.lower - CENT:  # less than a cent is what rounding leaves
         cash = sell_more(lines, cash, band, LOWER_EDGE, DESTINATION_2)
         if cash < band.lower:
             cash = cut_buys(lines, cash, band.lower, DESTINATION_2)
