@@ -2,7 +2,7 @@
 
     a step of one account                                   locks that one
     statements, edits of targets, signals' pages, queueing  lock many, by their ids rising, beside each other
-    a load                                                  locks many, in the order of its file, alone
+    loads, corporate actions                                lock many, in the order of their file, alone
 
 Who locks accounts takes them before rebalances, breaks and queue entries; the market's lock comes before all of them.
 """

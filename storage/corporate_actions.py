@@ -14,6 +14,7 @@ from domain.action_files import terms
 from domain.book import BookRefused, Problem
 from domain.corporate_actions import CorporateAction, apply
 from domain.money import ZERO, cents
+from storage import account_locks
 from storage.account_reading import read_accounts
 from storage.connection import Actor, Books, Transaction
 from storage.copying import copy_rows
@@ -85,6 +86,7 @@ def apply_actions(books: Books, actions: Sequence[CorporateAction], source: Sour
     """Applies the actions in their order. Raises BookRefused with all problems: then nothing has changed."""
     with books.transaction(actor) as transaction:
         transaction.connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
+        account_locks.in_any_order(transaction.connection)  # one action after the other, each over its own holders
         report, problems = ActionsReport(), list[Problem]()
         for at, action in enumerate(actions):
             work = _Action(transaction, action)
@@ -214,7 +216,10 @@ class _Action:
     def _accounts(self, ids: Sequence[str], done: ActionDone) -> Any:
         """Applies it to a batch of accounts; returns the cash that came."""
         self.connection.execute(
-            select(accounts.c.id).where(among(accounts.c.id, ids)).order_by(by_key(accounts.c.id)).with_for_update()
+            select(accounts.c.id)
+            .where(among(accounts.c.id, ids))
+            .order_by(by_key(accounts.c.id))
+            .with_for_update(key_share=True)
         )
         cash, papers = ZERO, []
         for account_id, stored in read_accounts(self.connection, ids).items():

@@ -20,25 +20,30 @@ SPLIT_SINCE = text(
     ) s WHERE s.symbol = d.symbol AND d.as_of < s.day RETURNING d.symbol, d.as_of, s.day
     """
 )
-# The closes of every symbol of which one in the file differs from the one before it by more than the limit.
+# The closes of every symbol of which one in the file differs from the one before it by more than the limit: from the
+# last stored one before the file's first.
 JUMPING = text(
     """
-    WITH closes AS (
-      SELECT d.symbol, d.as_of, d.price, true AS delivered FROM delivered_prices d JOIN securities USING (symbol)
+    WITH firsts AS (
+      SELECT symbol, min(as_of) AS day FROM delivered_prices JOIN securities USING (symbol) GROUP BY symbol
+    ), starts AS (
+      SELECT f.symbol, coalesce(
+        (SELECT max(p.as_of) FROM prices p WHERE p.symbol = f.symbol AND p.as_of < f.day), f.day
+      ) AS day FROM firsts f
+    ), closes AS MATERIALIZED (
+      SELECT d.symbol, d.as_of, d.price, true AS delivered FROM delivered_prices d JOIN firsts USING (symbol)
       UNION ALL
-      SELECT p.symbol, p.as_of, p.price, false FROM prices p
-      WHERE p.symbol IN (SELECT symbol FROM delivered_prices)
-        AND p.as_of >= coalesce((
-          SELECT max(q.as_of) FROM prices q
-          WHERE q.symbol = p.symbol AND q.as_of < (SELECT min(as_of) FROM delivered_prices d WHERE d.symbol = p.symbol)
-        ), '-infinity')
-        AND NOT EXISTS (SELECT FROM delivered_prices d WHERE d.symbol = p.symbol AND d.as_of = p.as_of)
+      SELECT p.symbol, p.as_of, p.price, false
+      FROM starts s JOIN prices p ON p.symbol = s.symbol AND p.as_of >= s.day
+        LEFT JOIN delivered_prices d ON d.symbol = p.symbol AND d.as_of = p.as_of
+      WHERE d.symbol IS NULL
     ), compared AS (
       SELECT *, lag(price) OVER (PARTITION BY symbol ORDER BY as_of) AS before FROM closes
+    ), jumping AS (
+      SELECT DISTINCT symbol FROM compared WHERE abs(price - before) > CAST(:limit AS numeric) * before
     )
-    SELECT symbol, as_of, trim_scale(price), delivered FROM closes WHERE symbol IN (
-      SELECT symbol FROM compared WHERE abs(price - before) > CAST(:limit AS numeric) * before
-    ) ORDER BY symbol COLLATE "C", as_of
+    SELECT symbol, as_of, trim_scale(price), delivered FROM closes JOIN jumping USING (symbol)
+    ORDER BY symbol COLLATE "C", as_of
     """
 )
 TAKE_OUT = text(
@@ -64,6 +69,7 @@ def hold_back(connection: Connection, limit: Decimal, accepted: Collection[str])
 
     Once a symbol has jumped, what follows is compared with the last close that did not.
     """
+    connection.execute(text("ANALYZE delivered_prices"))  # the planner knows nothing else of it
     held = [
         HeldBack(row.symbol, row.as_of, f"it is of before the split of {row.day}, which was applied")
         for row in connection.execute(SPLIT_SINCE)
