@@ -1,6 +1,9 @@
 """Generate trades: the plan, kept whole, and until when it may be approved."""
 
 import json
+from collections.abc import Sequence
+
+from temporalio import activity
 
 from activities.context import Desk, actor, step
 from activities.messages import Step, TradesGenerated
@@ -8,7 +11,9 @@ from domain import plan_json
 from domain.decision import planned
 from domain.money import ZERO, cents
 from domain.orders import ORDER_5
+from domain.rules import Finding
 from policy.trading_days import next_close
+from storage.connection import Transaction
 
 
 class TradeSteps:
@@ -50,4 +55,18 @@ class TradeSteps:
                     rule=ORDER_5.code,
                     after=answer.model_dump(mode="json"),
                 )
+                self._report(books, message, [each for each in proposed.findings if each.rule.startswith("LAW-")])
             return answer
+
+    def _report(self, books: Transaction, message: Step, broken: Sequence[Finding]) -> None:
+        """Reports a plan that was refused as it breaks a law: a fault of the planner that somebody has to look at."""
+        if not broken:
+            return
+        activity.logger.error("%s: %s", message.rebalance_id, "; ".join(each.message for each in broken))
+        books.audit.record(
+            "plan refused by a law",
+            account_id=message.account_id,
+            rebalance_id=message.rebalance_id,
+            rule=broken[0].rule,
+            after={"laws": [{"rule": each.rule, "says": each.message} for each in broken]},
+        )
