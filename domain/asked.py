@@ -75,12 +75,11 @@ def _raises(case: Case, proposal: Proposal, moved: Decimal) -> list[Finding]:
     said += f", {money(from_sleeves)} of it from cash of sleeves" if from_sleeves >= CENT else ""
     evidence = {
         "asked": purpose.amount,
-        "moved": raised,
         "orders": moved,
         "there": free,
         "from_sleeves": from_sleeves,
         "floor": floor,
-    }
+    } | ({"moved": raised} if raised > 0 else {})
     if missing < CENT:
         return [info(CASH_2, said, **evidence)]
     return [error(CASH_3, f"{said}, and {money(missing)} is missing", missing=cents(missing), **evidence)]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from domain.components import Component
-from domain.money import CENT, up_to_cent
+from domain.money import CENT, to_cent
 from domain.orders import minimum_trade
 from domain.policy import Mode, Policy
 from domain.purpose import Purpose
@@ -33,7 +33,7 @@ class Case:
     @property
     def smallest(self) -> Decimal:
         """The smallest order worth making, in whole cents, as it is told (ORDER-3)."""
-        return up_to_cent(minimum_trade(self.valuation.managed_value, self.policy))
+        return to_cent(minimum_trade(self.valuation.managed_value, self.policy))
 
     @property
     def too_small(self) -> Decimal:

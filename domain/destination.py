@@ -5,6 +5,7 @@ Asked by every plan once it is known what may open. Works on component values on
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
 from decimal import ROUND_FLOOR, Decimal
 
 from domain.components import Component
@@ -54,6 +55,7 @@ class Destined:
     shut: frozenset[str] = (
         frozenset()
     )  # openings of which nothing may be bought: their weight stays in cash (RESTRICT-1)
+    unfunded: Mapping[str, Decimal] = field(default_factory=dict)  # what open sleeves lack and may not buy (RESTRICT-1)
     stays: frozenset[str] = frozenset()  # what stays outside its band, as others can't be traded for it (DESTINATION-5)
 
     @property

@@ -27,8 +27,9 @@ from domain import (
 from domain.asked import asked
 from domain.case import Case
 from domain.components import Component, components
+from domain.keys import named
 from domain.landing import landed
-from domain.money import EXACT, ZERO, percent
+from domain.money import EXACT, ZERO, cents, money, percent
 from domain.policy import DEFAULT_MODE, Mode, Policy
 from domain.proposal import Proposal, propose
 from domain.purpose import FULL, Purpose
@@ -177,6 +178,7 @@ def _minimums(case: Case, proposal: Proposal, outcomes: Sequence[ComponentOutcom
         *proposal.rejected.values(),
         *minimums.stays_in_cash([component for component in case.known if component.key in proposal.rejected]),
         *(_shut(case, component) for component in case.known if component.key in shut),
+        *(_unfunded(case, key, lacks) for key, lacks in proposal.destined.unfunded.items()),
         *(
             finding
             for component, seen in zip(case.known, outcomes, strict=True)
@@ -199,6 +201,18 @@ def _shut(case: Case, component: Component) -> Finding:
         stays_in=CASH,
         weight=component.weight,
         symbols=sorted(weights),
+    )
+
+
+def _unfunded(case: Case, key: str, lacks: Decimal) -> Finding:
+    """Says of an open sleeve that nothing of its model may be bought, and where what it lacks stays (RESTRICT-1)."""
+    return warning(
+        RESTRICT_1,
+        f"{case.snapshot.models[named(key).ref].name} is not funded: nothing of it may be bought. The {money(lacks)} that "
+        "it lacks stay in the account's cash",
+        component=key,
+        stays_in=CASH,
+        lacks=cents(lacks),
     )
 
 

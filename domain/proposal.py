@@ -221,8 +221,11 @@ def _destined(case: Case, kept_out: frozenset[str], back: BackBy) -> Destined:
     cash_component, managed_value = case.known[-1], case.valuation.managed_value
     cash = cash_component.value - sum([each.value - each.component.value for each in lines], ZERO)
     band = cash_band(cash_component, lines, kept_out, managed_value, case.mode)
+    unfunded = _unfunded(case, lines)
+    band = Band(band.lower, band.upper + sum(unfunded.values(), ZERO))
     if case.purpose.kind not in ONE_WAY:
-        return replace(destine(lines, cash, band, lambda: _traded_in_sleeves(case)), shut=shut)
+        destined = destine(lines, cash, band, lambda: _traded_in_sleeves(case))
+        return replace(destined, shut=shut, unfunded=unfunded)
     wanted = cash_component.weight * managed_value
     goal = one_way.goal(cash, wanted, band.lower, case.purpose)
     if case.purpose.kind == "raise_cash":
@@ -270,6 +273,22 @@ def _lines(case: Case, rejected: frozenset[str], back: BackBy) -> tuple[list[Lin
             reach = _directs_reach(component, market[component.ref].step, smallest, back.get(MANAGED), case)
         lines.append(line(component, managed_value, case.mode, rejected | shut, reach, value))
     return lines, frozenset(shut)
+
+
+def _unfunded(case: Case, lines: Iterable[Line]) -> dict[str, Decimal]:
+    """What open sleeves lack to their weights though nothing of their models may be bought, in amounts, by key: it
+    stays in the account's cash and counts there (RESTRICT-1).
+    """
+    if not case.allowed.no_buy:
+        return {}
+    found = {}
+    for each in lines:
+        component = each.component
+        if component.sleeve == "open" and not component.goes_to_zero and each.wanted > each.value:
+            weights = aim(case.snapshot.models[component.ref], case.allowed).weights
+            if weights.keys() <= case.allowed.no_buy.keys():
+                found[component.key] = each.wanted - each.value
+    return found
 
 
 def _directs_reach(component: Component, step: Decimal, smallest: Decimal, back: Held | None, case: Case) -> Reach:
@@ -547,4 +566,13 @@ def _if_better(case: Case, proposal: Proposal) -> Proposal:
     lines = tuple([replace(each, planned=each.value, parts=[]) for each in proposal.destined.lines])
     destined = replace(proposal.destined, destinations=still, cash=case.valuation.cash, lines=lines, small={})
     nothing = settle(case.snapshot.account, (), (), (), False)
-    return Proposal(destined, Netted((), (), ()), nothing, {}, proposal.rejected, proposal.blocked, (), stays=now)
+    return Proposal(
+        destined,
+        Netted((), (), ()),
+        nothing,
+        {},
+        proposal.rejected,
+        proposal.blocked,
+        stays=now,
+        given_up=proposal.given_up,
+    )

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from domain.laws.broken import Broken
 from domain.laws.ledger import Ledger
-from domain.money import CENT, ZERO, money, plain
+from domain.money import CENT, ZERO, money, plain, to_cent
 from domain.policy import Policy
 from domain.rebalance_plan import Order
 from domain.rules import Rule
@@ -22,7 +22,7 @@ def check(books: Ledger, policy: Policy) -> Iterator[Broken]:
     """
     orders, securities = books.plan.orders, books.snapshot.securities
     smallest = max(policy.minimum_trade_amount, policy.minimum_trade_weight * (books.plan.managed_value or ZERO))
-    too_small = max(smallest, CENT)
+    too_small, least = max(smallest, CENT), to_cent(smallest)  # amounts are told, and compared, in cents
     if len({order.symbol for order in orders}) < len(orders):
         twice = sorted(symbol for symbol, times in Counter(each.symbol for each in orders).items() if times > 1)
         yield Broken(LAW_3, f"{', '.join(twice)} has more than one order", {"symbols": twice})
@@ -34,7 +34,7 @@ def check(books: Ledger, policy: Policy) -> Iterator[Broken]:
         if amount < too_small:
             if amount < CENT:
                 yield _broken(order, "comes to less than a cent", CENT)
-            elif quantity * order.price < smallest and not _exempt(order, books):
+            elif amount < least and not _exempt(order, books):
                 yield _broken(order, f"for {money(amount)} is below the minimum trade of {money(smallest)}", smallest)
 
 

@@ -256,7 +256,11 @@ def _skips(told: _Told) -> Iterator[str]:
         if abs(each.amount - exact) > CENT / 2 or money(each.amount) not in each.reason:
             yield f"{each.side} {each.quantity} {each.symbol} for {each.amount}: {each.reason!r}"
         least = re.search(r"below the minimum trade of ([\d,.]+)", each.reason)
-        if least and (exact >= told.smallest or least[1] != money(told.smallest) or least[1] == money(each.amount)):
+        if least and (
+            each.amount >= told.smallest.quantize(CENT)
+            or least[1] != money(told.smallest)
+            or least[1] == money(each.amount)
+        ):
             yield f"{each.symbol}: {each.reason!r}, and the minimum is {told.smallest}"
         most = re.search(r"beyond the budget of ([\d,.]+)", each.reason)
         if most and (budget is None or most[1] != money(budget) or each.side != "sell"):
