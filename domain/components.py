@@ -168,6 +168,22 @@ def emptied(snapshot: Snapshot, allowed: Limits) -> list[str]:
     ]
 
 
+def heirless(snapshot: Snapshot, allowed: Limits) -> frozenset[str]:
+    """The excluded symbols whose weight no other holding takes, as there is none beside them (RESTRICT-1)."""
+    target, excluded, inherited = snapshot.target, allowed.excluded.keys(), set[str]()
+    if target is None:
+        return frozenset(excluded)
+    for model_id in models_named(target, snapshot.targets):
+        model = snapshot.models[model_id]
+        if aim(model, allowed).weights:
+            inherited |= {each.symbol for each in model.holdings if each.weight}
+    below = [snapshot.targets[ref] for ref in _named_below(target, snapshot.targets, "target")]
+    for lines in ([each for each in some.components if each.weight] for some in (target, *below)):
+        if any(each.kind != CASH and (each.kind != "security" or each.ref not in excluded) for each in lines):
+            inherited |= {str(each.ref) for each in lines if each.kind == "security"}
+    return frozenset(excluded - inherited)
+
+
 def _direct(banded: BandedComponent, worth: Decimal, total: Decimal, allowed: Limits, kept: bool) -> Component:
     """A security of the managed sleeve. What is excluded and kept is where it should be (RESTRICT-1)."""
     symbol = named(banded.key).ref

@@ -26,7 +26,7 @@ from domain import (
 )
 from domain.asked import asked
 from domain.case import Case
-from domain.components import Component, components
+from domain.components import Component, components, emptied, heirless
 from domain.keys import named
 from domain.landing import landed
 from domain.money import EXACT, ZERO, cents, money, percent
@@ -36,8 +36,8 @@ from domain.purpose import FULL, Purpose
 from domain.queue import NO_EVIDENCE
 from domain.rebalance_plan import ComponentOutcome, Order, RebalancePlan
 from domain.restrictions import RESTRICT_1, aim, limits, obeyed
-from domain.rules import Finding, Noted, error, warning
-from domain.snapshot import CASH, MANAGED, Snapshot
+from domain.rules import Finding, Noted, error, info, warning
+from domain.snapshot import CASH, MANAGED, Snapshot, model_key
 from domain.targets import TargetRefused, need_not_be_held
 from domain.valuation import value
 from domain.worthless import set_aside
@@ -216,6 +216,19 @@ def _unfunded(case: Case, key: str, lacks: Decimal) -> Finding:
     )
 
 
+def _emptied(case: Case, model_id: str) -> Finding:
+    """Says of a model of which everything is excluded where its weight stays (RESTRICT-1)."""
+    model = case.snapshot.models[model_id]
+    symbols = sorted(each.symbol for each in model.holdings if each.weight)
+    return info(
+        RESTRICT_1,
+        f"all that {model.name} holds is excluded ({', '.join(symbols)}): its weight stays in the account's cash",
+        component=model_key(model_id),
+        stays_in=CASH,
+        symbols=symbols,
+    )
+
+
 def _limited(case: Case, proposal: Proposal, orders: Sequence[Order], sells: Sequence[Order]) -> list[Finding | Noted]:
     """What restrictions, the gain budget and wash sales say."""
     findings: list[Finding | Noted] = []
@@ -226,7 +239,8 @@ def _limited(case: Case, proposal: Proposal, orders: Sequence[Order], sells: Seq
             for symbol in (*case.allowed.excluded, *case.allowed.substitutes)
             if symbol in named or any(symbol in each for each in held)
         }
-        findings += obeyed(case.allowed, concerned)
+        findings += obeyed(case.allowed, concerned, named, heirless(case.snapshot, case.allowed))
+        findings += [_emptied(case, model_id) for model_id in emptied(case.snapshot, case.allowed)]
     cut = sorted({trades[0].symbol for rule, trades in proposal.left_out() if rule is gain_budget.LOT_2})
     if cut:
         gain = wash_sales.recognised(case.snapshot, case.policy, {order.symbol: order.lots for order in sells}).net

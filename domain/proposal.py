@@ -270,7 +270,11 @@ def _lines(case: Case, rejected: frozenset[str], back: BackBy) -> tuple[list[Lin
             if component.sleeve == "opening" and reach.most <= value:
                 shut.add(component.key)
         else:
-            reach = _directs_reach(component, market[component.ref].step, smallest, back.get(MANAGED), case)
+            security = market[component.ref]
+            if security.price is None:  # of no weight and not held, else it would have been refused (CHECK-1)
+                lines.append(line(component, managed_value, case.mode, rejected, Reach(most=ZERO), value))
+                continue
+            reach = _directs_reach(component, security.step, smallest, back.get(MANAGED), case)
         lines.append(line(component, managed_value, case.mode, rejected | shut, reach, value))
     return lines, frozenset(shut)
 

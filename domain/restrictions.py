@@ -199,10 +199,13 @@ def told(restriction: Restriction) -> str:
     return f"{restriction.type} {restriction.symbol}" + (f" by {restriction.by}" if restriction.by else "")
 
 
-def obeyed(allowed: Limits, concerned: Container[str]) -> list[Noted]:
-    """Says what restrictions do to what the account holds or could be asked to hold."""
+def obeyed(allowed: Limits, concerned: Container[str], named: Container[str], heirless: Container[str]) -> list[Noted]:
+    """Says what restrictions do to what the account holds or could be asked to hold.
+
+    `named` are the symbols that have a weight, `heirless` those whose weight no other holding takes.
+    """
     excluded = [
-        Noted(RESTRICT_1.code, "info", partial(_excludes, each))
+        Noted(RESTRICT_1.code, "info", partial(_excludes, each, symbol in named, symbol in heirless))
         for symbol, each in sorted(allowed.excluded.items())
         if symbol in concerned
     ]
@@ -214,12 +217,16 @@ def obeyed(allowed: Limits, concerned: Container[str]) -> list[Noted]:
     return [*excluded, *replaced]
 
 
-def _excludes(excluded: Restriction) -> Finding:
-    where = "cash" if excluded.to == "cash" else "the other holdings, in proportion"
+def _excludes(excluded: Restriction, has_weight: bool, heirless: bool) -> Finding:
+    where = "; its weight goes to the other holdings, in proportion" if has_weight else ""
+    if has_weight and excluded.to == "cash":
+        where = "; its weight goes to cash"
+    elif has_weight and heirless:
+        where = "; its weight stays in cash, as there is no other holding to take it"
     stays = "kept where it is held" if excluded.hold else "sold where it is held"
     return info(
         RESTRICT_1,
-        f"{excluded.symbol} is excluded{_until(excluded)}: {stays}, never bought; its weight goes to {where}",
+        f"{excluded.symbol} is excluded{_until(excluded)}: {stays}, never bought{where}",
         symbol=excluded.symbol,
         to=excluded.to or "pro_rata",
         hold=excluded.hold,

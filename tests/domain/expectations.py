@@ -38,6 +38,9 @@ def _compare(word: str, expected: Any, plan: RebalancePlan) -> Iterator[str]:
             yield f"{word}: expected {_shown(expected)}, the plan has {_shown(actual)}"
     elif word == "says":
         yield from _missing(expected, [THOUSANDS.sub("", each.message) for each in plan.findings])
+    elif word == "reasons":
+        for symbol, piece in expected.items():
+            yield from _missing([piece], [THOUSANDS.sub("", o.reason) for o in plan.orders if o.symbol == symbol])
     elif word == "absent":
         known = {label(each.component) for each in plan.components}
         yield from (f"{each} is in the plan" for each in expected if each in known)
