@@ -133,6 +133,7 @@ class PolicyForm(_Form):
     tax_rate_long: Weight | None = None
     wash_sale_days: Days | None = None
     four_eyes: Annotated[bool, Field(strict=True)] | None = None
+    price_coverage: Weight | None = None
     ordinary_offset: NonNegative | None = None
     price_jump: Weight | None = None
 

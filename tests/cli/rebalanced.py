@@ -47,9 +47,9 @@ def executed(books: Books, rebalance_id: str, rejected: str | None = None) -> No
         legs = execution.read(row.plan).legs
         transaction.orders.create(rebalance_id, legs)
         for leg in legs:
-            answer: tuple[Any, ...] = ("FILLED", leg.quantity, leg.quantity * leg.price, None)
+            answer: tuple[Any, ...] = ("FILLED", leg.quantity, leg.quantity * leg.price, CLOSE.date(), None)
             if leg.symbol == rejected:
-                answer = ("REJECTED", Decimal(0), Decimal(0), "halted")
+                answer = ("REJECTED", Decimal(0), Decimal(0), None, "halted")
             transaction.orders.heard(rebalance_id, leg.number, *answer)
         issue = f"{rejected} was halted" if rejected else None
         status: Any = "COMPLETE_WITH_ERRORS" if rejected else "COMPLETE"
