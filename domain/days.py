@@ -22,6 +22,10 @@ DAY_4 = Rule(
     "The business day moves forward by prices that cover enough of what is held, to a session not after today; back "
     "only by name.",
 )
+DAY_5 = Rule(
+    "DAY-5",
+    "A statement has a date, a session not after today, and is compared with the books as they stood at the end of it.",
+)
 DAY_6 = Rule(
     "DAY-6",
     "An approval counts until the exchange's close, and execution begins before it; what did not begin is EXPIRED.",

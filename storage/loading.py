@@ -74,15 +74,17 @@ def load(
     progress: Progress | None = None,
     historical: bool = False,
     by_name: bool = False,
+    overwrite_positions: bool = False,
 ) -> LoadReport:
     """Loads a book as raw values. Raises BookRefused with all its problems: then nothing has changed.
 
     `policy` is the firm's on the book's day; `progress` is told the number of accounts gone through. `historical` makes
     a historical book of one that does not say that it is (DAY-3); `by_name`: its day becomes the business day, though
-    it lies before the present one, or its prices don't cover what is held (DAY-4).
+    it lies before the present one, or its prices don't cover what is held (DAY-4); `overwrite_positions`:
+    its positions are taken, though trades were executed since (LOAD-1).
     """
     with books.transaction(actor) as transaction:
-        load_ = _Load(transaction, market_raw, policy, today, historical, by_name)
+        load_ = _Load(transaction, market_raw, policy, today, historical, by_name, overwrite_positions)
         return load_.run(accounts, progress or (lambda _: None))
 
 
@@ -97,6 +99,7 @@ class _Load:
         today: date,
         historical: bool,
         by_name: bool,
+        overwrite_positions: bool,
     ) -> None:
         self.transaction = transaction
         self.connection = transaction.connection
@@ -116,6 +119,7 @@ class _Load:
         self.today = today
         self.historical = historical or self.market.historical
         self.by_name = by_name
+        self.overwrite_positions = overwrite_positions
 
     def run(self, raw_accounts: Iterator[Any], progress: Progress) -> LoadReport:
         known: dict[str, Target] = {}
@@ -194,8 +198,10 @@ class _Load:
     def _store(self, batch: list[tuple[int, Account]], known: Mapping[str, Target]) -> None:
         if not batch or self.problems:
             return
-        work = AccountBatch(self.transaction, batch, known)
+        work = AccountBatch(self.transaction, batch, known, self.market.as_of)
         self.problems += work.refused()
+        if not self.overwrite_positions:
+            self.problems += work.taken_back()
         if self.problems:
             return
         try:
