@@ -83,8 +83,8 @@ def _told(file: Path, report: "PriceReport", ignored: tuple[str, ...]) -> Iterat
         yield f"  held back       {each.symbol} of {each.day}: {each.why}"
     if len(report.held_back) > NAMED:
         yield f"  held back       … and {len(report.held_back) - NAMED:,} more"
-    for each in report.stays:
-        yield f"  business day    stays {report.day_now}, and is not {each.day}: {each.why} (DAY-4)"
+    for newer in report.stays:
+        yield f"  business day    stays {report.day_now}, and is not {newer.day}: {newer.why} (DAY-4)"
     if report.unknown:
         named = ", ".join(list(report.unknown)[:NAMED])
         more = f" and {len(report.unknown) - NAMED:,} more" if len(report.unknown) > NAMED else ""

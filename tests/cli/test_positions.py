@@ -17,6 +17,7 @@ from domain.snapshot import Holding, Lot
 from policy import in_force
 from storage.connection import Actor, Books
 from storage.loading import load
+from storage.orders import Answer
 from storage.rebalances import NewRebalance
 from tests.cli.conftest import Command, Said
 from tests.storage.small_book import TODAY, audited, book, effects, last_audit, loaded, rows
@@ -91,6 +92,7 @@ def test_what_is_beyond_doubt_is_booked_and_the_custodian_agrees(positions: Posi
         "cash_booked": 2,
         "positions_booked": 1,
         "withdrawals_paid": 1,
+        "breaks_closed": 0,
         "breaks": 0,
         "left_out": {},
         "notes": [],
@@ -188,11 +190,12 @@ def test_every_problem_is_told_with_its_line_and_nothing_changes(positions: Posi
     said = positions(BAD)
     assert (said.code, said.out) == (1, "")
     first, *listed = said.err.splitlines()
-    assert "statement.csv refused, 9 problems; nothing was changed" in first
+    assert "statement.csv refused, 10 problems; nothing was changed" in first
     assert [each.strip() for each in listed] == [
         "line 2: account A-1 is stated as of 2 different days",
         "line 3: cash of account A-1 is on line 2 already",
         "line 5: X of account A-1 is on line 4 already",
+        "line 5: the statement is of 2026-11-21, after today, 2026-11-20 (DAY-5)",
         "line 6: quantity: -1 is below 0; short positions are not kept",
         "line 7: quantity: cash is in whole cents, not 1.005",
         "line 8: quantity: a plain decimal number is needed, at most 16 digits before the point and 12 behind it, not "
@@ -291,8 +294,8 @@ def bought(books: Books, day: str) -> None:
         )  # fmt: skip
         leg = Leg(1, "buy", "X", Decimal(3), Decimal(100), (("managed", Decimal(3)),), "DESTINATION-1", "")
         transaction.orders.create(transaction.epochs.current(), made, [leg])
-        answer = Decimal(3), Decimal(300), date.fromisoformat(day)
-        transaction.orders.heard(made, 1, "FILLED", *answer, None)
+        filled = Answer("FILLED", Decimal(3), Decimal(300), date.fromisoformat(day), None)
+        transaction.orders.heard(made, {1: filled})
         transaction.orders.booked(made, datetime.fromisoformat(f"{day}T20:00:00Z"))
         transaction.rebalances.end(made, "COMPLETE", None, {})
         before = transaction.snapshots.take("A-2", None, TODAY)[0].account
@@ -326,9 +329,7 @@ def test_a_book_that_would_take_back_trades_is_refused_by_name(books: Books) -> 
     loaded(books)
     bought(books, "2026-11-20")
     before = effects(books)
-    with pytest.raises(
-        BookRefused, match="A-2 has other positions, of 2026-11-20: they would take back trades"
-    ):
+    with pytest.raises(BookRefused, match="A-2 has other positions, of 2026-11-20: they would take back trades"):
         loaded(books)
     assert effects(books) == before
     raw = book()

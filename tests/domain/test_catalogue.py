@@ -22,6 +22,7 @@ RULE_BOOK = {  # code: how many rules there are of it
     "SIGNAL": 2,
     "EXEC": 3,
     "RECON": 2,
+    "DECIDE": 2,
     "LAW": 8,
     "AUDIT": 1,
 }
