@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 from activities.faults import NOT_ENTITLED, told
 from anchors.port import Anchor
 from domain.approvals import may_ask_for_automatic
-from policy import AUTOMATIC_APPROVAL, names
+from policy import AUTOMATIC_APPROVAL, names, trading_days
 from policy.clock import Clock, the_clock
 from storage.connection import Actor, Books
 from venues.registry import Venues
@@ -41,6 +41,10 @@ class Desk:
     def today(self) -> date:
         """The day at the exchange."""
         return self.clock.today()
+
+    def trade_date(self) -> date:
+        """The day on which what is planned now would trade (DAY-2)."""
+        return trading_days.trade_date(self.now())
 
 
 def actor(who: str = "rebalancer") -> Actor:

@@ -26,6 +26,7 @@ from domain.policy import Policy
 from domain.queue import QUEUE_3, QUEUE_4, in_order
 from domain.rules import error
 from domain.snapshot import Snapshot
+from policy.clock import exchange_day
 from storage.account_versions import account_versions
 from storage.evaluations import Note, PageResult
 from storage.queue import STANDING, Queued
@@ -45,13 +46,20 @@ class EvaluationSteps:
 
     @step
     def begin_evaluation(self, message: BeginEvaluation) -> EvaluationBegun:
-        """Decides which day is evaluated, the one asked for or else that of the last book, and splits the accounts."""
+        """Decides which day is evaluated, the one asked for or else that of the last book, and splits the accounts.
+
+        A day that is asked for, and that of a backfilled schedule, is only looked back at (DAY-7).
+        """
         with self.desk.books.transaction(actor()) as books:
             book_day = books.market.book_day()
             asked = None if message.as_of is None else date.fromisoformat(message.as_of)
+            if asked is None and message.scheduled_at is not None:
+                scheduled = exchange_day(message.scheduled_at + self.desk.clock.ahead)
+                asked = scheduled if scheduled < self.desk.today() else None
             as_of = asked or (book_day.as_of if book_day else self.desk.today())
             books.evaluations.begin(message.evaluation_id, as_of)
-            return EvaluationBegun(as_of=str(as_of), bounds=books.evaluations.bounds(message.range_size, MOST_RANGES))
+            bounds = books.evaluations.bounds(message.range_size, MOST_RANGES)
+            return EvaluationBegun(as_of=str(as_of), bounds=bounds, looking_back=asked is not None)
 
     @step
     def evaluate_range(self, message: EvaluateRange) -> RangeEvaluated:
@@ -66,7 +74,8 @@ class EvaluationSteps:
             for snapshot, policy in page.taken:
                 activity.heartbeat(done)
                 verdicts[snapshot.account.id] = _verdict(snapshot, policy)
-            self._queue(message, page, verdicts)
+            if not message.explicit:
+                self._queue(message, page, verdicts)
             self._keep(message, page, verdicts)
             done = page.last
             activity.heartbeat(done)
@@ -84,7 +93,7 @@ class EvaluationSteps:
             screened = screening.page(after, message.upto, message.page_size, MOST_DOUBTFUL)
             if screened.last is None:
                 return None
-            taken = books.snapshots.of(screened.doubtful, as_of, today, message.explicit)
+            taken = books.snapshots.of(screened.doubtful, as_of, today, message.explicit, self.desk.trade_date())
             versions = account_versions(books.connection, screened.doubtful)
         return _Page(after, screened.last, screened.accounts, taken, versions)
 
@@ -100,7 +109,9 @@ class EvaluationSteps:
                 now = account_versions(books.connection, some)
                 changed = [account_id for account_id in some if now.get(account_id) != page.versions.get(account_id)]
                 day = date.fromisoformat(message.as_of)
-                for snapshot, policy in books.snapshots.of(changed, day, self.desk.today(), message.explicit):
+                for snapshot, policy in books.snapshots.of(
+                    changed, day, self.desk.today(), message.explicit, self.desk.trade_date()
+                ):
                     verdicts[snapshot.account.id] = _verdict(snapshot, policy)
                     if not snapshot.account.rebalancing:  # switched off since (QUEUE-2)
                         del verdicts[snapshot.account.id]

@@ -16,21 +16,26 @@ from activities.orders import Halted, Over, Sender
 from activities.turns import by_turns, take_turn
 from domain import execution
 from domain.approvals import is_shown
+from domain.days import DAY_6
 from domain.execution import EXEC_2, EXEC_3
 from domain.snapshot_json import kept, restored
 from domain.wash_sales import washed_since
+from storage.connection import Transaction
 from storage.orders import OPEN, UNACKNOWLEDGED
+from storage.rebalances import SIGNAL
 from venues.port import VenueBusy
 
 # What of a snapshot may differ between plan and approval without the plan being made again: prices move all day, the
 # toggle never stops a person, and what the household traded counts where it washes a buy of the plan.
-NOT_THE_ACCOUNT = ("as_of", "securities", "fresh_from", "household_sales", "household_buys")
+NOT_THE_ACCOUNT = ("as_of", "trade_date", "securities", "fresh_from", "household_sales", "household_buys")
 
 
 def changed_since(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What of the account, its target and its models is different from the snapshot that was planned (EXEC-3)."""
     parts = [name for name in before.keys() | now.keys() if name not in NOT_THE_ACCOUNT]
     changed = [name for name in sorted(parts) if name != "account" and before.get(name) != now.get(name)]
+    if before.get("trade_date", before["as_of"]) != now.get("trade_date", now["as_of"]):  # unsaid, it is the book's day
+        changed.append("trade_date")
     old, new = before["account"], now["account"]
     fields = sorted(old.keys() | new.keys())
     return changed + [name for name in fields if name != "rebalancing" and old.get(name) != new.get(name)]
@@ -55,11 +60,11 @@ class ExecutionSteps:
                 return ExecutionBegun(changed=[])
             if row.round != message.round:
                 return ExecutionBegun(changed=[f"round {row.round} was planned meanwhile"])
-            if row.expires_at is not None and self.desk.now() >= row.expires_at:
-                return ExecutionBegun(changed=[], expired=True)
             take_turn(books, message.account_id)
             books.accounts.lock_household(message.account_id)  # what its others are about to trade is seen here
-            now, policy = books.snapshots.take(message.account_id, None, self.desk.today())
+            if row.expires_at is not None and self.desk.now() >= row.expires_at:
+                return self._too_late(books, row, message)
+            now, policy = books.snapshots.take(message.account_id, None, self.desk.today(), self.desk.trade_date())
             changed = changed_since(row.snapshot, kept(now))
             changed = changed or washed_since(row.plan, restored(row.snapshot), now, policy)
             digest = books.rebalances.digest(message.rebalance_id)
@@ -90,6 +95,19 @@ class ExecutionSteps:
                 },
             )
             return ExecutionBegun(changed=[])
+
+    def _too_late(self, books: Transaction, row: Any, message: BeginExecution) -> ExecutionBegun:
+        """What could not begin before the close does not (DAY-6). A signal needs no approval: it is planned again."""
+        books.audit.record(
+            "approval void: the exchange has closed",
+            account_id=message.account_id,
+            rebalance_id=message.rebalance_id,
+            rule=DAY_6.code,
+            after={"expired_at": row.expires_at, "approved_by": message.approved_by},
+        )
+        if row.kind == SIGNAL:
+            return ExecutionBegun(changed=["the exchange has closed since"])
+        return ExecutionBegun(changed=[], expired=True)
 
     @step
     def submit_trades(self, message: Step) -> OrdersSubmitted:

@@ -113,9 +113,9 @@ class BeginExecution(_Message):
 
 
 class ExecutionBegun(_Message):
-    """`changed` names what is different from what was planned: then nothing was begun (EXEC-3).
+    """`changed` names what is different from what was planned (EXEC-3), `expired`: the close has passed (DAY-6).
 
-    Nor was it where the exchange had closed before its turn came (`expired`).
+    In both cases nothing was begun.
     """
 
     changed: list[str]
@@ -167,6 +167,7 @@ class BeginEvaluation(_Message):
     evaluation_id: str
     as_of: str | None
     range_size: int
+    scheduled_at: datetime | None = None  # of a schedule's run: a backfilled one is of a day gone by
 
 
 class EvaluationBegun(_Message):
@@ -174,12 +175,13 @@ class EvaluationBegun(_Message):
 
     as_of: str
     bounds: list[str]
+    looking_back: bool = False
 
 
 class EvaluateRange(_Message):
     """A range of the daily evaluation: the accounts behind `after`, up to `upto`, in pages of `page_size`.
 
-    `explicit` says that somebody asked for the day.
+    `explicit` says that somebody asked for the day: then nobody is queued (DAY-7).
     """
 
     evaluation_id: str

@@ -226,8 +226,8 @@ def executed(row: Any, snapshot: Snapshot, orders: Iterable[Any]) -> ExecutableP
 
 
 def fills(orders: Iterable[Any]) -> dict[int, Fill]:
-    """What the venue did, by leg."""
-    return {order.leg: Fill(order.filled_quantity, order.filled_amount) for order in orders}
+    """What the venue did, by leg, with the day on which it did (DAY-2)."""
+    return {order.leg: Fill(order.filled_quantity, order.filled_amount, order.trade_date) for order in orders}
 
 
 def increments_of(snapshot: Snapshot) -> dict[str, Any]:

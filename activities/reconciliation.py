@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -131,8 +132,11 @@ def _finish(desk: Desk, books: Transaction, row: Any, theirs: Ledger) -> None:
     numbers = snapshot.numbers(policy)
     orders = books.orders.of(row.id)
     done = fills(orders)
+    day = books.market.book_day()
+    if day is not None and day.historical:  # it trades on its own day (DAY-3)
+        done = {leg: replace(fill, traded=None) for leg, fill in done.items()}
     plan = executed(row, snapshot, orders)
-    relief = Relief(snapshot.as_of, method_of(snapshot.account), numbers)
+    relief = Relief(snapshot.trade_date, method_of(snapshot.account), numbers)
     booked = book(snapshot.account, plan, done, relief)
     books.accounts.store_positions(row.account_id, snapshot.account, booked.account)
     if snapshot.account.tax_status == "taxable":

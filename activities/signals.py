@@ -71,7 +71,7 @@ class SignalSteps:
             if not ids:
                 return SleevesSelected(last=None)
             page = _Page(self.desk, books, message, ids)
-            for snapshot, policy in books.snapshots.of(ids, None, self.desk.today()):
+            for snapshot, policy in books.snapshots.of(ids, None, self.desk.today(), trade_date=self.desk.trade_date()):
                 activity.heartbeat(snapshot.account.id)
                 page.decide(snapshot, policy)
             return SleevesSelected(

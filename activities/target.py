@@ -13,6 +13,7 @@ from activities.messages import CheckTarget, TargetChecked
 from activities.turns import InTheWay, by_turns, take_turn
 from domain import checks, one_way, plan_json
 from domain.components import components
+from domain.days import DAY_3
 from domain.execution import EXEC_3
 from domain.money import EXACT, cents, plain
 from domain.outcome import issue
@@ -27,6 +28,7 @@ from domain.targets import TargetRefused
 from domain.valuation import value
 from storage.connection import Transaction
 from storage.rebalances import SIGNAL, NewRebalance
+from venues.paper import PAPER
 
 
 class TargetSteps:
@@ -53,11 +55,15 @@ class TargetSteps:
             else:
                 rebalance_id = row.id
             if row is None or (row.round < message.round and row.stage != "ENDED"):
-                snapshot, policy = books.snapshots.take(message.account_id, None, self.desk.today())
+                snapshot, policy = books.snapshots.take(
+                    message.account_id, None, self.desk.today(), self.desk.trade_date()
+                )
                 books.rebalances.keep_snapshot(rebalance_id, message.round, kept(snapshot), policy.as_json())
             else:
                 snapshot, policy = restored(row.snapshot), Policy.from_json(row.policy)
-            findings = self._check(snapshot, policy, message) or _superseded(snapshot, message)
+            day = books.market.book_day()
+            historical = day is not None and day.historical
+            findings = self._check(snapshot, policy, message, historical) or _superseded(snapshot, message)
             entry = books.queue.entry(message.account_id)
             answer = TargetChecked(
                 rebalance_id=rebalance_id,
@@ -84,7 +90,7 @@ class TargetSteps:
             )
             return answer
 
-    def _check(self, snapshot: Snapshot, policy: Policy, message: CheckTarget) -> list[Finding]:
+    def _check(self, snapshot: Snapshot, policy: Policy, message: CheckTarget, historical: bool) -> list[Finding]:
         """What forbids this rebalance; the plan's own checks, asked early so that the reason is seen first."""
         custodian = snapshot.account.custodian
         if custodian not in self.desk.venues.names:
@@ -93,6 +99,15 @@ class TargetSteps:
                     checks.CHECK_1,
                     f"account {snapshot.account.id} is at custodian {custodian}, which has no venue here: there is "
                     f"{', '.join(self.desk.venues.names)}",
+                    custodian=custodian,
+                )
+            ]
+        if historical and custodian != PAPER:
+            return [
+                error(
+                    DAY_3,
+                    f"the books are historical, of {snapshot.as_of}: nothing of them is sent to {custodian}, only to "
+                    f"the venue {PAPER}. Load a live book to trade",
                     custodian=custodian,
                 )
             ]

@@ -39,6 +39,14 @@ def today() -> date:
         raise Refused(str(flaw)) from flaw
 
 
+def trade_date() -> date:
+    """The day on which what is planned now would trade (DAY-2)."""
+    from policy.clock import the_clock
+    from policy.trading_days import trade_date as on
+
+    return on(the_clock().now())
+
+
 def stack() -> "StackConnection | None":
     """The embedded stack, where one runs."""
     from devstack.connection import connection

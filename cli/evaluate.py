@@ -31,11 +31,11 @@ def evaluate(as_of: str | None, form: str) -> int:
             say.as_json(found | {"unable_accounts": [_as_json(note) for note in unable]})
             return 0
         within = read.evaluations.notes(found["evaluation_id"], "within", LISTED)
-        _show(found, list(itertools.islice(unable, LISTED)), list(within))
+        _show(found, list(itertools.islice(unable, LISTED)), list(within), as_of is not None)
     return 0
 
 
-def _show(found: dict[str, Any], unable: list[Any], within: list[Any]) -> None:
+def _show(found: dict[str, Any], unable: list[Any], within: list[Any], asked: bool) -> None:
     """The evaluation for people: counts by reason, then who could not be checked and who has nothing to trade."""
     queued = sum(found["queued"].values())
     noun = "account" if found["evaluated"] == 1 else "accounts"
@@ -57,7 +57,10 @@ def _show(found: dict[str, Any], unable: list[Any], within: list[Any]) -> None:
             say.show(title, *(f"  {note.account_id}  {note.message}" for note in notes))
         if count > len(notes):
             say.show(f"  and {count - len(notes):,} more: rebalancer evaluate --format json lists all unable to check")
-    say.show("See the queue with its reasons: rebalancer queue")
+    if asked:
+        say.show(f"That is what would have been queued on {found['as_of']}: the live queue is left alone (DAY-7).")
+    else:
+        say.show("See the queue with its reasons: rebalancer queue")
 
 
 def _as_json(note: Any) -> dict[str, Any]:

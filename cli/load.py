@@ -20,12 +20,17 @@ KINDS = ("securities", "identifiers", "prices", "models", "targets")
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--historical", is_flag=True, help="Judge the book from its own day, as if it said so itself (DAY-3).")
+@click.option("--business-day", is_flag=True, help="Make the book's day the business day, whatever it is now (DAY-4).")
+@click.option(
+    "--overwrite-positions", is_flag=True, help="Take the book's positions, though trades came since (LOAD-1)."
+)
 @say.by_option
-def load(file: Path, historical: bool, by: str | None) -> int:
+def load(file: Path, historical: bool, business_day: bool, overwrite_positions: bool, by: str | None) -> int:
     """Loads the book FILE, JSON or YAML, into the database; all or nothing.
 
     Creates what is new and replaces, by id, what the book names; what it does not name stays. Accounts that need a
-    rebalance for it are in the queue when it is done. Loading the same book again changes nothing.
+    rebalance for it are in the queue when it is done. Loading the same book again changes nothing; where trades were
+    executed since, it is refused.
     """
     from cli.books import opened
     from cli.connections import books, today
@@ -34,7 +39,18 @@ def load(file: Path, historical: bool, by: str | None) -> int:
 
     actor = Actor(say.who(by))
     with opened(file) as (book, policy), _progress(book) as progress:
-        report = load_book(books(), book.market, book.accounts, policy, today(), actor, progress, historical)
+        report = load_book(
+            books(),
+            book.market,
+            book.accounts,
+            policy,
+            today(),
+            actor,
+            progress,
+            historical,
+            business_day,
+            overwrite_positions,
+        )
     for line in told(file, report):
         click.echo(line)
     return 0
@@ -46,7 +62,11 @@ def told(file: Path, report: "LoadReport") -> Iterator[str]:
         yield f"{file} was loaded already: nothing changes ({_counted(report.unchanged, 'account')} as in the book)"
         return
     kind = ", a historical book: judged from its own day" if report.historical else ""
-    yield f"{file} loaded, business day {report.as_of}{kind}"
+    yield f"{file} loaded, business day {report.day_now}{kind}"
+    for each in report.stays:
+        yield f"  it stays so, and is not {each.day}: {each.why} (DAY-4)"
+    if report.day_now is not None and report.as_of < report.day_now:
+        yield f"  the book is of {report.as_of}, before it: only --business-day moves it back (DAY-4)"
     if report.stale_from is not None:
         yield (
             f"  prices      too old: the oldest that count today are of {report.stale_from}. Next: rebalancer prices "

@@ -35,7 +35,8 @@ def positions(file: Path, feed: str | None, given: str | None, by: str | None, f
 
     FILE is as a custodian exports it (`rebalancer feed list`), or CSV in our own format:
 
-    Columns account_id, symbol and quantity, and as_of if wanted; cash is CASH or an empty symbol, a line each account.
+    Columns account_id, symbol and quantity, and as_of unless --date gives it; cash is CASH or an empty symbol, a line
+    each account.
     Money that came or went, and shares of the managed sleeve, are booked; any other difference becomes a break.
     """
     from cli import connections
@@ -102,6 +103,7 @@ def _as_json(report: "StatementReport", ignored: tuple[str, ...]) -> dict[str, o
         "positions_booked": report.positions,
         "withdrawals_paid": report.paid,
         "breaks": report.breaks,
+        "breaks_closed": report.closed,
         "left_out": report.left_out,
         "notes": report.notes,
         "unknown_accounts": report.unknown_accounts,
@@ -111,7 +113,7 @@ def _as_json(report: "StatementReport", ignored: tuple[str, ...]) -> dict[str, o
 
 
 def _told(file: Path, report: "StatementReport", ignored: tuple[str, ...]) -> Iterator[str]:
-    changed = bool(report.changed or report.breaks)
+    changed = bool(report.changed or report.breaks or report.closed)
     noun = "account" if report.accounts == 1 else "accounts"
     if changed:
         yield f"{file} compared with the books: {report.accounts:,} {noun}, {report.changed:,} changed"
@@ -120,6 +122,8 @@ def _told(file: Path, report: "StatementReport", ignored: tuple[str, ...]) -> It
         yield f"{file} is what the books have: nothing changes ({report.accounts:,} {noun})"
     if report.paid:
         yield f"  withdrawals     {report.paid:,} paid"
+    if report.closed:
+        yield f"  breaks closed   {report.closed:,} whose figures agree again (BREAK-1)"
     if report.breaks:
         yield f"  breaks          {report.breaks:,} that somebody has to resolve: rebalancer breaks"
     for account_id, why in list(report.left_out.items())[:NAMED]:

@@ -30,7 +30,7 @@ def prices(file: Path, feed: str | None, accepted: tuple[str, ...], by: str | No
 
     Symbols that no security has are left out and named. So is a price that jumps against the last close (policy
     price_jump), unless a split says why (`rebalancer corporate-actions`) or --accept-jump names it. A newer date
-    becomes the business day, which the next evaluation uses. Loading the same file again changes nothing.
+    becomes the business day where its prices cover what is held (DAY-4). Loading the same file again changes nothing.
     """
     from cli import connections
     from domain.deliveries import PRICE_COLUMNS, Problems, read_price
@@ -64,6 +64,9 @@ def _as_json(report: "PriceReport", ignored: tuple[str, ...]) -> dict[str, objec
         "ignored_columns": list(ignored),
         "business_day": None if report.day_now is None else str(report.day_now),
         "business_day_before": None if report.day_before is None else str(report.day_before),
+        "not_the_business_day": [
+            {"day": str(each.day), "why": each.why, "missing": list(each.missing)} for each in report.stays
+        ],
     }
 
 
@@ -80,6 +83,8 @@ def _told(file: Path, report: "PriceReport", ignored: tuple[str, ...]) -> Iterat
         yield f"  held back       {each.symbol} of {each.day}: {each.why}"
     if len(report.held_back) > NAMED:
         yield f"  held back       … and {len(report.held_back) - NAMED:,} more"
+    for newer in report.stays:
+        yield f"  business day    stays {report.day_now}, and is not {newer.day}: {newer.why} (DAY-4)"
     if report.unknown:
         named = ", ".join(list(report.unknown)[:NAMED])
         more = f" and {len(report.unknown) - NAMED:,} more" if len(report.unknown) > NAMED else ""

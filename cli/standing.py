@@ -45,7 +45,7 @@ def standing_of(books: Any, account_id: str) -> Standing:
     from storage.snapshots import UnknownAccount
 
     try:
-        snapshot, policy = books.snapshots.take(account_id, None, connections.today())
+        snapshot, policy = books.snapshots.take(account_id, None, connections.today(), connections.trade_date())
     except UnknownAccount as flaw:
         raise Refused(checks.unknown(account_id).message) from flaw
     with localcontext(EXACT):

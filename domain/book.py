@@ -17,6 +17,7 @@ from domain.identifiers import SCHEMES, Identifier, Scheme, flaw_of
 from domain.money import ONE, ZERO, plain
 from domain.policy import Policy
 from domain.restrictions import contradictions, told
+from domain.rules import Rule
 from domain.snapshot import (
     MANAGED,
     Account,
@@ -36,6 +37,7 @@ from domain.snapshot import (
 )
 from domain.targets import TargetRefused, flatten
 
+LOAD_1 = Rule("LOAD-1", "A book that would take back executed trades is refused for that account by name.")
 FormT = TypeVar("FormT", bound=BaseModel)
 MAX_PROBLEMS = 200  # more help nobody, and a file of the wrong kind has one a line
 

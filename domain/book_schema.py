@@ -134,6 +134,7 @@ class PolicyForm(_Form):
     wash_sale_days: Days | None = None
     withdrawal_horizon_days: Days | None = None
     four_eyes: Annotated[bool, Field(strict=True)] | None = None
+    price_coverage: Weight | None = None
     ordinary_offset: NonNegative | None = None
     price_jump: Weight | None = None
 

@@ -56,10 +56,14 @@ class ExecutablePlan:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """What the venue did of one leg: shares, and the cash that they brought or cost."""
+    """What the venue did of one leg: shares, the cash that they brought or cost, and on which day (DAY-2).
+
+    `traded` is None where it is not known, or does not count: then it was the plan's.
+    """
 
     quantity: Decimal
     amount: Decimal
+    traded: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +117,25 @@ def book(account: Account, plan: ExecutablePlan, fills: Mapping[int, Fill], reli
         managed=sleeves[MANAGED],
         model_sleeves=tuple(sleeves[key] for key in sorted(sleeves) if key != MANAGED),
     )
-    return Booked(after, _sales(account.id, books.relieved, relief.day))
+    return Booked(after, _sales(account.id, books.relieved, books.sold_on))
 
 
-def _sales(account_id: str, relieved: Mapping[str, list[RelievedLot]], day: date) -> tuple[RecentSale, ...]:
-    """What was sold of each security, lot by lot (WASH-2); of a lot of unknown cost no gain is known."""
+def _sales(
+    account_id: str, relieved: Mapping[str, list[RelievedLot]], sold_on: Mapping[str, date]
+) -> tuple[RecentSale, ...]:
+    """What was sold of each security, lot by lot (WASH-2); of a lot of unknown cost no gain is known.
+
+    A security has one order, and so one trade date (DAY-2).
+    """
     return tuple(
         RecentSale(
-            symbol, day, each.lot.quantity, each.gain or ZERO, account_id, each.lot.cost_per_share, each.lot.acquired
+            symbol,
+            sold_on[symbol],
+            each.lot.quantity,
+            each.gain or ZERO,
+            account_id,
+            each.lot.cost_per_share,
+            each.lot.acquired,
         )
         for symbol, lots in sorted(relieved.items())
         for each in lots
@@ -134,6 +149,7 @@ class _Books:
     cash: dict[str, Decimal]
     lots: dict[str, dict[str, tuple[Lot, ...]]]
     relieved: dict[str, list[RelievedLot]] = field(default_factory=dict)
+    sold_on: dict[str, date] = field(default_factory=dict)
 
     @classmethod
     def of(cls, account: Account) -> "_Books":
@@ -211,12 +227,13 @@ class _Books:
                 self._cash(key, sign * amount)
                 if relief is None:
                     continue
-                paid = fill.amount / fill.quantity
+                paid, traded = fill.amount / fill.quantity, fill.traded or relief.day
                 if leg.side == "sell":
-                    given = self._take(key, leg.symbol, quantity, leg.price, relief, paid)
+                    given = self._take(key, leg.symbol, quantity, leg.price, relief, paid, traded)
                     self.relieved.setdefault(leg.symbol, []).extend(given)
+                    self.sold_on[leg.symbol] = traded
                 else:
-                    self._add(key, leg.symbol, (Lot(quantity, paid.quantize(Decimal("1e-8")).normalize(), relief.day),))
+                    self._add(key, leg.symbol, (Lot(quantity, paid.quantize(Decimal("1e-8")).normalize(), traded),))
 
     def _parts(self, leg: Leg, filled: Decimal) -> list[tuple[str, Decimal]]:
         """A fill over sleeves. What is beyond the order is bought for its last sleeve, and sold out of whatever has it.
@@ -249,13 +266,14 @@ class _Books:
         price: Decimal,
         relief: Relief,
         paid: Decimal | None = None,
+        traded: date | None = None,
     ) -> tuple[RelievedLot, ...]:
         """Gives up the lots that the plan showed, at most all: chosen at its price, whatever was paid (LOT-1)."""
         held = self.lots.get(key, {}).get(symbol, ())
         quantity = min(quantity, sum((lot.quantity for lot in held), ZERO))
         if not quantity:
             return ()
-        given, kept = relieve(held, quantity, price, relief.day, relief.method, relief.policy, paid)
+        given, kept = relieve(held, quantity, price, relief.day, relief.method, relief.policy, paid, traded)
         if kept:
             self.lots[key][symbol] = kept
         else:

@@ -86,7 +86,13 @@ class _Lots:
         snapshot, account = case.snapshot, case.snapshot.account
         again = {(each.seller, each.symbol) for each in crossings}
         return cls(
-            case.valuation.holdings, again, {}, snapshot.prices, snapshot.as_of, lots.method_of(account), case.policy
+            case.valuation.holdings,
+            again,
+            {},
+            snapshot.prices,
+            snapshot.trade_date,
+            lots.method_of(account),
+            case.policy,
         )
 
     def take(self, sleeve: str, symbol: str, quantity: Decimal) -> tuple[RelievedLot, ...]:

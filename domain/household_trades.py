@@ -130,7 +130,7 @@ def around_of(snapshot: Snapshot, policy: Policy) -> Around:
     near = {
         symbol
         for symbol, buys in acquired.items()
-        if any(each.until is None and abs((each.day - snapshot.as_of).days) <= days for each in buys)
+        if any(each.until is None and abs((each.day - snapshot.trade_date).days) <= days for each in buys)
     }
     return Around(acquired, losses, frozenset(near))
 
@@ -158,7 +158,7 @@ def once_sold(acquired: Sequence[Acquisition], sales: Sequence[LotSale]) -> list
 def _acquired(snapshot: Snapshot, policy: Policy) -> dict[str, list[Acquisition]]:
     """What the household bought lately and holds, by symbol."""
     found: dict[str, list[Acquisition]] = {}
-    own = recent_buys(snapshot.account, snapshot.as_of, policy.wash_sale_days)
+    own = recent_buys(snapshot.account, snapshot.trade_date, policy.wash_sale_days)
     for buy in (*own, *snapshot.household_buys):
         found.setdefault(buy.symbol, []).append(
             Acquisition(buy.account_id, buy.tax_status, buy.symbol, buy.date, buy.quantity, buy.cost_per_share)

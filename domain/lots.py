@@ -118,14 +118,17 @@ def relieve(
     method: str,
     policy: Policy,
     paid: Decimal | None = None,
+    traded: date | None = None,
 ) -> tuple[tuple[RelievedLot, ...], tuple[Lot, ...]]:
     """The lots that a sale of `quantity` shares gives up, and those that remain, in their old order (LOT-1).
 
-    They are chosen at `price`, the plan's; the gain is that of the price `paid`, where it is another. Raises ValueError
-    where the lots hold less than is sold.
+    They are chosen at `price`, the plan's, on the plan's `day`; the gain is that of the price `paid`, and its term that
+    of the day on which it was `traded`, where they are others (DAY-2). Raises ValueError where the lots hold less than
+    is sold.
     """
     taken = _taken(lots, quantity, price, day, method, policy)
-    return _relieved(lots, taken, price if paid is None else paid, last_long(day)), _remaining(lots, taken)
+    relieved = _relieved(lots, taken, price if paid is None else paid, last_long(traded or day))
+    return relieved, _remaining(lots, taken)
 
 
 def given_up(

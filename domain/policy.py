@@ -30,9 +30,14 @@ class Policy:
     tax_rate_long: Decimal
     wash_sale_days: int
     four_eyes: bool
+    price_coverage: Decimal = Decimal("0.95")  # decides about files of prices, and no plan names it
     ordinary_offset: Decimal = Decimal(3000)  # records of before it was a number of the rules don't name it
+<<<<<<< HEAD
     withdrawal_horizon_days: int = 30
     price_jump: Decimal = Decimal("0.25")  # likewise; it decides about files of prices, and no plan names it
+=======
+    price_jump: Decimal = Decimal("0.25")  # likewise
+>>>>>>> origin/main
 
     def overridden(self, *overrides: Mapping[str, object]) -> "Policy":
         """The same policy with other numbers in place, the last override winning. Keys are checked when parsed."""
@@ -52,5 +57,5 @@ class Policy:
         return cls(**{name: Decimal(each) if isinstance(each, str) else each for name, each in raw.items()})  # type: ignore[arg-type]
 
 
-OF_NO_PLAN = frozenset({"price_jump"})
+OF_NO_PLAN = frozenset({"price_jump", "price_coverage"})
 POLICY_KEYS: tuple[str, ...] = tuple(field.name for field in fields(Policy))

@@ -353,7 +353,7 @@ def _relief(case: Case) -> gain_budget.Relieve:
     def relieve(trade: Trade) -> Sequence[lots.RelievedLot]:
         price = snapshot.price(trade.symbol)
         owned = held[trade.sleeve][trade.symbol].lots
-        return lots.given_up(owned, -trade.quantity, price, snapshot.as_of, method, case.policy)
+        return lots.given_up(owned, -trade.quantity, price, snapshot.trade_date, method, case.policy)
 
     return relieve
 

@@ -13,6 +13,9 @@ from domain.rules import Finding, Rule, error
 from domain.snapshot import Account, Holding, Lot, Sleeve
 
 RECON_1 = Rule("RECON-1", "The books are compared with the custodian's; a difference is a break until it is resolved.")
+BREAK_1 = Rule(
+    "BREAK-1", "A break whose figures agree again in a later statement is closed by it; while open it shows the newest."
+)
 RECON_2 = Rule("RECON-2", "A model sleeve that got no fill is closed again; a closing one with nothing left is closed.")
 
 

@@ -261,6 +261,11 @@ class Snapshot:
     household_sales: tuple[RecentSale, ...] = ()
     household_buys: tuple[RecentBuy, ...] = ()
     household_plans_buy: tuple[RecentBuy, ...] = ()
+    trade_date: date = date.min  # on which the plan's orders would trade (DAY-2); `as_of`, where nobody says
+
+    def __post_init__(self) -> None:
+        if self.trade_date == date.min:
+            self.trade_date = self.as_of  # type: ignore[misc]  # while it is made
 
     @property
     def target(self) -> Target | None:

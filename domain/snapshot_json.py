@@ -29,6 +29,7 @@ def kept(snapshot: Snapshot) -> dict[str, Any]:
     _without_unsaid(raw["account"], _ACCOUNT_UNSAID)
     for security in raw["securities"].values():
         _without_unsaid(security, _SECURITY_UNSAID)
+    _without_unsaid(raw, {"trade_date": raw["as_of"]})
     for key in ("targets", "models", "securities"):
         raw[key] = dict(sorted(raw[key].items()))
     for key, target in raw["targets"].items():

@@ -36,6 +36,27 @@ class Settled:
     paid: Withdrawal | None
 
 
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """What an account traded since the end of a statement's day: cash and shares, above 0 what came."""
+
+    cash: Decimal
+    positions: Mapping[str, Decimal]
+
+
+def brought_forward(statement: Statement, since: Traded) -> Statement:
+    """A statement as it would be today: with the trades since its day, which are no differences (DAY-5)."""
+    symbols = statement.positions.keys() | since.positions.keys()
+    return replace(
+        statement,
+        cash=None if statement.cash is None else statement.cash + since.cash,
+        positions={
+            symbol: statement.positions.get(symbol, ZERO) + since.positions.get(symbol, ZERO)
+            for symbol in sorted(symbols)
+        },
+    )
+
+
 def settle(
     account: Account, statement: Statement, in_doubt: Collection[str | None], securities: Collection[str]
 ) -> Settled:

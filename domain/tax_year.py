@@ -49,10 +49,10 @@ def of_plan(snapshot: Snapshot, policy: Policy, sold: Mapping[str, Sequence[Reli
 
 def to_date(snapshot: Snapshot, policy: Policy) -> Gain:
     """What the account's group recognised since 1 January of the snapshot's year, from the sales that are noted."""
-    first = snapshot.as_of.replace(month=1, day=1)
+    first = snapshot.trade_date.replace(month=1, day=1)
     total = Gain()
     for settled in household_trades.noted(snapshot, policy):
-        if first <= settled.sale.day <= snapshot.as_of and settled.recognised is not None:
+        if first <= settled.sale.day <= snapshot.trade_date and settled.recognised is not None:
             total += _on_side(_is_long(settled.sale), settled.recognised)
     return total
 

@@ -66,7 +66,7 @@ def recent_losses(snapshot: Snapshot, policy: Policy) -> Iterator[RecentSale]:
     window = timedelta(days=policy.wash_sale_days)
     together: dict[tuple[str, date, str], RecentSale] = {}
     for sale in taxed_sales(snapshot):
-        if sale.gain < 0 and abs(snapshot.as_of - sale.date) <= window:
+        if sale.gain < 0 and abs(snapshot.trade_date - sale.date) <= window:
             key = sale.symbol, sale.date, sale.account_id
             known = together.get(key)
             quantity, gain = (known.quantity, known.gain) if known else (ZERO, ZERO)
@@ -201,7 +201,7 @@ def _washed(
 
 def _sale(snapshot: Snapshot, symbol: str, relieved: RelievedLot) -> LotSale:
     lot, account = relieved.lot, snapshot.account.id
-    day, gain = snapshot.as_of, relieved.gain
+    day, gain = snapshot.trade_date, relieved.gain
     return LotSale(account, symbol, day, lot.quantity, gain, lot.cost_per_share, lot.acquired, planned=True)
 
 

@@ -7,6 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from policy.clock import exchange_day
+from policy.closures import closures, early_close, is_closed
+
 EXCHANGE = "XNYS"
 
 
@@ -21,17 +24,27 @@ def _around(day: date) -> Any:
     return _calendar(day.year - 1, day.year + 1)
 
 
-@lru_cache(maxsize=1024)
 def fresh_from(as_of: date, max_age: int) -> date:
     """The oldest date that a price may have on a day: `max_age` trading days before it (QUEUE-3).
 
     A day that is not a trading day counts from the last one before it.
     """
+    return _sessions_back(as_of, max_age, tuple(closures()))
+
+
+@lru_cache(maxsize=1024)
+def _sessions_back(as_of: date, count: int, declared: tuple[date, ...]) -> date:
     import pandas
 
-    calendar = _calendar(as_of.year - 1 - max_age // 250, as_of.year + 1)
+    calendar = _calendar(as_of.year - 1 - count // 250, as_of.year + 1)
     session = calendar.date_to_session(pandas.Timestamp(as_of), direction="previous")
-    oldest: date = calendar.session_offset(session, -max_age).date()
+    while is_closed(session.date()):
+        session = calendar.previous_session(session)
+    for _ in range(count):
+        session = calendar.previous_session(session)
+        while is_closed(session.date()):
+            session = calendar.previous_session(session)
+    oldest: date = session.date()
     return oldest
 
 
@@ -43,16 +56,22 @@ def oldest_allowed(as_of: date, max_age: int, oldest_price: date) -> date:
 
 def last_session(day: date) -> date:
     """The trading day that it is, or the last one before."""
-    import pandas
-
-    found: date = _around(day).date_to_session(pandas.Timestamp(day), direction="previous").date()
-    return found
+    return fresh_from(day, 0)
 
 
 def next_close(now: datetime) -> datetime:
-    """The end of the business day: the exchange's next close after `now`, early closes included, in UTC."""
+    """The end of the business day: the exchange's next close after `now`, early closes included, in UTC (DAY-6)."""
     import pandas
 
     calendar = _around(now.date())
-    close: datetime = calendar.next_close(pandas.Timestamp(now.astimezone(UTC))).to_pydatetime()
-    return close.astimezone(UTC)
+    close: datetime = calendar.next_close(pandas.Timestamp(now.astimezone(UTC))).to_pydatetime().astimezone(UTC)
+    day = exchange_day(close)
+    early = early_close(day)
+    if is_closed(day) or (early is not None and early <= now):
+        return next_close(close)
+    return close if early is None else min(close, early.astimezone(UTC))
+
+
+def trade_date(now: datetime) -> date:
+    """The day on which an order of now would trade: today's session until its close, then the next (DAY-2)."""
+    return exchange_day(next_close(now))

@@ -55,9 +55,8 @@ def elsewhere(
     since = sales_look_back_to(as_of, wash_sale_days)
     sold: dict[str, list[RecentSale]] = read_sales(connection, everybody, since)
     bought = _recent_lots(connection, taxed_as, as_of, wash_sale_days)
-    for account_id, plan in _under_way(connection, everybody):
+    for account_id, plan, day in _under_way(connection, everybody):
         for order in plan["orders"]:
-            day = date.fromisoformat(plan["as_of"])
             if order["side"] == "buy":
                 buy = RecentBuy(
                     order["symbol"],
@@ -118,11 +117,12 @@ def _recent_lots(
     return found
 
 
-def _under_way(connection: Connection, ids: Collection[str]) -> list[tuple[str, Mapping[str, Any]]]:
-    """The plans whose orders are out and whose fills are not booked yet, by account."""
+def _under_way(connection: Connection, ids: Collection[str]) -> list[tuple[str, Mapping[str, Any], date]]:
+    """The plans whose orders are out and whose fills are not booked yet, by account, with their trade date (DAY-2)."""
+    traded = func.coalesce(rebalances.c.snapshot["trade_date"].astext, rebalances.c.plan["as_of"].astext)
     query = (
-        select(rebalances.c.account_id, rebalances.c.plan)
+        select(rebalances.c.account_id, rebalances.c.plan, traded.label("traded"))
         .where(among(rebalances.c.account_id, ids), rebalances.c.stage.in_(UNDER_WAY))
         .order_by(by_key(rebalances.c.account_id))
     )
-    return [(row.account_id, row.plan) for row in connection.execute(query)]
+    return [(row.account_id, row.plan, date.fromisoformat(row.traded)) for row in connection.execute(query)]

@@ -18,6 +18,7 @@ from domain.policy import Policy
 from domain.snapshot import Account, Target
 from storage import account_locks
 from storage.audit import AuditEntry
+from storage.business_day import Stays, newest
 from storage.connection import Actor, Books, Transaction
 from storage.loading_accounts import AccountBatch
 from storage.market import ONE_AT_A_TIME, Changes
@@ -44,6 +45,9 @@ class LoadReport:
     withdrawn: int = 0
     households: int = 0
     business_day: bool = False
+    day_before: date | None = None
+    day_now: date | None = None
+    stays: tuple[Stays, ...] = ()  # why the book's day did not become the business day
     historical: bool = False
     stale_from: date | None = None  # the oldest date that a price may have, where all of the book's are older
     market: Changes = field(default_factory=Changes)
@@ -69,14 +73,18 @@ def load(
     actor: Actor,
     progress: Progress | None = None,
     historical: bool = False,
+    by_name: bool = False,
+    overwrite_positions: bool = False,
 ) -> LoadReport:
     """Loads a book as raw values. Raises BookRefused with all its problems: then nothing has changed.
 
     `policy` is the firm's on the book's day; `progress` is told the number of accounts gone through. `historical` makes
-    a historical book of one that does not say that it is (DAY-3).
+    a historical book of one that does not say that it is (DAY-3); `by_name`: its day becomes the business day, though
+    it lies before the present one, or its prices don't cover what is held (DAY-4); `overwrite_positions`:
+    its positions are taken, though trades were executed since (LOAD-1).
     """
     with books.transaction(actor) as transaction:
-        load_ = _Load(transaction, market_raw, policy, today, historical)
+        load_ = _Load(transaction, market_raw, policy, today, historical, by_name, overwrite_positions)
         return load_.run(accounts, progress or (lambda _: None))
 
 
@@ -84,7 +92,14 @@ class _Load:
     """One load in its transaction."""
 
     def __init__(
-        self, transaction: Transaction, market_raw: object, policy: Policy, today: date, historical: bool
+        self,
+        transaction: Transaction,
+        market_raw: object,
+        policy: Policy,
+        today: date,
+        historical: bool,
+        by_name: bool,
+        overwrite_positions: bool,
     ) -> None:
         self.transaction = transaction
         self.connection = transaction.connection
@@ -103,15 +118,21 @@ class _Load:
         self.report = LoadReport(self.market.as_of)
         self.today = today
         self.historical = historical or self.market.historical
+        self.by_name = by_name
+        self.overwrite_positions = overwrite_positions
 
     def run(self, raw_accounts: Iterator[Any], progress: Progress) -> LoadReport:
         known: dict[str, Target] = {}
         if not self.problems:
-            self.report.business_day = self.transaction.market.set_book_day(
-                self.market.as_of, self.market.policy, self.historical
+            before = self.transaction.market.book_day()
+            self.report.day_before = before.as_of if before else None
+            stands = before is not None and before.as_of != self.market.as_of and not self.by_name
+            as_of, historical = (
+                (before.as_of, before.historical)
+                if before is not None and stands
+                else (self.market.as_of, self.historical)
             )
-            self.report.historical = self.historical
-            self.report.stale_from = self._stale_from()
+            self.report.business_day = self.transaction.market.set_book_day(as_of, self.market.policy, historical)
             self.report.market = self.transaction.market.apply(self.market)
             self.report.queued, _ = queue_served(self.transaction, self.report.market.new_versions)
             known = read_targets(self.connection)
@@ -133,14 +154,29 @@ class _Load:
         if self.problems:
             raise BookRefused(self.problems)
         self._apply_groups()
+        self._move_day()
         self._finish()
         return self.report
 
-    def _stale_from(self) -> date | None:
-        """The oldest date that a price may have, where the whole book is older than that already."""
-        allowed = self.transaction.market.policy(self.market.as_of).price_max_age_days
-        oldest = self.transaction.market.fresh_from(self.market.as_of, self.today, False, allowed, self.market.as_of)
-        return oldest if self.market.as_of < oldest else None
+    def _move_day(self) -> None:
+        """A newer book's day becomes the business day, where its prices cover what is then held (DAY-4)."""
+        market, report = self.transaction.market, self.report
+        day = market.book_day()
+        assert day is not None
+        if self.market.as_of > day.as_of:
+            found = newest(self.connection, [self.market.as_of], self.today, market.policy(day.as_of).price_coverage)
+            report.stays = found.stays
+            if found.day is not None:
+                report.business_day |= market.set_book_day(found.day, self.market.policy, self.historical)
+        day = market.book_day()
+        assert day is not None
+        report.day_now, report.historical, report.stale_from = day.as_of, day.historical, self._stale_from(day.as_of)
+
+    def _stale_from(self, day: date) -> date | None:
+        """The oldest date that a price may have, where those of the business day are older than that already."""
+        allowed = self.transaction.market.policy(day).price_max_age_days
+        oldest = self.transaction.market.fresh_from(day, self.today, False, allowed, day)
+        return oldest if day < oldest else None
 
     def _read(self, raw: object, at: int, seen: set[str]) -> Account | None:
         try:
@@ -162,8 +198,10 @@ class _Load:
     def _store(self, batch: list[tuple[int, Account]], known: Mapping[str, Target]) -> None:
         if not batch or self.problems:
             return
-        work = AccountBatch(self.transaction, batch, known)
+        work = AccountBatch(self.transaction, batch, known, self.market.as_of)
         self.problems += work.refused()
+        if not self.overwrite_positions:
+            self.problems += work.taken_back()
         if self.problems:
             return
         try:

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from sqlalchemy import ColumnElement, Connection, MetaData, Table, delete, select, text, true
+from sqlalchemy import ColumnElement, Connection, Date, MetaData, Table, cast, delete, func, select, text, true
 from sqlalchemy.dialects.postgresql import insert
 
 from domain import queue as rules
-from domain.book import Problem
+from domain.book import LOAD_1, Problem
 from domain.snapshot import Account, RebalancedTo, Sleeve, Snapshot, Target
 from domain.snapshot_json import overrides_as_json
+from policy.clock import EXCHANGE_ZONE
 from storage import loading_rows as rows_of
 from storage.account_reading import read_accounts
 from storage.audit import AuditEntry
@@ -21,7 +22,7 @@ from storage.loading_rows import comparable
 from storage.positions import all_sleeves, sleeve_row
 from storage.queue import STANDING, Queued
 from storage.tables import accounts, holdings, lots, recent_sales, restrictions, sleeves, withdrawals
-from storage.tables_execution import paper_accounts, paper_positions, rebalances
+from storage.tables_execution import orders, paper_accounts, paper_positions, rebalances
 from storage.values import among, by_key
 
 PAPER_CUSTODIAN = "PAPER"
@@ -71,10 +72,15 @@ class AccountBatch:
     """A batch of accounts, each with its place in the file, against what the database has of them."""
 
     def __init__(
-        self, transaction: Transaction, batch: Sequence[tuple[int, Account]], targets: Mapping[str, Target]
+        self,
+        transaction: Transaction,
+        batch: Sequence[tuple[int, Account]],
+        targets: Mapping[str, Target],
+        as_of: date,
     ) -> None:
         self.transaction = transaction
         self.connection = transaction.connection
+        self.as_of = as_of
         self.targets = targets  # as the load leaves them, with their versions
         self.places = {account.id: at for at, account in batch}
         there = _locked(self.connection, self.places)
@@ -103,6 +109,28 @@ class AccountBatch:
                 "it has ended",
             )
             for account_id, rebalance_id in busy
+        ]
+
+    def taken_back(self) -> list[Problem]:
+        """Accounts whose positions in the book are older than trades that were executed since (LOAD-1)."""
+        moved = [each.id for each in self.different if _held(each) != _held(self.stored[each.id].account)]
+        traded = func.coalesce(orders.c.trade_date, cast(func.timezone(EXCHANGE_ZONE.key, orders.c.sent_at), Date))
+        newest = (
+            select(rebalances.c.account_id, func.max(traded).label("on"), func.max(rebalances.c.id).label("last"))
+            .join(orders, orders.c.rebalance_id == rebalances.c.id)
+            .where(among(rebalances.c.account_id, moved), orders.c.filled_quantity > 0, orders.c.booked_at.is_not(None))
+            .group_by(rebalances.c.account_id)
+            .order_by(by_key(rebalances.c.account_id))
+        )
+        return [
+            Problem(
+                f"accounts[{self.places[row.account_id]}]",
+                f"account {row.account_id} has other positions, of {self.as_of}: they would take back trades of "
+                f"{row.on}, last those of {row.last}. Load what the custodian says now, or with --overwrite-positions "
+                f"({LOAD_1.code})",
+            )
+            for row in self.connection.execute(newest)
+            if self.as_of <= row.on
         ]
 
     def store(self) -> BatchDone:
@@ -277,3 +305,11 @@ def _locked(connection: Connection, ids: Iterable[str]) -> list[str]:
         .with_for_update(key_share=True)
     )
     return list(connection.scalars(query))
+
+
+def _held(account: Account) -> object:
+    """What an account holds, by sleeve: cash and quantities; of how it came by them nothing."""
+    sleeves_ = {
+        each.key: (each.cash, {part.symbol: part.quantity for part in each.holdings}) for each in account.sleeves
+    }
+    return sleeves_, {each.symbol: each.quantity for each in account.protected}

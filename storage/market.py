@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.book import Market, Problem
+from domain.days import DAY_4
 from domain.policy import Policy
 from domain.queue import TARGET_6
 from domain.snapshot import Model, Security, Target
@@ -113,6 +114,7 @@ class MarketRecords:
         )
         self.audit.record(
             "business day set",
+            rule=DAY_4.code,
             before=None
             if before is None
             else {
@@ -130,7 +132,7 @@ class MarketRecords:
         if before is None:
             raise LookupError("no book was ever loaded: there is no business day to move")
         self.connection.execute(update(book_days).values(as_of=as_of))
-        self.audit.record("business day moved", before={"as_of": before.as_of}, after={"as_of": as_of})
+        self.audit.record("business day moved", rule=DAY_4.code, before={"as_of": before.as_of}, after={"as_of": as_of})
 
     def refusals(self, market: Market, paths: Mapping[tuple[str, str], str]) -> Iterator[Problem]:
         """What the database does not take of a market: models that fall back, targets that others can't contain.

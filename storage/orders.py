@@ -7,7 +7,7 @@ A last word is never changed, and what was filled never falls: answers may come 
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -23,9 +23,10 @@ UNACKNOWLEDGED = ("NEW", "SENT")
 OPEN = (*UNACKNOWLEDGED, "WORKING")
 HEARD = text(
     "UPDATE orders SET status = said.status, filled_quantity = said.quantity, filled_amount = said.amount,"
-    " venue_reason = said.reason"
+    " trade_date = said.traded, venue_reason = said.reason"
     " FROM unnest(CAST(:legs AS int[]), CAST(:statuses AS text[]), CAST(:quantities AS numeric[]),"
-    " CAST(:amounts AS numeric[]), CAST(:reasons AS text[])) AS said (leg, status, quantity, amount, reason)"
+    " CAST(:amounts AS numeric[]), CAST(:traded AS date[]), CAST(:reasons AS text[]))"
+    " AS said (leg, status, quantity, amount, traded, reason)"
     " WHERE orders.rebalance_id = :rebalance_id AND orders.leg = said.leg AND orders.status = ANY(:open)"
     " AND orders.filled_quantity <= said.quantity"
     " AND (orders.status <> said.status OR orders.filled_quantity <> said.quantity) RETURNING orders.leg"
@@ -39,6 +40,7 @@ class Answer:
     status: str
     filled_quantity: Decimal
     filled_amount: Decimal
+    trade_date: date | None  # the newest of the fills (DAY-2)
     reason: str | None
 
 
@@ -128,7 +130,7 @@ class Orders:
         """
         if not said:
             return set()
-        names = ("legs", "statuses", "quantities", "amounts", "reasons")
+        names = ("legs", "statuses", "quantities", "amounts", "traded", "reasons")
         columns = zip(*((leg, *astuple(each)) for leg, each in said.items()), strict=True)
         given = dict(zip(names, map(list, columns), strict=True))
         return set(self.connection.scalars(HEARD, given | {"rebalance_id": rebalance_id, "open": list(OPEN)}))

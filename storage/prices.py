@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from domain.deliveries import MAX_PROBLEMS, PriceLine, Problems
 from domain.money import plain
 from storage.audit import AuditEntry
+from storage.business_day import Stays, newest
 from storage.connection import Actor, Books, Transaction
 from storage.copying import copy_rows
 from storage.delivered_files import Source, keep
@@ -49,6 +50,7 @@ class PriceReport:
     held_back: list[HeldBack] = field(default_factory=list)
     day_before: date | None = None
     day_now: date | None = None
+    stays: tuple[Stays, ...] = ()  # newer days of the file that did not become the business day, and why
 
     @property
     def changed_anything(self) -> bool:
@@ -76,7 +78,7 @@ def load_prices(
 
     `problems` takes those of the lines while they are read, and those that only the whole file shows. Symbols that no
     security has are left out and told, and so are prices that jump; `accepted` are symbols that may. A newer day
-    becomes the business day (QUEUE-3 judges prices from it).
+    that covers what is held becomes the business day (DAY-4).
     """
     with books.transaction(actor) as transaction:
         connection = transaction.connection
@@ -166,14 +168,19 @@ def _correction(rows: Sequence[Any], source: Source) -> AuditEntry:
 
 
 def _move_day(transaction: Transaction, report: PriceReport, today: date) -> None:
-    """The newest day of a known symbol becomes the business day, where it is after it."""
+    """The newest day of the file's that covers what is held becomes the business day, where it is after it (DAY-4)."""
     known = DELIVERED.join(securities, securities.c.symbol == DELIVERED.c.symbol)
-    newest = transaction.connection.scalar(select(func.max(DELIVERED.c.as_of)).select_from(known))
     day = transaction.market.book_day()
     report.day_before = report.day_now = day.as_of if day else None
-    if day is not None and newest is not None and newest > day.as_of:
-        transaction.market.move_book_day(newest)
-        report.day_now = newest
+    if day is None:
+        return
+    newer = select(DELIVERED.c.as_of).select_from(known).where(DELIVERED.c.as_of > day.as_of).distinct()
+    coverage = transaction.market.policy(day.as_of).price_coverage
+    found = newest(transaction.connection, transaction.connection.scalars(newer), today, coverage)
+    report.stays = found.stays
+    if found.day is not None:
+        transaction.market.move_book_day(found.day)
+        report.day_now = found.day
 
 
 def _record(transaction: Transaction, report: PriceReport, source: Source, accepted: Collection[str]) -> None:

@@ -34,35 +34,48 @@ class Snapshots:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def take(self, account_id: str, as_of: date | None, today: date) -> tuple[Snapshot, Policy]:
+    def take(
+        self, account_id: str, as_of: date | None, today: date, trade_date: date | None = None
+    ) -> tuple[Snapshot, Policy]:
         """One account as it is now, at the prices of a day (None: the book's), and the policy of that day.
 
-        `today` tells how old prices are where neither the day was asked for nor the book is a historical one.
+        `today` tells how old prices are, and `trade_date` on which day what is planned would trade, where neither the
+        day was asked for nor the book is a historical one: that is then its own day (DAY-2, DAY-3).
         Target and account may override the policy; the plan applies that. Raises UnknownAccount.
         """
-        taken = self.of([account_id], as_of, today)
+        taken = self.of([account_id], as_of, today, trade_date=trade_date)
         if not taken:
             raise UnknownAccount(account_id)
         return taken[0]
 
     def of(
-        self, ids: Collection[str], as_of: date | None, today: date, explicit: bool | None = None
+        self,
+        ids: Collection[str],
+        as_of: date | None,
+        today: date,
+        explicit: bool | None = None,
+        trade_date: date | None = None,
     ) -> list[tuple[Snapshot, Policy]]:
         """The accounts that exist among `ids`, by id, each as `take` gives it, with a fixed number of queries.
 
         `explicit` says whether somebody asked for the day; where it is left out, whoever gave one did.
         """
-        return self._of(read_accounts(self.connection, ids), as_of, today, explicit)
+        return self._of(read_accounts(self.connection, ids), as_of, today, explicit, trade_date)
 
     def of_nobody(
         self, accounts_: Iterable[Account], as_of: date, today: date, explicit: bool
     ) -> list[tuple[Snapshot, Policy]]:
         """Snapshots of accounts that are in no book, in their order: what everybody with their target shares."""
         imagined = {str(at): StoredAccount(each, None, None, None, {}) for at, each in enumerate(accounts_)}
-        return self._of(imagined, as_of, today, explicit)
+        return self._of(imagined, as_of, today, explicit, None)
 
     def _of(
-        self, found: Mapping[str, StoredAccount], as_of: date | None, today: date, explicit: bool | None
+        self,
+        found: Mapping[str, StoredAccount],
+        as_of: date | None,
+        today: date,
+        explicit: bool | None,
+        trade_date: date | None,
     ) -> list[tuple[Snapshot, Policy]]:
         day = book_day(self.connection)
         if not found or day is None:
@@ -71,15 +84,16 @@ class Snapshots:
         market = _NeededMarket(self.connection, found.values(), at)
         breaks_of = self._open_breaks(found)
         numbers = day.numbers(at)
-        others = households.elsewhere(self.connection, found.values(), at, numbers.wash_sale_days)
-        since = sales_look_back_to(at, numbers.wash_sale_days)
+        asked = as_of is not None if explicit is None else explicit
+        traded = at if trade_date is None or asked or day.historical else trade_date
+        others = households.elsewhere(self.connection, found.values(), traded, numbers.wash_sale_days)
+        since = sales_look_back_to(traded, numbers.wash_sale_days)
         taken = []
         for stored in found.values():
             account = _with_sales_since(stored.account, since)
             targets, models, securities = market.of(account)
             max_age = _max_age(account, targets, numbers)
             oldest = min((each.price_as_of for each in securities.values()), default=at)
-            asked = as_of is not None if explicit is None else explicit
             snapshot = Snapshot(
                 as_of=at,
                 account=account,
@@ -91,6 +105,7 @@ class Snapshots:
                 rebalanced_to=stored.rebalanced_to,
                 household_sales=others.get(account.id, households.ALONE).sales,
                 household_buys=others.get(account.id, households.ALONE).buys,
+                trade_date=traded,
             )
             taken.append((snapshot, numbers))
         return taken

@@ -26,7 +26,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from domain.deliveries import MAX_PROBLEMS, PositionLine, Problems
+from domain.days import DAY_5
+from domain.deliveries import MAX_PROBLEMS, STATEMENT_DAY, PositionLine, Problems
 from domain.snapshot import Lot
 from domain.statements import Statement
 from storage.copying import copy_rows
@@ -85,17 +86,32 @@ class StatedPositions:
         self.connection = connection
         STATED.create(connection)
 
-    def take(self, lines: Iterable[PositionLine], default: date) -> None:
-        """Copies the lines; one without a day is of the default."""
+    def take(self, lines: Iterable[PositionLine], problems: Problems) -> None:
+        """Copies the lines. Of one that does not say of which day it is, that is a problem (DAY-5)."""
         columns = ("line", "account_id", "symbol", "quantity", "as_of", "lots", "stop")
         rows = (
             (
-                each.line, each.account_id, each.symbol or CASH, each.quantity, each.as_of or default,
+                each.line, each.account_id, each.symbol or CASH, each.quantity, each.as_of or date.min,
                 lots_as_json(each.lots) if each.lots else None, each.stop,
             )
             for each in lines
         )  # fmt: skip
         copy_rows(self.connection, STATED, columns, rows)
+        undated = self.connection.scalar(select(func.min(STATED.c.line)).where(STATED.c.as_of == date.min))
+        if undated is not None:
+            problems.add(
+                undated, f"of which day is the statement? Give {STATEMENT_DAY} in the file, or --date ({DAY_5.code})"
+            )
+
+    def all_days(self) -> dict[date, int]:
+        """The days of which accounts are stated, each with its first line."""
+        query = select(STATED.c.as_of, func.min(STATED.c.line)).where(STATED.c.as_of != date.min)
+        return {row[0]: row[1] for row in self.connection.execute(query.group_by(STATED.c.as_of))}
+
+    def accounts(self) -> list[str]:
+        """The accounts that are named and known."""
+        query = select(STATED.c.account_id).join(accounts, accounts.c.id == STATED.c.account_id).distinct()
+        return list(self.connection.scalars(query))
 
     def name_accounts(self, sender: str) -> dict[str, list[str]]:
         """Puts ids in the place of account numbers at the custodian; returns those that could be several accounts.

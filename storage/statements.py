@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, delete, func, literal, select
+from sqlalchemy import Date, Select, case, cast, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.cash_needs import CASH_1
+from domain.days import DAY_5
 from domain.deliveries import PositionLine, Problems
 from domain.money import ZERO, plain
-from domain.reconciliation import COMPARED, RECON_1, Break
+from domain.reconciliation import BREAK_1, COMPARED, RECON_1, Break
 from domain.snapshot import Account
-from domain.statements import Settled, Statement, settle
+from domain.statements import Settled, Statement, Traded, brought_forward, settle
+from policy.clock import EXCHANGE_ZONE
+from policy.trading_days import last_session
 from storage import account_locks
 from storage.account_reading import read_accounts
 from storage.connection import Actor, Books, Transaction
@@ -28,7 +31,7 @@ from storage.stated_positions import STATED, StatedPositions
 from storage.tables import accounts, securities, withdrawals
 from storage.tables_deliveries import custodian_statements
 from storage.tables_execution import breaks, orders, paper_accounts, paper_positions, rebalances
-from storage.values import among, by_key
+from storage.values import among, by_key, exact
 
 BATCH = 1000  # accounts that differ, read and settled together
 
@@ -47,6 +50,7 @@ class StatementReport:
     positions: int = 0  # holdings that were booked
     paid: int = 0  # withdrawals
     breaks: int = 0  # opened, or with new figures
+    closed: int = 0  # breaks whose figures agree again
     left_out: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)  # what a feed tells besides
     unknown_accounts: dict[str, int] = field(default_factory=dict)
@@ -81,15 +85,19 @@ class _Load:
         self.source = source
         self.sender = sender
         self.without_cash = without_cash
-        day = transaction.market.book_day()
-        self.pinned_day = day.as_of if day and day.historical else None
         self.today = today
         self.report = StatementReport()
         self.stated = StatedPositions(self.connection)
         self.unlike_paper: set[str] = set()
+        self.since: dict[str, Traded] = {}
 
     def run(self, lines: Iterable[PositionLine], problems: Problems) -> StatementReport:
-        self.stated.take(lines, self.pinned_day or self.today)
+        self.stated.take(lines, problems)
+        for as_of, line in self.stated.all_days().items():
+            if as_of > self.today:
+                problems.add(line, f"the statement is of {as_of}, after today, {self.today} ({DAY_5.code})")
+            elif last_session(as_of) != as_of:
+                problems.add(line, f"the statement is of {as_of}, on which the exchange did not trade ({DAY_5.code})")
         several = self.stated.name_accounts(self.sender)
         self._count(problems, several)
         self.report.left_out |= self.stated.take_out_stopped()
@@ -97,13 +105,16 @@ class _Load:
         problems.refuse()
         keep(self.transaction, self.source, "positions")
         unlike, self.unlike_paper = self.stated.differing()
-        ids = sorted(unlike | self.unlike_paper)
+        named = self.stated.accounts()
+        self.since = self._traded_since(named)
+        doubtful = self._open_breaks(named)
+        ids = sorted(unlike | self.unlike_paper | self.since.keys() | doubtful.keys())
         account_locks.by_rising_ids(self.connection)
         for at in range(0, len(ids), BATCH):
             self._settle(ids[at : at + BATCH])
         self._note_statements()
         report = self.report
-        if report.changed or report.breaks:
+        if report.changed or report.breaks or report.closed:
             self.transaction.audit.record(
                 "statement loaded",
                 rule=RECON_1.code,
@@ -111,7 +122,7 @@ class _Load:
                     "source": self.source.name, "sha256": self.source.sha256,
                     "accounts": report.accounts, "changed": report.changed,
                     "cash": report.cash, "positions": report.positions, "withdrawals_paid": report.paid,
-                    "breaks": report.breaks, "left_out": len(report.left_out),
+                    "breaks": report.breaks, "breaks_closed": report.closed, "left_out": len(report.left_out),
                 },
             )  # fmt: skip
         return report
@@ -139,6 +150,7 @@ class _Load:
         self.report.left_out |= (out := self._left_out(ids))
         ids = [each for each in ids if each not in out]
         stated = self.stated.of(ids)
+        stated |= {each: brought_forward(stated[each], self.since[each]) for each in stated if each in self.since}
         stored = read_accounts(self.connection, ids)
         doubted = self._open_breaks(ids)
         symbols = {symbol for each in stated.values() for symbol in each.positions}
@@ -156,26 +168,39 @@ class _Load:
         out = {
             row.account_id: f"{row.id} trades on it now: load again when it has ended" for row in self._rows(trading)
         }
-        newest = (
-            select(rebalances.c.account_id, func.max(orders.c.booked_at).label("at"))
-            .join(orders, orders.c.rebalance_id == rebalances.c.id)
-            .where(among(rebalances.c.account_id, ids), orders.c.filled_quantity > 0)
-            .group_by(rebalances.c.account_id)
-        )
-        booked = {row.account_id: row.at.date() for row in self._rows(newest) if row.at}
         before = select(custodian_statements.c.account_id, custodian_statements.c.as_of).where(
             among(custodian_statements.c.account_id, ids)
         )
         loaded = {row.account_id: row.as_of for row in self._rows(before)}
         for account_id, as_of in self.stated.days(ids).items():
-            traded = None if self.pinned_day else booked.get(account_id)
-            if account_id in out:
-                continue
-            if traded is not None and as_of < traded:
-                out[account_id] = f"the statement is of {as_of}, and trades of {traded} are in the books"
-            elif account_id in loaded and as_of < loaded[account_id]:
+            if account_id not in out and account_id in loaded and as_of < loaded[account_id]:
                 out[account_id] = f"the statement is of {as_of}, and one of {loaded[account_id]} was loaded"
         return out
+
+    def _traded_since(self, ids: Sequence[str]) -> dict[str, Traded]:
+        """What accounts traded since the end of the day of their statement, as far as it is in the books (DAY-5)."""
+        traded = func.coalesce(orders.c.trade_date, cast(func.timezone(EXCHANGE_ZONE.key, orders.c.sent_at), Date))
+        day = select(STATED.c.account_id, func.min(STATED.c.as_of).label("as_of")).group_by(STATED.c.account_id)
+        of_day = day.subquery()
+        sign = case((orders.c.side == "buy", 1), else_=-1)
+        query = (
+            select(
+                rebalances.c.account_id,
+                orders.c.symbol,
+                func.sum(sign * exact(orders.c.filled_quantity)).label("quantity"),
+                func.sum(-sign * exact(orders.c.filled_amount)).label("cash"),
+            )
+            .join(orders, orders.c.rebalance_id == rebalances.c.id)
+            .join(of_day, of_day.c.account_id == rebalances.c.account_id)
+            .where(among(rebalances.c.account_id, ids), orders.c.filled_quantity > 0, orders.c.booked_at.is_not(None))
+            .where(traded > of_day.c.as_of)
+            .group_by(rebalances.c.account_id, orders.c.symbol)
+        )
+        found: dict[str, Traded] = {}
+        for row in self._rows(query):
+            so_far = found.get(row.account_id, Traded(ZERO, {}))
+            found[row.account_id] = Traded(so_far.cash + row.cash, {**so_far.positions, row.symbol: row.quantity})
+        return found
 
     def _rows(self, query: Select[Any]) -> Iterator[Any]:
         return iter(self.connection.execute(query))
@@ -202,7 +227,7 @@ class _Load:
         self._open(before.id, done.breaks, in_doubt)
 
     def _open(self, account_id: str, found: Iterable[Break], in_doubt: Mapping[str | None, Any]) -> None:
-        """Opens breaks; one that is open takes the new figures, where they are new."""
+        """Opens breaks; one that is open takes the new figures, or is closed where they agree again (BREAK-1)."""
         new = [each for each in found if each.symbol not in in_doubt]
         self.transaction.breaks.open(account_id, None, new)
         self.report.breaks += len(new)
@@ -211,6 +236,12 @@ class _Load:
             if row is not None and (row.expected, row.actual) != (each.expected, each.actual):
                 self.transaction.breaks.renew(row, each)
                 self.report.breaks += 1
+        differing = {each.symbol for each in found}
+        for symbol, row in in_doubt.items():
+            if symbol not in differing:
+                note = f"the statement {self.source.name} agrees with the books again ({BREAK_1.code})"
+                self.transaction.breaks.resolve(row, note, booked=False)
+                self.report.closed += 1
 
     def _pay(self, account_id: str, done: Settled) -> None:
         """Takes a withdrawal that was paid out of what is reserved (CASH-1)."""

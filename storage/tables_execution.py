@@ -101,6 +101,7 @@ orders = Table(
     Column("status", Text, nullable=False),  # NEW, SENT, WORKING, then the venue's last word
     Column("filled_quantity", MONEY, nullable=False, server_default="0"),
     Column("filled_amount", MONEY, nullable=False, server_default="0"),
+    Column("trade_date", Date, nullable=True),  # the exchange's day on which the venue filled, from its answer
     Column("venue_reason", Text, nullable=True),
     Column("sent_at", DateTime(timezone=True), nullable=True),
     Column("booked_at", DateTime(timezone=True), nullable=True),
@@ -242,6 +243,7 @@ paper_orders = Table(
     Column("status", Text, nullable=False),
     Column("filled_quantity", MONEY, nullable=False),
     Column("filled_amount", MONEY, nullable=False),
+    Column("traded_on", Date, nullable=True),
     Column("reason", Text, nullable=True),
     Column("received_at", DateTime(timezone=True), nullable=False, server_default=NOW),
     schema=PAPER,

@@ -3,7 +3,7 @@
 An order that is late, or open until the close, has events that are due; they happen when somebody next asks.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.money import ZERO, plain, to_cent
-from policy.trading_days import next_close
+from policy.trading_days import next_close, trade_date
 from storage.tables_execution import paper_accounts, paper_orders, paper_positions
 from storage.tables_venues import paper_events
 from venues.port import WORKING, VenueAnswer, VenueOrder, mismatch
@@ -28,7 +28,7 @@ def known(connection: Connection, client_order_id: str) -> VenueAnswer | None:
     if row is None:
         return None
     order = VenueOrder(client_order_id, row.account_id, row.side, row.symbol, row.quantity, row.price)
-    return VenueAnswer(row.status, row.filled_quantity, row.filled_amount, row.reason, order)
+    return VenueAnswer(row.status, row.filled_quantity, row.filled_amount, row.reason, order, row.traded_on)
 
 
 def take(
@@ -43,7 +43,7 @@ def take(
     elif treatment.waits:
         _put_by(connection, order, treatment, now, close)
     else:
-        _fill_now(connection, order, treatment, account.cash)
+        _fill_now(connection, order, treatment, account.cash, trade_date(now))
 
 
 def advance(connection: Connection, account_id: str, now: datetime) -> None:
@@ -61,7 +61,7 @@ def cancel(connection: Connection, order: VenueOrder) -> None:
         _end(connection, order.client_order_id, "CANCELED", "cancelled on request")
 
 
-def _fill_now(connection: Connection, order: VenueOrder, treatment: Treatment, cash: Decimal) -> None:
+def _fill_now(connection: Connection, order: VenueOrder, treatment: Treatment, cash: Decimal, day: date) -> None:
     """Fills an order as it comes in, whole or in part, or rejects it."""
     quantity, price = _part(order, treatment), order.price * treatment.price
     held = _held(connection, order.account_id, order.symbol)
@@ -71,9 +71,15 @@ def _fill_now(connection: Connection, order: VenueOrder, treatment: Treatment, c
         return
     amount = to_cent(quantity * price)
     if quantity >= order.quantity:
-        answer = VenueAnswer("FILLED", quantity, amount)
+        answer = VenueAnswer("FILLED", quantity, amount, traded_on=day)
     else:
-        answer = VenueAnswer("PARTIALLY_FILLED" if quantity else "CANCELED", quantity, amount, GIVEN_UP)
+        answer = VenueAnswer(
+            "PARTIALLY_FILLED" if quantity else "CANCELED",
+            quantity,
+            amount,
+            GIVEN_UP,
+            traded_on=day if quantity else None,
+        )
     _write_down(connection, order, answer)
     if quantity:
         _settle(connection, order, quantity, amount, held)
@@ -100,6 +106,7 @@ def _happen(connection: Connection, account_id: str, now: datetime) -> None:
             paper_events.c.kind,
             paper_events.c.quantity.label("due_quantity"),
             paper_events.c.price.label("due_price"),
+            paper_events.c.due,
         )
         .join(paper_events, paper_events.c.client_order_id == paper_orders.c.client_order_id)
         .where(paper_orders.c.account_id == account_id, paper_events.c.due <= now)
@@ -134,7 +141,7 @@ def _fill(connection: Connection, row: Any) -> None:
     connection.execute(
         update(paper_orders)
         .where(paper_orders.c.client_order_id == row.client_order_id)
-        .values(filled_quantity=row.due_quantity, filled_amount=amount)
+        .values(filled_quantity=row.due_quantity, filled_amount=amount, traded_on=trade_date(row.due))
     )
     if row.due_quantity:
         _settle(connection, row, row.due_quantity, amount, held)
@@ -198,6 +205,7 @@ def _write_down(connection: Connection, order: VenueOrder, answer: VenueAnswer) 
             filled_quantity=answer.filled_quantity,
             filled_amount=answer.filled_amount,
             reason=answer.reason,
+            traded_on=answer.traded_on,
         )
     )
 

@@ -9,6 +9,7 @@ An answer says what was filled so far, never what was added: one that comes twic
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Literal, Protocol
 
@@ -59,7 +60,8 @@ class VenueOrder:
 class VenueAnswer:
     """What the venue says of an order: how it stands or ended, and what was filled so far for which cash.
 
-    `order` is the order as the venue has it; None where it says nothing of that.
+    `order` is the order as the venue has it; None where it says nothing of that. `traded_on` is the exchange's day of
+    the fills, the newest of them where there are several (DAY-2).
     """
 
     status: OrderStatus | Literal["WORKING"]
@@ -67,6 +69,7 @@ class VenueAnswer:
     filled_amount: Decimal
     reason: str | None = None
     order: VenueOrder | None = None
+    traded_on: date | None = None
 
 
 def mismatch(sent: VenueOrder, said: VenueAnswer) -> str | None:

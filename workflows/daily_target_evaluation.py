@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.contract import EvaluationInput, read
     from workflows.options import BEGIN_EVALUATION, BEHIND_PEOPLE, DECIDE, RANGE, TRANSIENT
+    from workflows.search_attributes import SCHEDULED_AT
 
 
 @workflow.defn(name="DailyTargetEvaluation", failure_exception_types=[ValidationError])
@@ -39,7 +40,7 @@ class DailyTargetEvaluation:
             EvaluateRange(
                 evaluation_id=evaluation_id,
                 as_of=begun.as_of,
-                explicit=request.as_of is not None,
+                explicit=request.as_of is not None or begun.looking_back,
                 after=after,
                 upto=upto,
                 page_size=request.page_size,
@@ -59,7 +60,12 @@ class DailyTargetEvaluation:
     async def _begin(self, evaluation_id: str, request: EvaluationInput) -> EvaluationBegun:
         begun: EvaluationBegun = await workflow.execute_activity(
             "begin_evaluation",
-            BeginEvaluation(evaluation_id=evaluation_id, as_of=request.as_of, range_size=request.range_size),
+            BeginEvaluation(
+                evaluation_id=evaluation_id,
+                as_of=request.as_of,
+                range_size=request.range_size,
+                scheduled_at=workflow.info().typed_search_attributes.get(SCHEDULED_AT),
+            ),
             result_type=EvaluationBegun,
             start_to_close_timeout=BEGIN_EVALUATION.once,
             schedule_to_close_timeout=BEGIN_EVALUATION.in_all,

@@ -36,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.steps import Cancelling, step
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
+TOO_LATE = "but nothing could begin before the exchange's close"
 AUTOMATIC = "policy: automatic approval"
 MODEL_SIGNAL = "policy: model signal"
 OBEYS = "obeys a cancellation that came during a step"  # histories of before lost it, and replay so
@@ -98,7 +99,7 @@ class RebalanceAccount:
             begun = await self._begin(proposal, approval)
             _obey_cancellation()
             if self.cancellation is not None or begun.expired:
-                return await self._not_approved(request)
+                return await self._not_approved(request, f"approved by {approval.by}, {TOO_LATE}")
             if not begun.changed:
                 self._decided(proposal, approved_by=approval.by, outcome="executing")
                 return await self._to_the_end(self._execute(proposal))
@@ -190,13 +191,15 @@ class RebalanceAccount:
         with contextlib.suppress(ApplicationError):  # the request is gone, and nobody has to be told
             await workflow.get_external_workflow_handle(parent.workflow_id).signal("account_pending", waits)
 
-    async def _not_approved(self, request: RebalanceInput) -> RebalanceResult:
+    async def _not_approved(
+        self, request: RebalanceInput, expired: str = "not approved before the exchange's close"
+    ) -> RebalanceResult:
         """EXPIRED, or CANCELED with who and why."""
         said, proposal = self.cancellation, self.rebalance
         assert proposal is not None
         if said is None:
             self._decided(proposal, outcome="expired", why="the exchange closed before its turn came")
-            return await self._close(request, "EXPIRED", issue="not approved before the exchange's close")
+            return await self._close(request, "EXPIRED", issue=expired)
         issue = f"cancelled by {said.by}{f': {said.reason}' if said.reason else ''}"
         self._decided(proposal, outcome="cancelled", why=issue)
         return await self._close(request, "CANCELED", by=said.by, issue=issue)

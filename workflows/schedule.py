@@ -24,6 +24,7 @@ from temporalio.client import (
 )
 
 from policy.clock import the_clock
+from policy.closures import is_closed
 from workflows.archive_histories import ArchiveHistories
 from workflows.connection import connect, leave
 from workflows.contract import ARCHIVE_ID, EVALUATION_ID, TASK_QUEUE
@@ -40,7 +41,7 @@ def holidays(first: date, last: date) -> list[date]:
     import exchange_calendars
 
     calendar = exchange_calendars.get_calendar("XNYS", start=first.isoformat(), end=last.isoformat())
-    sessions = {session.date() for session in calendar.sessions}
+    sessions = {session.date() for session in calendar.sessions if not is_closed(session.date())}
     days = [first + timedelta(days=at) for at in range((last - first).days + 1)]
     return [day for day in days if day.weekday() < 5 and day not in sessions]
 

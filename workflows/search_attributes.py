@@ -7,6 +7,7 @@ REBALANCE_STATUS = SearchAttributeKey.for_keyword("RebalanceStatus")
 TARGET_ID = SearchAttributeKey.for_keyword("TargetId")
 QUEUE_REASON = SearchAttributeKey.for_keyword("QueueReason")
 REQUEST_ID = SearchAttributeKey.for_keyword("RequestId")
+SCHEDULED_AT = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")  # the server's own, of a schedule's run
 
 NAMES = ("AccountId", "RebalanceStatus", "TargetId", "QueueReason", "RequestId")
 

@@ -10,6 +10,7 @@ from domain.plan import plan
 from domain.purpose import FULL
 from domain.snapshot_json import kept
 from storage.connection import Actor, Books
+from storage.orders import Answer
 from storage.rebalances import NewRebalance
 
 REQUEST = "Q-20221228-1"
@@ -45,12 +46,12 @@ def executed(books: Books, rebalance_id: str, rejected: str | None = None) -> No
         row = transaction.rebalances.get(rebalance_id)
         transaction.rebalances.approve(rebalance_id, "ben", CLOSE)
         legs = execution.read(row.plan).legs
-        transaction.orders.create(rebalance_id, legs)
+        transaction.orders.create(transaction.epochs.current(), rebalance_id, legs)
         for leg in legs:
-            answer: tuple[Any, ...] = ("FILLED", leg.quantity, leg.quantity * leg.price, None)
+            answer = Answer("FILLED", leg.quantity, leg.quantity * leg.price, CLOSE.date(), None)
             if leg.symbol == rejected:
-                answer = ("REJECTED", Decimal(0), Decimal(0), "halted")
-            transaction.orders.heard(rebalance_id, leg.number, *answer)
+                answer = Answer("REJECTED", Decimal(0), Decimal(0), None, "halted")
+            transaction.orders.heard(rebalance_id, {leg.number: answer})
         issue = f"{rejected} was halted" if rejected else None
         status: Any = "COMPLETE_WITH_ERRORS" if rejected else "COMPLETE"
         result = {"status": status, "issue": issue, "findings": row.plan["findings"]}

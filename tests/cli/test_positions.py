@@ -1,19 +1,26 @@
 """`rebalancer positions`: a statement against the books and the paper custodian's ledger, whole or not at all."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from domain.book import BookRefused
+from domain.booking import Leg
 from domain.purpose import FULL
 from domain.reconciliation import compare, ledger
+from domain.snapshot import Holding, Lot
+from policy import in_force
 from storage.connection import Actor, Books
+from storage.loading import load
+from storage.orders import Answer
 from storage.rebalances import NewRebalance
 from tests.cli.conftest import Command, Said
-from tests.storage.small_book import TODAY, audited, effects, last_audit, loaded, rows
+from tests.storage.small_book import TODAY, audited, book, effects, last_audit, loaded, rows
 from venues.paper import PAPER
 from venues.registry import Venues
 
@@ -38,7 +45,8 @@ def positions(inside: Command, books: Books, database_url: str, tmp_path: Path) 
     def run(given: str, *words: str) -> Said:
         path = tmp_path / "statement.csv"
         path.write_text(given)
-        return inside("positions", str(path), *words, REBALANCER_DATABASE_URL=database_url)
+        dated = [] if "as_of" in given or "--date" in words else ["--date", str(TODAY)]
+        return inside("positions", str(path), *words, *dated, REBALANCER_DATABASE_URL=database_url)
 
     return run
 
@@ -74,7 +82,7 @@ def test_a_statement_that_agrees_changes_nothing(positions: Positions, books: Bo
 def test_what_is_beyond_doubt_is_booked_and_the_custodian_agrees(positions: Positions, books: Books) -> None:
     at = last_audit(books)
     said = positions(
-        file(A_1=A1 | {"": "412.25"}, A_2=A2 | {"CASH": "9000.50", "X": "3"}, as_of="2026-11-23"), "--format", "json"
+        file(A_1=A1 | {"": "412.25"}, A_2=A2 | {"CASH": "9000.50", "X": "3"}, as_of="2026-11-20"), "--format", "json"
     )
     assert (said.code, said.err) == (0, "")
     assert said.json == {
@@ -84,6 +92,7 @@ def test_what_is_beyond_doubt_is_booked_and_the_custodian_agrees(positions: Posi
         "cash_booked": 2,
         "positions_booked": 1,
         "withdrawals_paid": 1,
+        "breaks_closed": 0,
         "breaks": 0,
         "left_out": {},
         "notes": [],
@@ -154,11 +163,11 @@ def test_an_account_is_left_out_while_a_rebalance_trades_on_it(positions: Positi
 
 
 def test_a_statement_older_than_the_last_one_is_left_out(positions: Positions, books: Books) -> None:
-    positions(file(A_2={"": "9000"}, as_of="2026-11-23"))
-    said = positions(file(A_2={"": "8000"}, as_of="2026-11-20"))
-    assert "left out        A-2: the statement is of 2026-11-20, and one of 2026-11-23 was loaded" in said.out
+    positions(file(A_2={"": "9000"}, as_of="2026-11-20"))
+    said = positions(file(A_2={"": "8000"}, as_of="2026-11-19"))
+    assert "left out        A-2: the statement is of 2026-11-19, and one of 2026-11-20 was loaded" in said.out
     assert account(books, "A-2").managed.cash == 9000
-    positions(file(A_2={"": "9500"}, as_of="2026-11-23"))  # the same day's, corrected
+    positions(file(A_2={"": "9500"}, as_of="2026-11-20"))  # the same day's, corrected
     assert account(books, "A-2").managed.cash == 9500
 
 
@@ -181,11 +190,12 @@ def test_every_problem_is_told_with_its_line_and_nothing_changes(positions: Posi
     said = positions(BAD)
     assert (said.code, said.out) == (1, "")
     first, *listed = said.err.splitlines()
-    assert "statement.csv refused, 9 problems; nothing was changed" in first
+    assert "statement.csv refused, 10 problems; nothing was changed" in first
     assert [each.strip() for each in listed] == [
         "line 2: account A-1 is stated as of 2 different days",
         "line 3: cash of account A-1 is on line 2 already",
         "line 5: X of account A-1 is on line 4 already",
+        "line 5: the statement is of 2026-11-21, after today, 2026-11-20 (DAY-5)",
         "line 6: quantity: -1 is below 0; short positions are not kept",
         "line 7: quantity: cash is in whole cents, not 1.005",
         "line 8: quantity: a plain decimal number is needed, at most 16 digits before the point and 12 behind it, not "
@@ -217,10 +227,113 @@ def test_as_a_process_of_its_own(command: Command, books: Books, database_url: s
     loaded(books)
     path = tmp_path / "statement.csv"
     path.write_text(file(A_2={"": "9000"}))
-    said = command("positions", str(path), "--by", "ann", REBALANCER_DATABASE_URL=database_url)
+    said = command("positions", str(path), "--date", "2026-11-20", "--by", "ann", REBALANCER_DATABASE_URL=database_url)
     assert (said.code, said.err) == (0, "")
     assert said.out.splitlines() == [
         f"{path} compared with the books: 1 account, 1 changed",
         "  booked          cash of 1, positions 0, of the managed sleeve",
         "Next: rebalancer evaluate",
     ]
+
+
+# --- a statement has a date (DAY-5)
+
+
+def test_an_undated_statement_is_refused(inside: Command, books: Books, database_url: str, tmp_path: Path) -> None:
+    loaded(books)
+    before = effects(books)
+    path = tmp_path / "statement.csv"
+    path.write_text(file(A_2={"": "9000"}))
+    said = inside("positions", str(path), REBALANCER_DATABASE_URL=database_url)
+    assert said.code == 1
+    assert "of which day is the statement? Give as_of in the file, or --date (DAY-5)" in said.err
+    assert effects(books) == before
+
+
+@pytest.mark.parametrize(
+    ("day", "told"),
+    [
+        ("2026-11-14", "the statement is of 2026-11-14, on which the exchange did not trade (DAY-5)"),  # a Saturday
+        ("2026-11-23", "the statement is of 2026-11-23, after today, 2026-11-20 (DAY-5)"),
+    ],
+)
+def test_its_day_is_a_session_not_after_today(positions: Positions, books: Books, day: str, told: str) -> None:
+    before = effects(books)
+    said = positions(file(A_2={"": "9000"}, as_of=day))
+    assert (said.code, told in said.err) == (1, True), said
+    assert effects(books) == before
+
+
+@pytest.mark.parametrize(
+    ("traded", "cash", "agrees"),
+    [
+        ("2026-11-20", "10000", True),  # traded the day after: stated as it was before
+        ("2026-11-20", "9700", False),  # not as the trade left it
+        ("2026-11-19", "9700", True),  # traded on the statement's day: it has it
+        ("2026-11-19", "10000", False),
+    ],
+)
+def test_it_is_compared_with_the_books_as_they_stood(
+    positions: Positions, books: Books, traded: str, cash: str, agrees: bool
+) -> None:
+    """A-2: 10,000.00, of which 300.00 went for 3 X; a statement of 2026-11-19."""
+    bought(books, traded)
+    held = {"": cash} | ({} if cash == "10000" else {"X": "3"})
+    said = positions(file(A_2=held, as_of="2026-11-19"))
+    assert (said.code, "is what the books have" in said.out or "nothing changes" in said.out) == (0, agrees), said.out
+
+
+def bought(books: Books, day: str) -> None:
+    """A-2 bought 3 X for 300.00 on a day, as a rebalance books it."""
+    with books.transaction(Actor("ann")) as transaction:
+        made = transaction.rebalances.create(
+            NewRebalance(
+                account_id="A-2", start_key="k", workflow_id="w", request_id=None, purpose=FULL, mode="exact",
+                approval="required", requested_by="ann", overrides=(),
+            )
+        )  # fmt: skip
+        leg = Leg(1, "buy", "X", Decimal(3), Decimal(100), (("managed", Decimal(3)),), "DESTINATION-1", "")
+        transaction.orders.create(transaction.epochs.current(), made, [leg])
+        filled = Answer("FILLED", Decimal(3), Decimal(300), date.fromisoformat(day), None)
+        transaction.orders.heard(made, {1: filled})
+        transaction.orders.booked(made, datetime.fromisoformat(f"{day}T20:00:00Z"))
+        transaction.rebalances.end(made, "COMPLETE", None, {})
+        before = transaction.snapshots.take("A-2", None, TODAY)[0].account
+        lot = Lot(Decimal(3), Decimal(100), date.fromisoformat(day))
+        managed = replace(before.managed, cash=before.managed.cash - 300, holdings=(Holding("X", Decimal(3), (lot,)),))
+        transaction.accounts.store_positions("A-2", before, replace(before, managed=managed))
+
+
+# --- breaks that a later statement closes (BREAK-1)
+
+
+def test_a_break_shows_the_newest_figures_and_is_closed_by_the_statement_that_agrees(
+    positions: Positions, books: Books
+) -> None:
+    """Y is held in two sleeves: what differs is a break."""
+    positions(file(A_1=A1 | {"Y": "90"}, as_of="2026-11-18"))
+    assert open_breaks(books) == [("A-1", "Y", Decimal("80.125"), Decimal(90))]
+    positions(file(A_1=A1 | {"Y": "95"}, as_of="2026-11-19"))
+    assert open_breaks(books) == [("A-1", "Y", Decimal("80.125"), Decimal(95))]
+    said = positions(file(A_1=A1, as_of="2026-11-20"))
+    assert "breaks closed   1 whose figures agree again (BREAK-1)" in said.out
+    assert open_breaks(books) == []
+    note = rows(books, "SELECT note FROM breaks")[0][0]
+    assert note == "the statement statement.csv agrees with the books again (BREAK-1)"
+
+
+# --- a book older than the account's trades (LOAD-1)
+
+
+def test_a_book_that_would_take_back_trades_is_refused_by_name(books: Books) -> None:
+    loaded(books)
+    bought(books, "2026-11-20")
+    before = effects(books)
+    with pytest.raises(BookRefused, match="A-2 has other positions, of 2026-11-20: they would take back trades"):
+        loaded(books)
+    assert effects(books) == before
+    raw = book()
+    accounts = raw.pop("accounts")
+    report = load(books, raw, iter(accounts), in_force(TODAY), TODAY, Actor("ann"), overwrite_positions=True)
+    assert report.replaced == 1
+    assert account(books, "A-2").managed.cash == 10000

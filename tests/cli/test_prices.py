@@ -1,7 +1,7 @@
 """`rebalancer prices`: exact, whole or not at all, and the business day that the next evaluation uses."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,10 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from policy import in_force
+from policy.clock import Clock
 from storage.connection import Actor, Books
+from storage.loading import load
 from tests.cli.conftest import Command, Said
 from tests.storage.small_book import TODAY, book, effects, loaded, rows
 
@@ -19,13 +22,14 @@ Prices = Callable[..., Said]
 
 @pytest.fixture
 def prices(inside: Command, books: Books, database_url: str, tmp_path: Path) -> Prices:
-    """`prices("symbol,date,close\\n…", "--format", "json")` on the small book."""
+    """`prices("symbol,date,close\\n…", "--format", "json")` on the small book, on the Monday after its day."""
     loaded(books)
+    monday = Clock.set_to(datetime(2026, 11, 23, 22, tzinfo=UTC)).environment
 
     def run(given: str | bytes, *words: str) -> Said:
         path = tmp_path / "prices.csv"
         path.write_bytes(given if isinstance(given, bytes) else given.encode())
-        return inside("prices", str(path), *words, REBALANCER_DATABASE_URL=database_url)
+        return inside("prices", str(path), *words, REBALANCER_DATABASE_URL=database_url, **monday)
 
     return run
 
@@ -40,14 +44,14 @@ def price(books: Books, symbol: str, day: str) -> Any:
 def test_new_corrected_unchanged_and_not_understood_are_counted(prices: Prices, books: Books) -> None:
     told = prices(
         "date,symbol,close,volume\n2026-11-23,X,101.25,9\n2026-11-23,Y,50.123456789012,9\n2026-11-20,X,100.50,9\n"
-        "2026-11-19,Z,20.00,9\n2026-11-23,NOBODY,1,9\n",
+        "2026-11-19,Z,20.00,9\n2026-11-23,Z,20.10,9\n2026-11-23,NOBODY,1,9\n",
         "--format",
         "json",
     )
     assert (told.code, told.err) == (0, "")
     assert told.json == {
-        "lines": 5,
-        "new": 2,
+        "lines": 6,
+        "new": 3,
         "corrected": 1,
         "unchanged": 1,
         "unknown_symbols": {"NOBODY": 1},
@@ -55,6 +59,7 @@ def test_new_corrected_unchanged_and_not_understood_are_counted(prices: Prices, 
         "ignored_columns": ["volume"],
         "business_day": "2026-11-23",
         "business_day_before": "2026-11-20",
+        "not_the_business_day": [],
     }
     assert price(books, "Y", "2026-11-23") == Decimal("50.123456789012")
     assert price(books, "X", "2026-11-20") == Decimal("100.50")
@@ -65,13 +70,50 @@ def test_new_corrected_unchanged_and_not_understood_are_counted(prices: Prices, 
 
 
 def test_a_newer_day_becomes_the_business_day_and_snapshots_see_its_prices(prices: Prices, books: Books) -> None:
-    prices("symbol,date,close\nX,2026-11-23,120\n")
+    prices("symbol,date,close\nX,2026-11-23,120\nY,2026-11-23,51\nZ,2026-11-23,20\n")
     with books.transaction() as transaction:
         snapshot, _ = transaction.snapshots.take("A-1", None, date(2026, 11, 23))
     assert snapshot.as_of == date(2026, 11, 23)
     assert snapshot.price("X") == 120
-    assert snapshot.price("Z") == 20  # the latest there is, with its own day
-    assert snapshot.securities["Z"].price_as_of == date(2026, 11, 19)
+    assert snapshot.securities["Z"].price_as_of == date(2026, 11, 23)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("X,2026-11-23,101\n", "1 of 3 securities held have a price of it, and 95 % are needed: Y, Z have none"),
+        ("X,2026-11-24,101\nY,2026-11-24,51\nZ,2026-11-24,20\n", "it is after today, 2026-11-23"),
+        ("X,2026-11-22,101\nY,2026-11-22,51\nZ,2026-11-22,20\n", "the exchange does not trade on it"),
+    ],
+)
+def test_a_slipped_date_moves_nothing(prices: Prices, books: Books, given: str, why: str) -> None:
+    """DAY-4: the prices are there, the day stays, and what is missing is told."""
+    told = prices("symbol,date,close\n" + given)
+    assert told.code == 0
+    assert "business day    stays 2026-11-20, and is not 2026-11-2" in told.out
+    assert why in told.out
+    assert rows(books, "SELECT as_of FROM book_days") == [(TODAY,)]
+    assert price(books, "X", given[2:12]) == 101
+
+
+def test_a_newer_book_moves_the_day_as_prices_do_and_an_older_one_only_by_name(books: Books) -> None:
+    """DAY-4."""
+    monday, day = date(2026, 11, 23), "SELECT as_of FROM book_days"
+    loaded(books)
+    newer = book(as_of="2026-11-23", accounts=[])
+    loaded(books, newer, monday)  # Z is priced for the 19th
+    assert rows(books, day) == [(TODAY,)]
+    del newer["securities"][2]["price_as_of"]
+    loaded(books, newer, monday)
+    assert rows(books, day) == [(monday,)]
+    loaded(books, book(accounts=[]), monday)
+    assert rows(books, day) == [(monday,)]
+    older = book()
+    del older["accounts"]
+    load(books, older, iter([]), in_force(TODAY), monday, Actor("ann"), by_name=True)
+    assert rows(books, day) == [(TODAY,)]
+    told = "SELECT before->>'as_of', after->>'as_of' FROM audit_records WHERE action = 'business day set' ORDER BY id"
+    assert rows(books, told)[-1] == ("2026-11-23", "2026-11-20")
 
 
 def test_an_older_day_corrects_and_moves_nothing(prices: Prices, books: Books) -> None:

@@ -22,11 +22,12 @@ RULE_BOOK = {  # code: how many rules there are of it
     "SIGNAL": 2,
     "EXEC": 3,
     "RECON": 2,
+    "DECIDE": 2,
     "LAW": 8,
     "AUDIT": 1,
 }
 EXPECTED = {f"{family}-{number}" for family, count in RULE_BOOK.items() for number in range(1, count + 1)}
-EXPECTED |= {"DAY-1", "DAY-3"}
+EXPECTED |= {"DAY-1", "DAY-2", "DAY-3", "DAY-4", "DAY-5", "DAY-6", "DAY-7", "DAY-8", "LOAD-1", "BREAK-1"}
 FOUND = [rule for rule, _ in catalogue()]
 
 

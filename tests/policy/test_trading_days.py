@@ -1,10 +1,12 @@
 """Trading days of the New York Stock Exchange: weekends, holidays, early closes."""
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from policy import trading_days
+from policy import PolicyRefused, closures, trading_days
+from workflows.schedule import holidays
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,53 @@ def test_the_business_day_ends_at_the_exchanges_close(now: str, close: str) -> N
     found = trading_days.next_close(datetime.fromisoformat(now).replace(tzinfo=UTC))
     assert found == datetime.fromisoformat(close).replace(tzinfo=UTC)
     assert found.utcoffset() == timedelta(0)
+
+
+# --- closures that no calendar knew (DAY-8)
+
+CLOSED = """closures:
+  - {day: 2026-11-23, because: "a day of mourning"}
+  - {day: 2026-11-25, until: "13:00", because: "a storm"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("now", "close"),
+    [
+        ("2026-11-20T15:00:00+00:00", "2026-11-20T21:00:00+00:00"),
+        ("2026-11-21T15:00:00+00:00", "2026-11-24T21:00:00+00:00"),  # Monday the 23rd is none
+        ("2026-11-25T15:00:00+00:00", "2026-11-25T18:00:00+00:00"),
+        ("2026-11-25T18:00:00+00:00", "2026-11-27T18:00:00+00:00"),  # the 26th is Thanksgiving, the 27th closes early
+    ],
+)
+def test_a_declared_closure_is_no_trading_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: str, close: str
+) -> None:
+    (tmp_path / "closures.yaml").write_text(CLOSED)
+    monkeypatch.setenv(closures.FIRM_FILE, str(tmp_path / "closures.yaml"))
+    at = datetime.fromisoformat(now)
+    assert trading_days.next_close(at) == datetime.fromisoformat(close)
+    assert trading_days.trade_date(at) == date.fromisoformat(close[:10])
+    assert trading_days.fresh_from(date(2026, 11, 24), 1) == date(2026, 11, 20)
+    assert trading_days.last_session(date(2026, 11, 23)) == date(2026, 11, 20)
+    assert date(2026, 11, 23) in holidays(date(2026, 11, 20), date(2026, 11, 30))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("closures: 3", "a list is needed"),
+        ("closures: [{day: 2026-11-23}]", "a closure needs day and because"),
+        ('closures: [{day: soon, because: "x"}]', "a date like 2026-12-24 is needed"),
+        ('closures: [{day: 2026-11-23, until: "noon", because: "x"}]', "Invalid isoformat string"),
+        ("{", "can't be used"),
+    ],
+)
+def test_a_file_of_closures_that_can_not_be_used_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+) -> None:
+    path = tmp_path / "closures.yaml"
+    path.write_text(text)
+    monkeypatch.setenv(closures.FIRM_FILE, str(path))
+    with pytest.raises(PolicyRefused, match=told):
+        trading_days.fresh_from(date(2026, 11, 24), 1)

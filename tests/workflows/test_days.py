@@ -5,7 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.client import Client
+from temporalio.testing import ActivityEnvironment
 
+from activities.context import Desk
+from activities.evaluation import EvaluationSteps
+from activities.messages import BeginEvaluation
 from devstack.temporal import TemporalServer
 from policy.clock import Clock, exchange_day, the_clock
 from policy.trading_days import fresh_from, last_session, next_close
@@ -14,6 +18,7 @@ from tests.clock import now_chosen
 from tests.days import DAYS, Day
 from tests.workflows.command import Command
 from tests.workflows.desk import TestDesk, account, drifted
+from venues.registry import Venues
 
 
 def live(sessions_ago: int = 0) -> dict[str, object]:
@@ -30,14 +35,13 @@ async def test_a_live_book_of_the_last_session_is_rebalanced(desk: TestDesk) -> 
 
 
 @pytest.mark.clock
-async def test_a_price_may_be_three_trading_days_old_and_no_more(desk: TestDesk) -> None:
+@pytest.mark.parametrize(("age", "status"), [(3, "COMPLETE"), (4, "FAILED")])
+async def test_a_price_may_be_three_trading_days_old_and_no_more(desk: TestDesk, age: int, status: str) -> None:
     """DAY-3, QUEUE-3: whatever weekends and holidays lie in between."""
-    desk.load(drifted(), **live(sessions_ago=3))
-    assert (await desk.rebalance())["status"] == "COMPLETE"
-    desk.load(drifted("A-2"), **live(sessions_ago=4))
-    result = await desk.rebalance("A-2")
-    assert result["status"] == "FAILED"
-    assert "X (price of" in result["issue"]
+    desk.load(drifted(), **live(sessions_ago=age))
+    result = await desk.rebalance()
+    assert result["status"] == status
+    assert status == "COMPLETE" or "X (price of" in result["issue"]
 
 
 @pytest.mark.clock
@@ -52,15 +56,20 @@ async def test_what_waits_for_an_approval_waits_until_the_next_close(desk: TestD
 
 @pytest.mark.parametrize("day", DAYS, ids=[day.says for day in DAYS])
 async def test_what_nobody_approves_expires_at_the_close(client: Client, books: Books, day: Day) -> None:
-    """The worker's clock is seconds before the close; Temporal's shows what it always does."""
+    """Seconds before the close by the clock, whatever Temporal's shows; however slow, the steps are in time."""
     close = datetime.fromisoformat(day.close)
-    clock = Clock.set_to(close - timedelta(seconds=4))
+
+    class InTime(Clock):
+        def now(self) -> datetime:
+            return min(super().now(), close - timedelta(seconds=1))
+
+    clock = InTime.set_to(close - timedelta(seconds=4))
     desk = TestDesk(client, books, clock)
     desk.load(drifted())
     async with desk.working():
         result = await asyncio.wait_for((await desk.start()).result(), 60)
     assert result["status"] == "EXPIRED"
-    assert clock.now() >= close
+    assert Clock(clock.ahead).now() >= close
     assert desk.venue_orders() == []
 
 
@@ -76,3 +85,81 @@ async def test_the_evaluation_and_the_commands_live_on_that_day_too(
     assert told["prices"]["ok"], told["prices"]
     submitted = (await command("submit", "A-1", "--by", "ann", "--format", "json")).json
     assert submitted["request_id"].startswith(f"Q-{exchange_day(datetime.now(UTC) + the_clock().ahead):%Y%m%d}-")
+
+
+# --- the close binds (DAY-6)
+
+
+CLOSE = datetime(2026, 11, 20, 21, tzinfo=UTC)
+
+
+class Passing(Clock):
+    """A clock that is an hour before the close until `closed`, and then a second behind it."""
+
+    closed = False
+
+    def now(self) -> datetime:
+        return CLOSE + timedelta(seconds=1) if self.closed else super().now()
+
+
+@pytest.mark.parametrize("approval", ["required", "automatic"])
+async def test_what_could_not_begin_before_the_close_is_expired(
+    client: Client, books: Books, monkeypatch: pytest.MonkeyPatch, approval: str
+) -> None:
+    """Approved in time, while the database was away until after the close."""
+    desk = TestDesk(client, books, Passing.set_to(CLOSE - timedelta(hours=1)))
+    desk.load(drifted())
+    tries = []
+
+    def away(*_: object) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            monkeypatch.setattr(Passing, "closed", True)
+            raise ConnectionError("the database is away")
+
+    monkeypatch.setattr("activities.execution.take_turn", away)
+    async with desk.working():
+        result = await desk.rebalance(approval=approval)
+    assert result["status"] == "EXPIRED"
+    assert "but nothing could begin before the exchange's close" in result["issue"]
+    assert (len(tries), desk.venue_orders()) == (2, [])
+    assert "approval void: the exchange has closed" in desk.audited()
+
+
+# --- looking back (DAY-7)
+
+
+async def test_looking_back_reports_and_queues_nobody(desk: TestDesk, temporal_server: TemporalServer) -> None:
+    desk.load(drifted(), as_of="2026-11-20")
+    command = Command(desk, temporal_server)
+    said = await command("evaluate", "--as-of", "2026-11-20")
+    assert "1 queued" in said.out
+    assert "the live queue is left alone (DAY-7)" in said.out
+    assert desk.entry() is None
+    await command("evaluate")
+    assert desk.entry() is not None
+
+
+@pytest.mark.parametrize(("days_ago", "looks_back"), [(0, False), (3, True)])
+def test_a_backfilled_schedule_looks_back(books: Books, days_ago: int, looks_back: bool) -> None:
+    desk = Desk(books, Venues(books.engine))
+    scheduled = datetime.now(UTC) - timedelta(days=days_ago)
+    message = BeginEvaluation(evaluation_id="E-1", as_of=None, range_size=100, scheduled_at=scheduled)
+    begun = ActivityEnvironment().run(EvaluationSteps(desk).begin_evaluation, message)
+    assert begun.looking_back is looks_back
+    if looks_back:
+        assert begun.as_of == str(exchange_day(scheduled + the_clock().ahead))
+
+
+# --- historical books (DAY-3)
+
+
+async def test_a_historical_book_is_sent_to_no_venue_but_the_paper_one(
+    desk: TestDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Venues, "names", ("PAPER", "REAL"))
+    desk.load({**drifted(), "custodian": "REAL"})
+    result = await desk.rebalance()
+    assert result["status"] == "FAILED"
+    assert "the books are historical" in result["issue"]
+    assert desk.venue_orders() == []
