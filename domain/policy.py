@@ -32,12 +32,9 @@ class Policy:
     four_eyes: bool
     price_coverage: Decimal = Decimal("0.95")  # decides about files of prices, and no plan names it
     ordinary_offset: Decimal = Decimal(3000)  # records of before it was a number of the rules don't name it
-<<<<<<< HEAD
     withdrawal_horizon_days: int = 30
     price_jump: Decimal = Decimal("0.25")  # likewise; it decides about files of prices, and no plan names it
-=======
     price_jump: Decimal = Decimal("0.25")  # likewise
->>>>>>> origin/main
 
     def overridden(self, *overrides: Mapping[str, object]) -> "Policy":
         """The same policy with other numbers in place, the last override winning. Keys are checked when parsed."""
