@@ -30,10 +30,9 @@ class Policy:
     tax_rate_long: Decimal
     wash_sale_days: int
     four_eyes: bool
-    price_coverage: Decimal = Decimal("0.95")  # decides about files of prices, and no plan names it
     ordinary_offset: Decimal = Decimal(3000)  # records of before it was a number of the rules don't name it
-    withdrawal_horizon_days: int = 30
-    price_jump: Decimal = Decimal("0.25")  # likewise; it decides about files of prices, and no plan names it
+    withdrawal_horizon_days: int = 30  # likewise
+    price_coverage: Decimal = Decimal("0.95")  # decides about files of prices, and no plan names it
     price_jump: Decimal = Decimal("0.25")  # likewise
 
     def overridden(self, *overrides: Mapping[str, object]) -> "Policy":
