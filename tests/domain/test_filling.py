@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.filling import fill_sleeve, level
-from domain.restrictions import Aim
+from domain.concentration import concentrated
+from domain.filling import Fill, Task, fill_sleeve
+from domain.levels import Levels
+from domain.restrictions import NO_LIMITS, Aim
 from domain.rounding import buy_quantities, sell_quantities, shares_to_sell
 from domain.snapshot import Holding, Lot, Security, Sleeve
 from tests.domain.cases import TODAY
@@ -41,6 +43,18 @@ def model(text: str, cash: str = "0") -> Aim:
     """What a model of so many percent asks of its sleeve."""
     weights = {symbol: weight / 100 for symbol, weight in amounts(text).items()}
     return Aim(weights, Decimal(cash) / 100, {})
+
+
+def filled(own: Sleeve, aim: Aim | None, change: str, prices: dict[str, Security], smallest: str = "0") -> Fill:
+    """What a sleeve trades whose value changes by so much."""
+    value = own.cash + sum((each.quantity * (prices[each.symbol].price or 0) for each in own.holdings), Decimal(0))
+    return fill_sleeve(own, Task(aim, value, number(change), Decimal(smallest)), prices, NO_LIMITS)
+
+
+def level(values: Amounts, weights: Amounts, total: Decimal) -> Decimal | None:
+    """λ, or None where nothing has to move."""
+    found = Levels(values, weights, total, total > sum(values.values())).level()
+    return None if found is None else found[0]
 
 
 HALF = {"X": Decimal("0.5"), "Y": Decimal("0.3"), "Z": Decimal("0.2")}
@@ -101,65 +115,75 @@ def test_holdings_at_their_level_sum_to_the_total(held: list[tuple[int, int]], t
 def test_fill_sleeve(name: str, held: str, cash: str, change: str, trades: str) -> None:
     """Prices X 100, Y 50, Z 20, W 10; the model X 50 %, Y 30 %, Z 20 %."""
     prices = market("X 100 Y 50 Z 20 W 10")
-    own = sleeve(held, cash)
-    value = own.cash + sum((each.quantity * (prices[each.symbol].price or 0) for each in own.holdings), Decimal(0))
-    filled = fill_sleeve(own, model("X 50 Y 30 Z 20"), value, number(change), prices, Decimal(0))
-    assert {symbol: quantity for symbol, quantity in filled.quantities.items() if quantity} == amounts(trades), name
+    found = filled(sleeve(held, cash), model("X 50 Y 30 Z 20"), change, prices)
+    assert {symbol: quantity for symbol, quantity in found.quantities.items() if quantity} == amounts(trades), name
 
 
 def test_without_a_model_a_sleeve_sells_everything() -> None:
-    filled = fill_sleeve(sleeve("X 3 Y 0.5"), None, Decimal(325), Decimal(-325), market("X 100 Y 50"), Decimal(100))
-    assert filled.quantities == amounts("X -3 Y -0.5")
+    found = filled(sleeve("X 3 Y 0.5"), None, "-325", market("X 100 Y 50"), "100")
+    assert found.quantities == amounts("X -3 Y -0.5")
 
 
 def test_the_models_cash_is_left_over() -> None:
-    filled = fill_sleeve(sleeve(""), model("X 90", "10"), Decimal(0), Decimal(1000), market("X 100"), Decimal(0))
-    assert filled.quantities == amounts("X 9")
+    assert filled(sleeve(""), model("X 90", "10"), "1000", market("X 100")).quantities == amounts("X 9")
 
 
 @pytest.mark.parametrize(
     ("name", "held", "change", "trades", "given_up"),
     [
         ("all large enough", "X 50 Y 60 Z 100", "500", "X 2.5 Y 3 Z 5", ""),
-        ("the smallest goes to the one furthest from its weight", "X 50 Y 60 Z 100", "400", "X 2.8 Y 2.4", "Z 80"),
+        ("the smallest is left, the others share by weight", "X 50 Y 60 Z 100", "400", "X 2.5 Y 3", "Z 80"),
         ("again, until one is left", "X 50 Y 60 Z 100", "240", "X 2.4", "Y 72 Z 48"),
         ("one that is left is made, however small", "X 50 Y 60 Z 100", "90", "X 0.9", "Y 27 Z 18"),
-        ("the one furthest is not always the largest weight", "X 55 Y 52 Z 95", "400", "Y 8", "Z 60"),
-        ("selling", "X 50 Y 60 Z 100", "-400", "X -2.8 Y -2.4", "Z 80"),
-        ("selling more than the furthest has, the next takes the rest", "X 1 Y 0.6 Z 1", "-100", "X -1", "Y 15 Z 10"),
+        # 5,500 + 2,600 + 1,900 and 400: at λ 9,800 Y takes 340.00 and Z 60.00; then Y alone
+        ("the one that is left is not always the largest weight", "X 55 Y 52 Z 95", "400", "Y 8", "Z 60"),
+        ("selling", "X 50 Y 60 Z 100", "-400", "X -2.5 Y -3", "Z 80"),
+        # 62.50, 7.50 and 5.00 would be sold: Z and Y are left, and X makes all of it
+        ("selling, what is left makes no part of it", "X 1 Y 0.6 Z 1", "-75", "X -0.8", "Y 7.5 Z 5"),
     ],
 )
 def test_concentration(name: str, held: str, change: str, trades: str, given_up: str) -> None:
     """Prices X 100, Y 50, Z 20 in tenths; the model X 50 %, Y 30 %, Z 20 %; the minimum trade is 100.00."""
     prices = market("X 100 Y 50 Z 20", "X 0.1 Y 0.1 Z 0.1")
-    own = sleeve(held)
-    value = sum((each.quantity * (prices[each.symbol].price or 0) for each in own.holdings), Decimal(0))
-    filled = fill_sleeve(own, model("X 50 Y 30 Z 20"), value, number(change), prices, Decimal(100))
-    assert {symbol: quantity for symbol, quantity in filled.quantities.items() if quantity} == amounts(trades), name
-    assert filled.given_up == amounts(given_up), name
+    found = filled(sleeve(held), model("X 50 Y 30 Z 20"), change, prices, "100")
+    assert {symbol: quantity for symbol, quantity in found.quantities.items() if quantity} == amounts(trades), name
+    assert found.given_up == amounts(given_up), name
+
+
+@pytest.mark.parametrize(("minimum", "orders"), [("380", 500), ("380.01", 499), ("600", 316), ("190,000", 1)])
+def test_as_many_take_part_as_can(minimum: str, orders: int) -> None:
+    """190,000.00 into 500 equal holdings: 380.00 each, 601.27 for 316 of them, 599.37 for 317 (SLEEVE-4)."""
+    symbols = [f"S{at:03}" for at in range(500)]
+    prices = {symbol: Security(symbol, "", Decimal(50), TODAY, Decimal("0.0001")) for symbol in symbols}
+    weight = Decimal(1) / 500
+    levels = Levels(dict.fromkeys(symbols, Decimal(1000)), dict.fromkeys(symbols, weight), Decimal(690_000), True)
+    traded, given_up = concentrated(levels, dict.fromkeys(symbols, Decimal(20)), prices, number(minimum))
+    assert list(traded) == symbols[:orders]  # the last by key is left first
+    assert list(given_up) == symbols[: orders - 1 : -1]
+    assert all(abs(amount - Decimal(190_000) / orders) < Decimal("0.01") for amount, _ in traded.values())
+
+
+def test_raising_cash_sells_no_step_too_many() -> None:
+    """13.8 X, 4.56 Y and 7.6 Z are 1,760.00: 14, 5 and 8 are 50.00 too much, which is a Y (CASH-2)."""
+    task = Task(model("X 50 Y 30 Z 20"), Decimal(10_000), Decimal(-1_760), Decimal(0), one_way=True)
+    found = fill_sleeve(sleeve("X 55 Y 54 Z 90"), task, market("X 100 Y 50 Z 20"), NO_LIMITS)
+    assert found.quantities == amounts("X -14 Y -4 Z -8")
 
 
 @pytest.mark.parametrize(
-    ("goals", "spare", "quantities"),
+    ("goals", "quantities"),
     [
-        ("X 1,000", "0", "X 10"),
-        ("X 1,049.99", "0", "X 10"),
-        ("X 1,050", "50", "X 10"),  # one more would be as far off: not closer
-        ("X 1,050.01", "49.99", "X 11"),
-        ("X 1,050.01", "49.98", "X 10"),  # closer, but a cent is lacking
-        (
-            "X 1,060 Y 40",
-            "0",
-            "X 10 Y 1",
-        ),  # 100.00 are over: one X comes 20.00 nearer, one Y 30.00
-        ("X 1,030 Y 45", "0", "X 10 Y 1"),  # 75.00: one X would be too far
-        ("X 1,060 Y 40", "50", "X 11 Y 1"),
-        ("X 60", "40", "X 1"),
-        ("X 1,060", "-1000000", "X 10"),  # rounded down, whatever cash there is
+        ("X 1,000", "X 10"),
+        ("X 1,099.99", "X 10"),  # closer with one more, but nothing else leaves a cent for it
+        ("X 1,050 Y 50", "X 10 Y 1"),  # one X more would be as far off: not closer
+        ("X 1,060 Y 40", "X 10 Y 1"),  # 100.00 are over: one X comes 20.00 nearer, one Y 30.00
+        ("X 1,060 Y 15", "X 10 Y 0"),  # 75.00 are over: closer, but 25.00 are lacking
+        ("X 1,060 Y 20 Z 20", "X 11 Y 0 Z 0"),
+        ("X 1,030 Y 45", "X 10 Y 1"),  # 75.00: one X would be too far
     ],
 )
-def test_buys_round_down_then_take_single_shares(goals: str, spare: str, quantities: str) -> None:
-    assert buy_quantities(amounts(goals), market("X 100 Y 50"), number(spare)) == amounts(quantities)
+def test_buys_round_down_then_take_single_shares(goals: str, quantities: str) -> None:
+    assert buy_quantities(amounts(goals), market("X 100 Y 50 Z 50")) == amounts(quantities)
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,6 @@ def test_every_law_holds_of_restricted_accounts(book: Json, mode: Mode) -> None:
 
 
 NOT_ASKED = (  # of a plan that raises or invests cash and nothing else
-    laws.components_land_in_their_bands,
-    laws.turnover_is_the_least,
     limit_laws.what_is_excluded_or_replaced_is_sold,
     limit_laws.withdrawals_are_raised,
 )
