@@ -158,7 +158,9 @@ def _fitted(
 ) -> ExecutablePlan:
     before = {sleeve.key: sleeve.cash for sleeve in account.sleeves}
     expected = _all_filled(plan) | dict(known)
-    plan = _less_given(account, plan, expected, floor, {})
+    planned, cash = booking.cash_after(account, plan, _all_filled(plan)), booking.cash_after(account, plan, expected)
+    more = {key: cash[key] - planned[key] for key in cash if key != MANAGED and cash[key] > planned[key]}
+    plan = _less_given(account, plan, expected, floor, more)  # what one sleeve's sells brought more pays another's buys
     cash = booking.cash_after(account, plan, expected)
     own = {
         key: short
