@@ -182,6 +182,10 @@ def _freeze(
     known = held.bought if growing else held.sold
     limits = {symbol: known[symbol] * prices[symbol] for symbol in levels.weights.keys() & known.keys()}
     limits |= dict.fromkeys(levels.weights.keys() & forbidden.keys(), ZERO)
+    amounts = levels.amounts() if limits else {}
+    for symbol in sorted(symbol for symbol, limit in limits.items() if not limit and symbol not in amounts):
+        levels.freeze(symbol)  # beyond its level now: it must not move either where others give up their part later
+        del limits[symbol]
     while limits:
         amounts = levels.amounts()
         over = {symbol: amounts[symbol] for symbol in limits if symbol in amounts and amounts[symbol] > limits[symbol]}

@@ -31,7 +31,7 @@ def check(books: Ledger, policy: Policy, limits: Forbidden) -> Iterator[Broken]:
     elif kind in {"raise_cash", "invest_cash"}:
         yield from _the_other_way(books, wrong=1 if kind == "raise_cash" else -1)
     else:
-        yield from _unasked(books, limits)
+        yield from _unasked(books, policy, limits)
         yield from _sleeves(books, policy)
 
 
@@ -64,7 +64,7 @@ def _the_other_way(books: Ledger, wrong: int) -> Iterator[Broken]:
                 )
 
 
-def _unasked(books: Ledger, limits: Forbidden) -> Iterator[Broken]:
+def _unasked(books: Ledger, policy: Policy, limits: Forbidden) -> Iterator[Broken]:
     """Components sold below their bands for cash that was there, or bought above them with cash that had room.
 
     What the rounding of orders to whole steps may have brought or cost is left out of account.
@@ -76,7 +76,11 @@ def _unasked(books: Ledger, limits: Forbidden) -> Iterator[Broken]:
     low, high = cash_bounds(books, limits)
     ends = plan.components[-1].planned_value
     for each, unasked in bought:
-        if ends + unasked < high and ends + unasked + _steps(books) < high:
+        if (
+            ends + unasked < high
+            and ends + unasked + _steps(books) < high
+            and not _as_small_as_can_be(each, unasked, books, policy)
+        ):
             yield Broken(
                 LAW_8,
                 f"{money(unasked)} more of {each.component} is bought than its band asks, and without it cash would "
@@ -87,12 +91,21 @@ def _unasked(books: Ledger, limits: Forbidden) -> Iterator[Broken]:
     for each, unasked in sold:
         if free < unasked or free < unasked + _steps(books) or nothing_may_be_bought(each, books, limits):
             continue
+        if _as_small_as_can_be(each, unasked, books, policy):
+            continue
         yield Broken(
             LAW_8,
             f"{money(unasked)} more of {each.component} is sold than its band asks, and without it cash would be "
             f"{money(free - unasked)} above its lower bound of {money(low)}",
             {"component": each.component, "unasked": unasked, "cash": ends, "lower": low},
         )
+
+
+def _as_small_as_can_be(each: ComponentOutcome, unasked: Decimal, books: Ledger, policy: Policy) -> bool:
+    """True for an order of a security held directly that would be below the minimum trade without that part (SLEEVE-5)."""
+    symbol = each.component.partition(":")[2]
+    smallest = max(policy.minimum_trade_amount, policy.minimum_trade_weight * (books.plan.managed_value or ZERO))
+    return any(order.symbol == symbol and order.amount - unasked < smallest for order in books.plan.orders)
 
 
 def _steps(books: Ledger) -> Decimal:
