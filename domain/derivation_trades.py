@@ -185,11 +185,16 @@ def orders(case: Case, proposal: Proposal, plan: RebalancePlan) -> Iterator[Step
         crossed[crossing.symbol] = crossed.get(crossing.symbol, ZERO) + crossing.quantity
     made = {each.symbol: _signed_quantity(each) for each in netted.orders}
     left = {each.symbol: _signed_quantity(each) for each in (*netted.skipped, *netted.cut)}
+    told: dict[str, Decimal] = {}  # what earlier turns asked for and found not to trade included
+    for each in plan.skipped:
+        if each.rule in {ORDER_3.code, gain_budget.LOT_2.code}:
+            quantity = -each.quantity if each.side == "sell" else each.quantity
+            told[each.symbol] = told.get(each.symbol, ZERO) + quantity
     rows: list[tuple[Cell, ...]] = []
-    for symbol in sorted({*crossed, *made, *left}):
+    for symbol in sorted({*crossed, *made, *left, *told}):
         net = made.get(symbol, ZERO) + left.get(symbol, ZERO)
         sold, bought = crossed.get(symbol, ZERO) + max(ZERO, -net), crossed.get(symbol, ZERO) + max(ZERO, net)
-        ordered, not_made = made.get(symbol), left.get(symbol)
+        ordered, not_made = made.get(symbol), told.get(symbol)
         amount = None if ordered is None else ordered * priced(symbol)
         rows.append((symbol, sold or None, bought or None, crossed.get(symbol), ordered, amount, not_made))
     if not rows:

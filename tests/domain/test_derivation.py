@@ -144,9 +144,7 @@ def what_sleeves_trade_comes_to_the_orders(told: Told) -> None:
             traded[row["holding"]] += number(row["shares"])
     for row in told.rows("What the managed sleeve trades"):
         traded[row["component"].partition(":")[2]] += number(row["shares"])
-    net = {
-        row["security"]: number(row["ordered"]) + number(row["not made"]) for row in told.rows("From trades to orders")
-    }
+    net = {row["security"]: number(row["bought"]) - number(row["sold"]) for row in told.rows("From trades to orders")}
     for symbol in traded.keys() | net.keys():
         assert abs(traded[symbol] - net.get(symbol, Decimal(0))) < told.increments[symbol], symbol
 

@@ -13,7 +13,10 @@ from tests.domain.wide_books import wide_books
 
 NEVER = {
     "sell": re.compile(r"below its destination band|is invested|opens|down to its band|what cash there is buys"),
-    "buy": re.compile(r"above its destination band|is sold(?! and invested)|no longer names|is excluded|is held instead|cash is raised|raise cash"),
+    "buy": re.compile(
+        r"above its destination band|is sold(?! and invested)|no longer names|"
+        r"is excluded|is held instead|cash is raised|raise cash"
+    ),
 }
 NUMBERS = re.compile(r"(\S+) goes from (-?[\d.]+) % to (-?[\d.]+) %: \S")
 
