@@ -78,7 +78,7 @@ def afforded(
 def _paid_by_managed(
     buys: Sequence[Bought], gone: Mapping[str, Decimal], funded: Mapping[str, Decimal]
 ) -> dict[str, Decimal]:
-    """What the managed sleeve's cash pays of each buy that is left, in whole steps: its own, and what it gives others."""
+    """What the managed sleeve's cash pays of each buy that is left, in whole steps: its own, and what it gives."""
     cost: dict[str, Decimal] = {}
     left = {each.place: each.cost - gone.get(each.place, ZERO) * each.price for each in buys}
     for each in buys:

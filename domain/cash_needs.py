@@ -37,7 +37,8 @@ def later(snapshot: Snapshot, policy: Policy) -> list[Finding]:
     return [
         info(
             CASH_1,
-            f"the withdrawal of {money(each.amount)} due {each.due} is not reserved yet: it is from {each.due - horizon}",
+            f"the withdrawal of {money(each.amount)} due {each.due} is not reserved yet: "
+            f"it is from {each.due - horizon}",
             amount=cents(each.amount),
             due=each.due,
             reserved_from=each.due - horizon,
@@ -55,8 +56,9 @@ def unmet(cash: Mapping[str, Decimal], reserved: Decimal) -> list[Finding]:
         found.append(
             error(
                 CASH_3,
-                f"{money(missing)} of the {money(reserved)} that withdrawals need is missing after this plan: find what "
-                "keeps it from being sold (restrictions, the gain budget, the minimum trade), or change the withdrawal",
+                f"{money(missing)} of the {money(reserved)} that withdrawals need is missing after this plan: find "
+                "what keeps it from being sold (restrictions, the gain budget, the minimum trade), or change the "
+                "withdrawal",
                 missing=cents(missing),
                 needed=cents(reserved),
             )

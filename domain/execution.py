@@ -225,7 +225,7 @@ def _less_given(
 
 
 def _opens_too_low(plan: ExecutablePlan, fitted: ExecutablePlan, known: Mapping[int, Fill]) -> str | None:
-    """An opening that was cut to less than its minimum, or to nothing, and of which nothing is sent; the first by key."""
+    """An opening that was cut to less than its minimum, or to nothing, and of which nothing is sent: the first."""
     for key in sorted(plan.opening):
         received, was = fitted.fundings.get(key, ZERO), plan.fundings.get(key, ZERO)
         sent = any(
@@ -244,10 +244,11 @@ def _without_opening(plan: ExecutablePlan, key: str) -> ExecutablePlan:
     """The plan in which a sleeve does not open: it buys nothing, takes nothing over, receives nothing."""
     legs = []
     for leg in plan.legs:
-        if leg.side == "buy" and any(part[0] == key for part in leg.allocations):
-            parts = tuple(part for part in leg.allocations if part[0] != key)
-            leg = replace(leg, quantity=sum((part for _, part in parts), ZERO), allocations=parts)
-        legs.append(leg)
+        parts = tuple(part for part in leg.allocations if leg.side != "buy" or part[0] != key)
+        if len(parts) == len(leg.allocations):
+            legs.append(leg)
+        else:
+            legs.append(replace(leg, quantity=sum((part for _, part in parts), ZERO), allocations=parts))
     crossings = tuple(replace(each, quantity=ZERO) if each.buyer == key else each for each in plan.crossings)
     fundings = {other: amount for other, amount in plan.fundings.items() if other != key}
     return replace(plan, legs=tuple(legs), crossings=crossings, fundings=fundings, opening=plan.opening - {key})

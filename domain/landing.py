@@ -100,8 +100,8 @@ def _cash_off(proposal: Proposal, cash: Decimal, off: Decimal) -> Finding:
     below = cash < band.lower
     return info(
         DESTINATION_5,
-        f"cash ends {money(off)} {'below' if below else 'above'} its band of {money(band.lower)} to {money(band.upper)}: "
-        "no step that can be traded brings it nearer",
+        f"cash ends {money(off)} {'below' if below else 'above'} its band of {money(band.lower)} to "
+        f"{money(band.upper)}: no step that can be traded brings it nearer",
         component=CASH,
         off=cents(off),
         side="below" if below else "above",

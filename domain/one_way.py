@@ -39,8 +39,9 @@ def goal(cash: Decimal, wanted: Decimal, lower: Decimal, purpose: Purpose) -> De
 
 
 def raised(lines: Sequence[Line], cash: Decimal, goal: Decimal, idle: Mapping[str, Decimal]) -> Destined:
-    """Takes idle cash of sleeves (`idle`, by component) as far as their thresholds let it; then sells, most overweight first, until cash is at its goal: within the destination bands as long as that does, then
-    in proportion. Opens and completes nothing, and sells the fewest steps that do.
+    """Takes idle cash of sleeves (`idle`, by component) as far as their thresholds let it; then sells, most overweight
+    first, until cash is at its goal: within the destination bands as long as that does, then in proportion. Opens and
+    completes nothing, and sells the fewest steps that do.
     """
     for each in by_excess(lines):
         spare = min(idle.get(each.component.key, ZERO), goal - cash, each.salable(each.low))

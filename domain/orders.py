@@ -27,8 +27,8 @@ ORDER_5 = Rule("ORDER-5", "Every order says why it exists: the component, the ru
 class Trade:
     """What one sleeve buys (quantity above 0) or sells of one security, and for which component.
 
-    `opens`: it buys into a sleeve that opens. `completes`: it sells all that the sleeve holds of the security. `causes`:
-    what makes it trade, each with a number in proportion to its part (ORDER-5).
+    `opens`: it buys into a sleeve that opens. `completes`: it sells all that the sleeve holds of the security.
+    `causes`: what makes it trade, each with a number in proportion to its part (ORDER-5).
     """
 
     sleeve: str

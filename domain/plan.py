@@ -208,8 +208,8 @@ def _unfunded(case: Case, key: str, lacks: Decimal) -> Finding:
     """Says of an open sleeve that nothing of its model may be bought, and where what it lacks stays (RESTRICT-1)."""
     return warning(
         RESTRICT_1,
-        f"{case.snapshot.models[named(key).ref].name} is not funded: nothing of it may be bought. The {money(lacks)} that "
-        "it lacks stay in the account's cash",
+        f"{case.snapshot.models[named(key).ref].name} is not funded: nothing of it may be bought. "
+        f"The {money(lacks)} that it lacks stay in the account's cash",
         component=key,
         stays_in=CASH,
         lacks=cents(lacks),

@@ -255,7 +255,7 @@ def _idle_by_sleeve(case: Case) -> dict[str, Decimal]:
 
 
 def _lines(case: Case, rejected: frozenset[str], back: BackBy) -> tuple[list[Line], frozenset[str]]:
-    """Every component but cash with how far it can move, and the keys of what can't open as nothing of it is buyable."""
+    """Every component but cash with how far it can move; the keys of what can't open as nothing of it is buyable."""
     market, smallest, managed_value = case.snapshot.securities, case.too_small, case.valuation.managed_value
     lines, shut, free = [], set[str](), not case.allowed.no_buy
     for component in case.known[:-1]:
@@ -391,7 +391,7 @@ def bought_in(case: Case, netted: Netted) -> list[Bought]:
 
 
 def _size_buys(case: Case, destined: Destined, netted: Netted, after: Settled) -> tuple[Bought, ...]:
-    """What of the buys the cash there is does not pay for; as rarely as sells bring less than they were to (ORDER-4)."""
+    """What of the buys the cash there is does not pay for: where sells bring less than they were to (ORDER-4)."""
     before = case.valuation.sleeve_cash
     own = {
         key: short

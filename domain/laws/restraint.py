@@ -102,7 +102,7 @@ def _unasked(books: Ledger, policy: Policy, limits: Forbidden) -> Iterator[Broke
 
 
 def _as_small_as_can_be(each: ComponentOutcome, unasked: Decimal, books: Ledger, policy: Policy) -> bool:
-    """True for an order of a security held directly that would be below the minimum trade without that part (SLEEVE-5)."""
+    """True for an order of a security held directly that is below the minimum trade without that part (SLEEVE-5)."""
     symbol = each.component.partition(":")[2]
     smallest = max(policy.minimum_trade_amount, policy.minimum_trade_weight * (books.plan.managed_value or ZERO))
     return any(order.symbol == symbol and order.amount - unasked < smallest for order in books.plan.orders)
