@@ -11,7 +11,7 @@ from domain.case import Case
 from domain.concentration import SLEEVE_4
 from domain.filling import SLEEVE_1, SLEEVE_2, Fill
 from domain.lots import LOT_1
-from domain.money import CENT, ZERO, cents, money, percent
+from domain.money import CENT, ZERO, cents, money, percent, tidy
 from domain.netting import TAX_1
 from domain.orders import ORDER_2, ORDER_3, MarketOrder
 from domain.policy import Policy
@@ -77,7 +77,8 @@ def _aim(case: Case, key: str) -> Mapping[str, Decimal]:
     component = next(each for each in case.known if each.key == key)
     if component.goes_to_zero:
         return {}
-    return restrictions.aim(case.snapshot.models[component.ref], case.allowed).weights
+    aimed = restrictions.aim(case.snapshot.models[component.ref], case.allowed)
+    return {symbol: tidy(share) for symbol, share in aimed.shares.items()}
 
 
 def _why_in_sleeve(

@@ -12,7 +12,7 @@ from domain.cash_needs import CASH_1
 from domain.checks import named_symbols
 from domain.components import Component, components
 from domain.lines import destination_band
-from domain.money import ZERO, money, plain
+from domain.money import ZERO, money, plain, tidy
 from domain.proposal import Proposal
 from domain.queue import QUEUE_3
 from domain.rebalance_plan import RebalancePlan
@@ -131,7 +131,7 @@ def _changed_models(case: Case) -> Iterator[tuple[Cell, ...]]:
         model = case.snapshot.models[each.ref]
         asked, becomes = aim(model, NO_LIMITS), aim(model, case.allowed)
         for symbol in dict.fromkeys([*asked.weights, *becomes.weights]):
-            before, after = asked.weights.get(symbol, ZERO), becomes.weights.get(symbol, ZERO)
+            before, after = tidy(asked.shares.get(symbol, ZERO)), tidy(becomes.shares.get(symbol, ZERO))
             if before != after:
                 yield each.key, symbol, before, after
         if asked.cash_weight != becomes.cash_weight:
