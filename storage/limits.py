@@ -14,6 +14,7 @@ from sqlalchemy import Engine, event
 
 SHARE = 0.8  # of the time that whoever asks has
 LIMITS = "limits"  # where a connection remembers what it was told last
+TELL = "SELECT set_config('statement_timeout', %s, false), set_config('idle_in_transaction_session_timeout', %s, false)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,7 @@ def keep_to_them(engine: Engine) -> None:
             return
         connection.autocommit = True  # a setting of a transaction that is rolled back would be lost
         try:
-            connection.execute(
-                f"SET statement_timeout = {int(wanted.statement * 1000)};"
-                f" SET idle_in_transaction_session_timeout = {int(wanted.idle * 1000)}"
-            )
+            connection.execute(TELL, (str(int(wanted.statement * 1000)), str(int(wanted.idle * 1000))))
         finally:
             connection.autocommit = False
         record.info[LIMITS] = wanted

@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import OperationalError
 
 from storage import audit_guard
@@ -68,7 +68,7 @@ def attest(database_url: str, why: str) -> int:
 def _upgrade(engine: Engine, to: str) -> list[str]:
     with engine.begin() as connection:
         connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
-        connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
+        connection.execute(select(func.set_config("lock_timeout", PATIENCE, True)))  # of this transaction
         before = current(connection)
         config = Config(attributes={PROVIDED: connection})
         config.set_main_option("script_location", str(HERE).replace("%", "%%"))

@@ -10,6 +10,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -20,12 +21,12 @@ from storage.faults import first_line
 _SAYS = "Brings a database to the tables of this release, or answers for its guard."
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0 where the database is at this release's tables, 1 where it could not be brought there."""
     options = argparse.ArgumentParser(prog="python -m storage.migrations", description=_SAYS)
     options.add_argument("command", nargs="?", choices=("upgrade", "attest"), default="upgrade")
     options.add_argument("--why", help="with attest: the reason, which is recorded")
-    given = options.parse_args()
+    given = options.parse_args(arguments)
     url = os.environ.get(DATABASE_URL)
     if given.command == "attest" and not (given.why or "").strip():
         return _refused('attest needs a reason, which is recorded. Next: give it as --why "…"')

@@ -5,10 +5,12 @@ and makes it anew. So a release adds to `INDEXES`, and a database that lacks one
 """
 
 import time
+from typing import LiteralString
 
+from psycopg.sql import SQL, Identifier
 from sqlalchemy import Connection, Engine, text
 
-INDEXES = {
+INDEXES: dict[str, LiteralString] = {
     # A signal's rebalance looks for the one that an earlier run of its workflow has left behind.
     "ix_rebalances_workflow_id": "rebalances (workflow_id) WHERE stage <> 'ENDED'",
     # A signal goes through the accounts with a sleeve of its model, in the order of their keys, a page at a time.
@@ -18,6 +20,8 @@ PAUSE = 0.2  # seconds between two looks whether another process has done
 ONE_AT_A_TIME = {"number": 0x696E_6465_78}  # the advisory lock of whoever makes them
 TRY = text("SELECT pg_try_advisory_lock(:number)")
 DONE = text("SELECT pg_advisory_unlock(:number)")
+DROP = SQL("DROP INDEX CONCURRENTLY {}")
+MAKE = SQL("CREATE INDEX CONCURRENTLY {} ON {}")
 STATE = text("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(:name)")
 
 
@@ -32,11 +36,11 @@ def make(engine: Engine) -> list[str]:
             connection.execute(DONE, ONE_AT_A_TIME)
 
 
-def _made(connection: Connection, name: str, on: str) -> bool:
+def _made(connection: Connection, name: str, on: LiteralString) -> bool:
     valid = connection.scalar(STATE, {"name": name})
     if valid:
         return False
     if valid is False:
-        connection.execute(text(f"DROP INDEX CONCURRENTLY {name}"))
-    connection.execute(text(f"CREATE INDEX CONCURRENTLY {name} ON {on}"))
+        connection.execute(text(DROP.format(Identifier(name)).as_string(None)))
+    connection.execute(text(MAKE.format(Identifier(name), SQL(on)).as_string(None)))
     return True

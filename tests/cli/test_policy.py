@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from domain.policy import POLICY_KEYS
-from policy import NAMES
+from policy import DEFAULTS, NAMES
 from tests.cli.conftest import Command, Said
 
 FIRM = """
@@ -25,7 +27,8 @@ def by_key(said: Said) -> dict[str, Any]:
 
 def test_every_number_with_its_meaning(command: Command) -> None:
     listed = by_key(command("policy", "--format", "json"))
-    assert tuple(listed) == (*POLICY_KEYS, *NAMES)
+    assert list(listed) == list(yaml.safe_load(DEFAULTS.read_text())), "in the order of the file, related ones together"
+    assert listed.keys() == {*POLICY_KEYS, *NAMES}
     assert listed["four_eyes"]["value"] is True
     assert listed["price_max_age_days"]["value"] == 3
     found = listed["threshold_relative"]

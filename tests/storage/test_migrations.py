@@ -115,7 +115,7 @@ def test_the_command_says_why_it_can_not(
     monkeypatch.delenv("REBALANCER_DATABASE_URL", raising=False)
     if url is not None:
         monkeypatch.setenv("REBALANCER_DATABASE_URL", url)
-    assert main() == 1
+    assert main([]) == 1
     out, error = capsys.readouterr()
     assert out == ""
     assert told in error

@@ -111,12 +111,13 @@ def test_open_breaks_are_named_by_id(books: Books) -> None:
 def test_prices_grow_stale_where_no_newer_book_comes(books: Books) -> None:
     """
     A book of Friday 20th; two trading days allowed
-    Tuesday      20th is two trading days ago: prices are judged from the book's day, Z's of the 19th too
-    Wednesday    three: all are judged from today, and are older than the 23rd
+    Monday       two trading days ago was the 19th, of which Z's price is
+    Tuesday      the 20th: Z's is older, whatever the book's day (DAY-3)
+    Wednesday    the 23rd: all are older
     """
     loaded(books)
     stale = {day: sorted(stale_symbols(take(books, "A-1", today=date(2026, 11, day))[0])) for day in (20, 23, 24, 25)}
-    assert stale == {20: [], 23: [], 24: [], 25: ["X", "Y", "Z"]}
+    assert stale == {20: [], 23: [], 24: ["Z"], 25: ["X", "Y", "Z"]}
 
 
 def test_unless_the_day_was_asked_for(books: Books) -> None:
@@ -127,7 +128,7 @@ def test_unless_the_day_was_asked_for(books: Books) -> None:
 
 
 def test_or_the_book_is_a_historical_one(books: Books) -> None:
-    loaded(books, today=TODAY + timedelta(days=60))
+    loaded(books, {**book(), "historical": True}, today=TODAY + timedelta(days=60))
     assert not stale_symbols(take(books, "A-1", today=TODAY + timedelta(days=90))[0])
 
 
