@@ -18,7 +18,7 @@ SLEEVE_4 = Rule(
 )
 SLEEVE_5 = Rule("SLEEVE-5", "Changes of securities held directly that are too small each are made in fewer.")
 
-Traded = dict[str, tuple[Decimal, Decimal]]
+Amounts = dict[str, Decimal]
 
 
 def concentrated(
@@ -28,8 +28,8 @@ def concentrated(
     smallest: Decimal,
     keeps_shares: bool = False,
     fewest: bool = False,
-) -> tuple[Traded, dict[str, Decimal]]:
-    """What each holding that moves is to be traded for, with its shares (both above 0), and the amounts given up.
+) -> tuple[Amounts, Amounts, Amounts]:
+    """What each holding that moves is to be traded for, its shares (none below 0), and the amounts given up.
 
     `held` are shares, `smallest` the minimum trade. The sale of a whole holding is never too small (ORDER-3).
     `fewest`: sold is not a step more than brings the change (CASH-2).
@@ -40,23 +40,23 @@ def concentrated(
         for symbol, amount in levels.amounts().items():
             if amount < costs[symbol]:
                 levels.wait(symbol, amount)
-    amounts = levels.fixed | levels.amounts() if levels.fixed else levels.amounts()
+    fixed, amounts = levels.fixed, levels.amounts()
+    if fixed:
+        amounts = fixed | amounts
     first, left_out = amounts, list[str]()
     while True:
         quantities = buy_quantities(amounts, market) if growing else sell_quantities(amounts, held, market, fewest)
         small = [
             (amount // costs[symbol] * costs[symbol], symbol)
             for symbol, amount in amounts.items()
-            if symbol not in levels.fixed and quantities[symbol] * prices[symbol] < smallest
+            if quantities[symbol] * prices[symbol] < smallest and symbol not in fixed
             if growing or quantities[symbol] != held[symbol]
         ]
-        if not small or len(amounts) == len(levels.fixed) + 1:
+        if not small or len(amounts) == len(fixed) + 1:
             break
         least = min(small)[0]
         given_up = max(symbol for amount, symbol in small if amount == least)
         left_out.append(given_up)
         levels.freeze(given_up)
-        amounts = levels.fixed | levels.amounts()
-    return {symbol: (amount, quantities[symbol]) for symbol, amount in amounts.items()}, {
-        symbol: first.get(symbol, ZERO) for symbol in left_out
-    }
+        amounts = fixed | levels.amounts()
+    return amounts, quantities, {symbol: first.get(symbol, ZERO) for symbol in left_out}

@@ -97,12 +97,9 @@ def fill_sleeve(
     shares = {holding.symbol: holding.quantity for holding in sleeve.holdings}
     worth = {symbol: quantity * prices[symbol] for symbol, quantity in shares.items()}
     weights = task.aim.weights if task.aim else {}
-    leaving = _leaving(shares, weights, allowed, held)
-    blocked = {
-        symbol: -worth[symbol]
-        for symbol in shares
-        if symbol not in weights and symbol in allowed.no_sell and not allowed.kept(symbol)
-    }
+    unnamed = [symbol for symbol in shares if symbol not in weights]
+    leaving = _leaving({symbol: shares[symbol] for symbol in unnamed}, allowed, held)
+    blocked = {symbol: -worth[symbol] for symbol in unnamed if symbol in allowed.no_sell and not allowed.kept(symbol)}
     sold_for = {symbol: Cause.RESTRICTED if allowed.leaves(symbol) else Cause.DROPPED for symbol in leaving}
     if task.aim is None:
         sold = {symbol: -quantity for symbol, quantity in leaving.items()}
@@ -112,14 +109,11 @@ def fill_sleeve(
         leaving = {}
     after = task.value + task.change
     brought = {symbol: quantity * prices[symbol] for symbol, quantity in leaving.items()}
-    stays = sum(
-        max(ZERO, worth[symbol] - brought.get(symbol, ZERO) - task.aim.room.get(symbol, ZERO) * after)
-        for symbol in shares
-        if symbol not in weights
-    )
-    goal = max(
-        ZERO, tidy(after * (ONE - task.aim.cash_weight)) - stays
-    )  # what stays may be worth more than it shall be
+    room = task.aim.room
+    stays = [
+        max(ZERO, worth[symbol] - brought.get(symbol, ZERO) - room.get(symbol, ZERO) * after) for symbol in unnamed
+    ]
+    goal = max(ZERO, tidy(after * (ONE - task.aim.cash_weight)) - sum(stays, ZERO))  # what stays may be worth more
     named = {symbol: worth.get(symbol, ZERO) for symbol in weights}
     total = sum(named.values(), ZERO)
     if task.one_way and leaving:
@@ -134,24 +128,24 @@ def fill_sleeve(
         return Fill(quantities, wanted, {}, blocked, sold_for)
     levels = Levels(named, weights, goal, growing)
     _freeze(levels, allowed, held, blocked, prices)
-    traded, given_up = concentrated(
-        levels, shares, market, task.smallest, not task.change and not leaving, task.one_way
-    )
-    for symbol, (amount, quantity) in traded.items():
-        if quantity:
-            quantities[symbol] = quantity if growing else -quantity
-        wanted[symbol] = amount if growing else -amount
-        if not growing:
-            sold_for[symbol] = Cause.DESTINATION
-    freed = _freed(task, leaving, sold_for, brought, goal - total) if growing else {}
-    return Fill(quantities, wanted, given_up, blocked, sold_for, freed)
+    keeps_shares = not task.change and not leaving
+    amounts, traded, given_up = concentrated(levels, shares, market, task.smallest, keeps_shares, task.one_way)
+    if growing:
+        wanted |= amounts
+        quantities |= {symbol: traded[symbol] for symbol in amounts if traded[symbol]}
+        freed = _freed(task, leaving, sold_for, brought, goal - total)
+        return Fill(quantities, wanted, given_up, blocked, sold_for, freed)
+    wanted |= {symbol: -amount for symbol, amount in amounts.items()}
+    quantities |= {symbol: -traded[symbol] for symbol in amounts if traded[symbol]}
+    sold_for |= dict.fromkeys(amounts, Cause.DESTINATION)
+    return Fill(quantities, wanted, given_up, blocked, sold_for)
 
 
-def _leaving(shares: Amounts, weights: Amounts, allowed: Limits, held: Held) -> dict[str, Decimal]:
-    """The shares that the sleeve shall not hold and may sell, by symbol."""
+def _leaving(unnamed: Amounts, allowed: Limits, held: Held) -> dict[str, Decimal]:
+    """Of the shares that the sleeve shall not hold those that it may sell, by symbol."""
     found: dict[str, Decimal] = {}
-    for symbol, quantity in shares.items():
-        if symbol in weights or symbol in allowed.no_sell:
+    for symbol, quantity in unnamed.items():
+        if symbol in allowed.no_sell:
             continue
         most = min(quantity, held.sold.get(symbol, quantity))
         if most:
@@ -180,6 +174,8 @@ def _freeze(
     growing = levels.growing
     forbidden = allowed.no_buy if growing else allowed.no_sell
     known = held.bought if growing else held.sold
+    if not forbidden and not known:
+        return
     limits = {symbol: known[symbol] * prices[symbol] for symbol in levels.weights.keys() & known.keys()}
     limits |= dict.fromkeys(levels.weights.keys() & forbidden.keys(), ZERO)
     amounts = levels.amounts() if limits else {}
@@ -201,6 +197,8 @@ def _freed(
     task: Task, leaving: Amounts, sold_for: Mapping[str, Cause], brought: Amounts, lacking: Decimal
 ) -> dict[Cause, Decimal]:
     """Where the cash comes from that a sleeve's buys are paid with, in amounts that sum to what it buys for."""
+    if not leaving and task.change >= lacking:
+        return {Cause.DESTINATION: lacking}  # as nearly always
     parts: dict[Cause, Decimal] = {}
     left = lacking
     for cause, amount in (

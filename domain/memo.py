@@ -6,6 +6,7 @@ The key is the objects' identity, and the memory keeps them alive, so that an id
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import Parameter, signature
 from typing import TypeVar
 
 ResultT = TypeVar("ResultT")
@@ -16,14 +17,22 @@ def remembered(function: Callable[..., ResultT]) -> Callable[..., ResultT]:
     """The function, asked once for the same objects. Neither they nor the result, which is shared, may change."""
     known: dict[int | tuple[int, ...], tuple[tuple[object, ...], ResultT]] = {}
 
+    def work_out(key: int | tuple[int, ...], given: tuple[object, ...]) -> ResultT:
+        if len(known) >= REMEMBERED:
+            known.clear()
+        known[key] = given, (result := function(*given))
+        return result
+
     @wraps(function)
     def ask(*given: object) -> ResultT:
-        key = id(given[0]) if len(given) == 1 else tuple(map(id, given))
+        key = tuple(map(id, given))
         found = known.get(key)
-        if found is None:
-            if len(known) >= REMEMBERED:
-                known.clear()
-            found = known[key] = given, function(*given)
-        return found[1]
+        return work_out(key, given) if found is None else found[1]
 
-    return ask
+    @wraps(function)
+    def ask_of_one(given: object) -> ResultT:
+        found = known.get(id(given))
+        return work_out(id(given), (given,)) if found is None else found[1]
+
+    kinds = [each.kind for each in signature(function).parameters.values()]
+    return ask_of_one if kinds == [Parameter.POSITIONAL_OR_KEYWORD] else ask

@@ -16,7 +16,7 @@ EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN)
 
 def to_cent(amount: Decimal) -> Decimal:
     """The amount to the nearest cent, halves to even."""
-    return amount.quantize(CENT, ROUND_HALF_EVEN, EXACT)
+    return EXACT.quantize(amount, CENT)
 
 
 def up_to_cent(amount: Decimal) -> Decimal:
@@ -31,7 +31,7 @@ def down_to_cent(amount: Decimal) -> Decimal:
 
 def tidy(amount: Decimal) -> Decimal:
     """The amount without the last digits of a division, so that 599.999…9 is 600 before a quantity is rounded."""
-    return amount.quantize(TIDY_STEP, ROUND_HALF_EVEN, EXACT)
+    return EXACT.quantize(amount, TIDY_STEP)
 
 
 def down_to_increment(quantity: Decimal, increment: Decimal) -> Decimal:
