@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from domain.components import Component
-from domain.money import CENT, to_cent
-from domain.orders import minimum_trade
+from domain.money import HALF_A_CENT
 from domain.policy import Mode, Policy
 from domain.purpose import Purpose
 from domain.record import record
@@ -18,7 +17,8 @@ from domain.valuation import Valuation
 class Case:
     """One account's case: what is known and what is asked, the same in every turn.
 
-    `liquidation`: everything is sold to cash (CHECK-3, CASH-3).
+    `smallest`: the smallest order worth making, in whole cents, as it is told (ORDER-3). `liquidation`: everything is
+    sold to cash (CHECK-3, CASH-3).
     """
 
     snapshot: Snapshot
@@ -28,14 +28,10 @@ class Case:
     mode: Mode
     purpose: Purpose
     allowed: Limits
+    smallest: Decimal
     liquidation: bool = False
-
-    @property
-    def smallest(self) -> Decimal:
-        """The smallest order worth making, in whole cents, as it is told (ORDER-3)."""
-        return to_cent(minimum_trade(self.valuation.managed_value, self.policy))
 
     @property
     def too_small(self) -> Decimal:
         """What an amount must come to before it is rounded to cents so as to be an order (ORDER-3)."""
-        return self.smallest - CENT / 2
+        return self.smallest - HALF_A_CENT

@@ -52,7 +52,7 @@ class Component:
     @property
     def goes_to_zero(self) -> bool:
         """True for closing sleeves, unassigned holdings and whatever has a weight of 0 and no room above it."""
-        return self.weight == 0 and self.threshold.upper == 0
+        return not self.weight and not self.threshold.upper
 
 
 def components(

@@ -31,7 +31,7 @@ from domain.lines import (
     give_back_sales,
     sell_more,
 )
-from domain.money import CENT, ZERO
+from domain.money import CENT, HALF_A_CENT, ZERO
 from domain.policy import Mode
 from domain.record import record
 from domain.rules import Rule
@@ -39,7 +39,6 @@ from domain.snapshot import Model
 from domain.targets import Band
 
 DESTINATION_3 = Rule("DESTINATION-3", "Ties are broken by the component's key: the same snapshot, the same plan.")
-HALF_A_CENT = Decimal("0.005")  # an opening is funded at its weight to the nearest cent
 DESTINATION_4 = Rule("DESTINATION-4", "Turnover is the least that lands every component in its band.")
 
 
@@ -184,7 +183,7 @@ def openings_to_reject(destined: Destined, models: Mapping[str, Model]) -> tuple
     worst: tuple[Decimal, str, Component, Decimal] | None = None
     for line in destined.lines:
         component = line.component
-        if not line.opens or line.planned >= line.wanted - HALF_A_CENT:
+        if not line.opens or line.planned >= line.wanted - HALF_A_CENT:  # it is funded to the nearest cent
             continue
         minimum = models[component.ref].investment_minimum
         if line.planned > 0 and line.planned >= minimum:

@@ -117,20 +117,25 @@ def _order(
     served = order.allocations
     if order.is_sell:
         for trade in served:
-            relieved += books.take(trade.sleeve, trade.symbol, -trade.quantity)
-    if len(served) > 1:
+            given = books.take(trade.sleeve, trade.symbol, -trade.quantity)
+            relieved = relieved + given if relieved else given
+    if len(served) == 1:
+        allocations: tuple[Allocation, ...] = (Allocation(served[0].sleeve, order.quantity),)
+    else:
+        allocations = tuple([Allocation(each.sleeve, abs(each.quantity)) for each in served])
         served = tuple(sorted(served, key=lambda each: (-abs(each.quantity), each.component)))
+    price = books.prices[order.symbol]
     return Order(
         side="sell" if order.is_sell else "buy",
         symbol=order.symbol,
         quantity=order.quantity,
-        price=books.prices[order.symbol],
+        price=price,
         amount=order.amount,
-        allocations=tuple([Allocation(each.sleeve, abs(each.quantity)) for each in order.allocations]),
+        allocations=allocations,
         lots=relieved,
         gain=lots.gain(relieved) if relieved else NO_GAIN,
         rule=_first_rule(served, destinations, case).code,
-        say=partial(_why, served, destinations, case, books.prices[order.symbol], outcomes),
+        say=partial(_why, served, destinations, case, price, outcomes),
     )
 
 
@@ -140,7 +145,7 @@ def _first_rule(served: Sequence[Trade], destinations: Mapping[str, Destination]
         return checks.liquidation_rule(case.snapshot)
     first = served[0]
     causes = first.causes
-    cause = next(iter(causes)) if len(causes) == 1 else max(causes, key=lambda each: causes[each])
+    cause = next(iter(causes)) if len(causes) == 1 else max(causes, key=causes.__getitem__)
     return destinations[first.component].rule if cause is Cause.DESTINATION else _rule_of(cause, first.symbol, case)
 
 

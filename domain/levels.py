@@ -41,7 +41,8 @@ class Levels:
         self._share -= self.weights.pop(symbol)
         self._total -= value
         self.left -= value + keeps
-        self._amounts = None
+        if keeps or (self._amounts and symbol in self._amounts):
+            self._amounts = None  # else it did not move before: nothing changes for the others
 
     def amounts(self) -> dict[str, Decimal]:
         """What each holding that moves is bought, or sold, for; all above 0."""

@@ -70,7 +70,7 @@ def method_of(account: Account) -> str:
     return account.lot_relief or ("min_tax" if account.tax_status == "taxable" else "fifo")
 
 
-_Key = tuple[Decimal | int | date, ...]  # what sorts first is given up first
+_Key = tuple[Decimal | int | date, ...]  # what sorts first is given up first, the older one of equals
 
 
 def _fifo(lots: Sequence[Lot], price: Decimal, day: date, policy: Policy) -> list[_Key]:
@@ -78,11 +78,11 @@ def _fifo(lots: Sequence[Lot], price: Decimal, day: date, policy: Policy) -> lis
 
 
 def _lifo(lots: Sequence[Lot], price: Decimal, day: date, policy: Policy) -> list[_Key]:
-    return [(-(lot.acquired or date.min).toordinal(),) for lot in lots]
+    return [(-(lot.acquired or date.min).toordinal(),) for lot in lots]  # equals were bought on the same day
 
 
 def _hifo(lots: Sequence[Lot], price: Decimal, day: date, policy: Policy) -> list[_Key]:
-    return [(-(lot.cost_per_share or ZERO),) for lot in lots]
+    return [(-(lot.cost_per_share or ZERO), lot.acquired or date.min) for lot in lots]
 
 
 def _min_tax(lots: Sequence[Lot], price: Decimal, day: date, policy: Policy) -> list[_Key]:
@@ -92,13 +92,13 @@ def _min_tax(lots: Sequence[Lot], price: Decimal, day: date, policy: Policy) -> 
     for lot in lots:
         cost, acquired = lot.cost_per_share, lot.acquired
         if cost is None or acquired is None:
-            keys.append((price * max(long, short), 1, 1))  # as if all were gain
+            keys.append((price * max(long, short), 1, 1, acquired or date.min))  # as if all were gain
             continue
         gain = price - cost
         if acquired <= last:
-            keys.append((gain * long, gain >= ZERO, False))
+            keys.append((gain * long, gain >= ZERO, False, acquired))
         else:
-            keys.append((gain * short, gain >= ZERO, True))
+            keys.append((gain * short, gain >= ZERO, True, acquired))
     return keys
 
 
@@ -145,8 +145,7 @@ def _taken(
     order: Iterable[int] = (0,)
     if len(lots) != 1:
         keys = RELIEF[method](lots, price, day, policy)
-        ranked = sorted(zip(keys, [lot.acquired or date.min for lot in lots], range(len(lots)), strict=True))
-        order = [at for _, _, at in ranked]
+        order = sorted(range(len(lots)), key=keys.__getitem__)
     taken: dict[int, Decimal] = {}
     left = quantity
     for at in order:
@@ -184,6 +183,9 @@ def _remaining(lots: Sequence[Lot], taken: Mapping[int, Decimal]) -> tuple[Lot, 
 
 def gain(relieved: Sequence[RelievedLot]) -> Gain:
     """The sum of the gains that are known, by holding period."""
+    if len(relieved) == 1 and relieved[0].gain is not None:
+        known = relieved[0].gain
+        return Gain(ZERO, known) if relieved[0].term == "long" else Gain(known, ZERO)
     short = long = ZERO
     for each in relieved:
         if each.gain is None:

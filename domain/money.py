@@ -6,6 +6,7 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Con
 ZERO = Decimal(0)
 ONE = Decimal(1)
 CENT = Decimal("0.01")
+HALF_A_CENT = Decimal("0.005")
 TIDY_STEP = Decimal("0.000000000001")
 WEIGHT_STEP = Decimal("0.0000000001")
 

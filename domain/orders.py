@@ -74,7 +74,7 @@ def market_order(security: Security, allocations: Sequence[Trade]) -> MarketOrde
         total += trade.quantity
     sells = total < ZERO
     quantity = -total if sells else total
-    return MarketOrder(security.symbol, sells, quantity, to_cent(security.worth(quantity)), tuple(allocations))
+    return MarketOrder(security.symbol, sells, quantity, to_cent(quantity * security.priced), tuple(allocations))
 
 
 @record
@@ -128,18 +128,19 @@ def _sleeve(trade: Trade) -> str:
 
 def _cross(trades: list[Trade], security: Security) -> tuple[list[Crossing], list[Trade]]:
     """Moves between sellers and buyers, in the order of their sleeves, and what is left of each trade."""
-    sells = [trade for trade in trades if trade.quantity < 0]
-    buys = [trade for trade in trades if trade.quantity > 0]
-    crossings = []
+    sells = [trade for trade in trades if trade.quantity < ZERO]
+    buys = [trade for trade in trades if trade.quantity > ZERO]
+    crossings: list[Crossing] = []
     while sells and buys:
         sell, buy = sells[0], buys[0]
         quantity = min(-sell.quantity, buy.quantity)
-        amount = to_cent(security.worth(quantity))
+        amount = to_cent(quantity * security.priced)
         crossings.append(Crossing(sell.sleeve, buy.sleeve, security.symbol, quantity, amount))
-        sells[0] = replace(sell, quantity=sell.quantity + quantity)
-        buys[0] = replace(buy, quantity=buy.quantity - quantity)
-        sells = sells[1:] if sells[0].quantity == 0 else sells
-        buys = buys[1:] if buys[0].quantity == 0 else buys
+        for side, trade, left in ((sells, sell, sell.quantity + quantity), (buys, buy, buy.quantity - quantity)):
+            if left:
+                side[0] = replace(trade, quantity=left)
+            else:
+                del side[0]
     return crossings, sells or buys
 
 

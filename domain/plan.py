@@ -29,7 +29,8 @@ from domain.case import Case
 from domain.components import Component, components, emptied, heirless
 from domain.keys import named
 from domain.landing import landed
-from domain.money import EXACT, ZERO, cents, money, percent
+from domain.money import EXACT, ZERO, cents, money, percent, to_cent
+from domain.orders import minimum_trade
 from domain.policy import DEFAULT_MODE, Mode, Policy
 from domain.proposal import Proposal, propose
 from domain.purpose import FULL, Purpose
@@ -80,7 +81,8 @@ def examine(
     except TargetRefused as flaw:
         finding = Finding(flaw.rule.code, "error", str(flaw), {"target": snapshot.account.target_id})
         return _refused(snapshot, numbers, mode, purpose, [finding])
-    return Case(snapshot, valuation, known, numbers, mode, purpose, allowed, liquidation)
+    smallest = to_cent(minimum_trade(valuation.managed_value, numbers))
+    return Case(snapshot, valuation, known, numbers, mode, purpose, allowed, smallest, liquidation)
 
 
 def lawful(case: Case, made: RebalancePlan) -> RebalancePlan:
@@ -245,8 +247,8 @@ def _limited(case: Case, proposal: Proposal, orders: Sequence[Order], sells: Seq
     if cut:
         gain = wash_sales.recognised(case.snapshot, case.policy, {order.symbol: order.lots for order in sells}).net
         findings += gain_budget.kept_to(case.snapshot.account.gain_budget or ZERO, cut, gain)
-    at_a_loss = [wash_sales.Sold(order.symbol, order.lots) for order in sells if wash_sales.loses(order.lots)]
-    return [*findings, *wash_sales.disallowed(case.snapshot, at_a_loss, case.policy)]
+    sold = [wash_sales.Sold(order.symbol, order.lots) for order in sells]
+    return [*findings, *wash_sales.disallowed(case.snapshot, sold, case.policy)]
 
 
 def _outcome(component: Component, case: Case, proposal: Proposal, worth: Mapping[str, Decimal]) -> ComponentOutcome:

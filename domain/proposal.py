@@ -317,10 +317,10 @@ def _sleeves_reach(case: Case, component: Component, value: Decimal, back: Held 
             if symbol in holdings and symbol not in case.allowed.no_sell:
                 least += (holdings[symbol].quantity - sold) * prices[symbol]
     if not component.goes_to_zero:
-        bought = back.bought if back is not None else {}
+        bought, no_buy = back.bought if back is not None else {}, case.allowed.no_buy
         weights = aim(case.snapshot.models[component.ref], case.allowed).weights
-        if weights.keys() <= case.allowed.no_buy.keys() | bought.keys():
-            most = value + sum([bought[s] * prices[s] for s in bought if s not in case.allowed.no_buy], ZERO)
+        if all(symbol in no_buy or symbol in bought for symbol in weights):
+            most = value + sum([bought[s] * prices[s] for s in bought if s not in no_buy], ZERO)
     return Reach(least=min(least, max(value, ZERO)), most=most)
 
 

@@ -63,7 +63,8 @@ def settle(
         amount = -order.amount if order.is_sell else order.amount
         parts = order.allocations
         if len(parts) == 1:
-            books.move(parts[0].sleeve, order.symbol, parts[0].quantity, amount)
+            part = parts[0]
+            books.move(part.sleeve, part.symbol, part.quantity, amount)
             continue
         shares = share_out(amount, [abs(each.quantity) for each in parts])
         for trade, paid in zip(parts, shares, strict=True):
@@ -71,7 +72,8 @@ def settle(
     for crossing in crossings:
         books.move(crossing.seller, crossing.symbol, -crossing.quantity, -crossing.amount)
         books.move(crossing.buyer, crossing.symbol, crossing.quantity, crossing.amount)
-    _fund(books, destinations, {sleeve.key: min(ZERO, sleeve.cash) for sleeve in account.sleeves}, closes)
+    overdrafts = {sleeve.key: sleeve.cash for sleeve in account.sleeves if sleeve.cash < ZERO}
+    _fund(books, destinations, overdrafts, closes)
     return books
 
 
@@ -92,7 +94,7 @@ def _fund(books: Settled, destinations: Iterable[Destination], overdrafts: dict[
         elif asked < 0:
             amount = -min(up_to_cent(-asked), max(ZERO, down_to_cent(has)))
         else:
-            # Some cents more where rounding prices took it below zero, or below the overdraft that it had.
-            lacks = up_to_cent(overdrafts.get(key, ZERO) - has)
-            amount = max(to_cent(asked), min(lacks, to_cent(asked) + ONE))
+            amount, lacks = to_cent(asked), overdrafts.get(key, ZERO) - has
+            if lacks > amount:  # some cents more: rounding prices took it below zero, or below its overdraft
+                amount = min(up_to_cent(lacks), amount + ONE)
         books.fund(key, amount)

@@ -147,7 +147,10 @@ def washed_since(plan: Mapping[str, Any], before: Snapshot, now: Snapshot, polic
 
 def loses(lots: Sequence[RelievedLot]) -> bool:
     """True where one of the lots is sold at a loss; the others' gains make no difference."""
-    return any(each.gain is not None and each.gain < ZERO for each in lots)
+    for each in lots:
+        if each.gain is not None and each.gain < ZERO:
+            return True
+    return False
 
 
 def recognised(snapshot: Snapshot, policy: Policy, sold: Mapping[str, Sequence[RelievedLot]]) -> Recognised:
@@ -167,10 +170,9 @@ def recognised(snapshot: Snapshot, policy: Policy, sold: Mapping[str, Sequence[R
     return Recognised(gains, washed)
 
 
-def disallowed(snapshot: Snapshot, lossy: Iterable[Sold], policy: Policy) -> list[Finding]:
-    """A warning for every security of which a loss of the plan is disallowed, and where it goes (WASH-2); `lossy` is
-    what the plan sells at a loss."""
-    washed = _washed(snapshot, policy, {each.symbol: each.lots for each in lossy})
+def disallowed(snapshot: Snapshot, sold: Iterable[Sold], policy: Policy) -> list[Finding]:
+    """A warning for every security of which a loss of the plan is disallowed, and where it goes (WASH-2)."""
+    washed = _washed(snapshot, policy, {each.symbol: each.lots for each in sold})
     return [_told(symbol, washed[symbol], policy) for symbol in sorted(washed)]
 
 

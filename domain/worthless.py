@@ -3,15 +3,24 @@
 A delisted share that nobody can sell stays in an account for years. Asked before an account is planned or evaluated.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from domain.snapshot import Sleeve, Snapshot
+from domain.memo import remembered
+from domain.snapshot import Security, Sleeve, Snapshot
+
+
+@remembered
+def worthless_of(securities: Mapping[str, Security]) -> frozenset[str]:
+    """The symbols of what is worthless."""
+    return frozenset(symbol for symbol, each in securities.items() if each.worthless)
 
 
 def set_aside(snapshot: Snapshot) -> Snapshot:
     """The snapshot with every worthless holding among the protected ones, where no rule looks at it."""
-    symbols = {symbol for symbol, each in snapshot.securities.items() if each.worthless}
-    account = snapshot.account
+    symbols, account = worthless_of(snapshot.securities), snapshot.account
+    if not symbols:
+        return snapshot
     aside = tuple(each for sleeve in account.sleeves for each in sleeve.holdings if each.symbol in symbols)
     if not aside:
         return snapshot
