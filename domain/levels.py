@@ -44,14 +44,8 @@ class Levels:
         if keeps or (self._amounts and symbol in self._amounts):
             self._amounts = None  # else it did not move before: nothing changes for the others
 
-    def amounts(self) -> dict[str, Decimal]:
-        """What each holding that moves is bought, or sold, for; all above 0."""
-        if self._amounts is None:
-            self._amounts = self._spread()
-        return self._amounts
-
-    def _spread(self) -> dict[str, Decimal]:
-        """The amounts; none where nothing has to move.
+    def level(self) -> tuple[Decimal, Mapping[str, Decimal]] | None:
+        """λ, and λ·weight of each holding that moves; None where nothing has to.
 
         All holdings move at first. Who is beyond its λ·weight stays, which takes λ further from it, so it stays for
         good: a few turns, each of fewer holdings, find what sorting all of them by value ÷ weight would.
@@ -59,7 +53,7 @@ class Levels:
         values, weights, growing = self.values, self.weights, self.growing
         left, share = max(self.left, ZERO), self._share  # what is frozen may be worth more
         if not weights or (left <= self._total if growing else left >= self._total):
-            return {}
+            return None
         moving: Iterable[str] = weights
         while True:
             reached = left / share
@@ -69,13 +63,25 @@ class Levels:
             else:
                 beyond = [symbol for symbol, goal in goals.items() if values[symbol] < goal]
             if not beyond:
-                break
+                return reached, goals
             for symbol in beyond:
                 left -= values[symbol]
                 share -= weights[symbol]
                 del goals[symbol]
             moving = goals
-        if growing:
+
+    def amounts(self) -> dict[str, Decimal]:
+        """What each holding that moves is bought, or sold, for; all above 0."""
+        if self._amounts is None:
+            self._amounts = self._spread()
+        return self._amounts
+
+    def _spread(self) -> dict[str, Decimal]:
+        found = self.level()
+        if found is None:
+            return {}
+        goals, values = found[1], self.values
+        if self.growing:
             amounts = {symbol: tidy(goal) - values[symbol] for symbol, goal in goals.items()}
         else:
             amounts = {symbol: values[symbol] - tidy(goal) for symbol, goal in goals.items()}

@@ -147,10 +147,7 @@ def washed_since(plan: Mapping[str, Any], before: Snapshot, now: Snapshot, polic
 
 def loses(lots: Sequence[RelievedLot]) -> bool:
     """True where one of the lots is sold at a loss; the others' gains make no difference."""
-    for each in lots:
-        if each.gain is not None and each.gain < ZERO:
-            return True
-    return False
+    return any(each.gain is not None and each.gain < ZERO for each in lots)
 
 
 def recognised(snapshot: Snapshot, policy: Policy, sold: Mapping[str, Sequence[RelievedLot]]) -> Recognised:
