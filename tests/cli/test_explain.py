@@ -93,9 +93,11 @@ def test_raising_cash(command: Command) -> None:
     asked = ("--book", HOUSEHOLD, "--account", "M-3", "--kind", "raise_cash", "--amount", "5000")
     derivation = explained(command, *asked)["derivation"]
     rows = {row["component"]: row for row in by_title(derivation)["What raises the cash"]}
-    assert (rows["security:INDEX"]["change"], rows["security:BOND"]["change"]) == ("-4724.17", "-275.84")
+    assert (rows["security:INDEX"]["change"], rows["security:BOND"]["change"]) == ("-4400.00", "-100.00")
     said = notes(derivation)
-    assert "asked to raise 5,000.00, the plan raises" in said
+    assert (
+        "asked to raise 5,000.00: 500.00 was there above the 1,500.00 that cash keeps, the plan raises 4,500.00" in said
+    )
     assert "106,000.00 − 6,000.00 that pending withdrawals reserve (CASH-1) = 100,000.00" in said
 
 

@@ -56,7 +56,7 @@ def test_the_demo_book(
         "  queued      1 NO_TARGET, 4 FIRST_REBALANCE. Next: rebalancer queue",
     ]
     # Beside her is only the database's owner, who answered for its guard when it was migrated.
-    assert rows(books, "SELECT DISTINCT who FROM audit_records WHERE  <> 'guard attested'") == [("ann",)]
+    assert rows(books, "SELECT DISTINCT who FROM audit_records WHERE action <> 'guard attested'") == [("ann",)]
     code, out, _ = run(capsys, monkeypatch, "load", path)
     assert (code, out) == (0, f"{path} was loaded already: nothing changes (14 accounts as in the book)\n")
 

@@ -42,7 +42,8 @@ def shape(plan: Json) -> None:
     assert plan.keys() == KEYS["plan"]
     for part in ("components", "orders", "transfers", "skipped", "findings"):
         for each in plan[part]:
-            assert each.keys() == KEYS[part], part
+            opens = part == "components" and each["sleeve"] == "opening"  # it has a minimum to reach (MINIMUM-1)
+            assert each.keys() == KEYS[part] | ({"investment_minimum"} if opens else set()), part
     for order in plan["orders"]:
         assert all(part.keys() == {"sleeve", "quantity"} for part in order["allocations"])
         assert all(lot.keys() == {"acquired", "quantity", "cost_per_share", "gain", "term"} for lot in order["lots"])

@@ -30,7 +30,7 @@ def test_a_plan_as_a_page(inside: Command, examples: Path) -> None:
     why = "why  model:LARGE-GROWTH goes from 38.91 % to 31.20 %: it is above its destination band around 30.00 %"
     assert why in lines
     assert sum("model:LARGE-GROWTH goes from" in line for line in lines) == 1, "each reason is told once"
-    assert any("cash closes the plan" in line and line.startswith("info") for line in lines)
+    assert any(line.startswith("info  for cash to end between 7,662.30 and 12,770.50") for line in lines)
 
 
 def test_errors_come_first(inside: Command, examples: Path) -> None:

@@ -18,7 +18,7 @@ orders:
 BAD = """
 seed: 7
 orders:
-  - {account: A-999, symbol: NOPE, fill: 2}
+  - {account: A-999, symbol: NOPE, fill: 3}
   - {never_fills: true, late: 3}
   - {sides: buy}
   - {lose_connection: often}
