@@ -75,7 +75,8 @@ def ends(case: Case, destined: Destined, after: Settled | None, turnover: Decima
         off += max(ZERO, line.lower - value, value - line.upper)
     unmet += excluded_left(case, moved)
     cash, band = cash_by_sleeve[MANAGED] - valuation.reserved, destined.cash_band
-    cash_off = max(ZERO, band.lower - cash, cash - band.upper)
+    rounded = CENT * len(moved)  # what rounding each position's amount to cents may have done to it
+    cash_off = max(ZERO, band.lower - cash - rounded, cash - band.upper - rounded)
     amiss = [down_to_cent(each + CENT / 2) for each in (unmet, cash_off, outside, off)]
     return Ends(amiss[0], amiss[1], amiss[2], amiss[3], turnover)
 

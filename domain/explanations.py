@@ -146,7 +146,15 @@ def _first_rule(served: Sequence[Trade], destinations: Mapping[str, Destination]
     first = served[0]
     causes = first.causes
     cause = next(iter(causes)) if len(causes) == 1 else max(causes, key=causes.__getitem__)
-    return destinations[first.component].rule if cause is Cause.DESTINATION else _rule_of(cause, first.symbol, case)
+    if cause is not Cause.DESTINATION:
+        return _rule_of(cause, first.symbol, case)
+    with_it = _with_it(destinations[first.component], first.quantity < 0)
+    return max(with_it, key=lambda each: each[1])[0] if with_it else DESTINATION_1
+
+
+def _with_it(each: Destination, sells: bool) -> list[tuple[Rule, Decimal]]:
+    """The rules that moved a component in the direction of a trade, each with how far."""
+    return [(rule, abs(moved)) for rule, moved in each.parts if moved and (moved < 0) is sells]
 
 
 @record
@@ -181,7 +189,7 @@ def _parts(trade: Trade, each: Destination, case: Case, price: Decimal) -> list[
 def _moved(trade: Trade, each: Destination, case: Case, amount: Decimal) -> list[_Part]:
     """The parts of what a component's move makes a trade: in proportion to what each rule moved it."""
     sells = trade.quantity < 0
-    with_it = [(rule, abs(moved)) for rule, moved in each.parts if moved and (moved < 0) is sells]
+    with_it = _with_it(each, sells)
     if not with_it:
         return [_Part(DESTINATION_1, amount, _moves(DESTINATION_1, each, sells, case))]
     shares = share_out(amount, [moved for _, moved in with_it])

@@ -85,13 +85,13 @@ def disallowed(snapshot: Snapshot, sale: Order, days: int) -> Decimal:
     """
     window = timedelta(days=days)
     acquired = _acquired(snapshot, sale, window)
-    replacing = [each for each in acquired if each.day >= snapshot.as_of - window]
+    replacing = [each for each in acquired if each.day >= snapshot.trade_date - window]
     if not replacing:
         return ZERO
     earlier = [*snapshot.account.recent_sales, *snapshot.household_sales]
     for other in sorted(earlier, key=lambda each: each.date):
         left = other.quantity
-        if other.symbol == sale.symbol and other.gain < ZERO and other.date <= snapshot.as_of:
+        if other.symbol == sale.symbol and other.gain < ZERO and other.date <= snapshot.trade_date:
             for each in acquired:
                 if abs(each.day - other.date) <= window:
                     left = each.replace(left)
@@ -110,7 +110,7 @@ def _acquired(snapshot: Snapshot, sale: Order, window: timedelta) -> list[_Acqui
     """What the household bought lately and keeps, in the order of acquisition: twice the window back, as sales at its
     edge look back from there.
     """
-    account, first = snapshot.account, snapshot.as_of - 2 * window
+    account, first = snapshot.account, snapshot.trade_date - 2 * window
     found = [
         _Acquired(buy.date, buy.quantity, (buy.account_id, buy.cost_per_share or ZERO))
         for buy in snapshot.household_buys

@@ -71,7 +71,9 @@ def _funded_for_nothing(books: Ledger, limits: Forbidden) -> Iterator[Broken]:
 
 
 def forbidden(snapshot: Snapshot, policy: Policy) -> Forbidden:
-    """What the account's restrictions in force and the household's losses forbid on the snapshot's day."""
+    """What the account's restrictions in force and the household's losses forbid: restrictions on the day of
+    valuation, losses on the day of trade (DAY-2).
+    """
     no_buy: dict[str, str] = {}
     no_sell: dict[str, str] = {}
     account, day = snapshot.account, snapshot.as_of
@@ -81,7 +83,7 @@ def forbidden(snapshot: Snapshot, policy: Policy) -> Forbidden:
     if sales:
         window = timedelta(days=policy.wash_sale_days)
         for sale in sales:
-            if sale.gain < ZERO and day - window <= sale.date <= day + window:
+            if sale.gain < ZERO and abs(snapshot.trade_date - sale.date) <= window:
                 no_buy[sale.symbol] = f"its sale at a loss on {sale.date} forbids buying it (WASH-1)"
     for each in account.restrictions:
         if (each.start is not None and day < each.start) or (each.until is not None and day > each.until):
