@@ -6,7 +6,7 @@ Shows what the proposal has; quantities, amounts and lots are those that the pla
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
-from domain import gain_budget, lots, restrictions
+from domain import gain_budget, lots, restrictions, wash_sales
 from domain.case import Case
 from domain.concentration import SLEEVE_4
 from domain.filling import SLEEVE_1, SLEEVE_2, Fill
@@ -244,7 +244,8 @@ def gains(case: Case, plan: RebalancePlan) -> Iterator[Step]:
         notes += _taxed(gain, plan.tax, policy)
     budget = gain_budget.budget_of(case.snapshot, case.liquidation)
     if budget is not None:
-        left = _plain(budget - gain.net)
+        sells = {order.symbol: order.lots for order in plan.orders if order.lots}
+        left = _plain(budget - wash_sales.recognised(case.snapshot, policy, sells).net)
         notes.append(f"the gain budget is {money(budget)}: {left} of it is left ({gain_budget.LOT_2.code})")
     told = {gain_budget.LOT_2.code, LOT_1.code, WASH_2.code}
     said = [each for each in plan.findings if each.rule in told]
