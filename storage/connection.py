@@ -106,6 +106,7 @@ class Transaction:
 
     def __init__(self, connection: Connection, actor: Actor) -> None:
         from storage.accounts import Accounts
+        from storage.attention import Attention
         from storage.audit import Audit
         from storage.audit_seals import Seals
         from storage.breaks import Breaks
@@ -124,6 +125,7 @@ class Transaction:
 
         self.connection = connection
         self.audit = Audit(connection, actor)
+        self.attention = Attention(connection)
         self.seals = Seals(connection, actor)
         self.market = MarketRecords(connection, self.audit)
         self.queue = Queue(connection, self.audit)
