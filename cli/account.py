@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import say
+from cli import lists, say
 from cli.say import Refused
 
 if TYPE_CHECKING:
@@ -18,7 +18,10 @@ Json = dict[str, Any]
 
 @click.group()
 def account() -> None:
-    """Show an account; switch its rebalancing on or off."""
+    """List and show accounts; switch their rebalancing on or off."""
+
+
+account.add_command(lists.account_list)
 
 
 @account.command()

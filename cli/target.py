@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import say
+from cli import lists, say
 from cli.say import Refused
 
 if TYPE_CHECKING:
@@ -18,7 +18,10 @@ Json = dict[str, Any]
 
 @click.group()
 def target() -> None:
-    """Assign, remove, edit and show targets."""
+    """Assign, remove, edit, list and show targets."""
+
+
+target.add_command(lists.target_list)
 
 
 @target.command()

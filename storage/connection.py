@@ -114,6 +114,7 @@ class Transaction:
         from storage.evaluations import Evaluations
         from storage.halts import Halts
         from storage.histories import Histories
+        from storage.listings import Listings
         from storage.market import MarketRecords
         from storage.model_signals import ModelSignals
         from storage.orders import Orders
@@ -126,6 +127,7 @@ class Transaction:
         self.connection = connection
         self.audit = Audit(connection, actor)
         self.attention = Attention(connection)
+        self.listings = Listings(connection)
         self.seals = Seals(connection, actor)
         self.market = MarketRecords(connection, self.audit)
         self.queue = Queue(connection, self.audit)
