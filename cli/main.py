@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "feed": ("cli.feed:feed", "The shapes of files that are known; try a file, or draft a feed for it."),
     "status": ("cli.status:status", "Is the rebalancer working?"),
     "diagnose": ("cli.diagnose:diagnose", "Walk the troubleshooting tree for one account."),
-    "account": ("cli.account:account", "List and show accounts; switch their rebalancing on or off."),
+    "account": ("cli.account:account", "List, show, hold, freeze and close accounts; switch their rebalancing."),
     "target": ("cli.target:target", "Assign, remove, edit, list and show targets."),
     "model": ("cli.model:model", "List and show models; take a manager's signal."),
     "queue": ("cli.queue:queue", "The accounts that need a rebalance, and why."),

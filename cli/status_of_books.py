@@ -142,6 +142,8 @@ def _accounts(books: "Transaction") -> Check:
     told = f"{last.unable_to_check:,} of {last.evaluated:,} could not be checked: {reasons}{named}"
     first = next(books.evaluations.notes(last.id, "unable_to_check", 1), None)
     one = f"rebalancer diagnose {first.account_id} says of one what to do" if first else "rebalancer diagnose ACCOUNT"
+    if {"ACCOUNT_FROZEN", "ACCOUNT_CLOSED"}.issuperset(last.unable):  # as somebody wants them
+        return good("accounts", told)
     return act("accounts", told, f"{one}; then rebalancer evaluate")
 
 

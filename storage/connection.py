@@ -105,6 +105,7 @@ class Transaction:
     """All repositories over one database transaction."""
 
     def __init__(self, connection: Connection, actor: Actor) -> None:
+        from storage.account_states import AccountStates
         from storage.accounts import Accounts
         from storage.attention import Attention
         from storage.audit import Audit
@@ -134,6 +135,7 @@ class Transaction:
         self.snapshots = Snapshots(connection)
         self.accounts = Accounts(connection, self.audit, self.queue, self.snapshots)
         self.rebalances = Rebalances(connection, self.audit)
+        self.account_states = AccountStates(connection, self.audit, self.queue, self.accounts, self.rebalances)
         self.requests = Requests(connection)
         self.halts = Halts(connection, self.audit)
         self.epochs = Epochs(connection, self.audit, self.halts)

@@ -55,6 +55,12 @@ def test_accounts_that_could_not_be_checked_by_reason_and_by_symbol(loaded: Comm
     }
 
 
+def test_frozen_and_closed_accounts_wait_for_nobody(loaded: Command, desk: Books) -> None:
+    evaluated(desk, [Note("A-104", "unable_to_check", "ACCOUNT_FROZEN", "frozen", {})])
+    found = told(loaded)["accounts"]
+    assert (found["ok"], found["found"]) == (True, "1 of 13 could not be checked: 1 ACCOUNT_FROZEN")
+
+
 def test_all_accounts_could_be_checked(loaded: Command, desk: Books) -> None:
     evaluated(desk, [])
     found = told(loaded)["accounts"]
