@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Error as Psycopg
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DisconnectionError
 
 from storage import limits
@@ -99,6 +99,20 @@ class Books:
         reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with reading.begin() as connection:
             yield Transaction(connection, Actor("nobody: reads only"))
+
+
+class Rehearsal(Books):
+    """The books where nothing is kept: each transaction does all its checks, deferred ones too, and is rolled back."""
+
+    @contextmanager
+    def transaction(self, actor: Actor | None = None) -> Iterator["Transaction"]:
+        """One transaction, rolled back at its end; raises what a commit would have raised."""
+        with self.engine.connect() as connection, connection.begin() as begun:
+            work = Transaction(connection, actor or Actor("unknown"))
+            yield work
+            work.audit.write()
+            connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+            begun.rollback()
 
 
 class Transaction:
