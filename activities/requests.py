@@ -1,6 +1,7 @@
 """Requests: the accounts chosen once, taken a page at a time, decided about together, and summed up at the end."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from temporalio import activity
@@ -55,7 +56,7 @@ class RequestSteps:
                         TAKEN,
                     )
                 return RequestBegun(accounts=there.accounts)
-            count = _choose(books, message)
+            count = _choose(books, message, self.desk.today())
             books.audit.record(
                 "request started",
                 after={
@@ -292,7 +293,7 @@ def _new(message: BeginRequest) -> NewRequest:
     )
 
 
-def _choose(books: Transaction, message: BeginRequest) -> int:
+def _choose(books: Transaction, message: BeginRequest, today: date) -> int:
     if message.account_ids is not None:
         unknown = books.requests.unknown(message.account_ids)
         if unknown:
@@ -308,7 +309,7 @@ def _choose(books: Transaction, message: BeginRequest) -> int:
         except UnknownRequest:
             raise _refused(f'"failed_of": there is no request {message.failed_of}', UNKNOWN_REQUEST) from None
         return books.requests.choose_failed(message.request_id, message.failed_of)
-    return books.requests.choose_queued(message.request_id, message.queue_reasons or ())
+    return books.requests.choose_queued(message.request_id, message.queue_reasons or (), today)
 
 
 def _refused(why: str, kind: str) -> ApplicationError:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import say
+from cli import account_states, lists, say
 from cli.say import Refused
 
 if TYPE_CHECKING:
@@ -18,7 +18,12 @@ Json = dict[str, Any]
 
 @click.group()
 def account() -> None:
-    """Show an account; switch its rebalancing on or off."""
+    """List and show accounts; switch their rebalancing on or off; hold, freeze and close them."""
+
+
+account.add_command(lists.account_list)
+for _command in (account_states.hold, account_states.freeze, account_states.close, account_states.reopen):
+    account.add_command(_command)
 
 
 @account.command()

@@ -70,12 +70,12 @@ def database_url() -> str:
     return running.database_url
 
 
-def books() -> "Books":
-    """The database. Refused where it does not answer, or has not been migrated."""
+def books(dry_run: bool = False) -> "Books":
+    """The database; nothing is written to it in a dry run. Refused where it does not answer, or was not migrated."""
     from sqlalchemy import text
     from sqlalchemy.exc import SQLAlchemyError
 
-    from storage.connection import Books, connect
+    from storage.connection import Books, Rehearsal, connect
     from storage.faults import first_line
 
     try:
@@ -88,7 +88,7 @@ def books() -> "Books":
         ) from flaw
     if migrated is None:
         raise NoDatabase("the database was never migrated: run `python -m storage.migrations`, or use `make up`")
-    return Books(engine)
+    return Rehearsal(engine) if dry_run else Books(engine)
 
 
 def temporal_address() -> str | None:

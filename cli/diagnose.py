@@ -20,12 +20,13 @@ def diagnose(account_id: str, form: str) -> None:
 
     Exit status 0 when all could be asked, whatever was found.
     """
-    from cli import diagnosis, plan_page, status
+    from cli import diagnosis, plan_page, status, status_of_books
     from cli.checks import as_table, to_act
 
     facts = _facts(account_id)
     found = [ask(facts) for ask in diagnosis.ACCOUNT_QUESTIONS]
-    found.append(diagnosis.rebalancer(status.checks()))
+    works = [each for each in status.checks() if each.check not in status_of_books.WAITS]
+    found.append(diagnosis.rebalancer(works))
     if form == "json":
         from dataclasses import asdict
 

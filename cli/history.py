@@ -4,13 +4,15 @@ from typing import Any
 
 import click
 
-from cli import say
+from cli import listing, say
 from cli.say import Refused
 
 Json = dict[str, Any]
 # The statuses of domain/outcome.py and the stages of storage/tables_execution.py, without loading either for --help.
 STATUSES = ("COMPLETE", "COMPLETE_WITH_ERRORS", "FAILED", "EXPIRED", "CANCELED")
 STAGES = ("CHECKING", "PENDING_APPROVAL", "EXECUTING", "RECONCILING")  # of those that have not ended
+KEYS = ("rebalance_id", "account_id", "status", "mode", "kind", "requested_by", "approved_by", "started_at", "ended_at",
+        "issue", "request_id")  # fmt: skip
 COLUMNS = ("rebalance", "account", "status", "mode", "asked / approved", "started", "issue")
 
 
@@ -19,10 +21,17 @@ COLUMNS = ("rebalance", "account", "status", "mode", "asked / approved", "starte
 @click.option("--request", "request_id", metavar="ID", default=None, help="Only of this request.")
 @click.option("--status", type=click.Choice([*STATUSES, *STAGES], case_sensitive=False), default=None)
 @click.option("--since", metavar="DATE", default=None, help="Only those started on this day (UTC) or later.")
+@click.option("--open", "open_", is_flag=True, help="Only those that have not ended.")
 @click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="At most so many, the newest.")
-@say.format_option
+@listing.format_option
 def history(
-    account_id: str | None, request_id: str | None, status: str | None, since: str | None, limit: int, form: str
+    account_id: str | None,
+    request_id: str | None,
+    status: str | None,
+    since: str | None,
+    open_: bool,
+    limit: int,
+    form: str,
 ) -> None:
     """Rebalances, newest first."""
     from cli import connections
@@ -32,16 +41,16 @@ def history(
     with connections.books().transaction() as books:
         if account_id is not None:
             _must_be_known(books, account_id)
-        rows = books.rebalances.listing(account_id, status, first, limit + 1, request_id)
+        rows = books.rebalances.listing(account_id, status, first, limit + 1, request_id, open_)
     listed = [dict(as_history(row)) for row in rows[:limit]]
-    if form == "json":
-        say.as_json(listed)
+    if form != "table":
+        listing.show(listed, form, KEYS, "")
     elif listed:
         say.show(as_table(listed), "\nOne of them whole: rebalancer show ID")
     else:
         say.show("No rebalance of that kind yet. Submit one: rebalancer submit ACCOUNT")
     if len(rows) > limit:
-        say.message(f"there are more than {limit}: narrow with --account, --status or --since, or raise --limit")
+        say.message(f"there are more than {limit}: narrow with --account, --status, --open, --since, or raise --limit")
 
 
 def as_table(listed: list[Json]) -> object:

@@ -24,8 +24,11 @@ KINDS = ("securities", "identifiers", "prices", "models", "targets")
 @click.option(
     "--overwrite-positions", is_flag=True, help="Take the book's positions, though trades came since (LOAD-1)."
 )
+@say.dry_run_option
 @say.by_option
-def load(file: Path, historical: bool, business_day: bool, overwrite_positions: bool, by: str | None) -> int:
+def load(
+    file: Path, historical: bool, business_day: bool, overwrite_positions: bool, dry_run: bool, by: str | None
+) -> int:
     """Loads the book FILE, JSON or YAML, into the database; all or nothing.
 
     Creates what is new and replaces, by id, what the book names; what it does not name stays. Accounts that need a
@@ -40,7 +43,7 @@ def load(file: Path, historical: bool, business_day: bool, overwrite_positions: 
     actor = Actor(say.who(by))
     with opened(file) as (book, policy), _progress(book) as progress:
         report = load_book(
-            books(),
+            books(dry_run),
             book.market,
             book.accounts,
             policy,
@@ -53,6 +56,7 @@ def load(file: Path, historical: bool, business_day: bool, overwrite_positions: 
         )
     for line in told(file, report):
         click.echo(line)
+    say.rehearsed(dry_run)
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import connections, feed_file, say
+from cli import connections, feed_file, lists, say
 from cli.feed_file import feed_option
 from cli.say import Refused
 
@@ -22,7 +22,11 @@ ANSWER = timedelta(seconds=5)  # how long a worker may take to say how far it is
 
 @click.group()
 def model() -> None:
-    """Take a manager's signal: a new version of a model."""
+    """List and show models; take a manager's signal, a new version of a model."""
+
+
+model.add_command(lists.model_list)
+model.add_command(lists.model_show)
 
 
 @model.command()

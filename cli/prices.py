@@ -21,9 +21,10 @@ NAMED = 10  # of what was not understood; the JSON has all
 @click.option(
     "--accept-jump", "accepted", multiple=True, metavar="SYMBOL", help="A symbol whose jump somebody has looked at."
 )
+@say.dry_run_option
 @say.by_option
 @say.format_option
-def prices(file: Path, feed: str | None, accepted: tuple[str, ...], by: str | None, form: str) -> int:
+def prices(file: Path, feed: str | None, accepted: tuple[str, ...], dry_run: bool, by: str | None, form: str) -> int:
     """Load closing prices from FILE; all or nothing.
 
     FILE is as a vendor sends it (`rebalancer feed list`), or CSV or Parquet with the columns symbol, date and close.
@@ -37,7 +38,7 @@ def prices(file: Path, feed: str | None, accepted: tuple[str, ...], by: str | No
     from storage.connection import Actor
     from storage.prices import latest_day, load_prices
 
-    books, today, problems = connections.books(), connections.today(), Problems()
+    books, today, problems = connections.books(dry_run), connections.today(), Problems()
     latest = latest_day(books, today)
     of_feed = feed_file.read(books, file, "prices", feed, today, problems)
     source = feed_file.source_of(file, of_feed.feed if of_feed else None)
@@ -45,6 +46,7 @@ def prices(file: Path, feed: str | None, accepted: tuple[str, ...], by: str | No
         read = (read_price(line, texts, latest, problems) for line, texts in delivered.lines)
         lines = (each for each in read if each is not None)
         report = load_prices(books, lines, problems, source, today, Actor(say.who(by)), accepted)
+    say.rehearsed(dry_run)
     if form == "json":
         say.as_json(_as_json(report, delivered.ignored))
         return 0

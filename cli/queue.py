@@ -18,6 +18,7 @@ def queue(reason: str | None, form: str) -> None:
     reason = _known(reason)
     with connections.books().transaction() as books:
         entries = books.queue.entries(reason)
+        held = books.account_states.holds(connections.today())
     listed = [
         {
             "account_id": each.account_id,
@@ -26,6 +27,7 @@ def queue(reason: str | None, form: str) -> None:
             "evidence": each.evidence,
             "queued_at": utc(each.queued_at),
             "last_issue": each.last_issue,
+            "held_until": str(held[each.account_id]) if each.account_id in held else None,
         }
         for each in entries
     ]
@@ -54,6 +56,8 @@ def as_table(listed: list[dict[str, Any]]) -> object:
             made.add_row(each["account_id"] if at == 0 else "", "" if repeated else code, line, since)
         if each["last_issue"]:
             made.add_row("", Text("last issue", style="yellow"), Text(each["last_issue"], style="yellow"), "")
+        if each["held_until"]:
+            made.add_row("", Text("held", style="yellow"), f"left out of --queue until {each['held_until']}", "")
     return made
 
 

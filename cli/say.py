@@ -26,6 +26,17 @@ def by_option(function: Any) -> Any:
     return click.option("--by", default=None, help="Who asks; by default the operating-system user.")(function)
 
 
+def dry_run_option(function: Any) -> Any:
+    """`--dry-run`: the same checks and the same report, and nothing is written."""
+    return click.option("--dry-run", is_flag=True, help="Only check and report; nothing is written.")(function)
+
+
+def rehearsed(dry_run: bool) -> None:
+    """Says, on standard error, that nothing was written."""
+    if dry_run:
+        message("dry run: nothing was written")
+
+
 def who(by: str | None) -> str:
     """The name given, or the operating-system user's."""
     import getpass

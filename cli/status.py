@@ -5,11 +5,11 @@ Every check has an answer within seconds, whatever is down.
 
 import asyncio
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from cli import connections, say
+from cli import connections, say, status_of_books, status_of_workflows
 from cli.checks import Check, act, as_table, good, to_act, unknown
 from cli.say import Refused
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 ANSWER = 5  # seconds that Temporal is given to answer
 SILENCE = 180  # seconds; an idle worker asks for work every 60
-UP = "start the stack with `make up`"
 
 
 @click.command()
 @say.format_option
 def status(form: str) -> int:
-    """Is the rebalancer working: database, Temporal, workers, schedule, last evaluation, prices, queue.
+    """Is the rebalancer working, and what waits for somebody.
 
-    Exit status 1 if somebody has to act.
+    Database, Temporal, workers, workflows, schedules; accounts that could not be checked, prices, breaks, approvals,
+    plans that a law refused, signals; queue, archive and seals. Exit status 1 if somebody has to act.
     """
     found = checks()
     ok = all(each.ok for each in found)
@@ -45,118 +45,13 @@ def status(form: str) -> int:
 
 def checks() -> list[Check]:
     """The state of the rebalancer, in the order in which to mend it."""
+    import workflows.contract  # noqa: F401  (here, before there are threads: two that import it meet half of it)
 
     async def ask() -> list[Check]:
-        books, temporal = await asyncio.gather(asyncio.to_thread(_of_database), _of_temporal())
+        books, temporal = await asyncio.gather(asyncio.to_thread(status_of_books.checks), _of_temporal())
         return [books[0], *temporal, *books[1:]]
 
     return connections.run(ask())
-
-
-# --- the database ------------------------------------------------------------------------------------------------
-
-
-def _of_database() -> list[Check]:
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from storage import migrations
-    from storage.connection import Books, connect
-    from storage.faults import first_line
-
-    try:
-        engine = connect(connections.database_url(), pool_size=1)
-        with engine.connect() as connection:
-            revision, needed = migrations.current(connection), migrations.head()
-    except Refused as flaw:
-        return _without(act("database", str(flaw).partition(":")[0], f"{UP}, or set REBALANCER_DATABASE_URL"))
-    except SQLAlchemyError as flaw:
-        return _without(
-            act("database", f"does not answer: {first_line(flaw)}", f"{UP}, or check REBALANCER_DATABASE_URL")
-        )
-    if revision != needed:
-        has = f"is at migration {revision}" if revision else "was never migrated"
-        return _without(act("database", f"{has}, this release needs {needed}", "python -m storage.migrations"))
-    try:
-        with Books(engine).transaction() as books:
-            return [
-                good("database", f"answers, at migration {revision}"),
-                _sending(books),
-                _last_evaluation(books),
-                _prices(books),
-                _queue(books),
-                _seals(books),
-            ]
-    except SQLAlchemyError as flaw:
-        return _without(
-            act("database", f"answers, but not to this: {first_line(flaw)}", "check the rights of its user")
-        )
-    finally:
-        engine.dispose()
-
-
-def _without(database: Check) -> list[Check]:
-    """What can't be said without the database."""
-    rest = ("sending", "last_evaluation", "prices", "queue", "seals")
-    return [database, *(unknown(name, "not known without the database") for name in rest)]
-
-
-def _sending(books: Any) -> Check:
-    """The kill switch: who halted sending, and why."""
-    from storage.rebalances import utc
-
-    halts = books.halts.open()
-    if not halts:
-        return good("sending", "orders are sent as they are approved")
-    told = "; ".join(f"halted {say.moment(utc(each.halted_at))} by {each.halted_by}: {each.why}" for each in halts)
-    return act("sending", told, "once that is mended, somebody else: rebalancer resume --by WHO --why TEXT")
-
-
-def _last_evaluation(books: Any) -> Check:
-    from storage.rebalances import utc
-
-    last = books.evaluations.last()
-    if last is None:
-        return good("last_evaluation", "none yet")
-    queued = ", ".join(f"{count} {reason}" for reason, count in last.queued.items()) or "none"
-    told = f"{say.moment(utc(last.ended_at))} for {last.as_of}: {last.evaluated:,} accounts, queued {queued}"
-    return good("last_evaluation", f"{told}; unable to check {last.unable_to_check:,}")
-
-
-def _prices(books: Any) -> Check:
-    day = books.market.book_day()
-    if day is None:
-        return good("prices", "none yet: no book is loaded")
-    if day.historical:
-        return good("prices", f"of {day.as_of}, a historical book: judged from its own day")
-    allowed = books.market.policy(day.as_of).price_max_age_days
-    oldest = books.market.fresh_from(day.as_of, connections.today(), False, allowed, day.as_of)
-    told = f"of {day.as_of}; up to {allowed} trading days old are allowed"
-    return (
-        good("prices", told) if day.as_of >= oldest else act("prices", told, "rebalancer load FILE with newer prices")
-    )
-
-
-def _queue(books: Any) -> Check:
-    depth = books.queue.depth()
-    if not depth:
-        return good("queue", "empty")
-    listed = ", ".join(f"{count:,} {reason}" for reason, count in depth.items())
-    noun = "account" if sum(depth.values()) == 1 else "accounts"
-    return good("queue", f"{sum(depth.values()):,} {noun}: {listed}")
-
-
-def _seals(books: Any) -> Check:
-    """When the record was last sealed, and where the hash was last kept outside of the database."""
-    from storage.rebalances import utc
-
-    last, anchored = books.seals.last(), books.seals.last_anchored()
-    if last is None:
-        return good("seals", "none yet: the first sweep of a day makes one")
-    told = f"the last is seal {last.id} of {say.moment(utc(last.sealed_at))}"
-    if anchored is None:
-        return act("seals", f"{told}, anchored nowhere", "rebalancer audit seal, with REBALANCER_SEAL_ANCHORS set")
-    told = f"{told}; seal {anchored.seal} was anchored {say.moment(utc(anchored.at))} in {anchored.anchor}"
-    return good("seals", told) if anchored.seal == last.id else act("seals", told, "rebalancer audit seal")
 
 
 # --- Temporal ----------------------------------------------------------------------------------------------------
@@ -167,10 +62,14 @@ async def _of_temporal() -> list[Check]:
         client = await asyncio.wait_for(connections.temporal(), ANSWER)
     except (Refused, TimeoutError) as flaw:
         said = str(flaw).partition(". ")[0] or "does not answer"
-        rest = [unknown(name, "not known without Temporal") for name in ("workers", "schedule")]
-        return [act("temporal", said, f"{UP}, or check TEMPORAL_ADDRESS"), *rest]
+        rest = [unknown(name, "not known without Temporal") for name in ("workers", "workflows", "schedule")]
+        return [act("temporal", said, f"{status_of_books.UP}, or check TEMPORAL_ADDRESS"), *rest]
     where = client.service_client.config.target_host
-    return [good("temporal", f"answers at {where}"), await _workers(client), await _schedule(client)]
+    return [good("temporal", f"answers at {where}"), *await _asked(client)]
+
+
+async def _asked(client: "Client") -> list[Check]:
+    return list(await asyncio.gather(_workers(client), status_of_workflows.check(client), _schedule(client)))
 
 
 async def _workers(client: "Client") -> Check:
@@ -203,7 +102,11 @@ async def _workers(client: "Client") -> Check:
         builds = {each.deployment_options.build_id for each in told.pollers if each.identity in polling}
         return _versioned(found, builds, told.versioning_info.current_deployment_version.build_id)
     silent = f"the last one {min(ages.values()):.0f} s ago" if ages else "nobody within the last minutes"
-    return act("workers", f"no worker polls task queue {TASK_QUEUE}: {silent}", f"start one: python worker.py, or {UP}")
+    return act(
+        "workers",
+        f"no worker polls task queue {TASK_QUEUE}: {silent}",
+        f"start one: python worker.py, or {status_of_books.UP}",
+    )
 
 
 def _versioned(found: str, builds: set[str], current: str) -> Check:

@@ -127,14 +127,16 @@ def _follow(books: "Books", request_id: str, form: str) -> int:
 
 
 def _queued(books: "Books", reason: str | None) -> list[str]:
+    from cli.connections import today
     from domain.queue import REASONS
 
     if reason and reason not in REASONS:
         raise Refused(f"unknown reason {reason}: there is {', '.join(REASONS)}")
     with books.transaction() as read:
-        found = read.requests.queued([reason] if reason else [])
+        found = read.requests.queued([reason] if reason else [], today())
     if not found:
-        raise Refused("nothing is queued" + (f" for {reason}" if reason else "") + ": see `rebalancer queue`")
+        of = f" for {reason}" if reason else ""
+        raise Refused(f"nothing is queued{of} that nobody holds: see `rebalancer queue`")
     return found
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import say
+from cli import lists, say
 from cli.say import Refused
 
 if TYPE_CHECKING:
@@ -18,7 +18,10 @@ Json = dict[str, Any]
 
 @click.group()
 def target() -> None:
-    """Assign, remove, edit and show targets."""
+    """Assign, remove, edit, list and show targets."""
+
+
+target.add_command(lists.target_list)
 
 
 @target.command()
@@ -57,9 +60,10 @@ def _change(account_id: str, by: str | None, change: Callable[[Any, Any], str]) 
 
 @target.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@say.dry_run_option
 @say.by_option
 @say.format_option
-def edit(file: Path, by: str | None, form: str) -> None:
+def edit(file: Path, dry_run: bool, by: str | None, form: str) -> None:
     """A new version of the target in FILE, JSON or YAML, in the form that a book has it; all or nothing.
 
     Every account that it serves, rebalancing on, is in the queue when it is done, those included whose target contains
@@ -74,9 +78,10 @@ def edit(file: Path, by: str | None, form: str) -> None:
 
     try:
         raw = read_object(file, "is not one target, an object with id and components")
-        done = edit_target(connections.books(), raw, Actor(say.who(by)))
+        done = edit_target(connections.books(dry_run), raw, Actor(say.who(by)))
     except BookRefused as flaw:
         raise Refused(listed(file, flaw)) from flaw
+    say.rehearsed(dry_run)
     for finding in done.warnings:
         say.message(f"warning: {finding.message}")
     if form == "json":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg import Error as Psycopg
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DisconnectionError
 
 from storage import limits
@@ -101,11 +101,27 @@ class Books:
             yield Transaction(connection, Actor("nobody: reads only"))
 
 
+class Rehearsal(Books):
+    """The books where nothing is kept: each transaction does all its checks, deferred ones too, and is rolled back."""
+
+    @contextmanager
+    def transaction(self, actor: Actor | None = None) -> Iterator["Transaction"]:
+        """One transaction, rolled back at its end; raises what a commit would have raised."""
+        with self.engine.connect() as connection, connection.begin() as begun:
+            work = Transaction(connection, actor or Actor("unknown"))
+            yield work
+            work.audit.write()
+            connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+            begun.rollback()
+
+
 class Transaction:
     """All repositories over one database transaction."""
 
     def __init__(self, connection: Connection, actor: Actor) -> None:
+        from storage.account_states import AccountStates
         from storage.accounts import Accounts
+        from storage.attention import Attention
         from storage.audit import Audit
         from storage.audit_seals import Seals
         from storage.breaks import Breaks
@@ -113,6 +129,7 @@ class Transaction:
         from storage.evaluations import Evaluations
         from storage.halts import Halts
         from storage.histories import Histories
+        from storage.listings import Listings
         from storage.market import MarketRecords
         from storage.model_signals import ModelSignals
         from storage.orders import Orders
@@ -124,12 +141,15 @@ class Transaction:
 
         self.connection = connection
         self.audit = Audit(connection, actor)
+        self.attention = Attention(connection)
+        self.listings = Listings(connection)
         self.seals = Seals(connection, actor)
         self.market = MarketRecords(connection, self.audit)
         self.queue = Queue(connection, self.audit)
         self.snapshots = Snapshots(connection)
         self.accounts = Accounts(connection, self.audit, self.queue, self.snapshots)
         self.rebalances = Rebalances(connection, self.audit)
+        self.account_states = AccountStates(connection, self.audit, self.queue, self.accounts, self.rebalances)
         self.requests = Requests(connection)
         self.halts = Halts(connection, self.audit)
         self.epochs = Epochs(connection, self.audit, self.halts)

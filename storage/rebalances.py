@@ -251,9 +251,12 @@ class Rebalances:
         since: date | None = None,
         limit: int | None = 200,
         request_id: str | None = None,
+        under_way: bool = False,
     ) -> Sequence[Row[Any]]:
         """Rebalances, newest first, without their snapshots and plans; `status` may be a stage of those under way."""
         where = []
+        if under_way:
+            where.append(UNDER_WAY)
         if account_id:
             where.append(rebalances.c.account_id == account_id)
         if request_id:

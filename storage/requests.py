@@ -6,7 +6,7 @@ busy elsewhere, its workflow gone) is kept with the request.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -35,7 +35,7 @@ from domain.outcome import Status
 from domain.requests import BUSY, FAILED, NOT_STARTED, in_order
 from storage.tables import accounts, queue_entries
 from storage.tables_execution import orders, rebalances
-from storage.tables_requests import rebalance_requests, request_accounts
+from storage.tables_requests import account_holds, rebalance_requests, request_accounts
 from storage.values import among, by_key
 
 Json = dict[str, Any]
@@ -156,13 +156,17 @@ def _accounts(request_id: str, *where: Any) -> Select[Any]:
     )
 
 
-def _queued(reasons: Collection[str]) -> Select[Any]:
-    """Accounts in the queue, each with its place, from 1."""
+def _queued(reasons: Collection[str], today: date) -> Select[Any]:
+    """Accounts in the queue that nobody holds today, each with its place, from 1."""
     rank = func.array_position(
         literal(list(queue_rules.REASONS), ARRAY(queue_entries.c.primary_reason.type)), queue_entries.c.primary_reason
     )
     place = func.row_number().over(order_by=(rank, by_key(queue_entries.c.account_id))).label("place")
     query = select(queue_entries.c.account_id, place).where(queue_entries.c.left_at.is_(None))
+    holds = select(account_holds.c.account_id).where(
+        account_holds.c.account_id == queue_entries.c.account_id, account_holds.c.until >= today
+    )
+    query = query.where(~holds.exists())
     if not reasons:
         return query
     return query.where(or_(*(queue_entries.c.reasons.has_key(reason) for reason in reasons)))
@@ -226,9 +230,9 @@ class Requests:
         known = set(self.connection.execute(select(accounts.c.id).where(among(accounts.c.id, account_ids))).scalars())
         return [each for each in account_ids if each not in known]
 
-    def queued(self, reasons: Collection[str]) -> list[str]:
-        """The accounts in the queue for any of the reasons (none: all), in the queue's order."""
-        return list(self.connection.execute(_queued(reasons).order_by("place")).scalars())
+    def queued(self, reasons: Collection[str], today: date) -> list[str]:
+        """The accounts in the queue for any of the reasons (none: all), in the queue's order; none that is held."""
+        return list(self.connection.execute(_queued(reasons, today).order_by("place")).scalars())
 
     def under_way(self, account_ids: Collection[str]) -> Sequence[Row[Any]]:
         """The rebalances under way on any of the accounts: id, account_id, workflow_id, stage."""
@@ -250,9 +254,12 @@ class Requests:
             self.connection.execute(insert(request_accounts), rows)
         return self._chosen(request_id)
 
-    def choose_queued(self, request_id: str, reasons: Collection[str]) -> int:
-        """The accounts in the queue for any of the reasons (none: all), in the queue's order; the number of them."""
-        found = _queued(reasons).subquery()
+    def choose_queued(self, request_id: str, reasons: Collection[str], today: date) -> int:
+        """The accounts in the queue for any of the reasons (none: all), in the queue's order; the number of them.
+
+        Those that somebody holds are left out.
+        """
+        found = _queued(reasons, today).subquery()
         query = select(literal(request_id), found.c.place, found.c.account_id)
         return self._choose(request_id, query)
 

@@ -4,6 +4,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Index,
@@ -75,4 +76,14 @@ request_accounts = Table(
         "position",
         postgresql_where=text("decision IS NOT NULL AND told_at IS NULL"),
     ),
+)
+
+account_holds = Table(
+    "account_holds",
+    metadata,
+    Column("account_id", ForeignKey("accounts.id"), primary_key=True),
+    Column("until", Date, nullable=False),  # the last day on which requests from the queue leave the account out
+    Column("why", Text, nullable=False),
+    Column("held_by", Text, nullable=False),
+    Column("held_at", DateTime(timezone=True), nullable=False, server_default=NOW),
 )

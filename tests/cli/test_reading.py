@@ -152,7 +152,8 @@ def test_the_queue_in_its_public_form(loaded: Command) -> None:
         ("FIRST_REBALANCE", "A-110"),
         ("FIRST_REBALANCE", "A-111"),
     ]
-    assert set(listed[1]) == {"account_id", "primary_reason", "reasons", "evidence", "queued_at", "last_issue"}
+    keys = {"account_id", "primary_reason", "reasons", "evidence", "queued_at", "last_issue", "held_until"}
+    assert set(listed[1]) == keys
     assert listed[1]["queued_at"].endswith("Z")
     assert [each["account_id"] for each in loaded("queue", "--reason", "no_target", "--format", "json").json] == [
         "A-106"

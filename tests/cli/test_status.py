@@ -1,22 +1,24 @@
 """`rebalancer status`: what works, what doesn't, and what to do."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from temporalio.client import WorkflowFailureError
 
 from activities.context import Desk
+from cli import status_of_books
 from devstack.temporal import TemporalServer
 from storage.connection import Books
 from tests.cli.conftest import Command, Said
 from venues.registry import Venues
 from worker import make_worker
 from workflows.connection import connect
-from workflows.contract import ARCHIVE_ID, EVALUATION_ID
+from workflows.contract import ARCHIVE_ID, EVALUATION_ID, TASK_QUEUE
 from workflows.schedule import ensure_schedule
 
-CHECKS = ["database", "temporal", "workers", "schedule", "sending", "last_evaluation", "prices", "queue", "seals"]
+CHECKS = ["database", "temporal", "workers", "workflows", "schedule", *status_of_books.NAMES]
 
 
 @pytest.fixture
@@ -65,6 +67,11 @@ async def test_a_stack_from_its_start_to_its_trouble(
             lambda: command("load", str(examples / "demo.yaml"), REBALANCER_DATABASE_URL=database_url)
         )
         page = await status("table")
+        assert (page.code, page.out.strip().splitlines()[-1]) == (1, "1 thing needs somebody to act.")
+        assert "1 symbol held without one that counts: RRC (1 account)" in page.out
+        toggle = ("account", "rebalancing", "A-113", "off")
+        await asyncio.to_thread(lambda: command(*toggle, REBALANCER_DATABASE_URL=database_url))
+        page = await status("table")
         assert (page.code, page.out.strip().splitlines()[-1]) == (0, "Everything works.")
         assert "of 2022-12-28, a historical book: judged from its own day" in page.out
         assert "5 accounts: 1 NO_TARGET, 4 FIRST_REBALANCE" in page.out
@@ -87,3 +94,41 @@ def test_a_database_that_was_never_migrated(command: Command, empty_database_url
     assert said.code == 1
     assert "was never migrated" in said.out
     assert "→ python -m storage.migrations" in said.out
+
+
+async def test_workflows_that_failed_or_are_stuck(
+    command: Command, temporal: TemporalServer, books: Books, database_url: str
+) -> None:
+    """
+    asked for wrongly   told to who asked: nothing to act on
+    an unknown kind     no worker can take it up: stuck, until somebody ends it
+    """
+
+    async def workflows() -> tuple[bool, str]:
+        where = {"REBALANCER_DATABASE_URL": database_url, "TEMPORAL_ADDRESS": temporal.address}
+        said = await asyncio.to_thread(lambda: command("status", "--format", "json", **where))
+        (found,) = (each for each in said.json["checks"] if each["check"] == "workflows")
+        return found["ok"], found["found"]
+
+    client = await connect(temporal.address)
+    await ensure_schedule(client)
+    async with make_worker(client, Desk(books, Venues(books.engine))):
+        wrong = await client.start_workflow("RebalanceAccount", {}, id="rebalance/wrong", task_queue=TASK_QUEUE)
+        with pytest.raises(WorkflowFailureError):
+            await wrong.result()
+        assert await _until(workflows, True) == (True, "none is stuck, none failed within a day")
+        unknown = await client.start_workflow("NoSuchWorkflow", {}, id="unknown/1", task_queue=TASK_QUEUE)
+        ok, found = await _until(workflows, False)
+        assert (ok, found.startswith("1 stuck: unknown/1 (its workflow task was tried ")) == (False, True), found
+        await unknown.terminate("not known")
+        assert (await _until(workflows, True))[0] is True
+
+
+async def _until(ask: Callable[[], Awaitable[tuple[bool, str]]], ok: bool) -> tuple[bool, str]:
+    """Asks until the answer is as expected: the server lists what happened a moment later."""
+    for _ in range(30):
+        told = await ask()
+        if told[0] is ok:
+            break
+        await asyncio.sleep(1)
+    return told

@@ -1,0 +1,197 @@
+"""The listings that are commands: `account list`, `model list|show`, `target list`, `request list`, `signal list`."""
+
+from collections.abc import Sequence
+from decimal import localcontext
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli import listing, say
+from cli.say import Refused
+
+if TYPE_CHECKING:
+    from storage.connection import Transaction
+
+Json = dict[str, Any]
+ACCOUNT = ("account_id", "name", "household", "status", "rebalancing", "target", "managed_value", "cash", "queued")
+MODEL = ("model_id", "name", "manager", "version", "investment_minimum", "holdings", "accounts", "signalled_at")
+TARGET = ("target", "name", "version", "accounts")
+REQUEST = ("request_id", "status", "requested_by", "kind", "amount", "accounts", "pending", "started_at", "ended_at")
+SIGNAL = ("model_id", "name", "version", "status", "received_by", "received_at", "largest_change", "traded", "skipped",
+          "failed")  # fmt: skip
+STATUSES = ("COMPLETE", "COMPLETE_WITH_ERRORS", "FAILED", "EXPIRED", "CANCELED", "RUNNING", "PAUSED")
+
+
+@click.command("list")
+@click.option("--status", type=click.Choice(["open", "frozen", "closed"]), default=None, help="Only such accounts.")
+@click.option("--target", default=None, metavar="TARGET", help="Only those with this target.")
+@click.option("--household", default=None, metavar="ID", help="Only those of this household.")
+@click.option("--rebalancing", type=click.Choice(["on", "off"]), default=None, help="Only those where it is so.")
+@listing.options
+def account_list(
+    status: str | None, target: str | None, household: str | None, rebalancing: str | None, page: int, size: int,
+    form: str,
+) -> None:  # fmt: skip
+    """Accounts by id, with their managed value and total cash at the business day's prices."""
+    from cli import connections
+
+    on = None if rebalancing is None else rebalancing == "on"
+    with connections.books().transaction() as books:
+        found = books.listings.accounts((page - 1) * size, size, status, target, household, on)
+        listed = _accounts(books, found.rows)
+    listing.show(listed, form, ACCOUNT, "No account is like that.", right=(6, 7))
+    listing.more(found.more, page)
+
+
+def _accounts(books: "Transaction", rows: Sequence[Any]) -> list[Json]:
+    from cli import connections
+    from domain.money import EXACT, ZERO, cents
+    from domain.valuation import value
+
+    read = books.snapshots.of([row.id for row in rows], None, connections.today())
+    taken = {snapshot.account.id: snapshot for snapshot, _ in read}
+    listed = []
+    with localcontext(EXACT):
+        for row in rows:
+            snapshot = taken.get(row.id)
+            worth = cash = None
+            if snapshot is not None:
+                cash = cents(sum((each.cash for each in snapshot.account.sleeves), ZERO))
+                try:
+                    worth = cents(value(snapshot).managed_value)
+                except LookupError:  # without a price for all that it holds
+                    worth = None
+            listed.append({
+                "account_id": row.id, "name": row.name, "household": row.household_id, "status": row.status,
+                "rebalancing": row.rebalancing, "target": row.target_id, "managed_value": worth, "cash": cash,
+                "queued": row.queued,
+            })  # fmt: skip
+    return listed
+
+
+@click.command("list")
+@click.option("--manager", default=None, metavar="NAME", help="Only this manager's.")
+@listing.options
+def model_list(manager: str | None, page: int, size: int, form: str) -> None:
+    """Models by id: version, minimum, how many accounts hold each, and when the newest signal came."""
+    from domain.money import cents
+    from storage.rebalances import utc
+
+    found = listing.read(lambda books, skip, most: books.listings.models(skip, most, manager), page, size)
+    listed = [
+        dict(zip(MODEL, (row.id, row.name, row.manager, row.version, cents(row.minimum), row.lines, row.accounts,
+                         utc(row.signalled)), strict=True))
+        for row in found.rows
+    ]  # fmt: skip
+    listing.show(listed, form, MODEL, "No model is known: load a book that has some.", right=(3, 4, 5, 6))
+    listing.more(found.more, page)
+
+
+@click.command("show")
+@click.argument("model_id", metavar="MODEL")
+@say.format_option
+def model_show(model_id: str, form: str) -> None:
+    """MODEL as it is now: its manager, minimum and holdings, and how many accounts have a sleeve of it."""
+    from cli import connections, plan_page
+    from domain.money import cents, weight_text
+    from storage.market_reading import read_models
+
+    with connections.books().transaction() as books:
+        found = read_models(books.connection, [model_id]).get(model_id)
+        holders = books.signals.holders(model_id)
+    if found is None:
+        raise Refused(f"model {model_id} is unknown: rebalancer model list has those there are")
+    told: Json = {
+        "model_id": found.id,
+        "name": found.name,
+        "manager": found.manager,
+        "version": found.version,
+        "investment_minimum": cents(found.investment_minimum),
+        "accounts": holders,
+        "holdings": [{"symbol": each.symbol, "weight": weight_text(each.weight)} for each in found.holdings],
+        "cash_weight": weight_text(found.cash_weight),
+    }
+    if form == "json":
+        say.as_json(told)
+        return
+    rows = [(each["symbol"], plan_page.share(each["weight"])) for each in told["holdings"]]
+    rows.append(("cash", plan_page.share(told["cash_weight"])))
+    minimum = plan_page.amount(told["investment_minimum"])
+    say.show(
+        plan_page.title(f"{found.id} · {found.name} · version {found.version}"),
+        f"{found.manager} · minimum {minimum} · held by {say.counted(holders, 'account')}",
+        "",
+        say.table("", ("holds", "weight"), rows, right=(1,)),
+    )
+
+
+@click.command("list")
+@listing.options
+def target_list(page: int, size: int, form: str) -> None:
+    """Targets by id, with how many accounts have each."""
+    found = listing.read(lambda books, skip, most: books.listings.targets(skip, most), page, size)
+    listed = [dict(zip(TARGET, (row.id, row.name, row.version, row.accounts), strict=True)) for row in found.rows]
+    listing.show(listed, form, TARGET, "No target is known: load a book that has some.", right=(2, 3))
+    listing.more(found.more, page)
+
+
+@click.group()
+def request() -> None:
+    """Rebalance requests, listed; one of them whole: `rebalancer show Q-…`."""
+
+
+@request.command("list")
+@click.option("--status", type=click.Choice(STATUSES, case_sensitive=False), default=None, help="Only such requests.")
+@click.option("--requested-by", "by", default=None, metavar="WHO", help="Only this person's.")
+@click.option("--since", metavar="DATE", default=None, help="Only those started on this day (UTC) or later.")
+@listing.options
+def request_list(status: str | None, by: str | None, since: str | None, page: int, size: int, form: str) -> None:
+    """Requests, newest first, with how many of their rebalances wait for an approval."""
+    from domain.money import cents
+    from storage.rebalances import utc
+
+    day = say.day("--since", since)
+    found = listing.read(lambda books, skip, most: books.listings.requests(skip, most, status, by, day), page, size)
+    listed = [
+        dict(zip(REQUEST, (
+            row.id, row.status or ("PAUSED" if row.stage == "PAUSED" else "IN_PROGRESS"), row.requested_by, row.kind,
+            None if row.amount is None else cents(row.amount), row.accounts, row.pending, utc(row.started_at),
+            utc(row.ended_at)), strict=True))
+        for row in found.rows
+    ]  # fmt: skip
+    listing.show(listed, form, REQUEST, "No request is like that. Make one: rebalancer submit ACCOUNT", right=(4, 5, 6))
+    listing.more(found.more, page)
+
+
+@click.group()
+def signal() -> None:
+    """Managers' signals, listed; one of them whole: `rebalancer show model-signal/MODEL/VERSION`."""
+
+
+@signal.command("list")
+@click.option("--model", "model_id", default=None, metavar="MODEL", help="Only of this model.")
+@listing.options
+def signal_list(model_id: str | None, page: int, size: int, form: str) -> None:
+    """Model signals, newest first, with what they came to."""
+    from domain.money import weight_text
+    from storage.rebalances import utc
+
+    found = listing.read(lambda books, skip, most: books.listings.signals(skip, most, model_id), page, size)
+    listed = [
+        dict(zip(SIGNAL, (
+            row.model_id, row.name, row.version, _stands(row), row.received_by, utc(row.received_at),
+            None if row.largest_change is None else weight_text(row.largest_change),
+            *((row.result or {}).get(each) for each in ("traded", "skipped", "failed"))), strict=True))
+        for row in found.rows
+    ]  # fmt: skip
+    none = "No signal came yet. One comes by: rebalancer model signal FILE"
+    listing.show(listed, form, SIGNAL, none, right=(2, 6, 7, 8, 9))
+    listing.more(found.more, page)
+
+
+def _stands(row: Any) -> str:
+    if row.ended_at is not None:
+        return "ENDED"
+    if (row.result or {}).get("superseded_by"):
+        return "SUPERSEDED"
+    return "NOT_STARTED" if row.begun_at is None else "IN_PROGRESS"

@@ -1,0 +1,238 @@
+"""What `status` asks the database: does it answer, what is known of the day, and what waits for somebody."""
+
+from collections.abc import Mapping
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from cli import connections, say
+from cli.checks import Check, act, good, unknown
+from cli.say import Refused
+from storage.attention import NAMED
+
+if TYPE_CHECKING:
+    from storage.connection import Transaction
+
+UP = "start the stack with `make up`"
+# In the order in which they are told: how the rebalancer works, and what waits for somebody.
+WORKS = ("sending", "last_evaluation", "prices", "queue", "archive", "seals")
+WAITS = ("accounts", "missing_prices", "breaks", "approvals", "plans", "signals")
+NAMES = (*WORKS, *WAITS)
+
+
+def checks() -> list[Check]:
+    """The database, then the checks of `NAMES`."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from storage import migrations
+    from storage.connection import Books, connect
+    from storage.faults import first_line
+
+    try:
+        engine = connect(connections.database_url(), pool_size=1)
+        with engine.connect() as connection:
+            revision, needed = migrations.current(connection), migrations.head()
+    except Refused as flaw:
+        return _without(act("database", str(flaw).partition(":")[0], f"{UP}, or set REBALANCER_DATABASE_URL"))
+    except SQLAlchemyError as flaw:
+        return _without(
+            act("database", f"does not answer: {first_line(flaw)}", f"{UP}, or check REBALANCER_DATABASE_URL")
+        )
+    if revision != needed:
+        has = f"is at migration {revision}" if revision else "was never migrated"
+        return _without(act("database", f"{has}, this release needs {needed}", "python -m storage.migrations"))
+    try:
+        with Books(engine).transaction() as books:
+            asked = [_ASKED[name](books) for name in NAMES]
+            return [good("database", f"answers, at migration {revision}"), *asked]
+    except SQLAlchemyError as flaw:
+        return _without(
+            act("database", f"answers, but not to this: {first_line(flaw)}", "check the rights of its user")
+        )
+    finally:
+        engine.dispose()
+
+
+def _without(database: Check) -> list[Check]:
+    """What can't be said without the database."""
+    return [database, *(unknown(name, "not known without the database") for name in NAMES)]
+
+
+# --- is it working -----------------------------------------------------------------------------------------------
+
+
+def _sending(books: "Transaction") -> Check:
+    """The kill switch: who halted sending, and why."""
+    from storage.rebalances import utc
+
+    halts = books.halts.open()
+    if not halts:
+        return good("sending", "orders are sent as they are approved")
+    told = "; ".join(f"halted {say.moment(utc(each.halted_at))} by {each.halted_by}: {each.why}" for each in halts)
+    return act("sending", told, "once that is mended, somebody else: rebalancer resume --by WHO --why TEXT")
+
+
+def _last_evaluation(books: "Transaction") -> Check:
+    last = books.evaluations.last()
+    if last is None:
+        return good("last_evaluation", "none yet")
+    queued = ", ".join(f"{count:,} {reason}" for reason, count in last.queued.items()) or "none"
+    when = f"{_at(last.ended_at)} for {last.as_of}"
+    return good("last_evaluation", f"{when}: {say.counted(last.evaluated, 'account')}, queued {queued}")
+
+
+def _prices(books: "Transaction") -> Check:
+    """How old the prices of the business day are (DAY-3)."""
+    day = books.market.book_day()
+    if day is None:
+        return good("prices", "none yet: no book is loaded")
+    if day.historical:
+        return good("prices", f"of {day.as_of}, a historical book: judged from its own day")
+    allowed = books.market.policy(day.as_of).price_max_age_days
+    oldest = books.market.fresh_from(day.as_of, connections.today(), False, allowed, day.as_of)
+    told = f"of {day.as_of}; up to {allowed} trading days old are allowed"
+    return (
+        good("prices", told) if day.as_of >= oldest else act("prices", told, "rebalancer prices FILE, with newer ones")
+    )
+
+
+def _queue(books: "Transaction") -> Check:
+    depth = books.queue.depth()
+    if not depth:
+        return good("queue", "empty")
+    listed = ", ".join(f"{count:,} {reason}" for reason, count in depth.items())
+    return good("queue", f"{say.counted(sum(depth.values()), 'account')}: {listed}")
+
+
+def _archive(books: "Transaction") -> Check:
+    """Histories of ended rebalances that nobody has kept yet; Temporal forgets them one day."""
+    from workflows.contract import ARCHIVE_ID
+
+    count, oldest = books.attention.not_archived()
+    if not count:
+        return good("archive", "the histories of what ended are kept")
+    told = f"it lags: {say.counted(count, 'rebalance')} without a kept history, the oldest ended {_at(oldest)}"
+    return act("archive", told, f"temporal schedule trigger --schedule-id {ARCHIVE_ID}")
+
+
+def _seals(books: "Transaction") -> Check:
+    """When the record was last sealed, and where the hash was last kept outside of the database."""
+    last, anchored = books.seals.last(), books.seals.last_anchored()
+    if last is None:
+        return good("seals", "none yet: the first sweep of a day makes one")
+    told = f"the last is seal {last.id} of {_at(last.sealed_at)}"
+    if anchored is None:
+        return act("seals", f"{told}, anchored nowhere", "rebalancer audit seal, with REBALANCER_SEAL_ANCHORS set")
+    told = f"{told}; seal {anchored.seal} was anchored {_at(anchored.at)} in {anchored.anchor}"
+    return good("seals", told) if anchored.seal == last.id else act("seals", told, "rebalancer audit seal")
+
+
+# --- what waits for somebody -------------------------------------------------------------------------------------
+
+
+def _accounts(books: "Transaction") -> Check:
+    """Those that the last evaluation could not check: how many of how many, by reason and by symbol (QUEUE-3)."""
+    last = books.evaluations.last()
+    if last is None:
+        return good("accounts", "none evaluated yet")
+    if not last.unable_to_check:
+        return good("accounts", f"all {last.evaluated:,} could be checked")
+    reasons = ", ".join(f"{count:,} {why}" for why, count in last.unable.items())
+    symbols = books.attention.symbols_in_the_way(last.id)
+    named = f"; by symbol: {_named(symbols)}" if symbols else ""
+    told = f"{last.unable_to_check:,} of {last.evaluated:,} could not be checked: {reasons}{named}"
+    first = next(books.evaluations.notes(last.id, "unable_to_check", 1), None)
+    one = f"rebalancer diagnose {first.account_id} says of one what to do" if first else "rebalancer diagnose ACCOUNT"
+    if {"ACCOUNT_FROZEN", "ACCOUNT_CLOSED"}.issuperset(last.unable):  # as somebody wants them
+        return good("accounts", told)
+    return act("accounts", told, f"{one}; then rebalancer evaluate")
+
+
+def _missing_prices(books: "Transaction") -> Check:
+    """What is held without a price that counts (QUEUE-3); of prices that are all too old, `prices` tells."""
+    day = books.market.book_day()
+    if day is None:
+        return good("missing_prices", "no book is loaded")
+    allowed, today = books.market.policy(day.as_of).price_max_age_days, connections.today()
+    judged_from = day.as_of if day.historical else today
+    missing = books.attention.without_price(day.as_of, judged_from - timedelta(days=allowed))
+    if missing:  # the calendar is heavy: asked only where calendar days don't do
+        missing = books.attention.without_price(day.as_of, books.market.fresh_from(day.as_of, today, False, allowed))
+    if not missing:
+        return good("missing_prices", "none: all that is held has one that counts")
+    told = f"{say.counted(len(missing), 'symbol')} held without one that counts: {_named(missing)}"
+    return act("missing_prices", told, "rebalancer prices FILE, with these symbols")
+
+
+def _breaks(books: "Transaction") -> Check:
+    """Open breaks by age: each keeps its account from being rebalanced (CHECK-1)."""
+    found = books.attention.breaks()
+    if not found.count:
+        return good("breaks", "none is open")
+    young = found.count - found.over_a_day
+    ages = ((young, "of the last day"), (found.over_a_day - found.over_a_week, "older than a day"),
+            (found.over_a_week, "older than a week"))  # fmt: skip
+    by_age = ", ".join(f"{count:,} {age}" for count, age in ages if count)
+    whose = say.counted(found.accounts, "account")
+    told = f"{found.count:,} open, of {whose}: {by_age}; the oldest since {_at(found.oldest)}"
+    return act("breaks", told, "rebalancer breaks")
+
+
+def _approvals(books: "Transaction") -> Check:
+    """Rebalances that wait for an approval; those that expire today need somebody (DAY-6)."""
+    from policy.clock import EXCHANGE_ZONE
+
+    tomorrow = datetime.combine(connections.today() + timedelta(days=1), time(), EXCHANGE_ZONE)
+    found = books.attention.approvals(tomorrow)
+    if not found.waiting:
+        return good("approvals", "nothing waits for one")
+    told = f"{say.counted(found.waiting, 'rebalance')} waiting"
+    if not found.today:
+        return good("approvals", f"{told}, none expires today; the first does {_at(found.first)}")
+    told = f"{told}, {found.today:,} of them until today's close; the first expires {_at(found.first)}"
+    return act("approvals", told, "rebalancer history --status PENDING_APPROVAL")
+
+
+def _plans(books: "Transaction") -> Check:
+    """Plans that a law refused: a fault of the rules, or of what they were given."""
+    found = books.attention.refused_by_law()
+    if not found:
+        return good("plans", "none was refused by a law within 7 days")
+    told = "; ".join(f"{each.rule} refused {each.number:,}: {', '.join(each.named)}" for each in found)
+    return act("plans", told, f"rebalancer show {found[0].named[0]} has the plan and what it breaks; tell a developer")
+
+
+def _signals(books: "Transaction") -> Check:
+    """Model signals whose rebalance of some accounts failed, and that no later one has mended."""
+    found = books.attention.failed_of_signals()
+    if not found:
+        return good("signals", "none failed for an account within 7 days")
+    told = "; ".join(f"{each.signal} failed for {say.counted(each.number, 'account')}" for each in found[:NAMED])
+    return act("signals", told, f"rebalancer show {found[0].signal}")
+
+
+_ASKED = {
+    "sending": _sending,
+    "last_evaluation": _last_evaluation,
+    "accounts": _accounts,
+    "prices": _prices,
+    "missing_prices": _missing_prices,
+    "breaks": _breaks,
+    "approvals": _approvals,
+    "plans": _plans,
+    "signals": _signals,
+    "queue": _queue,
+    "archive": _archive,
+    "seals": _seals,
+}
+
+
+def _at(moment: datetime | None) -> str:
+    from storage.rebalances import utc
+
+    return say.moment(utc(moment))
+
+
+def _named(counts: Mapping[str, int]) -> str:
+    """Symbols with how many accounts each, the first of them."""
+    first = ", ".join(f"{symbol} ({say.counted(count, 'account')})" for symbol, count in list(counts.items())[:NAMED])
+    return first if len(counts) <= NAMED else f"{first} and {len(counts) - NAMED:,} more"
