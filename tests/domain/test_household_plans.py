@@ -134,8 +134,10 @@ def test_one_replacement_serves_one_loss() -> None:
     assert [plan["tax"]["disallowed"] for plan in plans if plan["tax"]] == ["1000.00", "0.00"]
 
 
-def test_both_losses_stand_and_neither_is_bought_again() -> None:
-    """Each sells what the other would buy: both sell, and both skip the buy."""
+def test_of_two_that_swap_one_trades_and_the_other_says_why_it_does_not() -> None:
+    """Each sells at a loss what the other would buy. The first is planned whole. The second may neither buy X nor sell
+    Y, as either loss would be washed; nothing of it is half done.
+    """
 
     def account(name: str, held: str, target: str) -> Json:
         holding = {"symbol": held, "lots": lots(("100", "120", OLD))}
@@ -147,9 +149,11 @@ def test_both_losses_stand_and_neither_is_bought_again() -> None:
         {"ONE": {"X": "0.5", "Y": "0.5"}, "TWO": {"X": "0.5", "Y": "0.5"}},
     )
     plans = planned(book)
-    assert [sorted(losses(plan)) for plan in plans] == [["X"], ["Y"]]
+    assert [sorted(losses(plan)) for plan in plans] == [["X"], []]
+    assert [len(plan["orders"]) for plan in plans] == [2, 0]
     assert washes(plans, {"A-1", "A-2"}) == set()
-    assert told_of_others(plans, {"A-1", "A-2"}) == 2
+    skipped = {(each["side"], each["symbol"], each["rule"]) for each in plans[1]["skipped"]}
+    assert skipped == {("sell", "Y", "WASH-1"), ("buy", "X", "WASH-1")}
 
 
 def second_pass() -> Json:
