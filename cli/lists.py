@@ -49,16 +49,16 @@ def _accounts(books: "Transaction", rows: Sequence[Any]) -> list[Json]:
     from domain.valuation import value
 
     read = books.snapshots.of([row.id for row in rows], None, connections.today())
-    taken = {snapshot.account.id: snapshot for snapshot, _ in read}
+    taken = {snapshot.account.id: (snapshot, policy) for snapshot, policy in read}
     listed = []
     with localcontext(EXACT):
         for row in rows:
-            snapshot = taken.get(row.id)
             worth = cash = None
-            if snapshot is not None:
+            if row.id in taken:
+                snapshot, policy = taken[row.id]
                 cash = cents(sum((each.cash for each in snapshot.account.sleeves), ZERO))
                 try:
-                    worth = cents(value(snapshot).managed_value)
+                    worth = cents(value(snapshot, snapshot.numbers(policy)).managed_value)
                 except LookupError:  # without a price for all that it holds
                     worth = None
             listed.append({
