@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from domain.booking import Leg
-from domain.execution import EXEC_1
-from domain.money import ZERO, plain
-from domain.reconciliation import Break
+from domain.executing.booking import Leg
+from domain.executing.execution import EXEC_1
+from domain.executing.reconciliation import Break
+from domain.values.money import ZERO, plain
 from storage.connection import Transaction
 from storage.orders import Answer
 from venues.port import StillWorking, VenueAnswer, VenueOrder, mismatch

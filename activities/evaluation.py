@@ -22,10 +22,10 @@ from activities.messages import (
     RangeEvaluated,
 )
 from domain.evaluation import FAULT, Verdict, evaluate
-from domain.policy import Policy
 from domain.queue import QUEUE_3, QUEUE_4, in_order
-from domain.rules import error
-from domain.snapshot import Snapshot
+from domain.values.policy import Policy
+from domain.values.rules import error
+from domain.values.snapshot import Snapshot
 from policy.clock import exchange_day
 from storage.account_versions import account_versions
 from storage.evaluations import Note, PageResult

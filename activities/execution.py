@@ -14,12 +14,12 @@ from activities.context import Desk, actor, step
 from activities.messages import BeginExecution, CollectFills, ExecutionBegun, OrdersSubmitted, Step
 from activities.orders import Halted, Over, Sender
 from activities.turns import by_turns, take_turn
-from domain import execution
 from domain.approvals import is_shown
 from domain.days import DAY_6
-from domain.execution import EXEC_2, EXEC_3
-from domain.snapshot_json import kept, restored
-from domain.wash_sales import washed_since
+from domain.executing import execution
+from domain.executing.execution import EXEC_2, EXEC_3
+from domain.tax.wash_sales import washed_since
+from domain.values.snapshot_json import kept, restored
 from storage.connection import Transaction
 from storage.orders import OPEN, UNACKNOWLEDGED
 from storage.rebalances import SIGNAL

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from domain.outcome import Status
-from domain.purpose import Kind
+from domain.values.outcome import Status
+from domain.values.purpose import Kind
 
 
 class _Message(BaseModel):

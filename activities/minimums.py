@@ -4,13 +4,14 @@ from decimal import localcontext
 
 from activities.context import Desk, actor, step
 from activities.messages import MinimumsChecked, Step
-from domain import checks, minimums
-from domain import purpose as purposes
-from domain.components import components
-from domain.money import EXACT, cents
-from domain.policy import Policy
-from domain.snapshot_json import restored
-from domain.valuation import value
+from domain.planning import checks
+from domain.targets import minimums
+from domain.targets.components import components
+from domain.targets.valuation import value
+from domain.values import purpose as purposes
+from domain.values.money import EXACT, cents
+from domain.values.policy import Policy
+from domain.values.snapshot_json import restored
 
 
 class MinimumSteps:

@@ -12,13 +12,13 @@ from temporalio import activity
 
 from activities.answers import Told, cancelled, heard, noted, venue_order
 from activities.context import Desk, actor
-from domain import execution
-from domain.affording import ORDER_4
-from domain.booking import ExecutablePlan, Fill, Leg
-from domain.execution import payable_batches, resized_buys, trimmed_buys
-from domain.money import ZERO, plain, to_cent
-from domain.snapshot import Snapshot
-from domain.snapshot_json import restored
+from domain.executing import execution
+from domain.executing.booking import ExecutablePlan, Fill, Leg
+from domain.executing.execution import payable_batches, resized_buys, trimmed_buys
+from domain.planning.affording import ORDER_4
+from domain.values.money import ZERO, plain, to_cent
+from domain.values.snapshot import Snapshot
+from domain.values.snapshot_json import restored
 from storage.connection import Transaction
 from storage.orders import OPEN
 from venues.port import VenueAnswer, VenueOrder

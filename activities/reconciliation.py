@@ -9,18 +9,19 @@ from typing import Any
 from activities.context import Desk, actor, step
 from activities.messages import CloseRebalance, RebalanceResult, Step
 from activities.orders import Over, Sender, executed, fills
-from domain import outcome, reconciliation
-from domain.booking import Relief, book
-from domain.execution import EXEC_2
-from domain.lots import method_of
-from domain.money import ZERO, cents, money, plain, to_cent
-from domain.outcome import Status
-from domain.policy import Policy
+from domain.executing import reconciliation
+from domain.executing.booking import Relief, book
+from domain.executing.execution import EXEC_2
+from domain.executing.reconciliation import Ledger
 from domain.queue import QUEUE_5, target_reasons
-from domain.reconciliation import Ledger
-from domain.rules import Finding, error, info
-from domain.snapshot import Snapshot
-from domain.snapshot_json import restored
+from domain.tax.lots import method_of
+from domain.values import outcome
+from domain.values.money import ZERO, cents, money, plain, to_cent
+from domain.values.outcome import Status
+from domain.values.policy import Policy
+from domain.values.rules import Finding, error, info
+from domain.values.snapshot import Snapshot
+from domain.values.snapshot_json import restored
 from storage.connection import Transaction
 from storage.orders import OPEN
 from storage.rebalances import SIGNAL, TRADING

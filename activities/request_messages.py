@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from domain.outcome import Status
+from domain.values.outcome import Status
 
 
 class _Message(BaseModel):

@@ -24,7 +24,7 @@ from activities.request_messages import (
     TakeAccounts,
 )
 from domain.approvals import DECIDE_1, is_shown
-from domain.execution import EXEC_3
+from domain.executing.execution import EXEC_3
 from domain.requests import BUSY, status_of
 from storage.audit import AuditEntry
 from storage.connection import Transaction

@@ -9,7 +9,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.context import Desk, actor
 from activities.request_accounts import ANSWER, AT_ONCE, beating
 from activities.signal_messages import LookAfterSleeves, SleevesLooked
-from domain.signals import outcome_of
+from domain.planning.signals import outcome_of
 from storage.connection import Transaction
 
 

@@ -24,14 +24,14 @@ from activities.signal_messages import (
     SignalResult,
     SleevesSelected,
 )
-from domain import plan_json
-from domain.money import plain
 from domain.plan import plan
-from domain.policy import Policy
+from domain.planning.signals import signal
 from domain.rebalance_plan import RebalancePlan
-from domain.signals import signal
-from domain.snapshot import Snapshot
-from domain.snapshot_json import kept
+from domain.telling import plan_json
+from domain.values.money import plain
+from domain.values.policy import Policy
+from domain.values.snapshot import Snapshot
+from domain.values.snapshot_json import kept
 from storage.connection import Transaction
 from storage.model_signals import UnknownSignal
 from storage.rebalances import SIGNAL, TRADING, NewRebalance

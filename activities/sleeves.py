@@ -4,14 +4,14 @@ from decimal import localcontext
 
 from activities.context import Desk, actor, step
 from activities.messages import SleevesVerified, Step
-from domain import sleeves
-from domain.components import ALL_CASH
-from domain.filling import SLEEVE_1
-from domain.money import EXACT
-from domain.policy import Policy
-from domain.restrictions import limits
-from domain.snapshot_json import restored
-from domain.targets import flatten
+from domain.planning.filling import SLEEVE_1
+from domain.targets import sleeves
+from domain.targets.components import ALL_CASH
+from domain.targets.restrictions import limits
+from domain.targets.targets import flatten
+from domain.values.money import EXACT
+from domain.values.policy import Policy
+from domain.values.snapshot_json import restored
 
 
 class SleeveSteps:

@@ -11,21 +11,22 @@ from activities.context import Desk, actor, refuse_automatic, step
 from activities.faults import UNKNOWN_SIGNAL
 from activities.messages import CheckTarget, TargetChecked
 from activities.turns import InTheWay, by_turns, take_turn
-from domain import checks, one_way, plan_json
-from domain.components import components
 from domain.days import DAY_3
-from domain.execution import EXEC_3
-from domain.money import EXACT, cents, plain
-from domain.outcome import issue
-from domain.policy import Policy
-from domain.purpose import Purpose
-from domain.restrictions import limits
-from domain.rules import Finding, error
-from domain.signals import SIGNAL_1, signal
-from domain.snapshot import Snapshot
-from domain.snapshot_json import kept, restored
-from domain.targets import TargetRefused
-from domain.valuation import value
+from domain.executing.execution import EXEC_3
+from domain.planning import checks, one_way
+from domain.planning.signals import SIGNAL_1, signal
+from domain.targets.components import components
+from domain.targets.restrictions import limits
+from domain.targets.targets import TargetRefused
+from domain.targets.valuation import value
+from domain.telling import plan_json
+from domain.values.money import EXACT, cents, plain
+from domain.values.outcome import issue
+from domain.values.policy import Policy
+from domain.values.purpose import Purpose
+from domain.values.rules import Finding, error
+from domain.values.snapshot import Snapshot
+from domain.values.snapshot_json import kept, restored
 from storage.connection import Transaction
 from storage.rebalances import SIGNAL, NewRebalance
 from venues.paper import PAPER

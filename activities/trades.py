@@ -7,11 +7,11 @@ from temporalio import activity
 
 from activities.context import Desk, actor, step
 from activities.messages import Step, TradesGenerated
-from domain import plan_json
 from domain.decision import planned
-from domain.money import ZERO, cents
-from domain.orders import ORDER_5
-from domain.rules import Finding
+from domain.planning.orders import ORDER_5
+from domain.telling import plan_json
+from domain.values.money import ZERO, cents
+from domain.values.rules import Finding
 from policy.trading_days import next_close
 from storage.connection import Transaction
 

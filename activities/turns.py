@@ -15,7 +15,7 @@ from activities.faults import UNKNOWN_REBALANCE
 from activities.messages import EndOrphan, RebalanceResult
 from activities.orders import Over, Sender
 from activities.reconciliation import GONE, conclude, end_unexecuted
-from domain.execution import EXEC_3
+from domain.executing.execution import EXEC_3
 from storage.connection import Transaction
 from storage.rebalances import TRADING, UnknownRebalance
 

@@ -9,9 +9,9 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from domain.book import read_account, read_market
-from domain.policy import Policy
-from domain.snapshot import RecentSale, Snapshot
+from domain.books.book import read_account, read_market
+from domain.values.policy import Policy
+from domain.values.snapshot import RecentSale, Snapshot
 from policy import in_force
 
 AS_OF = date(2026, 11, 20)

@@ -20,10 +20,10 @@ from sqlalchemy import text
 from benchmarks.accounts import Shape, snapshots
 from benchmarks.table import percentile, table
 from devstack.postgres import Postgres
-from domain import plan_json
 from domain.plan import plan
-from domain.policy import Policy
-from domain.snapshot_json import kept, restored
+from domain.telling import plan_json
+from domain.values.policy import Policy
+from domain.values.snapshot_json import kept, restored
 from storage import migrations
 from storage.audit import AuditEntry
 from storage.audit_chain import as_json

@@ -23,10 +23,10 @@ from benchmarks.accounts import Shape, snapshots
 from benchmarks.document import put
 from benchmarks.table import percentile, table
 from benchmarks.wanted import Wanted, by_target, fifo_tax, planned_quantities, tax, wanted
-from domain import plan_json
 from domain.plan import plan
-from domain.policy import MODES, Mode, Policy
-from domain.snapshot import Snapshot
+from domain.telling import plan_json
+from domain.values.policy import MODES, Mode, Policy
+from domain.values.snapshot import Snapshot
 
 Result = TypeVar("Result")
 HEADER = ("", "accounts", "ms median", "ms 95 %", "× greedy", "residual bp", "above exact bp", "turnover %", "tax")

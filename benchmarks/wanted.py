@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 
-from domain import lots
-from domain.money import EXACT
 from domain.plan import examine
-from domain.policy import DEFAULT_MODE, Policy
-from domain.proposal import propose
-from domain.purpose import FULL
+from domain.planning.proposal import propose
 from domain.rebalance_plan import RebalancePlan
-from domain.snapshot import Snapshot
+from domain.tax import lots
+from domain.values.money import EXACT
+from domain.values.policy import DEFAULT_MODE, Policy
+from domain.values.purpose import FULL
+from domain.values.snapshot import Snapshot
 
 Place = tuple[str, str]  # sleeve and symbol
 

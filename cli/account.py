@@ -11,7 +11,7 @@ from cli.say import Refused
 
 if TYPE_CHECKING:
     from cli.standing import Standing
-    from domain.snapshot import Holding, Snapshot
+    from domain.values.snapshot import Holding, Snapshot
 
 Json = dict[str, Any]
 
@@ -53,7 +53,7 @@ def show(account_id: str, form: str) -> None:
 def rebalancing(account_id: str, state: str, by: str | None) -> None:
     """Switch rebalancing on, which queues the account at once, or off, which withdraws it from the queue."""
     from cli import connections
-    from domain import checks
+    from domain.planning import checks
     from storage.connection import Actor
     from storage.snapshots import UnknownAccount
 
@@ -67,7 +67,7 @@ def rebalancing(account_id: str, state: str, by: str | None) -> None:
 
 def as_json(standing: "Standing", in_queue: Sequence[str], under_way: str | None) -> Json:
     """The account in its public form. Without a price for all that it holds it has no value and no components."""
-    from domain.money import EXACT, cents
+    from domain.values.money import EXACT, cents
 
     known = standing.snapshot.account
     with localcontext(EXACT):
@@ -88,7 +88,7 @@ def as_json(standing: "Standing", in_queue: Sequence[str], under_way: str | None
 
 def _components(standing: "Standing") -> Iterator[Json]:
     """As a plan has them, without what only a plan decides."""
-    from domain.money import cents, weight_text
+    from domain.values.money import cents, weight_text
 
     rejected = {each.component for each in standing.minimums if not each.accepted}
     for each in standing.components:
@@ -110,8 +110,8 @@ def _components(standing: "Standing") -> Iterator[Json]:
 
 def _sleeves(standing: "Standing") -> Iterator[Json]:
     """The sleeves that there are: the managed one, the models', and the protected one where it holds anything."""
-    from domain.money import ZERO, cents
-    from domain.snapshot import PROTECTED
+    from domain.values.money import ZERO, cents
+    from domain.values.snapshot import PROTECTED
 
     known = standing.snapshot.account
     held = [(each.key, each.cash, each.holdings) for each in known.sleeves]
@@ -135,8 +135,8 @@ def _worth(snapshot: "Snapshot", holding: "Holding") -> Any:
 
 
 def _holding(holding: "Holding", worth: Any) -> Json:
-    from domain import plan_json
-    from domain.money import cents, plain
+    from domain.telling import plan_json
+    from domain.values.money import cents, plain
 
     return {
         "symbol": holding.symbol,
@@ -174,7 +174,7 @@ def _page(told: Json, standing: "Standing", evidence: Json) -> Iterator[object]:
 
 def _flaws(standing: "Standing") -> Iterator[str]:
     """What keeps the account from being valued, or makes its value doubtful."""
-    from domain.checks import price_trouble
+    from domain.planning.checks import price_trouble
 
     trouble = price_trouble(standing.snapshot)
     if trouble:
@@ -186,7 +186,7 @@ def _flaws(standing: "Standing") -> Iterator[str]:
 
 def _sleeve_table(sleeves: Sequence[Json]) -> object:
     from cli import plan_page
-    from domain.snapshot import PROTECTED
+    from domain.values.snapshot import PROTECTED
 
     rows = []
     for sleeve in sleeves:

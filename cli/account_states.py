@@ -96,7 +96,7 @@ def _given(why: str) -> str:
 @contextmanager
 def _known(account_id: str) -> Iterator[None]:
     """Refuses an account that nobody knows, in the words of the check."""
-    from domain import checks
+    from domain.planning import checks
     from storage.snapshots import UnknownAccount
 
     try:

@@ -34,7 +34,7 @@ def report(story: "Story", proof: Mapping[str, Any]) -> str:
 def _template() -> "Template":
     from jinja2 import Environment, FileSystemLoader
 
-    from domain.money import plain
+    from domain.values.money import plain
     from storage.rebalances import utc
 
     environment = Environment(

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from domain.book import BookRefused, Problem
+from domain.books.book import BookRefused, Problem
 
 LARGE = 32 * 1024 * 1024  # bytes from which a book is read an account at a time
 YAML = {".yaml", ".yml"}  # anything else is JSON

@@ -10,9 +10,9 @@ from cli.say import Refused
 
 if TYPE_CHECKING:
     from cli.book_file import BookFile
-    from domain.book import Market
-    from domain.policy import Policy
-    from domain.snapshot import Account
+    from domain.books.book import Market
+    from domain.values.policy import Policy
+    from domain.values.snapshot import Account
 
 SHOWN = 200  # problems; more help nobody
 
@@ -21,7 +21,7 @@ SHOWN = 200  # problems; more help nobody
 def opened(path: Path) -> "Iterator[tuple[BookFile, Policy]]":
     """A book and the firm's policy on its day. What the block finds wrong with the book is told as Refused."""
     from cli.book_file import open_book
-    from domain.book import BookRefused
+    from domain.books.book import BookRefused
     from policy import PolicyRefused, in_force
 
     try:
@@ -35,7 +35,7 @@ def opened(path: Path) -> "Iterator[tuple[BookFile, Policy]]":
 
 def read_whole(path: Path) -> "tuple[Market, list[Account]]":
     """A book with all its accounts in memory. Raises Refused with every problem."""
-    from domain.book import BookRefused, Problem, read_account, read_market, unknown_members
+    from domain.books.book import BookRefused, Problem, read_account, read_market, unknown_members
 
     with opened(path) as (book, policy):
         accounts: list[Account] = []

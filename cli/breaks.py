@@ -8,7 +8,7 @@ from cli import say
 from cli.say import Refused
 
 if TYPE_CHECKING:
-    from domain.reconciliation import Break, Ledger
+    from domain.executing.reconciliation import Break, Ledger
     from storage.connection import Books, Transaction
 
 
@@ -110,7 +110,7 @@ def _book(books: "Transaction", row: Any, theirs: "Ledger") -> Refused | None:
     Nobody books a figure that he has not seen: where it is no longer the break's, the break shows the new one.
     """
     from cli import connections
-    from domain.reconciliation import COMPARED, corrected
+    from domain.executing.reconciliation import COMPARED, corrected
 
     if row.kind not in COMPARED:
         return Refused(
@@ -138,8 +138,8 @@ def _book(books: "Transaction", row: Any, theirs: "Ledger") -> Refused | None:
 
 def _now(account: Any, row: Any, theirs: "Ledger") -> "Break":
     """The break's figures as they are now."""
-    from domain.money import ZERO
-    from domain.reconciliation import Break, ledger
+    from domain.executing.reconciliation import Break, ledger
+    from domain.values.money import ZERO
 
     ours = ledger(account)
     if row.kind == "cash":
@@ -148,7 +148,7 @@ def _now(account: Any, row: Any, theirs: "Ledger") -> "Break":
 
 
 def _as_json(row: Any) -> dict[str, Any]:
-    from domain.money import cents, plain
+    from domain.values.money import cents, plain
     from storage.rebalances import utc
 
     shown = cents if row.kind == "cash" else plain

@@ -28,8 +28,8 @@ def corporate_actions(file: Path, by: str | None, form: str) -> int:
 
     from cli import connections, feed_file
     from cli.books import listed
-    from domain.action_files import read_actions
-    from domain.book import BookRefused
+    from domain.books.action_files import read_actions
+    from domain.books.book import BookRefused
     from storage.connection import Actor
     from storage.corporate_actions import apply_actions
 
@@ -50,8 +50,8 @@ def corporate_actions(file: Path, by: str | None, form: str) -> int:
 def _raw(file: Path) -> Any:
     from cli import delivery_file
     from cli.book_file import read_object
-    from domain.action_files import COLUMNS, TERMS, of_table
-    from domain.deliveries import Problems
+    from domain.books.action_files import COLUMNS, TERMS, of_table
+    from domain.books.deliveries import Problems
 
     if file.suffix.lower() != ".csv":
         return read_object(file, "is not an object with a list of actions")

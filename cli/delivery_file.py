@@ -1,6 +1,6 @@
 """Reads delivered files, CSV or Parquet, line by line as texts: nothing becomes a float on the way.
 
-What a line means is `domain/deliveries.py`'s business; here it is found, counted and taken apart.
+What a line means is `domain/books/deliveries.py`'s business; here it is found, counted and taken apart.
 """
 
 import csv
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from cli.say import Refused
 
 if TYPE_CHECKING:
-    from domain.deliveries import DeliveryRefused, Problems
+    from domain.books.deliveries import DeliveryRefused, Problems
 
 PARQUET = b"PAR1"
 Line = tuple[int, tuple[str, ...]]
@@ -34,7 +34,7 @@ def opened(path: Path, needed: Sequence[str], optional: Sequence[str], problems:
 
     Raises Refused where the file can't be opened, and where the block, or its header, raises DeliveryRefused.
     """
-    from domain.deliveries import DeliveryRefused
+    from domain.books.deliveries import DeliveryRefused
 
     try:
         with path.open("rb") as raw:

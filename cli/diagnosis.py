@@ -12,12 +12,12 @@ from cli import say
 from cli.checks import Check, act, good, unknown
 from cli.evidence import in_words
 from cli.standing import Standing
-from domain.checks import needed_symbols, price_trouble
 from domain.evaluation import Verdict
-from domain.minimums import MINIMUM_2
-from domain.money import money, percent
+from domain.planning.checks import needed_symbols, price_trouble
 from domain.queue import QUEUE_6
-from domain.targets import TARGET_5, need_not_be_held
+from domain.targets.minimums import MINIMUM_2
+from domain.targets.targets import TARGET_5, need_not_be_held
+from domain.values.money import money, percent
 
 QUESTIONS = {
     "target": "Is a target assigned?",

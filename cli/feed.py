@@ -10,7 +10,7 @@ from cli import connections, feed_file, say
 from cli.say import Refused
 
 if TYPE_CHECKING:
-    from domain.deliveries import Problems
+    from domain.books.deliveries import Problems
     from feeds.catalogue import Chosen
     from feeds.reading import FeedReading, Names
 
@@ -60,7 +60,7 @@ def listed(form: str) -> int:
 @say.format_option
 def tried(file: Path, feed: str | None, form: str) -> int:
     """Show what FILE gives by its feed; names are as the file has them. No database is needed, nothing is stored."""
-    from domain.deliveries import Problems
+    from domain.books.deliveries import Problems
 
     problems = Problems()
     found = feed_file.found_feed(file, None, feed, connections.today())
@@ -82,7 +82,7 @@ def tried(file: Path, feed: str | None, form: str) -> int:
 
 
 def _as_json(chosen: "Chosen", reading: "FeedReading", problems: "Problems") -> Json:
-    from domain.money import plain
+    from domain.values.money import plain
 
     return {
         "feed": chosen.feed.name,
@@ -138,7 +138,7 @@ def _show(file: Path, chosen: "Chosen", reading: "FeedReading") -> None:
 
 
 def _table(reading: "FeedReading") -> tuple[tuple[str, ...], Iterator[tuple[str, ...]], tuple[int, ...]]:
-    from domain.money import money, plain
+    from domain.values.money import money, plain
 
     if reading.prices:
         lines = ((_shown(each.names), each.day, each.close) for each in reading.prices)

@@ -1,7 +1,7 @@
 """Reads files of a feed for `positions`, `prices` and `model signal`: found by name and header, or named by --feed.
 
-What comes out is what our own format would have given (`domain/deliveries.py`), each security by its own symbol. A
-name that no security has, or that could be several, is told; a position's then stops its account.
+What comes out is what our own format would have given (`domain/books/deliveries.py`), each security by its own
+symbol. A name that no security has, or that could be several, is told; a position's then stops its account.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,8 +17,8 @@ from cli.say import Refused
 
 if TYPE_CHECKING:
     from cli.delivery_file import DeliveredFile
-    from domain.deliveries import PositionLine, Problems
-    from domain.identifiers import Directory, Unfound
+    from domain.books.deliveries import PositionLine, Problems
+    from domain.books.identifiers import Directory, Unfound
     from feeds.catalogue import Chosen
     from feeds.definition import Gives
     from feeds.reading import FeedReading
@@ -58,8 +58,8 @@ class FeedFile:
 
     def positions(self, cash: frozenset[str], latest: date, problems: "Problems") -> Iterator["PositionLine"]:
         """The lines of a statement, each of the file's day."""
-        from domain.deliveries import read_position, stopped
-        from domain.money import plain
+        from domain.books.deliveries import read_position, stopped
+        from domain.values.money import plain
 
         for each in self.reading.positions:
             why, symbol = each.stop, ""
@@ -84,7 +84,7 @@ class FeedFile:
 
     def weights(self, problems: "Problems") -> Iterator[Texts]:
         """The lines of a model. A holding that is not known is a problem: without it, it is another model."""
-        from domain.money import plain
+        from domain.values.money import plain
 
         for each in self.reading.weights:
             found: str | Unfound = self.directory.find(each.names) if each.names else ""
@@ -166,7 +166,7 @@ def opened(
 ) -> Iterator["DeliveredFile"]:
     """A file of prices or weights as its columns' texts, whether a feed read it or it is in our own format."""
     from cli import delivery_file
-    from domain.deliveries import WEIGHT_COLUMNS, DeliveryRefused
+    from domain.books.deliveries import WEIGHT_COLUMNS, DeliveryRefused
 
     if of_feed is None:
         with delivery_file.opened(path, columns, (), problems) as delivered:
@@ -182,7 +182,7 @@ def opened(
 def unread(path: Path, problems: "Problems") -> None:
     """Refused where the file has any problem."""
     from cli.delivery_file import refusal
-    from domain.deliveries import DeliveryRefused
+    from domain.books.deliveries import DeliveryRefused
 
     try:
         problems.refuse()

@@ -10,7 +10,7 @@ from cli import connections, say
 from cli.say import Refused
 
 if TYPE_CHECKING:
-    from domain.outcome import Status
+    from domain.values.outcome import Status
     from storage.connection import Books
 
 EVERY = 0.5  # seconds between looks

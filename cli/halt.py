@@ -78,7 +78,7 @@ def _meant(why: str) -> str:
 
 
 def _out(books: "Transaction") -> list[dict[str, Any]]:
-    from domain.money import plain
+    from domain.values.money import plain
 
     return [
         {

@@ -8,7 +8,7 @@ from cli import listing, say
 from cli.say import Refused
 
 Json = dict[str, Any]
-# The statuses of domain/outcome.py and the stages of storage/tables_execution.py, without loading either for --help.
+# The statuses of domain/values/outcome.py and the stages of storage/tables_execution.py; --help loads neither.
 STATUSES = ("COMPLETE", "COMPLETE_WITH_ERRORS", "FAILED", "EXPIRED", "CANCELED")
 STAGES = ("CHECKING", "PENDING_APPROVAL", "EXECUTING", "RECONCILING")  # of those that have not ended
 KEYS = ("rebalance_id", "account_id", "status", "mode", "kind", "requested_by", "approved_by", "started_at", "ended_at",
@@ -103,7 +103,7 @@ def show(id_: str, form: str) -> None:
 def _must_be_known(books: Any, account_id: str) -> None:
     from sqlalchemy import select
 
-    from domain import checks
+    from domain.planning import checks
     from storage.tables import accounts
 
     if books.connection.scalar(select(accounts.c.id).where(accounts.c.id == account_id)) is None:

@@ -45,8 +45,8 @@ def account_list(
 
 def _accounts(books: "Transaction", rows: Sequence[Any]) -> list[Json]:
     from cli import connections
-    from domain.money import EXACT, ZERO, cents
-    from domain.valuation import value
+    from domain.targets.valuation import value
+    from domain.values.money import EXACT, ZERO, cents
 
     read = books.snapshots.of([row.id for row in rows], None, connections.today())
     taken = {snapshot.account.id: (snapshot, policy) for snapshot, policy in read}
@@ -74,7 +74,7 @@ def _accounts(books: "Transaction", rows: Sequence[Any]) -> list[Json]:
 @listing.options
 def model_list(manager: str | None, page: int, size: int, form: str) -> None:
     """Models by id: version, minimum, how many accounts hold each, and when the newest signal came."""
-    from domain.money import cents
+    from domain.values.money import cents
     from storage.rebalances import utc
 
     found = listing.read(lambda books, skip, most: books.listings.models(skip, most, manager), page, size)
@@ -93,7 +93,7 @@ def model_list(manager: str | None, page: int, size: int, form: str) -> None:
 def model_show(model_id: str, form: str) -> None:
     """MODEL as it is now: its manager, minimum and holdings, and how many accounts have a sleeve of it."""
     from cli import connections, plan_page
-    from domain.money import cents, weight_text
+    from domain.values.money import cents, weight_text
     from storage.market_reading import read_models
 
     with connections.books().transaction() as books:
@@ -147,7 +147,7 @@ def request() -> None:
 @listing.options
 def request_list(status: str | None, by: str | None, since: str | None, page: int, size: int, form: str) -> None:
     """Requests, newest first, with how many of their rebalances wait for an approval."""
-    from domain.money import cents
+    from domain.values.money import cents
     from storage.rebalances import utc
 
     day = say.day("--since", since)
@@ -173,7 +173,7 @@ def signal() -> None:
 @listing.options
 def signal_list(model_id: str | None, page: int, size: int, form: str) -> None:
     """Model signals, newest first, with what they came to."""
-    from domain.money import weight_text
+    from domain.values.money import weight_text
     from storage.rebalances import utc
 
     found = listing.read(lambda books, skip, most: books.listings.signals(skip, most, model_id), page, size)

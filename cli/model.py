@@ -80,7 +80,7 @@ def signal(
 def _object(file: Path) -> Json:
     from cli.book_file import read_object
     from cli.books import listed
-    from domain.book import BookRefused
+    from domain.books.book import BookRefused
 
     try:
         return read_object(file, "is not one signal, an object with id, version and holdings")
@@ -96,7 +96,7 @@ class _Table(dict[str, Any]):
 
 def _of_feed(books: Any, file: Path, feed: str | None) -> "FeedFile | None":
     """The file as a feed reads it, where --feed or --id and --version say that it is a table."""
-    from domain.deliveries import Problems
+    from domain.books.deliveries import Problems
 
     if books is None:
         return None
@@ -111,7 +111,7 @@ def _of_feed(books: Any, file: Path, feed: str | None) -> "FeedFile | None":
 
 def _table(books: Any, file: Path, of_feed: "FeedFile | None", model_id: str, version: int) -> Json:
     """A table as the object that a JSON file would have been."""
-    from domain.deliveries import WEIGHT_COLUMNS, Problems, cash_symbols
+    from domain.books.deliveries import WEIGHT_COLUMNS, Problems, cash_symbols
 
     with books.transaction() as read:
         cash = cash_symbols(read.market.is_security("CASH"))
@@ -131,7 +131,7 @@ def _table(books: Any, file: Path, of_feed: "FeedFile | None", model_id: str, ve
 
 def _receive(books: Any, file: Path, of_feed: "FeedFile | None", raw: Json, who: str) -> "SignalReceived":
     from cli.books import listed
-    from domain.book import BookRefused, Problem
+    from domain.books.book import BookRefused, Problem
     from storage.connection import Actor
     from storage.receiving_signals import receive_signal
 

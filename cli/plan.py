@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import say
-from domain.outcome import issue
-from domain.policy import MODES
-from domain.purpose import ONE_WAY
+from domain.values.outcome import issue
+from domain.values.policy import MODES
+from domain.values.purpose import ONE_WAY
 
 if TYPE_CHECKING:
-    from domain.book import Market
-    from domain.derivation import Derived
-    from domain.policy import Policy
-    from domain.purpose import Purpose
+    from domain.books.book import Market
     from domain.rebalance_plan import RebalancePlan
-    from domain.snapshot import Account, Snapshot
+    from domain.telling.derivation import Derived
+    from domain.values.policy import Policy
+    from domain.values.purpose import Purpose
+    from domain.values.snapshot import Account, Snapshot
 
 
 @click.command()
@@ -48,7 +48,7 @@ def plan(
         return _explained(_derived(book, account_id, mode, asked_for(kind, amount)), form)
     plans = _plans(book, account_id, mode, asked_for(kind, amount))
     if form == "jsonl":
-        from domain import plan_json
+        from domain.telling import plan_json
 
         last = None
         for last in plans:
@@ -56,7 +56,7 @@ def plan(
         return _ending(last, everything)
     found = list(plans)
     if form == "json":
-        from domain import plan_json
+        from domain.telling import plan_json
 
         listed = [plan_json.as_json(each) for each in found]
         say.as_json(listed if everything else listed[0])
@@ -72,7 +72,7 @@ def _explained(derived: "Derived", form: str) -> int:
     """Shows one plan with its derivation; in JSON that is the plan's key `derivation`."""
     import json
 
-    from domain import plan_json, steps
+    from domain.telling import plan_json, steps
 
     told = steps.as_json(derived.steps)
     if form == "table":
@@ -91,8 +91,8 @@ def _explained(derived: "Derived", form: str) -> int:
 
 def _derived(path: Path, account_id: str, mode: str, purpose: "Purpose") -> "Derived":
     from cli.books import read_whole
-    from domain.derivation import Derived, derive, refused
     from domain.plan import unknown_account
+    from domain.telling.derivation import Derived, derive, refused
     from policy import in_force
 
     market, accounts = read_whole(path)
@@ -116,7 +116,7 @@ def asked_for(kind: str, amount: str | None) -> "Purpose":
     """The purpose that `--kind` and `--amount` give. Raises UsageError where they make none."""
     from decimal import Decimal, InvalidOperation
 
-    from domain.purpose import Purpose
+    from domain.values.purpose import Purpose
 
     if amount is None:
         return Purpose(kind)  # type: ignore[arg-type]
@@ -158,8 +158,8 @@ def _plans(path: Path, account_id: str | None, mode: str, purpose: "Purpose") ->
 
 
 def _snapshot(account: "Account", market: "Market", by_id: "Mapping[str, Account]") -> "tuple[Snapshot, Policy]":
-    from domain.household_trades import recent_buys
-    from domain.snapshot import Snapshot
+    from domain.tax.household_trades import recent_buys
+    from domain.values.snapshot import Snapshot
     from policy import in_force
     from policy.trading_days import oldest_allowed
 

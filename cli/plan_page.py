@@ -36,7 +36,7 @@ class Fitting:
 
 def page(plan: "RebalancePlan") -> list[object]:
     """The page of a plan, as `say.show` prints it."""
-    from domain import plan_json
+    from domain.telling import plan_json
 
     return page_of({"as_of": str(plan.as_of), "mode": plan.mode, **plan_json.as_json(plan)})
 
@@ -272,7 +272,7 @@ def _sum(listed: Iterable[Json], side: str) -> str:
 
 def amount(text: str | None) -> str:
     """An amount as people read it."""
-    from domain.money import money
+    from domain.values.money import money
 
     return "" if text is None else money(Decimal(text))
 
@@ -289,6 +289,6 @@ def number(text: str) -> str:
 
 def share(text: str) -> str:
     """A weight as people read it."""
-    from domain.money import percent
+    from domain.values.money import percent
 
     return percent(Decimal(text))

@@ -81,7 +81,7 @@ def _of_the_book() -> tuple[dict[str, Any], str]:
         return {}, ""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from domain.snapshot_json import overrides_as_json
+    from domain.values.snapshot_json import overrides_as_json
 
     try:
         with connections.books().transaction() as books:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from cli.feed_file import FeedFile
-    from domain.deliveries import PositionLine, Problems
+    from domain.books.deliveries import PositionLine, Problems
     from storage.statements import StatementReport
 
 NAMED = 10  # of what was left out or not understood; the JSON has all
@@ -40,7 +40,7 @@ def positions(file: Path, feed: str | None, given: str | None, by: str | None, f
     Money that came or went, and shares of the managed sleeve, are booked; any other difference becomes a break.
     """
     from cli import connections
-    from domain.deliveries import Problems, cash_symbols
+    from domain.books.deliveries import Problems, cash_symbols
     from storage.connection import Actor
     from storage.prices import latest_day
     from storage.statements import load_statement
@@ -72,7 +72,7 @@ def _opened(
 ) -> "Iterator[tuple[Iterator[PositionLine], tuple[str, ...]]]":
     """The lines of the file, and the columns that are left out, while the block runs."""
     from cli import delivery_file
-    from domain.deliveries import POSITION_COLUMNS, STATEMENT_DAY, DeliveryRefused, read_position
+    from domain.books.deliveries import POSITION_COLUMNS, STATEMENT_DAY, DeliveryRefused, read_position
 
     if of_feed is not None:
         try:

@@ -34,7 +34,7 @@ def prices(file: Path, feed: str | None, accepted: tuple[str, ...], dry_run: boo
     becomes the business day where its prices cover what is held (DAY-4). Loading the same file again changes nothing.
     """
     from cli import connections
-    from domain.deliveries import PRICE_COLUMNS, Problems, read_price
+    from domain.books.deliveries import PRICE_COLUMNS, Problems, read_price
     from storage.connection import Actor
     from storage.prices import latest_day, load_prices
 

@@ -28,7 +28,7 @@ class RebalancePage:
 
     def as_json(self) -> Json:
         """The row as `history` has it, with more of it, the plan and the result."""
-        from domain.money import plain
+        from domain.values.money import plain
         from storage.rebalances import as_history, utc
 
         row = self.row
@@ -166,7 +166,7 @@ def planned(row: Any, placed: Sequence[str] | None = None) -> list[object]:
 
 def read(books: Any, row: Any) -> RebalancePage:
     """All that there is to show of a rebalance."""
-    from domain.policy import Policy
+    from domain.values.policy import Policy
 
     stack = connections.stack() if connections.temporal_address() else None
     address = connections.temporal_address() or os.environ.get("TEMPORAL_ADDRESS")
@@ -183,7 +183,7 @@ def read(books: Any, row: Any) -> RebalancePage:
 def _at_venue(order: Any) -> str:
     """`FILLED`; what is not so, with how much was filled and why."""
     from cli.plan_page import number
-    from domain.money import plain
+    from domain.values.money import plain
 
     if order.status == "FILLED" and order.quantity == order.planned_quantity:
         return "FILLED"
@@ -196,7 +196,7 @@ def _at_venue(order: Any) -> str:
 
 
 def _break(each: Any) -> Json:
-    from domain.money import plain
+    from domain.values.money import plain
     from storage.rebalances import utc
 
     return {
@@ -212,7 +212,7 @@ def _break(each: Any) -> Json:
 def break_in_words(each: Any) -> str:
     """`3, AAPL: the books have 10, the custodian 9`."""
     from cli.plan_page import number
-    from domain.money import money, plain
+    from domain.values.money import money, plain
 
     if each.kind == "cash":
         return f"{each.id}, cash: the books have {money(each.expected)}, the custodian {money(each.actual)}"

@@ -11,7 +11,7 @@ from cli.say import Refused
 @say.format_option
 def rules(code: str | None, form: str) -> None:
     """The rules with their permanent codes; with CODE that rule, and what the file that decides it says of itself."""
-    from domain.rules import catalogue
+    from domain.values.rules import catalogue
 
     listed = [{"code": rule.code, "says": rule.says, "file": file} for rule, file in catalogue()]
     listed.sort(key=lambda each: _family(each["code"]))

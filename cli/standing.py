@@ -10,16 +10,17 @@ from typing import Any
 
 from cli import connections
 from cli.say import Refused
-from domain import checks, sleeves
-from domain.components import ALL_CASH, Component, components
-from domain.minimums import MinimumDecision, decide
-from domain.money import EXACT
-from domain.policy import Policy
-from domain.restrictions import limits
-from domain.sleeves import SleeveState
-from domain.snapshot import Snapshot
-from domain.targets import BandedComponent, TargetRefused, flatten
-from domain.valuation import Valuation, value
+from domain.planning import checks
+from domain.targets import sleeves
+from domain.targets.components import ALL_CASH, Component, components
+from domain.targets.minimums import MinimumDecision, decide
+from domain.targets.restrictions import limits
+from domain.targets.sleeves import SleeveState
+from domain.targets.targets import BandedComponent, TargetRefused, flatten
+from domain.targets.valuation import Valuation, value
+from domain.values.money import EXACT
+from domain.values.policy import Policy
+from domain.values.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import click
 
 from cli import connections, say
 from cli.say import Refused
-from domain.policy import MODES
+from domain.values.policy import MODES
 
 if TYPE_CHECKING:
     from storage.connection import Books
@@ -154,8 +154,8 @@ def _known(books: "Books", accounts: tuple[str, ...]) -> list[str]:
 
 def _again(books: "Books", request_id: str, given: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """What failed in a request, to be submitted as it was, except for what is given anew."""
-    from domain.money import plain
     from domain.requests import FAILED, NOT_STARTED
+    from domain.values.money import plain
     from storage.requests import UnknownRequest
 
     with books.transaction() as read:

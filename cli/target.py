@@ -43,7 +43,7 @@ def remove(account_id: str, by: str | None) -> None:
 
 def _change(account_id: str, by: str | None, change: Callable[[Any, Any], str]) -> None:
     from cli import connections
-    from domain import checks
+    from domain.planning import checks
     from storage.accounts import TargetUnknown
     from storage.connection import Actor
     from storage.snapshots import UnknownAccount
@@ -72,7 +72,7 @@ def edit(file: Path, dry_run: bool, by: str | None, form: str) -> None:
     from cli import connections
     from cli.book_file import read_object
     from cli.books import listed
-    from domain.book import BookRefused
+    from domain.books.book import BookRefused
     from storage.connection import Actor
     from storage.target_edits import edit_target
 
@@ -126,7 +126,7 @@ def _edited(file: Path, done: "TargetEdit") -> Iterator[str]:
 def show(target_id: str, form: str) -> None:
     """What TARGET comes to: every component with its bands, sub-targets flattened, and how many accounts have it."""
     from cli import connections
-    from domain.targets import TargetRefused
+    from domain.targets.targets import TargetRefused
     from storage.market_reading import read_targets
 
     with connections.books().transaction() as books:
@@ -151,8 +151,8 @@ def _unknown(target_id: str) -> Refused:
 
 
 def _as_json(target_id: str, known: Any, policy: Any, assigned: int) -> Json:
-    from domain.money import EXACT, weight_text
-    from domain.targets import flatten
+    from domain.targets.targets import flatten
+    from domain.values.money import EXACT, weight_text
 
     shown = known[target_id]
     with localcontext(EXACT):

@@ -95,7 +95,7 @@ def set_scenario(file: Path, by: str | None) -> None:
     """Set the scenario in FILE (YAML or JSON); it counts for orders from now on. Refused whole where it has a flaw."""
     from cli import connections
     from cli.book_file import read_object
-    from domain.book import BookRefused
+    from domain.books.book import BookRefused
     from storage.connection import Actor
     from venues.scenario import ScenarioRefused, read
 
@@ -172,7 +172,7 @@ def _patience(given: str | None) -> int | None:
 
 
 def _text(number: Decimal | None) -> str | None:
-    from domain.money import plain
+    from domain.values.money import plain
 
     return None if number is None else plain(number)
 

@@ -6,7 +6,7 @@ Asked by the workflows that wait for a decision, by the steps that begin a rebal
 import hashlib
 from collections.abc import Iterable
 
-from domain.rules import Rule
+from domain.values.rules import Rule
 
 DECIDE_1 = Rule("DECIDE-1", "What was seen is what is approved: an approval names the plan that was shown.")
 DECIDE_2 = Rule(

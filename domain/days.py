@@ -1,6 +1,6 @@
 """The days and moments that decisions hang on: the rules about them, for whoever knows the clock and the calendar."""
 
-from domain.rules import Rule
+from domain.values.rules import Rule
 
 DAY_1 = Rule(
     "DAY-1",

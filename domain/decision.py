@@ -7,11 +7,12 @@ the door of a frozen planner (AUDIT-1): `planners` keeps this file and all that 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from domain import plan_json, purpose, snapshot_json
 from domain.plan import plan
-from domain.policy import Mode, Policy
 from domain.rebalance_plan import RebalancePlan
-from domain.rules import Rule
+from domain.telling import plan_json
+from domain.values import purpose, snapshot_json
+from domain.values.policy import Mode, Policy
+from domain.values.rules import Rule
 
 AUDIT_1 = Rule(
     "AUDIT-1", "A decision is computed again by the planner of the rules that made it, kept frozen and hashed."

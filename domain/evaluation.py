@@ -10,19 +10,20 @@ from dataclasses import dataclass, field
 from decimal import localcontext
 from typing import Literal
 
-from domain import checks, queue
-from domain.components import components
-from domain.money import EXACT, ONE, ZERO
+from domain import queue
 from domain.plan import plan
-from domain.policy import Policy
-from domain.purpose import FULL
+from domain.planning import checks
 from domain.queue import Evidence
-from domain.restrictions import limits
-from domain.rules import Finding
-from domain.snapshot import CASH, Snapshot
-from domain.targets import Band, TargetRefused, flatten
-from domain.valuation import value
-from domain.worthless import set_aside
+from domain.targets.components import components
+from domain.targets.restrictions import limits
+from domain.targets.targets import Band, TargetRefused, flatten
+from domain.targets.valuation import value
+from domain.targets.worthless import set_aside
+from domain.values.money import EXACT, ONE, ZERO
+from domain.values.policy import Policy
+from domain.values.purpose import FULL
+from domain.values.rules import Finding
+from domain.values.snapshot import CASH, Snapshot
 
 Kind = Literal["queued", "inside", "within", "unable_to_check"]
 

@@ -7,13 +7,13 @@ buys, an acquired share replaces one that is sold once, and whatever a plan says
 from collections.abc import Sequence
 from dataclasses import replace
 
-from domain.household_trades import left_of
-from domain.money import ZERO
 from domain.plan import plan
-from domain.policy import Mode, Policy
-from domain.purpose import FULL, Purpose
 from domain.rebalance_plan import RebalancePlan
-from domain.snapshot import RecentBuy, RecentSale, Snapshot
+from domain.tax.household_trades import left_of
+from domain.values.money import ZERO
+from domain.values.policy import Mode, Policy
+from domain.values.purpose import FULL, Purpose
+from domain.values.snapshot import RecentBuy, RecentSale, Snapshot
 
 Member = tuple[Snapshot, Policy]
 Sales = list[RecentSale]

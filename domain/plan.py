@@ -9,39 +9,30 @@ from datetime import date
 from decimal import Decimal, localcontext
 from functools import partial
 
-from domain import (
-    cash_needs,
-    checks,
-    explanations,
-    gain_budget,
-    laws,
-    lots,
-    minimums,
-    one_way,
-    outcome,
-    queue,
-    signals,
-    tax_year,
-    wash_sales,
-)
-from domain.asked import asked
-from domain.case import Case
-from domain.components import Component, components, emptied, heirless
-from domain.keys import named
-from domain.landing import landed
-from domain.money import EXACT, ZERO, cents, money, percent, to_cent
-from domain.orders import minimum_trade
-from domain.policy import DEFAULT_MODE, Mode, Policy
-from domain.proposal import Proposal, propose
-from domain.purpose import FULL, Purpose
+from domain import laws, queue
+from domain.planning import checks, gain_budget, one_way, signals
+from domain.planning.case import Case
+from domain.planning.orders import minimum_trade
+from domain.planning.proposal import Proposal, propose
 from domain.queue import NO_EVIDENCE
 from domain.rebalance_plan import ComponentOutcome, Order, RebalancePlan
-from domain.restrictions import RESTRICT_1, aim, limits, obeyed
-from domain.rules import Finding, Noted, error, info, warning
-from domain.snapshot import CASH, MANAGED, Snapshot, model_key
-from domain.targets import TargetRefused, need_not_be_held
-from domain.valuation import value
-from domain.worthless import set_aside
+from domain.targets import cash_needs, minimums
+from domain.targets.components import Component, components, emptied, heirless
+from domain.targets.restrictions import RESTRICT_1, aim, limits, obeyed
+from domain.targets.targets import TargetRefused, need_not_be_held
+from domain.targets.valuation import value
+from domain.targets.worthless import set_aside
+from domain.tax import lots, tax_year, wash_sales
+from domain.telling import explanations
+from domain.telling.asked import asked
+from domain.telling.landing import landed
+from domain.values import outcome
+from domain.values.keys import named
+from domain.values.money import EXACT, ZERO, cents, money, percent, to_cent
+from domain.values.policy import DEFAULT_MODE, Mode, Policy
+from domain.values.purpose import FULL, Purpose
+from domain.values.rules import Finding, Noted, error, info, warning
+from domain.values.snapshot import CASH, MANAGED, Snapshot, model_key
 
 
 def plan(

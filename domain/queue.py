@@ -6,15 +6,15 @@ Asked by the daily evaluation for every account, by a plan for its own, and wher
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, get_args
 
-from domain.cash_needs import overdrawn
-from domain.components import Breach, Component
-from domain.idle_cash import SLEEVE_3, IdleCash, idle_cash
-from domain.money import cents, weight_text
-from domain.policy import Policy
-from domain.restrictions import NO_LIMITS, Limits
-from domain.rules import Finding, Rule, as_evidence, info
-from domain.snapshot import Snapshot
-from domain.valuation import Valuation
+from domain.targets.cash_needs import overdrawn
+from domain.targets.components import Breach, Component
+from domain.targets.idle_cash import SLEEVE_3, IdleCash, idle_cash
+from domain.targets.restrictions import NO_LIMITS, Limits
+from domain.targets.valuation import Valuation
+from domain.values.money import cents, weight_text
+from domain.values.policy import Policy
+from domain.values.rules import Finding, Rule, as_evidence, info
+from domain.values.snapshot import Snapshot
 
 QUEUE_1 = Rule("QUEUE-1", "Assigning, replacing or removing a target queues the account in the same transaction.")
 QUEUE_2 = Rule("QUEUE-2", "With rebalancing off an account is neither evaluated nor queued, except by a person.")

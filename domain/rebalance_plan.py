@@ -6,18 +6,18 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from domain.components import Breach
-from domain.lots import Gain, RelievedLot
-from domain.money import ZERO
-from domain.outcome import Status
-from domain.policy import Mode, Policy
-from domain.purpose import Purpose
-from domain.record import record
-from domain.rules import Finding, Noted
-from domain.sleeves import SleeveState
-from domain.snapshot import Lot
-from domain.targets import Band
-from domain.tax_year import PlanTax
+from domain.targets.components import Breach
+from domain.targets.sleeves import SleeveState
+from domain.targets.targets import Band
+from domain.tax.lots import Gain, RelievedLot
+from domain.tax.tax_year import PlanTax
+from domain.values.money import ZERO
+from domain.values.outcome import Status
+from domain.values.policy import Mode, Policy
+from domain.values.purpose import Purpose
+from domain.values.record import record
+from domain.values.rules import Finding, Noted
+from domain.values.snapshot import Lot
 
 Side = Literal["sell", "buy"]
 Sentence = Callable[[], str]  # words are made when somebody reads them: an evaluation plans a million accounts unread

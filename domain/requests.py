@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from domain.outcome import STATUSES, Status, of_request
+from domain.values.outcome import STATUSES, Status, of_request
 
 # Besides the five statuses: an account that another rebalance is under way on, and one that has not been started.
 BUSY: Final = "BUSY"

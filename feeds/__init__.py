@@ -1,7 +1,7 @@
 """Feeds: files as custodians, brokers, fund companies and vendors send them, read into lines that everybody knows.
 
 In come the bytes of a file and a definition (`policy/feeds/*.yaml`: data, no code); out go positions, prices or
-weights as `reading` has them, which become lines of `domain/deliveries.py`. Nothing here knows the database, and
+weights as `reading` has them, which become lines of `domain/books/deliveries.py`. Nothing here knows the database, and
 nothing is guessed: what a definition does not name is refused in words.
 
 `definition` (what may be said of a feed) and `catalogue` (which there are, and which one a file is of) · `sheets`

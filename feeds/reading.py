@@ -7,10 +7,10 @@ read refuses the file. Numbers are exact, and only those of the file: nothing is
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from domain.deliveries import Problems
-from domain.identifiers import SYMBOL, Name
-from domain.money import ONE, ZERO, money, plain
-from domain.snapshot import Lot
+from domain.books.deliveries import Problems
+from domain.books.identifiers import SYMBOL, Name
+from domain.values.money import ONE, ZERO, money, plain
+from domain.values.snapshot import Lot
 from feeds.conditions import holds
 from feeds.definition import IDENTIFIERS, Feed, Gives, RowKind, Version
 from feeds.rows import Row, Sheet, legible

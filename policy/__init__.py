@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from domain.policy import POLICY_KEYS, Policy
+from domain.values.policy import POLICY_KEYS, Policy
 
 FIRM_FILE = "REBALANCER_POLICY"
 DEFAULTS = Path(__file__).parent / "defaults.yaml"

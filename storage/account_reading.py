@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, select
 
-from domain.snapshot import (
+from domain.values.snapshot import (
     MANAGED,
     PROTECTED,
     Account,
@@ -20,7 +20,7 @@ from domain.snapshot import (
     Withdrawal,
     model_key,
 )
-from domain.snapshot_json import overrides_from_json
+from domain.values.snapshot_json import overrides_from_json
 from storage.tables import accounts, holdings, lots, recent_sales, restrictions, sleeves, withdrawals
 from storage.values import among, by_key, exact
 

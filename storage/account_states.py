@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import Connection, Row, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from domain.checks import CHECK_1
+from domain.planning.checks import CHECK_1
 from storage.account_reading import read_accounts
 from storage.audit import Audit
 from storage.tables import accounts

@@ -12,14 +12,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from domain import queue as rules
-from domain.checks import price_trouble
-from domain.components import components
-from domain.money import EXACT, plain
-from domain.policy import Policy
-from domain.snapshot import Account, RecentSale, Snapshot
-from domain.targets import TargetRefused
-from domain.valuation import value
-from domain.wash_sales import WASH_1
+from domain.planning.checks import price_trouble
+from domain.targets.components import components
+from domain.targets.targets import TargetRefused
+from domain.targets.valuation import value
+from domain.tax.wash_sales import WASH_1
+from domain.values.money import EXACT, plain
+from domain.values.policy import Policy
+from domain.values.snapshot import Account, RecentSale, Snapshot
 from storage.audit import Audit
 from storage.positions import store_positions
 from storage.queue import STANDING, Queue

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, text
 
 import policy
-from domain.rules import RULES_VERSION
+from domain.values.rules import RULES_VERSION
 from storage.audit_chain import as_json
 
 if TYPE_CHECKING:

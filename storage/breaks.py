@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from domain.money import plain
-from domain.reconciliation import RECON_1, Break
+from domain.executing.reconciliation import RECON_1, Break
+from domain.values.money import plain
 from storage.audit import Audit
 from storage.tables_execution import breaks
 from storage.values import by_key

@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import func, insert, select, text
 
-from domain.action_files import terms
-from domain.book import BookRefused, Problem
-from domain.corporate_actions import CorporateAction, apply
-from domain.money import ZERO, cents
+from domain.books.action_files import terms
+from domain.books.book import BookRefused, Problem
+from domain.books.corporate_actions import CorporateAction, apply
+from domain.values.money import ZERO, cents
 from storage import account_locks
 from storage.account_reading import read_accounts
 from storage.connection import Actor, Books, Transaction

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, text
 
-from domain.execution import EXEC_1
+from domain.executing.execution import EXEC_1
 from storage.audit import Audit
 from storage.halts import Halts
 from storage.tables_execution import installation_epochs

@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
 
-from domain.household_trades import (
+from domain.tax.household_trades import (
     left_of,
     looks_back_to,
     planned_sales,
     sales_look_back_to,
     year_looks_back_to,
 )
-from domain.snapshot import RecentBuy, RecentSale, TaxStatus
+from domain.values.snapshot import RecentBuy, RecentSale, TaxStatus
 from storage.account_reading import StoredAccount, read_sales
 from storage.tables import accounts, lots, recent_sales, sleeves
 from storage.tables_execution import rebalances

@@ -5,7 +5,7 @@ from datetime import date
 
 from sqlalchemy import Connection, delete, insert, select
 
-from domain.identifiers import Directory, Identifier, Name
+from domain.books.identifiers import Directory, Identifier, Name
 from storage.tables import securities
 from storage.tables_feeds import corporate_actions, identifiers
 from storage.values import among

@@ -13,9 +13,9 @@ from typing import Any
 from psycopg.errors import NumericValueOutOfRange
 from sqlalchemy import func, null, select, text, update
 
-from domain.book import BookRefused, Problem, read_account, read_market, unknown_members
-from domain.policy import Policy
-from domain.snapshot import Account, Target
+from domain.books.book import BookRefused, Problem, read_account, read_market, unknown_members
+from domain.values.policy import Policy
+from domain.values.snapshot import Account, Target
 from storage import account_locks
 from storage.audit import AuditEntry
 from storage.business_day import Stays, newest

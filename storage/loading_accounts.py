@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, Connection, Date, MetaData, Table, cast, d
 from sqlalchemy.dialects.postgresql import insert
 
 from domain import queue as rules
-from domain.book import LOAD_1, Problem
-from domain.snapshot import Account, RebalancedTo, Sleeve, Snapshot, Target
-from domain.snapshot_json import overrides_as_json
+from domain.books.book import LOAD_1, Problem
+from domain.values.snapshot import Account, RebalancedTo, Sleeve, Snapshot, Target
+from domain.values.snapshot_json import overrides_as_json
 from policy.clock import EXCHANGE_ZONE
 from storage import loading_rows as rows_of
 from storage.account_reading import read_accounts

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
-from domain.money import ZERO
-from domain.snapshot import Account, Holding, Sleeve
+from domain.values.money import ZERO
+from domain.values.snapshot import Account, Holding, Sleeve
 from storage.positions import all_sleeves
 
 RESTRICTION_COLUMNS = ("account_id", "type", "symbol", "destination", "substitute", "hold", "starts", "until")

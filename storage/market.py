@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from domain.book import Market, Problem
+from domain.books.book import Market, Problem
 from domain.days import DAY_4
-from domain.policy import Policy
 from domain.queue import TARGET_6
-from domain.snapshot import Model, Security, Target
-from domain.snapshot_json import overrides_as_json
-from domain.targets import TargetRefused, flatten
+from domain.targets.targets import TargetRefused, flatten
+from domain.values.policy import Policy
+from domain.values.snapshot import Model, Security, Target
+from domain.values.snapshot_json import overrides_as_json
 from policy import in_force
 from storage.audit import Audit
 from storage.identifiers import replace_stated

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, select, true
 
 import policy as policy_numbers
-from domain.money import ZERO
-from domain.policy import Policy
-from domain.snapshot import Model, ModelHolding, Security, Target, TargetComponent
-from domain.snapshot_json import overrides_from_json
+from domain.values.money import ZERO
+from domain.values.policy import Policy
+from domain.values.snapshot import Model, ModelHolding, Security, Target, TargetComponent
+from domain.values.snapshot_json import overrides_from_json
 from policy import trading_days
 from storage.tables import book_days, model_holdings, models, prices, securities, target_components, targets
 from storage.values import among, band_from_json, by_key, exact

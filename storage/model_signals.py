@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from domain.money import ZERO
-from domain.signals import SIGNAL_1, SIGNAL_2, largest_change
-from domain.snapshot import Model, ModelHolding
+from domain.planning.signals import SIGNAL_1, SIGNAL_2, largest_change
+from domain.values.money import ZERO
+from domain.values.snapshot import Model, ModelHolding
 from storage import account_locks
 from storage.audit import Audit
 from storage.market_reading import read_models

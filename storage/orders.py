@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
-from domain.booking import Leg
-from domain.execution import client_order_id
+from domain.executing.booking import Leg
+from domain.executing.execution import client_order_id
 from storage.audit import Audit
 from storage.tables_execution import orders
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 
-from domain.snapshot import PROTECTED, Account, Holding, Sleeve
+from domain.values.snapshot import PROTECTED, Account, Holding, Sleeve
 from storage.account_reading import sleeve_key
 from storage.tables import holdings, lots, sleeves
 

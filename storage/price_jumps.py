@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, text
 
-from domain.money import percent, plain
+from domain.values.money import percent, plain
 
 SPLIT_SINCE = text(
     """

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Column, Connection, Date, Integer, MetaData, Table, Text, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from domain.deliveries import MAX_PROBLEMS, PriceLine, Problems
-from domain.money import plain
+from domain.books.deliveries import MAX_PROBLEMS, PriceLine, Problems
+from domain.values.money import plain
 from storage.audit import AuditEntry
 from storage.business_day import Stays, newest
 from storage.connection import Actor, Books, Transaction

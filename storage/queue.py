@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Text, bindparam, cast, func, insert, literal,
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from domain import queue as rules
-from domain.rules import as_evidence
+from domain.values.rules import as_evidence
 from storage import account_locks
 from storage.audit import Audit, AuditEntry
 from storage.tables import accounts, queue_entries

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Text, and_, cast, desc, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from domain import purpose as purposes
-from domain.outcome import Status
-from domain.purpose import FULL, Purpose
-from domain.rules import RULES_VERSION
+from domain.values import purpose as purposes
+from domain.values.outcome import Status
+from domain.values.purpose import FULL, Purpose
+from domain.values.rules import RULES_VERSION
 from storage.audit import Audit
 from storage.tables_audit import rebalance_rounds
 from storage.tables_execution import rebalance_numbers, rebalances

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from domain.book import BookRefused, Market, Problem, read_market
-from domain.snapshot import Model
-from domain.snapshot_json import overrides_as_json
+from domain.books.book import BookRefused, Market, Problem, read_market
+from domain.values.snapshot import Model
+from domain.values.snapshot_json import overrides_as_json
 from storage.connection import Actor, Books, Transaction
 from storage.delivered_files import Source, keep
 from storage.market import ONE_AT_A_TIME

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Row, Text, cast, select
 
 from domain.decision import AUDIT_1, decided
-from domain.differences import differences
-from domain.rules import RULES_VERSION
+from domain.telling.differences import differences
+from domain.values.rules import RULES_VERSION
 from planners import frozen
 from storage.audit_chain import as_json
 from storage.connection import Transaction

@@ -31,8 +31,8 @@ from sqlalchemy.dialects.postgresql import insert as insert_once
 
 from domain import queue as queue_rules
 from domain.approvals import listed
-from domain.outcome import Status
 from domain.requests import BUSY, FAILED, NOT_STARTED, in_order
+from domain.values.outcome import Status
 from storage.tables import accounts, queue_entries
 from storage.tables_execution import orders, rebalances
 from storage.tables_requests import account_holds, rebalance_requests, request_accounts

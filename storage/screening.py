@@ -18,10 +18,10 @@ from psycopg import Connection as Psycopg
 from sqlalchemy import Connection, text
 
 from domain.evaluation import terms
-from domain.money import ZERO
-from domain.snapshot import CASH, MANAGED, Account, Sleeve
-from domain.snapshot_json import overrides_from_json
-from domain.targets import Band
+from domain.targets.targets import Band
+from domain.values.money import ZERO
+from domain.values.snapshot import CASH, MANAGED, Account, Sleeve
+from domain.values.snapshot_json import overrides_from_json
 from storage.snapshots import Snapshots
 
 MARGIN = 1e-9  # of what the account holds and owes: far above the error of a float

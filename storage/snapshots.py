@@ -10,9 +10,9 @@ from datetime import date
 
 from sqlalchemy import Connection, select
 
-from domain.household_trades import sales_look_back_to
-from domain.policy import Policy
-from domain.snapshot import Account, Model, Security, Snapshot, Target
+from domain.tax.household_trades import sales_look_back_to
+from domain.values.policy import Policy
+from domain.values.snapshot import Account, Model, Security, Snapshot, Target
 from storage import households
 from storage.account_reading import StoredAccount, read_accounts
 from storage.market_reading import book_day, read_models, read_securities, read_targets

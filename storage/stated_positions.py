@@ -26,10 +26,10 @@ from sqlalchemy import (
     union_all,
 )
 
+from domain.books.deliveries import MAX_PROBLEMS, STATEMENT_DAY, PositionLine, Problems
 from domain.days import DAY_5
-from domain.deliveries import MAX_PROBLEMS, STATEMENT_DAY, PositionLine, Problems
-from domain.snapshot import Lot
-from domain.statements import Statement
+from domain.executing.statements import Statement
+from domain.values.snapshot import Lot
 from storage.copying import copy_rows
 from storage.loading_accounts import PAPER_CUSTODIAN
 from storage.tables import MONEY, accounts, holdings, securities, sleeves

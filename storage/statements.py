@@ -1,7 +1,7 @@
 """Custodians' statements: a delivered file against the books, all of it or nothing.
 
 The lines go by COPY into a table of the transaction; one query finds the accounts that differ, and only those are read,
-settled (`domain/statements.py`) and written.
+settled (`domain/executing/statements.py`) and written.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,13 +12,13 @@ from typing import Any
 from sqlalchemy import Date, Select, case, cast, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
-from domain.cash_needs import CASH_1
+from domain.books.deliveries import PositionLine, Problems
 from domain.days import DAY_5
-from domain.deliveries import PositionLine, Problems
-from domain.money import ZERO, plain
-from domain.reconciliation import BREAK_1, COMPARED, RECON_1, Break
-from domain.snapshot import Account
-from domain.statements import Settled, Statement, Traded, brought_forward, settle
+from domain.executing.reconciliation import BREAK_1, COMPARED, RECON_1, Break
+from domain.executing.statements import Settled, Statement, Traded, brought_forward, settle
+from domain.targets.cash_needs import CASH_1
+from domain.values.money import ZERO, plain
+from domain.values.snapshot import Account
 from policy.clock import EXCHANGE_ZONE
 from policy.trading_days import last_session
 from storage import account_locks

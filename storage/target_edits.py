@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Text, any_, case, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from domain.book import BookRefused, Problem, read_market
+from domain.books.book import BookRefused, Problem, read_market
 from domain.queue import REASONS, TARGET_6, in_order
-from domain.rules import Finding
-from domain.snapshot_json import overrides_as_json
-from domain.targets import flatten, need_not_be_held
+from domain.targets.targets import flatten, need_not_be_held
+from domain.values.rules import Finding
+from domain.values.snapshot_json import overrides_as_json
 from storage import account_locks
 from storage.audit import AuditEntry
 from storage.connection import Actor, Books, Transaction

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, Text, any_, func, literal
 
-from domain.snapshot import BandGiven, Lot
+from domain.values.snapshot import BandGiven, Lot
 from storage.tables import MONEY
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.dialects.postgresql import insert
 
-from domain.reconciliation import Ledger
+from domain.executing.reconciliation import Ledger
 from policy.clock import Clock
 from storage.tables_execution import paper_accounts, paper_positions
 from storage.tables_venues import paper_lost, paper_scenario

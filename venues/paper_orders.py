@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from domain.money import ZERO, plain, to_cent
+from domain.values.money import ZERO, plain, to_cent
 from policy.trading_days import next_close, trade_date
 from storage.tables_execution import paper_accounts, paper_orders, paper_positions
 from storage.tables_venues import paper_events

@@ -13,9 +13,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal, Protocol
 
-from domain.execution import OrderStatus
-from domain.money import plain
-from domain.reconciliation import Ledger
+from domain.executing.execution import OrderStatus
+from domain.executing.reconciliation import Ledger
+from domain.values.money import plain
 
 WORKING: Literal["WORKING"] = "WORKING"
 

@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
         SleevesLooked,
         SleevesSelected,
     )
-    from domain.signals import outcome_of
+    from domain.planning.signals import outcome_of
     from workflows import search_attributes
     from workflows.contract import ModelSignalInput, SignalSoFar, read, signal_workflow_id
     from workflows.options import ACCOUNTS, BOOK, DECIDE, SLEEVES

@@ -16,8 +16,8 @@ from activities.messages import EvaluationResult, RebalanceResult
 from activities.request_messages import RequestResult
 from activities.signal_messages import SignalResult
 from domain.approvals import SHORTEST
-from domain.policy import Mode
 from domain.queue import REASONS
+from domain.values.policy import Mode
 
 TASK_QUEUE = "rebalancer"
 EVALUATION_ID = "daily-target-evaluation"

@@ -13,10 +13,10 @@ from domain.laws import budget, conservation, landing, refusals, restraint, whol
 from domain.laws.broken import Broken
 from domain.laws.ledger import Ledger
 from domain.laws.said import Said
-from domain.money import EXACT
-from domain.policy import Policy
 from domain.rebalance_plan import RebalancePlan
-from domain.snapshot import Snapshot
+from domain.values.money import EXACT
+from domain.values.policy import Policy
+from domain.values.snapshot import Snapshot
 
 __all__ = ["Broken", "broken"]
 

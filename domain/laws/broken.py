@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import field
 
-from domain.record import record
-from domain.rules import Finding, Rule, error
+from domain.values.record import record
+from domain.values.rules import Finding, Rule, error
 
 
 @record

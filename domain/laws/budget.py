@@ -12,11 +12,11 @@ from decimal import Decimal
 from domain.laws.broken import Broken
 from domain.laws.ledger import Basis, Ledger
 from domain.laws.said import Said
-from domain.money import CENT, ZERO, money
-from domain.policy import Policy
 from domain.rebalance_plan import Order
-from domain.rules import Rule
-from domain.snapshot import Lot, Snapshot
+from domain.values.money import CENT, ZERO, money
+from domain.values.policy import Policy
+from domain.values.rules import Rule
+from domain.values.snapshot import Lot, Snapshot
 
 LAW_5 = Rule("LAW-5", "The net gain that a plan recognises is at most the budget; a liquidation says that it isn't.")
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 from domain.laws.broken import Broken
 from domain.laws.ledger import LAW_1, Ledger
-from domain.money import CENT, ZERO, money, plain
-from domain.rules import Rule
-from domain.snapshot import CASH, MANAGED
+from domain.values.money import CENT, ZERO, money, plain
+from domain.values.rules import Rule
+from domain.values.snapshot import CASH, MANAGED
 
 LAW_2 = Rule("LAW-2", "No cash ends below the smaller of zero and what it was, and nothing is sold that is not held.")
 

@@ -15,11 +15,11 @@ from domain.laws.broken import Broken
 from domain.laws.ledger import Ledger
 from domain.laws.refusals import Forbidden, nothing_may_be_bought
 from domain.laws.said import Said
-from domain.money import CENT, ZERO, money
-from domain.policy import Mode
 from domain.rebalance_plan import ComponentOutcome
-from domain.rules import Rule
-from domain.snapshot import CASH, MANAGED
+from domain.values.money import CENT, ZERO, money
+from domain.values.policy import Mode
+from domain.values.rules import Rule
+from domain.values.snapshot import CASH, MANAGED
 
 LAW_6 = Rule(
     "LAW-6", "A component ends in its destination band, or no further from it than it was, or inside its threshold."

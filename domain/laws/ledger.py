@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.laws.broken import Broken
-from domain.lots import RelievedLot
-from domain.money import ZERO, plain, share_out, to_cent
 from domain.rebalance_plan import Order, RebalancePlan, Transfer
-from domain.rules import Rule
-from domain.snapshot import MANAGED, Holding, Lot, Snapshot
+from domain.tax.lots import RelievedLot
+from domain.values.money import ZERO, plain, share_out, to_cent
+from domain.values.rules import Rule
+from domain.values.snapshot import MANAGED, Holding, Lot, Snapshot
 
 LAW_1 = Rule(
     "LAW-1", "Shares by security and lot, and cash to the cent, are conserved over orders, transfers and lots."

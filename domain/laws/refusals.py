@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from domain.laws.broken import Broken
 from domain.laws.ledger import Ledger
-from domain.memo import remembered
-from domain.money import ZERO, money, plain
-from domain.policy import Policy
 from domain.rebalance_plan import ComponentOutcome, RebalancePlan
-from domain.rules import Rule
-from domain.snapshot import Model, Restriction, Snapshot
+from domain.values.memo import remembered
+from domain.values.money import ZERO, money, plain
+from domain.values.policy import Policy
+from domain.values.rules import Rule
+from domain.values.snapshot import Model, Restriction, Snapshot
 
 LAW_4 = Rule("LAW-4", "What is rejected, restricted or washed has no order, no crossing and no funding.")
 

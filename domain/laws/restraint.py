@@ -12,11 +12,11 @@ from domain.laws.broken import Broken
 from domain.laws.landing import bounds, cash_bounds, rounding, step_of
 from domain.laws.ledger import NOTHING, Ledger
 from domain.laws.refusals import Forbidden, leaving_by_symbol, nothing_may_be_bought, symbols_of
-from domain.money import ONE, ZERO, money, plain
-from domain.policy import Policy
 from domain.rebalance_plan import ComponentOutcome
-from domain.rules import Rule
-from domain.snapshot import Model, Restriction, model_key
+from domain.values.money import ONE, ZERO, money, plain
+from domain.values.policy import Policy
+from domain.values.rules import Rule
+from domain.values.snapshot import Model, Restriction, model_key
 
 LAW_8 = Rule("LAW-8", "What is neither excluded, closing, above its band nor needed for cash is not sold.")
 

@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
-from domain.money import CENT
 from domain.rebalance_plan import RebalancePlan
-from domain.snapshot import CASH, Snapshot
+from domain.values.money import CENT
+from domain.values.snapshot import CASH, Snapshot
 
 
 @dataclass(slots=True)

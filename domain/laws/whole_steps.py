@@ -6,10 +6,10 @@ from decimal import Decimal
 
 from domain.laws.broken import Broken
 from domain.laws.ledger import Ledger
-from domain.money import CENT, ZERO, money, plain, to_cent
-from domain.policy import Policy
 from domain.rebalance_plan import Order
-from domain.rules import Rule
+from domain.values.money import CENT, ZERO, money, plain, to_cent
+from domain.values.policy import Policy
+from domain.values.rules import Rule
 
 LAW_3 = Rule("LAW-3", "One order a security, in whole increments, and none too small that is not exempt.")
 

@@ -30,7 +30,7 @@ from temporalio.client import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from domain.deliveries import PriceLine, Problems
+from domain.books.deliveries import PriceLine, Problems
 from policy.clock import the_clock
 from storage.connection import Actor, Books
 from storage.delivered_files import Source

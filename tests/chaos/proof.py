@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import Table, func, select
 
-from domain.money import ZERO
-from domain.reconciliation import Ledger, compare, ledger
+from domain.executing.reconciliation import Ledger, compare, ledger
+from domain.values.money import ZERO
 from storage import audit_verification
 from storage.connection import Books, Transaction
 from storage.orders import OPEN

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.reconciliation import Ledger
+from domain.executing.reconciliation import Ledger
 from tests.chaos import least, proof
 from tests.chaos.__main__ import summary
 from tests.chaos.faults import KINDS, planned

@@ -5,10 +5,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from domain import execution, plan_json
+from domain.executing import execution
 from domain.plan import plan
-from domain.purpose import FULL
-from domain.snapshot_json import kept
+from domain.telling import plan_json
+from domain.values.purpose import FULL
+from domain.values.snapshot_json import kept
 from storage.connection import Actor, Books
 from storage.orders import Answer
 from storage.rebalances import NewRebalance

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from domain.rules import RULES_VERSION
+from domain.values.rules import RULES_VERSION
 from policy.clock import machine_now
 from storage.connection import Actor, Books
 from tests.cli.conftest import Command

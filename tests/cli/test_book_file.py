@@ -10,7 +10,7 @@ import pytest
 
 from cli import book_file
 from cli.book_file import open_book
-from domain.book import BookRefused
+from domain.books.book import BookRefused
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SOUND = json.loads((EXAMPLES / "analyst-case.json").read_text())

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import update
 
-from domain.purpose import Purpose
-from domain.reconciliation import Break, compare, ledger
+from domain.executing.reconciliation import Break, compare, ledger
+from domain.values.purpose import Purpose
 from storage.connection import Actor, Books
 from storage.rebalances import NewRebalance
 from storage.tables_audit import audit_records

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from cli.book_file import open_book
+from domain.executing.reconciliation import compare, ledger
 from domain.plan import plan
-from domain.purpose import FULL
-from domain.reconciliation import compare, ledger
+from domain.values.purpose import FULL
 from policy import in_force
 from storage.connection import Actor, Books
 from storage.identifiers import directory

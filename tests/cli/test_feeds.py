@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from domain.snapshot import Lot
+from domain.values.snapshot import Lot
 from storage.connection import Books
 from tests.cli.conftest import Command, Said
 from tests.storage.small_book import TODAY, effects, loaded, rows
@@ -210,7 +210,7 @@ def test_the_list_has_every_feed(inside: Command) -> None:
 
 
 def test_a_number_that_another_account_has_is_refused_by_name(books: Books) -> None:
-    from domain.book import BookRefused
+    from domain.books.book import BookRefused
 
     again = BOOK["accounts"][1] | {"id": "F-9"}
     with pytest.raises(BookRefused, match=r'accounts\[4\]\.custodian_account: "Y55500017" is that of F-1'):

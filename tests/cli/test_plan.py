@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.policy import OF_NO_PLAN, POLICY_KEYS
+from domain.values.policy import OF_NO_PLAN, POLICY_KEYS
 from tests.cli.conftest import Command
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

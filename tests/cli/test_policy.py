@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from domain.policy import POLICY_KEYS
+from domain.values.policy import POLICY_KEYS
 from policy import DEFAULTS, NAMES
 from tests.cli.conftest import Command, Said
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from domain.book import BookRefused
-from domain.booking import Leg
-from domain.purpose import FULL
-from domain.reconciliation import compare, ledger
-from domain.snapshot import Holding, Lot
+from domain.books.book import BookRefused
+from domain.executing.booking import Leg
+from domain.executing.reconciliation import compare, ledger
+from domain.values.purpose import FULL
+from domain.values.snapshot import Holding, Lot
 from policy import in_force
 from storage.connection import Actor, Books
 from storage.loading import load

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain.reconciliation import Break
+from domain.executing.reconciliation import Break
 from storage.connection import Actor, Books
 from tests.cli.conftest import Command, Said
 from tests.cli.rebalanced import REQUEST, executed, pending

@@ -1,13 +1,13 @@
 """`rebalancer rules`: the catalogue, as the code has it."""
 
-from domain.rules import catalogue
+from domain.values.rules import catalogue
 from tests.cli.conftest import Command
 
 
 def test_every_rule_of_the_code_is_listed_with_its_file(command: Command) -> None:
     listed = {each["code"]: each for each in command("rules", "--format", "json").json}
     assert listed.keys() == {rule.code for rule, _ in catalogue()}
-    assert listed["MINIMUM-1"]["file"] == "domain/minimums.py"
+    assert listed["MINIMUM-1"]["file"] == "domain/targets/minimums.py"
     assert listed["MINIMUM-1"]["says"].startswith("A model opens only where")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import text, update
 
-from domain.reconciliation import Break
+from domain.executing.reconciliation import Break
 from policy.clock import EXCHANGE_ZONE, the_clock
 from storage.connection import Actor, Books
 from storage.evaluations import Note, PageResult

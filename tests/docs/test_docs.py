@@ -15,12 +15,13 @@ import click
 import pytest
 
 from cli.main import COMMANDS, rebalancer
-from domain import book_schema, plan_json
-from domain.outcome import STATUSES
-from domain.policy import MODES, POLICY_KEYS
-from domain.purpose import FULL
+from domain.books import book_schema
 from domain.queue import REASONS
-from domain.rules import catalogue
+from domain.telling import plan_json
+from domain.values.outcome import STATUSES
+from domain.values.policy import MODES, POLICY_KEYS
+from domain.values.purpose import FULL
+from domain.values.rules import catalogue
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCS = PROJECT / "docs"

@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 
 import yaml
 
-from domain.book import read_account, read_market
-from domain.money import plain
+from domain.books.book import read_account, read_market
 from domain.plan import plan
-from domain.policy import Mode, Policy
-from domain.purpose import Purpose
+from domain.planning.signals import largest_change, signal
 from domain.rebalance_plan import RebalancePlan
-from domain.signals import largest_change, signal
-from domain.snapshot import Model, ModelHolding, RebalancedTo, RecentBuy, RecentSale, Snapshot
+from domain.values.money import plain
+from domain.values.policy import Mode, Policy
+from domain.values.purpose import Purpose
+from domain.values.snapshot import Model, ModelHolding, RebalancedTo, RecentBuy, RecentSale, Snapshot
 from policy import in_force
 from policy.trading_days import oldest_allowed
 from tests.domain.numbers import number

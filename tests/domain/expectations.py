@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from domain.book import BookRefused
-from domain.money import cents, money, plain
+from domain.books.book import BookRefused
 from domain.rebalance_plan import ComponentOutcome, Order, RebalancePlan, Transfer
-from domain.targets import Band
+from domain.targets.targets import Band
+from domain.values.money import cents, money, plain
 from tests.domain.cases import THOUSANDS, Case, planned
 from tests.domain.numbers import same
 

@@ -4,10 +4,11 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 from typing import Any
 
-from domain import booking, execution, lots
-from domain.booking import Fill, Relief
-from domain.money import to_cent
-from domain.snapshot import Account
+from domain.executing import booking, execution
+from domain.executing.booking import Fill, Relief
+from domain.tax import lots
+from domain.values.money import to_cent
+from domain.values.snapshot import Account
 from tests.domain.ledger import Lots, World
 from tests.domain.ledger import lots as listed
 from tests.domain.planning import snapshot_of

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from domain import plan_json
-from domain.book import read_account, read_market
+from domain.books.book import read_account, read_market
 from domain.plan import plan
-from domain.policy import Mode, Policy
-from domain.purpose import FULL, Purpose
-from domain.snapshot import Snapshot
+from domain.telling import plan_json
+from domain.values.policy import Mode, Policy
+from domain.values.purpose import FULL, Purpose
+from domain.values.snapshot import Snapshot
 from policy import in_force
 
 

@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.book import BookRefused, Market, read_account, read_market, unknown_members
-from domain.policy import Mode
-from domain.snapshot import Account, Lot
+from domain.books.book import BookRefused, Market, read_account, read_market, unknown_members
+from domain.values.policy import Mode
+from domain.values.snapshot import Account, Lot
 from policy import in_force
 from tests.domain.cases import TODAY
 from tests.domain.planning import planned

@@ -14,13 +14,14 @@ import pytest
 from domain import laws
 from domain.laws import budget
 from domain.laws.ledger import Ledger
-from domain.lots import Gain, RelievedLot
-from domain.money import CENT
 from domain.plan import plan as planned
-from domain.policy import Mode, Policy
-from domain.purpose import FULL, Purpose
 from domain.rebalance_plan import Allocation, Order, RebalancePlan, Side, Transfer
-from domain.snapshot import (
+from domain.targets.targets import Band
+from domain.tax.lots import Gain, RelievedLot
+from domain.values.money import CENT
+from domain.values.policy import Mode, Policy
+from domain.values.purpose import FULL, Purpose
+from domain.values.snapshot import (
     MANAGED,
     Holding,
     Lot,
@@ -31,7 +32,6 @@ from domain.snapshot import (
     Snapshot,
     Withdrawal,
 )
-from domain.targets import Band
 from tests.domain.planning import snapshot_of
 
 Json = dict[str, Any]

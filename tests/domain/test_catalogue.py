@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from domain.rules import catalogue
+from domain.values.rules import catalogue
 
 TESTS = Path(__file__).parents[1]
 RULE_BOOK = {  # code: how many rules there are of it

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.action_files import read_actions
-from domain.book import BookRefused
-from domain.corporate_actions import CorporateAction, apply
-from domain.snapshot import Account, Holding, Lot, Sleeve
+from domain.books.action_files import read_actions
+from domain.books.book import BookRefused
+from domain.books.corporate_actions import CorporateAction, apply
+from domain.values.snapshot import Account, Holding, Lot, Sleeve
 
 DAY = date(2026, 11, 20)
 OLD, YOUNG = date(2024, 1, 2), date(2026, 3, 4)

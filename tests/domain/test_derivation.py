@@ -9,13 +9,13 @@ from typing import Any
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from domain import plan_json, steps
-from domain.book import BookRefused
-from domain.derivation import derive
+from domain.books.book import BookRefused
 from domain.plan import plan
-from domain.policy import Mode
-from domain.purpose import FULL, Purpose
-from domain.signals import signal
+from domain.planning.signals import signal
+from domain.telling import plan_json, steps
+from domain.telling.derivation import derive
+from domain.values.policy import Mode
+from domain.values.purpose import FULL, Purpose
 from tests.domain.planning import snapshot_of
 from tests.domain.strategies import MODES, books
 from tests.domain.wide_books import wide_books

@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import pytest
 
-from domain.components import Component
-from domain.destination import Destined, destine, openings_to_reject, too_coarse
-from domain.lines import DESTINATION_1, DESTINATION_2, Line, Reach, force, line
-from domain.sleeves import SleeveState
-from domain.snapshot import Model
-from domain.targets import Band
+from domain.planning.destination import Destined, destine, openings_to_reject, too_coarse
+from domain.planning.lines import DESTINATION_1, DESTINATION_2, Line, Reach, force, line
+from domain.targets.components import Component
+from domain.targets.sleeves import SleeveState
+from domain.targets.targets import Band
+from domain.values.snapshot import Model
 
 TOTAL = Decimal(100_000)
 NONE: frozenset[str] = frozenset()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.differences import differences
+from domain.telling.differences import differences
 
 PLAN: dict[str, Any] = {
     "managed_value": "100.00",

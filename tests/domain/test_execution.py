@@ -7,14 +7,14 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from domain import lots
-from domain.book import BookRefused
-from domain.booking import ExecutablePlan, Fill, Leg, Relief, book
-from domain.execution import client_order_id, payable_batches, read, resized_buys, trimmed_buys
-from domain.money import share_out, to_cent
-from domain.policy import Mode
-from domain.reconciliation import ledger
-from domain.snapshot import Account, Snapshot
+from domain.books.book import BookRefused
+from domain.executing.booking import ExecutablePlan, Fill, Leg, Relief, book
+from domain.executing.execution import client_order_id, payable_batches, read, resized_buys, trimmed_buys
+from domain.executing.reconciliation import ledger
+from domain.tax import lots
+from domain.values.money import share_out, to_cent
+from domain.values.policy import Mode
+from domain.values.snapshot import Account, Snapshot
 from tests.domain.ledger import CENT, world
 from tests.domain.planning import planned, snapshot_of
 from tests.domain.strategies import MODES, books

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.concentration import concentrated
-from domain.filling import Fill, Task, fill_sleeve
-from domain.levels import Levels
-from domain.restrictions import NO_LIMITS, Aim
-from domain.rounding import buy_quantities, sell_quantities, shares_to_sell
-from domain.snapshot import Holding, Lot, Security, Sleeve
+from domain.planning.concentration import concentrated
+from domain.planning.filling import Fill, Task, fill_sleeve
+from domain.planning.levels import Levels
+from domain.planning.rounding import buy_quantities, sell_quantities, shares_to_sell
+from domain.targets.restrictions import NO_LIMITS, Aim
+from domain.values.snapshot import Holding, Lot, Security, Sleeve
 from tests.domain.cases import TODAY
 from tests.domain.numbers import number
 

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain import plan_json
-from domain.book import read_account, read_market
+from domain.books.book import read_account, read_market
 from domain.household_plans import in_turn, plan_household
-from domain.household_trades import recent_buys
 from domain.plan import plan as made_alone
-from domain.policy import Mode, Policy
-from domain.purpose import FULL
 from domain.rebalance_plan import RebalancePlan
-from domain.snapshot import Snapshot
+from domain.tax.household_trades import recent_buys
+from domain.telling import plan_json
+from domain.values.policy import Mode, Policy
+from domain.values.purpose import FULL
+from domain.values.snapshot import Snapshot
 from policy import in_force
 
 Json = dict[str, Any]

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from domain.identifiers import Directory, Identifier, Name, Unfound, flaw_of
+from domain.books.identifiers import Directory, Identifier, Name, Unfound, flaw_of
 
 DAY = date(2026, 11, 20)
 SOUND = (

@@ -3,8 +3,8 @@
 import json
 
 from domain.decision import decided
-from domain.differences import differences
-from domain.rules import RULES_VERSION
+from domain.telling.differences import differences
+from domain.values.rules import RULES_VERSION
 from planners.kept import decided_otherwise
 from tests.kept_plans.__main__ import KEPT
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from domain.book import BookRefused
-from domain.policy import Mode
+from domain.books.book import BookRefused
+from domain.values.policy import Mode
 from tests.domain import laws
 from tests.domain.ledger import World, world
 from tests.domain.planning import planned

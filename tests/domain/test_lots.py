@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain import lots
-from domain.lots import RELIEF, RelievedLot, Term, relieve
-from domain.snapshot import Account, Lot, Sleeve
+from domain.tax import lots
+from domain.tax.lots import RELIEF, RelievedLot, Term, relieve
+from domain.values.snapshot import Account, Lot, Sleeve
 from policy import in_force
 from tests.domain.numbers import number
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain import money
-from domain.money import share_out
+from domain.values import money
+from domain.values.money import share_out
 from tests.domain.numbers import number
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.lots import Gain
-from domain.netting import Assessment, assess, difference
+from domain.tax.lots import Gain
+from domain.tax.netting import Assessment, assess, difference
 from policy import in_force
 
 POLICY = in_force(date(2026, 11, 20))  # 37 % and 20 %; 3,000.00 offset ordinary income

@@ -2,9 +2,9 @@
 
 import pytest
 
-from domain import outcome
-from domain.outcome import STATUSES, Status
-from domain.rules import Finding, Rule, error, info, warning
+from domain.values import outcome
+from domain.values.outcome import STATUSES, Status
+from domain.values.rules import Finding, Rule, error, info, warning
 
 RULE = Rule("X-1", "A rule.")
 

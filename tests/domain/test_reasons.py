@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, assume, given, settings
 
-from domain.book import BookRefused
-from domain.policy import Mode
+from domain.books.book import BookRefused
+from domain.values.policy import Mode
 from tests.domain.planning import planned
 from tests.domain.strategies import MODES
 from tests.domain.wide_books import wide_books

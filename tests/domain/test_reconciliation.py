@@ -5,8 +5,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.reconciliation import Break, compare, corrected, ledger
-from domain.snapshot import Account, Holding, Lot, Sleeve
+from domain.executing.reconciliation import Break, compare, corrected, ledger
+from domain.values.snapshot import Account, Holding, Lot, Sleeve
 from tests.domain.test_execution import reproducible
 
 ZERO = Decimal(0)

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from domain.reconciliation import Break
-from domain.snapshot import MANAGED, Account, Holding, Lot, Sleeve, Withdrawal
-from domain.statements import Settled, Statement, settle
+from domain.executing.reconciliation import Break
+from domain.executing.statements import Settled, Statement, settle
+from domain.values.snapshot import MANAGED, Account, Holding, Lot, Sleeve, Withdrawal
 
 D = Decimal
 OLD, NEW = Lot(D(4), D(10), date(2020, 1, 2)), Lot(D(6), D(20), date(2025, 1, 2))

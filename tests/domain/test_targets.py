@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.snapshot import BandGiven, Target, TargetComponent
-from domain.targets import MAX_DEPTH, TargetRefused, flatten
+from domain.targets.targets import MAX_DEPTH, TargetRefused, flatten
+from domain.values.snapshot import BandGiven, Target, TargetComponent
 from policy import in_force
 
 POLICY = in_force(date(2026, 11, 20))

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from domain import lots
-from domain.booking import Fill, Relief, book
-from domain.execution import read
+from domain.executing.booking import Fill, Relief, book
+from domain.executing.execution import read
 from domain.plan import plan
-from domain.plan_json import as_json
-from domain.snapshot import Snapshot
-from domain.snapshot_json import kept, restored
-from domain.tax_year import to_date
+from domain.tax import lots
+from domain.tax.tax_year import to_date
+from domain.telling.plan_json import as_json
+from domain.values.snapshot import Snapshot
+from domain.values.snapshot_json import kept, restored
 from tests.domain.planning import snapshot_of
 
 NEW_YEARS_EVE, MONDAY = date(2026, 12, 31), date(2027, 1, 4)

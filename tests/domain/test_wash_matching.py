@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.money import to_cent
-from domain.wash_matching import Acquisition, LotSale, matched
+from domain.tax.wash_matching import Acquisition, LotSale, matched
+from domain.values.money import to_cent
 
 TODAY = date(2026, 11, 20)
 LONG_AGO = date(2024, 1, 2)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from domain import household_trades, wash_sales
-from domain.lots import RelievedLot
-from domain.policy import Policy
-from domain.snapshot import Lot, RecentBuy, RecentSale, Snapshot
+from domain.tax import household_trades, wash_sales
+from domain.tax.lots import RelievedLot
+from domain.values.policy import Policy
+from domain.values.snapshot import Lot, RecentBuy, RecentSale, Snapshot
 from tests.domain.planning import snapshot_of
 
 OLD, RECENT = date(2024, 1, 2), date(2026, 11, 2)

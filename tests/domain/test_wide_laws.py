@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from domain.book import BookRefused
-from domain.policy import Mode
-from domain.purpose import FULL, Purpose
+from domain.books.book import BookRefused
+from domain.values.policy import Mode
+from domain.values.purpose import FULL, Purpose
 from tests.domain import laws, limit_laws, lot_laws
 from tests.domain.ledger import World, world
 from tests.domain.planning import planned

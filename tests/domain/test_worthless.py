@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from domain.book import BookRefused, read_account, read_market
+from domain.books.book import BookRefused, read_account, read_market
 from domain.evaluation import evaluate
 from domain.plan import plan
-from domain.snapshot import Snapshot
-from domain.snapshot_json import kept, restored
+from domain.values.snapshot import Snapshot
+from domain.values.snapshot_json import kept, restored
 from policy import in_force
 
 DAY = date(2026, 11, 20)

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from cli.plan import _plans
-from domain import plan_json
-from domain.purpose import FULL, Purpose
+from domain.telling import plan_json
+from domain.values.purpose import FULL, Purpose
 from tests.examples.test_examples import EXAMPLES, LINE, NO_BAND, bands, breach, values
 
 PATH = EXAMPLES / "household.yaml"

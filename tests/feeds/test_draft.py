@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.deliveries import Problems
+from domain.books.deliveries import Problems
 from feeds import readers
 from feeds.definition import Feed
 from feeds.draft import draft

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.deliveries import Problems
+from domain.books.deliveries import Problems
 from feeds import readers
 from feeds.catalogue import FeedRefused, chosen, feeds
 from feeds.reading import read_rows

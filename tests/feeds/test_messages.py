@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.identifiers import flaw_of
+from domain.books.identifiers import flaw_of
 from feeds import readers
 from feeds.catalogue import chosen, named
 from feeds.rows import NotThisFeed, Sheet, Unreadable

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from domain.deliveries import Problems
-from domain.money import plain
+from domain.books.deliveries import Problems
+from domain.values.money import plain
 from feeds import catalogue, readers
 from feeds.catalogue import FeedRefused, chosen, feeds
 from feeds.reading import FeedReading, Names, read_rows

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from temporalio.exceptions import ApplicationError
 
 from cli.main import COMMANDS
-from domain.policy import MODES
+from domain.values.policy import MODES
 from tests.fuzz.broken import ODD, as_bytes, documents, files
 from tests.fuzz.outlets import Broken, command, fingerprint, in_time
 from workflows import contract

@@ -12,15 +12,15 @@ from typing import Any
 
 from cli.books import read_whole
 from cli.plan import _snapshot
-from domain import plan_json
-from domain.book import BookRefused
+from domain.books.book import BookRefused
 from domain.plan import plan
-from domain.policy import MODES, Policy
-from domain.purpose import FULL, KINDS, Purpose
-from domain.purpose import as_json as purpose_as_json
-from domain.rules import RULES_VERSION
-from domain.snapshot import Snapshot
-from domain.snapshot_json import kept
+from domain.telling import plan_json
+from domain.values.policy import MODES, Policy
+from domain.values.purpose import FULL, KINDS, Purpose
+from domain.values.purpose import as_json as purpose_as_json
+from domain.values.rules import RULES_VERSION
+from domain.values.snapshot import Snapshot
+from domain.values.snapshot_json import kept
 from planners.frozen import versions
 from planners.kept import kept_plans
 from tests.domain.cases import asked, cases
@@ -66,7 +66,10 @@ def _kept(
 def main() -> None:
     """Keeps them all; those of frozen rules are never written again."""
     if RULES_VERSION in versions():
-        sys.exit(f"rules {RULES_VERSION} are frozen, and their plans with them: raise RULES_VERSION in domain/rules.py")
+        sys.exit(
+            f"rules {RULES_VERSION} are frozen, and their plans with them: "
+            "raise RULES_VERSION in domain/values/rules.py"
+        )
     lines = [json.dumps(each, ensure_ascii=False) for each in made()]
     KEPT.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     sys.stdout.write(f"{len(lines)} plans by rules {RULES_VERSION} kept in {KEPT.relative_to(PROJECT)}\n")

@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from pathlib import Path
 
-from domain.policy import MODES
+from domain.values.policy import MODES
 from tests.laws.at_large import at_large
 from tests.laws.books import ACCOUNTS, alone, asked, book
 from tests.laws.funds import VALUES, settle

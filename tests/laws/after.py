@@ -13,11 +13,11 @@ from domain.laws.budget import disallowed
 from domain.laws.landing import bounds, cash_bounds, rounding
 from domain.laws.ledger import Ledger
 from domain.laws.refusals import Forbidden, forbidden
-from domain.money import money, percent
 from domain.plan import plan as planned
-from domain.policy import Policy
 from domain.rebalance_plan import ComponentOutcome, Order, RebalancePlan
-from domain.snapshot import MANAGED, Snapshot
+from domain.values.money import money, percent
+from domain.values.policy import Policy
+from domain.values.snapshot import MANAGED, Snapshot
 from tests.laws.world import filled
 
 ZERO, CENT = Decimal(0), Decimal("0.01")

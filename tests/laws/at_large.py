@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 from domain import laws
-from domain.book import BookRefused
+from domain.books.book import BookRefused
 from domain.plan import plan as planned
-from domain.policy import MODES, Policy
 from domain.rebalance_plan import RebalancePlan
-from domain.rules import Noted
-from domain.snapshot import Snapshot
+from domain.values.policy import MODES, Policy
+from domain.values.rules import Noted
+from domain.values.snapshot import Snapshot
 from tests.laws import after
 from tests.laws.books import DEAD, Asked, asked, book
 from tests.laws.fills import resizing

@@ -11,8 +11,8 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from domain.policy import MODES, Mode
-from domain.purpose import FULL, Purpose
+from domain.values.policy import MODES, Mode
+from domain.values.purpose import FULL, Purpose
 
 Json = dict[str, Any]
 AS_OF = date(2026, 11, 20)

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
 
-from domain import booking, execution, lots, plan_json
-from domain.booking import ExecutablePlan, Fill, Relief
-from domain.money import to_cent
-from domain.policy import Policy
+from domain.executing import booking, execution
+from domain.executing.booking import ExecutablePlan, Fill, Relief
 from domain.rebalance_plan import RebalancePlan
-from domain.snapshot import Account, Snapshot, increments_of
+from domain.tax import lots
+from domain.telling import plan_json
+from domain.values.money import to_cent
+from domain.values.policy import Policy
+from domain.values.snapshot import Account, Snapshot, increments_of
 
 ZERO, CENT = Decimal(0), Decimal("0.01")
 SHARES = ("0", "0.3", "0.9", "0.98", "1", "1", "1")

@@ -16,7 +16,7 @@ from domain.laws.landing import cash_bounds
 from domain.laws.ledger import Ledger
 from domain.laws.refusals import forbidden
 from domain.plan import plan as planned
-from domain.policy import MODES, Mode
+from domain.values.policy import MODES, Mode
 from tests.laws.after import no_step_too_many
 from tests.laws.books import AS_OF, text
 from tests.laws.world import Members, filled

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from domain.household_plans import plan_household
-from domain.policy import Mode
 from domain.rebalance_plan import RebalancePlan
+from domain.values.policy import Mode
 from tests.laws.world import Members
 
 SALE = re.compile(r"from the sale of ([\d.]+) (\S+) on (\S+) in account (\S+?);")

@@ -13,9 +13,9 @@ from typing import Any
 
 from domain.laws.landing import bounds
 from domain.plan import plan as planned
-from domain.policy import Mode
 from domain.rebalance_plan import RebalancePlan
-from domain.snapshot import Snapshot
+from domain.values.policy import Mode
+from domain.values.snapshot import Snapshot
 from tests.laws.books import AS_OF, text
 from tests.laws.world import Members
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from domain.book import BookRefused
+from domain.books.book import BookRefused
 from tests.laws import at_large
 from tests.laws.books import Asked, alone
 from tests.laws.tally import Tally

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from domain.plan import plan
-from domain.policy import Mode
 from domain.rebalance_plan import RebalancePlan
+from domain.values.policy import Mode
 from tests.laws import __main__ as command
 from tests.laws import at_large, households
 from tests.laws.books import ACCOUNTS, asked, book

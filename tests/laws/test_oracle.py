@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from domain.plan import plan
-from domain.policy import MODES, Mode
+from domain.values.policy import MODES, Mode
 from tests.laws import funds, oracle, turnover
 from tests.laws.books import AS_OF
 from tests.laws.turnover import compare_turnover

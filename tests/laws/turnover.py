@@ -12,8 +12,8 @@ from typing import Any
 
 from domain.laws.landing import bounds
 from domain.plan import plan as planned
-from domain.policy import Mode
 from domain.rebalance_plan import RebalancePlan
+from domain.values.policy import Mode
 from tests.domain.linear_program import Room, least_turnover
 from tests.laws.books import AS_OF, text
 from tests.laws.world import Members

@@ -5,13 +5,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from domain.book import BookRefused, Market, read_account, read_market
-from domain.household_trades import recent_buys
+from domain.books.book import BookRefused, Market, read_account, read_market
 from domain.laws.budget import recognised
 from domain.laws.ledger import Ledger
-from domain.policy import Policy
 from domain.rebalance_plan import RebalancePlan
-from domain.snapshot import MANAGED, Account, Holding, Lot, RecentSale, Sleeve, Snapshot
+from domain.tax.household_trades import recent_buys
+from domain.values.policy import Policy
+from domain.values.snapshot import MANAGED, Account, Holding, Lot, RecentSale, Sleeve, Snapshot
 from policy import in_force
 
 Json = dict[str, Any]

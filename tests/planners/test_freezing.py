@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.rules import RULES_VERSION
+from domain.values.rules import RULES_VERSION
 from planners.closure import UnreadableImport, closure, renamed
 from planners.kept import kept_plans
 from planners.manifest import changed

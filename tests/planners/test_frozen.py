@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.rules import RULES_VERSION
+from domain.values.rules import RULES_VERSION
 from planners import frozen
 from planners.frozen import NoPlanner, planner, versions
 from planners.kept import decided_otherwise, kept_plans

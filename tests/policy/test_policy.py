@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from domain.policy import OF_NO_PLAN, Policy
-from domain.rules import catalogue
+from domain.values.policy import OF_NO_PLAN, Policy
+from domain.values.rules import catalogue
 from policy import FIRM_FILE, NAMES, PolicyRefused, in_force, numbers
 
 DAY = date(2026, 11, 20)

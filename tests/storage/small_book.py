@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from domain.purpose import FULL
+from domain.values.purpose import FULL
 from policy import in_force
 from storage.audit import Audit
 from storage.connection import Actor, Books, Transaction

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from domain.deliveries import PositionLine, Problems
+from domain.books.deliveries import PositionLine, Problems
 from policy import in_force
 from storage import loading
 from storage.connection import Actor, Books

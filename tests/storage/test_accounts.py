@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from domain.snapshot import Account, Holding, Lot, RebalancedTo, Sleeve, Snapshot
+from domain.values.snapshot import Account, Holding, Lot, RebalancedTo, Sleeve, Snapshot
 from storage.accounts import TargetUnknown
 from storage.connection import Actor, Books
 from storage.snapshots import UnknownAccount

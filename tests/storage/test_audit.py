@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 import policy
-from domain.rules import RULES_VERSION
+from domain.values.rules import RULES_VERSION
 from storage import audit, migrations
 from storage.audit import AuditEntry
 from storage.audit_chain import Link

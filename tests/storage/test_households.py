@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from domain.snapshot import RecentBuy
+from domain.values.snapshot import RecentBuy
 from storage.connection import Books
 from tests.storage.small_book import TODAY, account, book, loaded
 

@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from cli.book_file import open_book
 from cli.books import read_whole
-from domain.book import BookRefused
-from domain.snapshot import RecentSale
+from domain.books.book import BookRefused
+from domain.values.snapshot import RecentSale
 from policy import in_force
 from storage import loading
 from storage.connection import Actor, Books

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from domain.purpose import from_json
-from domain.rules import RULES_VERSION
+from domain.values.purpose import from_json
+from domain.values.rules import RULES_VERSION
 from planners.kept import kept_plans
 from storage import rebalances, recomputation
 from storage.connection import Actor, Books

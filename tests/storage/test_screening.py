@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from domain.book import BookRefused
+from domain.books.book import BookRefused
 from domain.evaluation import evaluate
 from storage.connection import Books
 from storage.screening import Screened, Screening

@@ -13,12 +13,12 @@ from sqlalchemy import event, text
 
 from cli.books import read_whole
 from cli.plan import _snapshot as as_planned
-from domain import plan_json
-from domain.money import plain
 from domain.plan import plan
-from domain.policy import MODES, Mode, Policy
-from domain.snapshot import RebalancedTo, Snapshot
-from domain.snapshot_json import kept, restored
+from domain.telling import plan_json
+from domain.values.money import plain
+from domain.values.policy import MODES, Mode, Policy
+from domain.values.snapshot import RebalancedTo, Snapshot
+from domain.values.snapshot_json import kept, restored
 from storage.connection import Books
 from storage.snapshots import UnknownAccount
 from tests.storage.small_book import TODAY, account, book, by_hand, loaded

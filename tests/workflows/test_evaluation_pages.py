@@ -19,8 +19,8 @@ from activities.context import Desk
 from activities.messages import BeginEvaluation, EvaluateRange, RangeEvaluated
 from devstack.temporal import TemporalServer
 from domain.evaluation import Verdict, evaluate
-from domain.policy import Policy
-from domain.snapshot import Snapshot
+from domain.values.policy import Policy
+from domain.values.snapshot import Snapshot
 from storage.connection import Actor, Books, connect
 from storage.queue import QueueEntry
 from tests.storage.small_book import contents, rows

@@ -15,7 +15,7 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
 from activities.context import Desk
-from domain.purpose import Purpose
+from domain.values.purpose import Purpose
 from policy.clock import Clock
 from storage.connection import Actor, Books
 from storage.rebalances import NewRebalance

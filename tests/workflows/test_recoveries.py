@@ -4,7 +4,7 @@ import pytest
 from temporalio.client import WorkflowFailureError
 
 from devstack.temporal import TemporalServer
-from domain.reconciliation import compare, ledger
+from domain.executing.reconciliation import compare, ledger
 from tests.workflows.command import Command
 from tests.workflows.desk import TestDesk, drifted
 from tests.workflows.test_halts import working

@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 from activities.context import Desk
 from devstack.postgres import Postgres
 from devstack.temporal import TemporalServer
-from domain.reconciliation import compare, ledger
+from domain.executing.reconciliation import compare, ledger
 from storage.connection import Actor, Books, connect
 from storage.epochs import A_COPY
 from tests.workflows.command import Command

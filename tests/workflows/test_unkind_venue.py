@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowHandle
 
-from domain.reconciliation import compare, ledger
+from domain.executing.reconciliation import compare, ledger
 from storage.connection import Actor
 from tests.workflows.desk import TestDesk, drifted
 from tests.workflows.scenarios import fingerprint

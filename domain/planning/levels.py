@@ -1,0 +1,88 @@
+"""Levels: how a change of a sleeve's value is spread over its holdings (SLEEVE-2).
+
+Growing: holding i goes to max(value, λ·weight); shrinking: min(value, λ·weight), with λ such that the holdings sum to
+the goal. Who is frozen stays where it is, or makes a part of the change, and the others make the rest.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from domain.values.money import ZERO, tidy
+
+
+class Levels:
+    """The holdings of one sleeve on their way to a goal, in amounts, all in one direction."""
+
+    __slots__ = ("_amounts", "_share", "_total", "fixed", "growing", "left", "values", "weights")
+
+    def __init__(
+        self, values: Mapping[str, Decimal], weights: Mapping[str, Decimal], goal: Decimal, growing: bool
+    ) -> None:
+        self.values, self.growing = values, growing
+        self.weights = dict(weights)
+        self._total = sum([values[symbol] for symbol in weights], ZERO)
+        self._share = sum(weights.values(), ZERO)
+        self._amounts: dict[str, Decimal] | None = None  # worked out already
+        self.fixed: dict[str, Decimal] = {}  # the parts that frozen holdings make, all above 0
+        self.left = goal  # what the holdings that are not frozen shall come to together
+
+    def freeze(self, symbol: str, change: Decimal = ZERO) -> None:
+        """Leaves a holding out of the change, but for a part of it (above 0)."""
+        self._without(symbol, change if self.growing else -change)
+        if change:
+            self.fixed[symbol] = change
+
+    def wait(self, symbol: str, amount: Decimal) -> None:
+        """Keeps an amount for a holding in cash."""
+        self._without(symbol, amount)
+
+    def _without(self, symbol: str, keeps: Decimal) -> None:
+        value = self.values[symbol]
+        self._share -= self.weights.pop(symbol)
+        self._total -= value
+        self.left -= value + keeps
+        if keeps or (self._amounts and symbol in self._amounts):
+            self._amounts = None  # else it did not move before: nothing changes for the others
+
+    def level(self) -> tuple[Decimal, Mapping[str, Decimal]] | None:
+        """λ, and λ·weight of each holding that moves; None where nothing has to.
+
+        All holdings move at first. Who is beyond its λ·weight stays, which takes λ further from it, so it stays for
+        good: a few turns, each of fewer holdings, find what sorting all of them by value ÷ weight would.
+        """
+        values, weights, growing = self.values, self.weights, self.growing
+        left, share = max(self.left, ZERO), self._share  # what is frozen may be worth more
+        if not weights or (left <= self._total if growing else left >= self._total):
+            return None
+        moving: Iterable[str] = weights
+        while True:
+            reached = left / share
+            goals = {symbol: reached * weights[symbol] for symbol in moving}
+            if growing:
+                beyond = [symbol for symbol, goal in goals.items() if values[symbol] > goal]
+            else:
+                beyond = [symbol for symbol, goal in goals.items() if values[symbol] < goal]
+            if not beyond:
+                return reached, goals
+            for symbol in beyond:
+                left -= values[symbol]
+                share -= weights[symbol]
+                del goals[symbol]
+            moving = goals
+
+    def amounts(self) -> dict[str, Decimal]:
+        """What each holding that moves is bought, or sold, for; all above 0."""
+        if self._amounts is None:
+            self._amounts = self._spread()
+        return self._amounts
+
+    def _spread(self) -> dict[str, Decimal]:
+        found = self.level()
+        if found is None:
+            return {}
+        goals, values = found[1], self.values
+        if self.growing:
+            amounts = {symbol: tidy(goal) - values[symbol] for symbol, goal in goals.items()}
+        else:
+            amounts = {symbol: values[symbol] - tidy(goal) for symbol, goal in goals.items()}
+        return {symbol: amount for symbol, amount in amounts.items() if amount > ZERO}

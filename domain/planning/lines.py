@@ -1,0 +1,402 @@
+"""Lines: the components of a plan on their way to a destination, in steps that can really be traded.
+
+A security that is held directly moves in whole increments, a model's sleeve by any cent. The moves of which
+destinations are made: into the band, sell more, buy more, cut buys, give back. Used by `destination` (full rebalances)
+and `one_way` (cash raised or invested). A step is never made that leaves a component as far from its band as before,
+or that takes it across the band to outside its threshold (DESTINATION-5).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from operator import attrgetter
+
+from domain.planning.affording import in_proportion
+from domain.targets.components import Component
+from domain.targets.targets import Band
+from domain.values.money import CENT, ZERO, down_to_cent, up_to_cent
+from domain.values.policy import Mode
+from domain.values.record import record
+from domain.values.rules import Rule
+
+DESTINATION_1 = Rule(
+    "DESTINATION-1", "Inside its destination band a component is left alone; outside, it goes to the nearest edge."
+)
+DESTINATION_2 = Rule("DESTINATION-2", "Cash closes the plan: it ends inside its own destination band.")
+DESTINATION_5 = Rule(
+    "DESTINATION-5", "Whole steps close the plan too: none that leaves its component as far from its band as it was."
+)
+
+UNBOUNDED = Decimal("Infinity")
+Part = tuple[Rule, Decimal]  # a rule, and what it moved: bought above 0, sold below
+Edge = Callable[["Line"], Decimal]
+LOWER_EDGE: Edge = attrgetter("lower")
+UPPER_EDGE: Edge = attrgetter("upper")
+LOWER_BOUND: Edge = attrgetter("low")
+UPPER_BOUND: Edge = attrgetter("high")
+
+
+@record
+class Destination:
+    """Where one component goes. `change` is in the account's currency: bought where above 0, sold where below.
+
+    `made_whole` is what the managed sleeve pays first, as the component's sleeve is overdrawn (SLEEVE-3).
+    """
+
+    component: Component
+    change: Decimal
+    parts: tuple[Part, ...] = ()
+    blocked: Decimal = ZERO  # of the change that its band asks for, what a restriction does not let happen
+    made_whole: Decimal = ZERO
+
+    @property
+    def value(self) -> Decimal:
+        """The component's value afterwards, before the shares in a sleeve are rounded."""
+        return self.component.value + self.made_whole + self.change
+
+    @property
+    def funding(self) -> Decimal:
+        """What a sleeve receives from the managed one, below 0 what it pays (SLEEVE-1)."""
+        return self.made_whole + self.change
+
+    @property
+    def rule(self) -> Rule:
+        """The rule that moved it last: cash closes what its band began."""
+        return self.parts[-1][0] if self.parts else DESTINATION_1
+
+
+def destination_band(component: Component, mode: Mode) -> Band:
+    """The weights between which a rebalance in this mode must land the component."""
+    if mode == "exact":
+        return Band(component.weight, component.weight)
+    return component.precision if mode == "best_fit" else component.threshold
+
+
+@record
+class Reach:
+    """How far one component can move: `least` and `most` are the values between which trades can take it.
+
+    `step` is the price of one increment, None for a sleeve; `smallest` is what an order of it must come to (ORDER-3).
+    """
+
+    step: Decimal | None = None
+    smallest: Decimal = ZERO
+    least: Decimal = ZERO
+    most: Decimal = UNBOUNDED
+
+
+@dataclass(slots=True)
+class Line:
+    """One component on its way: its bands in amounts, how far it can move, where it is planned and by which rules."""
+
+    component: Component
+    value: Decimal  # before; made whole where its sleeve is overdrawn
+    wanted: Decimal  # weight × managed value
+    lower: Decimal  # the destination band
+    upper: Decimal
+    low: Decimal  # the threshold
+    high: Decimal
+    reach: Reach
+    planned: Decimal
+    parts: list[Part] = field(default_factory=list)
+    blocked: Decimal = ZERO
+
+    @property
+    def above(self) -> Decimal:
+        """How far above its weight it is planned, relative to that weight; what has no weight counts as furthest."""
+        if self.wanted == 0:
+            return UNBOUNDED if self.planned > 0 else ZERO
+        return (self.planned - self.wanted) / self.wanted
+
+    @property
+    def buy(self) -> Decimal:
+        """What is bought, below 0 what is sold."""
+        return self.planned - self.value
+
+    @property
+    def opens(self) -> bool:
+        """True for a sleeve that opens: it is funded at its weight or not at all."""
+        return self.component.sleeve == "opening"
+
+    def move(self, amount: Decimal, rule: Rule) -> None:
+        """Plans so much more of it, below 0 less, by a rule."""
+        self.planned += amount
+        for at, (other, moved) in enumerate(self.parts):
+            if other is rule:
+                self.parts[at] = rule, moved + amount
+                if not self.parts[at][1]:
+                    del self.parts[at]
+                return
+        self.parts.append((rule, amount))
+
+    def whole(self, amount: Decimal, rounding: str) -> Decimal:
+        """The amount in whole steps, rounded up or down."""
+        step = self.reach.step
+        if step is None:
+            return up_to_cent(amount) if rounding == ROUND_CEILING else down_to_cent(amount)
+        return (amount / step).to_integral_value(rounding) * step
+
+    def salable(self, edge: Decimal) -> Decimal:
+        """What can be sold of it down to an edge, in whole steps; all of it where that is what the edge asks."""
+        to = max(edge, self.reach.least)
+        room = self.planned - to
+        if room <= 0:
+            return ZERO
+        return room if to == 0 else self.whole(room, ROUND_FLOOR)
+
+    def buyable(self, edge: Decimal) -> Decimal:
+        """What can be bought of it up to an edge, in whole steps."""
+        room = min(edge, self.reach.most) - self.planned
+        return ZERO if room <= 0 else self.whole(room, ROUND_FLOOR)
+
+    def ordered(self, amount: Decimal) -> bool:
+        """True where moving it by so much leaves an order large enough, none, or the sale of all of it (ORDER-3)."""
+        after = self.planned + amount
+        change = abs(after - self.value)
+        return not change or change >= self.reach.smallest or not after
+
+    def note_blocked(self, asked: Decimal) -> None:
+        """Notes what closing the plan would have bought (above 0) or sold of it, and a restriction forbids."""
+        component = self.component
+        if self.blocked or not (component.no_buy if asked > 0 else component.no_sell):
+            return
+        room = self.upper - self.planned if asked > 0 else self.planned - self.lower
+        if room > 0:
+            self.blocked = min(asked, room) if asked > 0 else -min(-asked, room)
+
+
+def line(
+    component: Component, managed_value: Decimal, mode: Mode, kept_out: frozenset[str], reach: Reach, value: Decimal
+) -> Line:
+    """The component where it is, with the bands that it must land in; what goes to zero, or can't open, has none."""
+    band, threshold = destination_band(component, mode), component.threshold
+    wanted = component.weight * managed_value
+    if component.key in kept_out or component.goes_to_zero:
+        return Line(component, value, ZERO, ZERO, ZERO, ZERO, ZERO, reach, value)
+    lower, upper = band.lower * managed_value, band.upper * managed_value
+    low, high = threshold.lower * managed_value, threshold.upper * managed_value
+    return Line(component, value, wanted, lower, upper, low, high, reach, value)
+
+
+def force(line: Line) -> None:
+    """Moves a component into its destination band, or as near to it as whole steps and restrictions let it.
+
+    What opens, and a security of which nothing is held yet, goes to its weight (DESTINATION-1).
+    """
+    value, lower, upper = line.value, line.lower, line.upper
+    if line.reach.step is None and lower - CENT < value < upper + CENT and not line.opens and upper:
+        return  # cents
+    if line.opens or (line.component.kind == "security" and not value and line.wanted):
+        goal = _bought(line, line.wanted, line.wanted)
+    elif value > upper:
+        goal = _sold(line, lower, upper)
+    elif value < lower:
+        goal = _bought(line, lower, upper)
+    else:
+        return
+    reach = line.reach
+    planned = min(max(goal, reach.least), reach.most)
+    component = line.component
+    if planned != goal and (component.no_buy if goal > value else component.no_sell or component.stays):
+        line.blocked = goal - planned
+    if planned != value:
+        line.move(planned - value, DESTINATION_1)
+
+
+def _bought(line: Line, lower: Decimal, upper: Decimal) -> Decimal:
+    """Where buying up to a lower edge ends: a step beyond it where that is inside the band, or nearer to it."""
+    ends = line.value + line.whole(lower - line.value, ROUND_FLOOR)
+    lacks = lower - ends
+    if lacks <= 0:
+        return ends
+    beyond = ends + (line.reach.step or CENT)
+    if beyond <= upper or (beyond - upper < lacks and beyond <= line.high):
+        return beyond
+    return ends
+
+
+def _sold(line: Line, lower: Decimal, upper: Decimal) -> Decimal:
+    """Where selling down to an upper edge ends: a step beyond it where that is inside the band, or nearer to it."""
+    if upper == 0:
+        return ZERO
+    ends = line.value - line.whole(line.value - upper, ROUND_FLOOR)
+    over = ends - upper
+    if over <= 0:
+        return ends
+    beyond = max(ZERO, ends - (line.reach.step or CENT))
+    if beyond >= lower or (lower - beyond < over and beyond >= line.low):
+        return beyond
+    return ends
+
+
+def forget_small(lines: Iterable[Line], crossing: Callable[[], frozenset[str]]) -> dict[str, Decimal]:
+    """Takes back the moves too small for an order, by symbol: closing the plan may make them in fewer (SLEEVE-5).
+
+    `crossing` are symbols that a sleeve might trade as well: what is too small of those is known once they cross.
+    """
+    small: dict[str, Decimal] = {}
+    for each in lines:
+        if each.reach.step is None or not each.buy or each.ordered(ZERO) or each.component.ref in crossing():
+            continue
+        small[each.component.ref] = each.buy
+        each.move(-each.buy, DESTINATION_1)
+    return small
+
+
+def by_excess(lines: Iterable[Line]) -> list[Line]:
+    """The most above its weight first, relative to that weight; ties by key (DESTINATION-3)."""
+    return sorted(lines, key=lambda each: (-each.above, each.component.key))
+
+
+def by_lack(lines: Iterable[Line]) -> list[Line]:
+    """The most below its weight first, relative to that weight; ties by key (DESTINATION-3)."""
+    return sorted(lines, key=lambda each: (each.above, each.component.key))
+
+
+def sell_more(lines: Iterable[Line], cash: Decimal, band: Band, edge: Edge, rule: Rule) -> Decimal:
+    """Sells the component most above its weight down to an edge, then the next, until cash reaches its band.
+
+    `band` is in amounts. Returns the cash there is then. The last step may take cash above its band where that leaves
+    it nearer; always where cash would stay below zero.
+    """
+    for each in by_excess(lines):
+        if cash >= band.lower:
+            break
+        if each.opens:
+            continue
+        needs = band.lower - cash
+        room = each.salable(edge(each))
+        if not room:
+            each.note_blocked(-needs)
+            continue
+        amount = min(each.whole(needs, ROUND_CEILING), room)
+        if not each.ordered(-amount):
+            amount = _large_enough(each, room)
+            if cash + amount > band.upper and cash >= 0:
+                continue
+        over = cash + amount - band.upper
+        if over > 0 and amount >= needs:
+            less = amount - (each.reach.step or CENT)
+            if over >= band.lower - (cash + less) and cash + less >= 0 and each.ordered(-less):
+                amount = less
+        if amount > 0:
+            each.move(-amount, rule)
+            cash += amount
+    return cash
+
+
+def buy_more(
+    lines: Iterable[Line], cash: Decimal, band: Band, edge: Edge, rule: Rule, lowest: Decimal = ZERO
+) -> Decimal:
+    """Buys the component most below its weight up to an edge, then the next, until cash is down to its band.
+
+    `band` is in amounts. Returns the cash there is then: below the band only where that is nearer to it, and never
+    below `lowest`.
+    """
+    for each in by_lack(lines):
+        if cash <= band.upper:
+            break
+        surplus = cash - band.upper
+        room = each.buyable(edge(each))
+        if not room:
+            each.note_blocked(surplus)
+            continue
+        amount = min(each.whole(surplus, ROUND_CEILING), room)
+        if not each.ordered(amount):
+            amount = _large_enough(each, room)
+            if cash - amount < band.lower:
+                continue
+        under = band.lower - (cash - amount)
+        if under > 0:
+            less = amount - (each.reach.step or CENT)
+            if under >= cash - less - band.upper or cash - amount < lowest:
+                amount = less
+            if not each.ordered(amount):
+                continue
+        if amount > 0:
+            each.move(amount, rule)
+            cash -= amount
+    return cash
+
+
+def _large_enough(each: Line, room: Decimal) -> Decimal:
+    """The smallest amount that makes an order of what was too small for one; 0 where there is no room for it."""
+    amount = each.whole(each.reach.smallest, ROUND_CEILING)
+    return amount if amount <= room and not each.buy else ZERO
+
+
+def cut_buys(lines: Sequence[Line], cash: Decimal, lowest: Decimal, rule: Rule) -> Decimal:
+    """Scales buys down in proportion until cash does, those that open a sleeve last; returns the cash there is then.
+
+    The steps that only rounding up brought go first, those that are lacked least. Whole steps are cut, at most one more
+    than is needed; a buy that is left too small for an order goes.
+    """
+    for each in sorted(lines, key=_lacking_without_last_step):
+        step = each.reach.step
+        if cash >= lowest or step is None or not _rounded_up(each):
+            continue
+        if each.ordered(-step):
+            each.move(-step, DESTINATION_1)
+            cash += step
+    for opening in (False, True):
+        buys = [each for each in lines if each.buy > 0 and each.opens is opening]
+        short = lowest - cash
+        if short <= 0 or not buys:
+            continue
+        amounts = {each.component.key: each.buy for each in buys}
+        steps = {each.component.key: each.reach.step or CENT for each in buys}
+        cut = in_proportion(amounts, steps, short)
+        for each in buys:
+            less = cut[each.component.key]
+            if less and not each.ordered(-less):
+                less = each.buy
+            if less:
+                each.move(-less, rule)
+                cash += less
+    return cash
+
+
+def _goal(each: Line) -> Decimal:
+    """Where buying a component was to take it: to its weight where nothing was held, else to its lower edge."""
+    return each.wanted if not each.value else each.lower
+
+
+def _rounded_up(each: Line) -> bool:
+    """True for a buy whose last step goes beyond what was asked (ORDER-1)."""
+    return each.buy > 0 and each.planned > _goal(each) > each.planned - (each.reach.step or CENT)
+
+
+def _lacking_without_last_step(each: Line) -> tuple[Decimal, str]:
+    """What a component would lack without its last step, the least first; ties the last by key first."""
+    return _goal(each) - each.planned + (each.reach.step or CENT), each.component.key
+
+
+def give_back_sales(lines: Iterable[Line], cash: Decimal, lowest: Decimal) -> Decimal:
+    """Takes back what was sold for cash that is not needed after all (DESTINATION-5); returns the cash there is then.
+
+    What bands alone ask to sell stays sold (DESTINATION-1); what was sold last for cash comes back first.
+    """
+    for each in reversed(by_excess(lines)):
+        for rule, moved in list(each.parts):
+            spare = min(cash - lowest, -moved, each.value - each.planned)
+            if rule is not DESTINATION_1 and spare > 0:
+                cash -= _given_back(each, each.whole(spare, ROUND_FLOOR), rule)
+    return cash
+
+
+def give_back_buys(lines: Iterable[Line], cash: Decimal, highest: Decimal) -> Decimal:
+    """Takes back what was bought with cash that is not there after all; returns the cash there is then."""
+    for each in reversed(by_lack(lines)):
+        for rule, moved in list(each.parts):
+            room = min(highest - cash, moved, each.planned - each.value)
+            if rule is not DESTINATION_1 and room > 0:
+                cash -= _given_back(each, -each.whole(room, ROUND_FLOOR), rule)
+    return cash
+
+
+def _given_back(each: Line, amount: Decimal, rule: Rule) -> Decimal:
+    """Moves a line back, by a rule, where that leaves an order large enough; returns what it costs."""
+    if not amount or not each.ordered(amount):
+        return ZERO
+    each.move(amount, rule)
+    return amount

@@ -1,0 +1,4 @@
+"""Targets: what an account should hold and what it holds, with bands, restrictions and minimums.
+
+Knows values.
+"""

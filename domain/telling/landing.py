@@ -1,0 +1,127 @@
+"""Landing: which components, and whether cash, end outside the band that a plan shall land them in, and why.
+
+Asked by `plan` once everything is decided: what is said here was decided there, nothing is decided here.
+"""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from functools import partial
+
+from domain.planning.case import Case
+from domain.planning.destination import too_coarse
+from domain.planning.ends import DESTINATION_6
+from domain.planning.gain_budget import LOT_2
+from domain.planning.lines import DESTINATION_1, DESTINATION_2, DESTINATION_5, Line
+from domain.planning.orders import ORDER_3
+from domain.planning.proposal import Proposal
+from domain.rebalance_plan import ComponentOutcome
+from domain.values.money import CENT, ZERO, cents, money
+from domain.values.rules import Finding, Noted, Rule, info
+from domain.values.snapshot import CASH, MANAGED
+
+LEFT_OUT = {
+    LOT_2.code: "the gain budget keeps it from being sold",
+    ORDER_3.code: "what it would trade is below the minimum trade",
+}
+
+
+def landed(case: Case, proposal: Proposal, outcomes: Sequence[ComponentOutcome]) -> Iterator[Noted]:
+    """A finding for each component, and for cash, that ends outside its destination band (LAW-6, LAW-7).
+
+    Of full rebalances only: the others land nothing. Rejected components have said so already (MINIMUM-1).
+    """
+    if case.purpose.kind != "full" or case.liquidation:
+        return
+    if proposal.stays is not None:
+        yield Noted(DESTINATION_6.code, "info", partial(_stays, proposal))
+    for line, outcome in zip(proposal.destined.lines, outcomes, strict=False):
+        if outcome.outcome == "rejected":
+            continue  # which says so itself
+        off = max(line.lower - outcome.planned_value, outcome.planned_value - line.upper)
+        if off >= CENT:
+            rule, why = DESTINATION_6, "no plan of whole steps leaves the account better than it is"
+            if proposal.stays is None:
+                rule, why = _reason(case, proposal, line, outcome.planned_value < line.lower)
+            yield Noted(rule.code, "info", partial(_off, line, outcome, off, rule, why))
+    cash, band = proposal.after.cash[MANAGED] - case.valuation.reserved, proposal.destined.cash_band
+    off = max(band.lower - cash, cash - band.upper)
+    if off >= CENT:
+        yield Noted(DESTINATION_5.code, "info", partial(_cash_off, proposal, cash, off))
+
+
+def _reason(case: Case, proposal: Proposal, line: Line, below: bool) -> tuple[Rule, str]:
+    """Which rule keeps a component outside its band, and how it is said."""
+    component, key = line.component, line.component.key
+    block = component.no_buy if below else component.no_sell
+    if line.blocked and block:
+        return block.rule, f"it may not be {'bought' if below else 'sold'}: {block.why}"
+    places = {(MANAGED, component.ref)} if component.kind != "model" else set()
+    for rule, trades in proposal.left_out():
+        if any((trade.place in places or trade.sleeve == key) and (trade.quantity > 0) is below for trade in trades):
+            return rule, LEFT_OUT[rule.code]
+    if component.ref in proposal.destined.small and component.kind != "model":
+        return ORDER_3, LEFT_OUT[ORDER_3.code]
+    if any(each.sleeve == key or (each.sleeve, each.symbol) in places for each in proposal.unaffordable):
+        return DESTINATION_2, "the cash that the sells bring does not reach further"
+    parts = dict(line.parts)
+    if key in proposal.destined.stays:
+        others = [each.component.key for each in proposal.destined.lines if too_coarse(each, not below)]
+        return DESTINATION_5, f"it stays, as {', '.join(others)} can't be traded for it in steps as large as theirs"
+    if DESTINATION_5 in parts:
+        return DESTINATION_5, "whole steps of it take cash nearer to its band"
+    if too_coarse(line, below):
+        step = money(line.reach.step or CENT)
+        return DESTINATION_5, f"one step of it, {step}, is too large: it would end as far from its band, or further"
+    if below and parts.get(DESTINATION_2, ZERO) < 0:
+        if parts.get(DESTINATION_1, ZERO) > 0:
+            return DESTINATION_2, "there is not enough cash for more of it"
+        return DESTINATION_2, "it is sold further, as cash would end below its band"
+    if component.stays:
+        return DESTINATION_1, "what it holds may not be sold"
+    return DESTINATION_5, "no step that can be traded brings it nearer without taking cash further from its band"
+
+
+def _off(line: Line, outcome: ComponentOutcome, off: Decimal, rule: Rule, why: str) -> Finding:
+    below = outcome.planned_value < line.lower
+    return info(
+        rule,
+        f"{outcome.component} ends {money(off)} {'below' if below else 'above'} its destination band: {why}",
+        component=outcome.component,
+        off=cents(off),
+        side="below" if below else "above",
+        lower=cents(line.lower),
+        upper=cents(line.upper),
+        planned=cents(outcome.planned_value),
+    )
+
+
+def _cash_off(proposal: Proposal, cash: Decimal, off: Decimal) -> Finding:
+    band = proposal.destined.cash_band
+    below = cash < band.lower
+    return info(
+        DESTINATION_5,
+        f"cash ends {money(off)} {'below' if below else 'above'} its band of {money(band.lower)} to "
+        f"{money(band.upper)}: no step that can be traded brings it nearer",
+        component=CASH,
+        off=cents(off),
+        side="below" if below else "above",
+        lower=cents(band.lower),
+        upper=cents(band.upper),
+        planned=cents(cash),
+    )
+
+
+def _stays(proposal: Proposal) -> Finding:
+    now = proposal.stays
+    assert now is not None
+    return info(
+        DESTINATION_6,
+        "nothing trades: no plan of whole steps leaves the account better than it is. Of its value "
+        f"{money(now.outside)} is outside thresholds and {money(now.off)} outside destination bands, and cash is "
+        f"{money(now.cash_off)} from its band",
+        component=CASH,
+        unmet=cents(now.unmet),
+        cash_off=cents(now.cash_off),
+        outside_thresholds=cents(now.outside),
+        outside_destinations=cents(now.off),
+    )
