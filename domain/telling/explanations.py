@@ -141,7 +141,7 @@ def _order(
 
 
 def _first_rule(served: Sequence[Trade], destinations: Mapping[str, Destination], case: Case) -> Rule:
-    """The rule that made most of what an order does for the sleeve that it serves most."""
+    """The rule behind an order, of the sleeve it serves most: the last that moved its component in its direction."""
     if case.liquidation:
         return checks.liquidation_rule(case.snapshot)
     first = served[0]
@@ -149,8 +149,8 @@ def _first_rule(served: Sequence[Trade], destinations: Mapping[str, Destination]
     cause = next(iter(causes)) if len(causes) == 1 else max(causes, key=causes.__getitem__)
     if cause is not Cause.DESTINATION:
         return _rule_of(cause, first.symbol, case)
-    with_it = _with_it(destinations[first.component], first.quantity < 0)
-    return max(with_it, key=lambda each: each[1])[0] if with_it else DESTINATION_1
+    rules = [rule for rule, _ in _with_it(destinations[first.component], first.quantity < 0)]
+    return rules[-1] if rules else DESTINATION_1  # cash closes what its band began
 
 
 def _with_it(each: Destination, sells: bool) -> list[tuple[Rule, Decimal]]:
