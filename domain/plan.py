@@ -10,7 +10,7 @@ from decimal import Decimal, localcontext
 from functools import partial
 
 from domain import laws, queue
-from domain.planning import checks, gain_budget, one_way, signals
+from domain.planning import checks, gain_budget, one_way
 from domain.planning.case import Case
 from domain.planning.orders import minimum_trade
 from domain.planning.proposal import Proposal, propose
@@ -89,14 +89,6 @@ def lawful(case: Case, made: RebalancePlan) -> RebalancePlan:
 
 
 BROKEN = "a plan was made that breaks a law, and is refused; nothing trades. Report it with the account's snapshot"
-
-
-def plan_signal(snapshot: Snapshot, policy: Policy, model_id: str, largest_change: Decimal) -> RebalancePlan:
-    """What a new version of a model trades in the account's sleeve of it (SIGNAL-1, SIGNAL-2).
-
-    The snapshot has the new version; `largest_change` is what `signals.largest_change` says of it and the one before.
-    """
-    return plan(snapshot, policy, purpose=signals.signal(model_id, largest_change))
 
 
 def unknown_account(account_id: str, as_of: date, policy: Policy, mode: Mode) -> RebalancePlan:

@@ -86,7 +86,7 @@ def forbidden(snapshot: Snapshot, policy: Policy) -> Forbidden:
             if sale.gain < ZERO and abs(snapshot.trade_date - sale.date) <= window:
                 no_buy[sale.symbol] = f"its sale at a loss on {sale.date} forbids buying it (WASH-1)"
     for each in account.restrictions:
-        if (each.start is not None and day < each.start) or (each.until is not None and day > each.until):
+        if not each.in_force(day):
             continue
         why = f"the account has a {each.type} restriction on it (RESTRICT)"
         if each.type != "no_sell":

@@ -67,12 +67,16 @@ def afforded(
     for opens in (False, True):
         here = [each for each in buys if each.opens is opens]
         missing -= _cut(here, _paid_by_managed(here, gone, funded), missing, gone)
-    paid = {each.place: each.cost - gone.get(each.place, ZERO) * each.price for each in buys}
-    _cut(buys, {place: amount for place, amount in paid.items() if amount > 0}, missing, gone)
+    _cut(buys, _left(buys, gone), missing, gone)
     still = together - sum((gone.get(each.place, ZERO) * each.price for each in buys), ZERO)
-    left = {each.place: each.cost - gone.get(each.place, ZERO) * each.price for each in buys}
-    _cut(buys, {place: amount for place, amount in left.items() if amount > 0}, still, gone)
+    _cut(buys, _left(buys, gone), still, gone)
     return tuple([replace(each, quantity=gone[each.place]) for each in buys if gone.get(each.place)])
+
+
+def _left(buys: Sequence[Bought], gone: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """What each buy still costs, without those of which nothing is left."""
+    left = {each.place: each.cost - gone.get(each.place, ZERO) * each.price for each in buys}
+    return {place: amount for place, amount in left.items() if amount > 0}
 
 
 def _paid_by_managed(
@@ -80,12 +84,12 @@ def _paid_by_managed(
 ) -> dict[str, Decimal]:
     """What the managed sleeve's cash pays of each buy that is left, in whole steps: its own, and what it gives."""
     cost: dict[str, Decimal] = {}
-    left = {each.place: each.cost - gone.get(each.place, ZERO) * each.price for each in buys}
+    left = _left(buys, gone)
     for each in buys:
-        cost[each.sleeve] = cost.get(each.sleeve, ZERO) + left[each.place]
+        cost[each.sleeve] = cost.get(each.sleeve, ZERO) + left.get(each.place, ZERO)
     found = {}
     for each in buys:
-        amount = left[each.place]
+        amount = left.get(each.place, ZERO)
         received = max(ZERO, funded.get(each.sleeve, ZERO))
         if each.sleeve != MANAGED and received < cost[each.sleeve]:
             step = each.price * each.increment

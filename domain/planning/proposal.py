@@ -524,15 +524,19 @@ def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> tuple
     A sale that is not made calls for one only where somebody counted on its cash; a buy of a sleeve never does: what
     it was given stays in it as cash (SLEEVE-1).
     """
-    netted, missing, given_up = proposal.netted, _missing(case, proposal), list[GivenUp]()
-    found = {key: (dict(each.sold), dict(each.bought)) for key, each in back.items()}
+    netted = proposal.netted
     last = [(ORDER_3, order) for order in netted.skipped] + [(gain_budget.LOT_2, order) for order in netted.cut]
-    calls = False
+    if not last:
+        return None, []
+    asked = {key: fill.quantities for key, fill in proposal.fills.items()}  # before anything crossed or was left out
+    asked[MANAGED] = {trade.symbol: trade.quantity for trade in managed_trades(case, proposal.destined)}
+    found = {key: (dict(each.sold), dict(each.bought)) for key, each in back.items()}
+    missing, calls, given_up = _missing(case, proposal), False, list[GivenUp]()
     for rule, order in last:
         for trade in order.allocations:
             sold, bought = found.setdefault(trade.sleeve, ({}, {}))
             side = sold if order.is_sell else bought
-            planned = abs(_planned(trade, proposal, case))
+            planned = abs(asked.get(trade.sleeve, {}).get(trade.symbol, ZERO))
             made = max(ZERO, planned - abs(trade.quantity))
             if trade.symbol in side and made >= side[trade.symbol]:
                 continue
@@ -544,20 +548,6 @@ def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> tuple
     if not calls:
         return None, []
     return {key: Held(sold, bought) for key, (sold, bought) in found.items()}, given_up
-
-
-def _planned(trade: Trade, proposal: Proposal, case: Case) -> Decimal:
-    """The shares that the trade's sleeve was to trade before anything crossed or was left out."""
-    if trade.sleeve in proposal.fills:
-        return proposal.fills[trade.sleeve].quantities.get(trade.symbol, ZERO)
-    return next(
-        (
-            each.quantity
-            for each in managed_trades(case, proposal.destined)
-            if each.symbol == trade.symbol and each.sleeve == trade.sleeve
-        ),
-        ZERO,
-    )
 
 
 def _missing(case: Case, proposal: Proposal) -> bool:
