@@ -23,8 +23,9 @@ from domain.targets.targets import TargetRefused, need_not_be_held
 from domain.targets.valuation import value
 from domain.targets.worthless import set_aside
 from domain.tax import lots, tax_year, wash_sales
-from domain.telling import explanations
+from domain.telling import explanations, not_made
 from domain.telling.asked import asked
+from domain.telling.decisions import decisions
 from domain.telling.landing import landed
 from domain.values import outcome
 from domain.values.keys import named
@@ -117,14 +118,14 @@ def told(case: Case, proposal: Proposal) -> RebalancePlan:
     worth = _worth_moved(case, proposal)
     outcomes = tuple(_outcome(component, case, proposal, worth) for component in known)
     orders, transfers = explanations.explained(case, proposal, outcomes)
-    skipped = explanations.skipped(case, proposal)
+    skipped = not_made.skipped(case, proposal)
     sells = [order for order in orders if order.lots]
     findings: list[Finding | Noted] = [
         *checks.liquidation(case.snapshot, case.valuation, case.liquidation),
         *cash_needs.later(snapshot, policy),
         *need_not_be_held(known),
         *_minimums(case, proposal, outcomes),
-        *explanations.decisions(proposal),
+        *decisions(proposal),
         *asked(case, proposal, orders),
         *_limited(case, proposal, orders, sells),
         *lots.basis_unknown([order.symbol for order in sells if not lots.all_known(order.lots)]),

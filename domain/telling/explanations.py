@@ -1,9 +1,9 @@
-"""Explanations: the plan's orders, transfers and decisions as sentences with their numbers.
+"""Explanations: the plan's orders and transfers as sentences with their numbers.
 
 Asked by `plan` once everything is decided. Nothing is decided here.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
@@ -11,39 +11,31 @@ from decimal import Decimal
 from functools import partial
 
 from domain.planning import checks
-from domain.planning.affording import ORDER_4, Bought
 from domain.planning.case import Case
-from domain.planning.concentration import SLEEVE_4
 from domain.planning.filling import SLEEVE_1, SLEEVE_2, Cause
-from domain.planning.gain_budget import LOT_2
 from domain.planning.lines import DESTINATION_1, DESTINATION_2, DESTINATION_5, Destination
 from domain.planning.one_way import CASH_2
-from domain.planning.orders import ORDER_2, ORDER_3, Crossing, MarketOrder, Trade, market_order
+from domain.planning.orders import ORDER_2, Crossing, MarketOrder, Trade
 from domain.planning.proposal import Proposal
 from domain.planning.settlement import Funding
 from domain.planning.signals import SIGNAL_2
-from domain.rebalance_plan import Allocation, ComponentOutcome, Order, Side, SkippedTrade, Transfer
+from domain.rebalance_plan import Allocation, ComponentOutcome, Order, Transfer
 from domain.targets.idle_cash import SLEEVE_3
-from domain.targets.restrictions import RESTRICT_1, Block
-from domain.targets.targets import Band
+from domain.targets.restrictions import RESTRICT_1
 from domain.tax import lots
 from domain.tax.lots import Gain, RelievedLot
 from domain.values.money import (
     ZERO,
-    cents,
-    down_to_increment,
     money,
     percent,
     plain,
     share_out,
-    tidy,
     to_cent,
-    up_to_increment,
 )
 from domain.values.policy import Policy
 from domain.values.record import record
-from domain.values.rules import Finding, Noted, Rule, info
-from domain.values.snapshot import CASH, MANAGED, Holding, Lot, security_key
+from domain.values.rules import Rule
+from domain.values.snapshot import MANAGED, Holding, Lot
 
 NO_GAIN = Gain()
 RULES = {
@@ -304,154 +296,3 @@ def _funded(funding: Funding) -> Transfer:
 def _funds(funding: Funding) -> str:
     verb = "receives" if funding.amount > 0 else "pays"
     return f"{funding.sleeve} {verb} {money(abs(funding.amount))}, the change of its value ({SLEEVE_1.code})"
-
-
-def skipped(case: Case, proposal: Proposal) -> tuple[SkippedTrade, ...]:
-    """What the plan does not trade although its bands ask for it: too small, beyond the budget, or restricted."""
-    found = [
-        *(_left_out(case, rule, trades) for rule, trades in proposal.left_out()),
-        *_restricted(case, proposal),
-        *_small(case, proposal),
-    ]
-    return tuple(sorted(found, key=lambda each: (each.side == "buy", each.symbol, each.rule)))
-
-
-def _left_out(case: Case, rule: Rule, trades: Sequence[Trade]) -> SkippedTrade:
-    order = market_order(case.snapshot.securities[trades[0].symbol], trades)
-    why = _beyond_budget(order, case) if rule is LOT_2 else _too_small(order, case)
-    side: Side = "sell" if order.is_sell else "buy"
-    return SkippedTrade(side, order.symbol, order.quantity, order.amount, rule.code, why)
-
-
-def _named(side: str, quantity: Decimal, symbol: str, amount: Decimal) -> str:
-    return f"the {side} of {plain(quantity)} {symbol} for {money(amount)}"
-
-
-def _order_named(order: MarketOrder) -> str:
-    return _named("sell" if order.is_sell else "buy", order.quantity, order.symbol, order.amount)
-
-
-def _too_small(order: MarketOrder, case: Case) -> str:
-    return f"{_order_named(order)} is below the minimum trade of {money(case.smallest)} ({ORDER_3.code})"
-
-
-def _beyond_budget(order: MarketOrder, case: Case) -> str:
-    budget = money(case.snapshot.account.gain_budget or ZERO)
-    return f"{_order_named(order)} is left out: its gain is beyond the budget of {budget} ({LOT_2.code})"
-
-
-def _small(case: Case, proposal: Proposal) -> Iterator[SkippedTrade]:
-    """What the bands ask of securities held directly that is too small for an order, and is not made (ORDER-3)."""
-    moved = {each.component.ref for each in proposal.destined.destinations if each.change}
-    for symbol, amount in proposal.destined.small.items():
-        if symbol not in moved:
-            security = case.snapshot.securities[symbol]
-            quantity = abs(amount) / security.step * security.quantity_increment
-            side: Side = "sell" if amount < 0 else "buy"
-            what = _named(side, quantity, symbol, to_cent(abs(amount)))
-            why = f"{what} is below the minimum trade of {money(case.smallest)} ({ORDER_3.code})"
-            yield SkippedTrade(side, symbol, quantity, to_cent(abs(amount)), ORDER_3.code, why)
-
-
-def _restricted(case: Case, proposal: Proposal) -> Iterator[SkippedTrade]:
-    """What may not be bought or sold, all sleeves together, in the shares that would have been ordered (ORDER-1)."""
-    amounts: dict[tuple[str, str], Decimal] = {}
-    blocks: dict[tuple[str, str], Block] = {}
-    for each in proposal.blocked:
-        key = ("buy" if each.amount > 0 else "sell", each.symbol)
-        amounts[key] = amounts.get(key, ZERO) + abs(each.amount)
-        blocks[key] = each.block
-    account = case.snapshot.account
-    for (side, symbol), amount in amounts.items():
-        security, block = case.snapshot.securities[symbol], blocks[side, symbol]
-        exact = tidy(amount / case.snapshot.price(symbol))
-        if side == "sell":
-            held = (each.quantity for sleeve in account.sleeves for each in sleeve.holdings if each.symbol == symbol)
-            quantity = min(up_to_increment(exact, security.quantity_increment), sum(held, ZERO))
-        else:
-            quantity = down_to_increment(exact, security.quantity_increment)
-        if quantity:
-            worth = to_cent(quantity * case.snapshot.price(symbol))
-            why = f"{_named(side, quantity, symbol, worth)} is not made: {block.why} ({block.rule.code})"
-            yield SkippedTrade(side, symbol, quantity, worth, block.rule.code, why)  # type: ignore[arg-type]
-
-
-def decisions(proposal: Proposal) -> list[Noted]:
-    """What cash forced, what was given up as too small: the decisions that no order shows by itself."""
-    fills, destined = proposal.fills, proposal.destined
-    found = [
-        Noted(SLEEVE_4.code, "info", partial(_gives_up, sleeve, fills[sleeve].given_up))
-        for sleeve in sorted(fills)
-        if fills[sleeve].given_up
-    ]
-    found += [
-        Noted(SLEEVE_3.code, "info", partial(_makes_whole, each)) for each in destined.destinations if each.made_whole
-    ]
-    closing = [(each, moved) for each in destined.destinations if (moved := _closing(each))]
-    if closing:
-        found.append(Noted(DESTINATION_2.code, "info", partial(_closes, closing, destined.cash_band)))
-    if destined.cut > ZERO:
-        found.append(Noted(DESTINATION_2.code, "info", partial(_cuts, destined.cut)))
-    if proposal.unaffordable:
-        found.append(Noted(ORDER_4.code, "info", partial(_unaffordable, proposal.unaffordable)))
-    return found
-
-
-def _makes_whole(each: Destination) -> Finding:
-    key = each.component.key
-    return info(
-        SLEEVE_3,
-        f"{key} is overdrawn by {money(each.made_whole)}: the managed sleeve makes that good first, as far as it can",
-        component=key,
-        overdrawn=cents(each.made_whole),
-    )
-
-
-def _closing(each: Destination) -> Decimal:
-    """What closing the plan moved of a component, bought above 0."""
-    return sum((moved for rule, moved in each.parts if rule in {DESTINATION_2, DESTINATION_5}), ZERO)
-
-
-def _unaffordable(gone: Sequence[Bought]) -> Finding:
-    listed = ", ".join(f"{plain(each.quantity)} {each.symbol} of {each.sleeve}" for each in gone)
-    return info(
-        ORDER_4,
-        f"what the sells bring does not pay for all buys: {listed} less are bought",
-        missing={each.place: cents(each.cost) for each in gone},
-        components=sorted({security_key(each.symbol) if each.sleeve == MANAGED else each.sleeve for each in gone}),
-    )
-
-
-def _gives_up(sleeve: str, amounts: Mapping[str, Decimal]) -> Finding:
-    listed = ", ".join(f"{symbol} {money(amount)}" for symbol, amount in sorted(amounts.items()))
-    return info(
-        SLEEVE_4,
-        f"{sleeve} makes its change in fewer holdings: {listed} would have been below the minimum trade",
-        component=sleeve,
-        given_up={symbol: cents(amount) for symbol, amount in amounts.items()},
-    )
-
-
-def _closes(closing: Sequence[tuple[Destination, Decimal]], band: Band) -> Finding:
-    listed = ", ".join(f"{each.component.key} {_signed(moved)}" for each, moved in closing)
-    return info(
-        DESTINATION_2,
-        f"for cash to end between {money(band.lower)} and {money(band.upper)}, more is sold or less bought, or more is "
-        f"bought, than the bands ask: {listed}",
-        component=CASH,
-        changes={each.component.key: cents(moved) for each, moved in closing},
-        lower=cents(band.lower),
-        upper=cents(band.upper),
-    )
-
-
-def _cuts(cut: Decimal) -> Finding:
-    return info(
-        DESTINATION_2,
-        f"buys are {money(cut)} smaller than {DESTINATION_1.code} asks, as there is not enough cash for them",
-        cut=cents(cut),
-    )
-
-
-def _signed(amount: Decimal) -> str:
-    return f"{'+' if amount > 0 else '−'}{money(abs(amount))}"
