@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from domain.planning.case import Case
 from domain.planning.gain_budget import LOT_2
-from domain.planning.orders import ORDER_3, MarketOrder, Trade, market_order
+from domain.planning.orders import ORDER_3, Trade, market_order
 from domain.planning.proposal import Proposal
 from domain.rebalance_plan import Side, SkippedTrade
 from domain.targets.restrictions import Block
@@ -28,8 +28,9 @@ def skipped(case: Case, proposal: Proposal) -> tuple[SkippedTrade, ...]:
 
 def _left_out(case: Case, rule: Rule, trades: Sequence[Trade]) -> SkippedTrade:
     order = market_order(case.snapshot.securities[trades[0].symbol], trades)
-    why = _beyond_budget(order, case) if rule is LOT_2 else _too_small(order, case)
     side: Side = "sell" if order.is_sell else "buy"
+    what = _named(side, order.quantity, order.symbol, order.amount)
+    why = _beyond_budget(what, case) if rule is LOT_2 else _too_small(what, case)
     return SkippedTrade(side, order.symbol, order.quantity, order.amount, rule.code, why)
 
 
@@ -37,17 +38,13 @@ def _named(side: str, quantity: Decimal, symbol: str, amount: Decimal) -> str:
     return f"the {side} of {plain(quantity)} {symbol} for {money(amount)}"
 
 
-def _order_named(order: MarketOrder) -> str:
-    return _named("sell" if order.is_sell else "buy", order.quantity, order.symbol, order.amount)
+def _too_small(what: str, case: Case) -> str:
+    return f"{what} is below the minimum trade of {money(case.smallest)} ({ORDER_3.code})"
 
 
-def _too_small(order: MarketOrder, case: Case) -> str:
-    return f"{_order_named(order)} is below the minimum trade of {money(case.smallest)} ({ORDER_3.code})"
-
-
-def _beyond_budget(order: MarketOrder, case: Case) -> str:
+def _beyond_budget(what: str, case: Case) -> str:
     budget = money(case.snapshot.account.gain_budget or ZERO)
-    return f"{_order_named(order)} is left out: its gain is beyond the budget of {budget} ({LOT_2.code})"
+    return f"{what} is left out: its gain is beyond the budget of {budget} ({LOT_2.code})"
 
 
 def _small(case: Case, proposal: Proposal) -> Iterator[SkippedTrade]:
@@ -58,9 +55,9 @@ def _small(case: Case, proposal: Proposal) -> Iterator[SkippedTrade]:
             security = case.snapshot.securities[symbol]
             quantity = abs(amount) / security.step * security.quantity_increment
             side: Side = "sell" if amount < 0 else "buy"
-            what = _named(side, quantity, symbol, to_cent(abs(amount)))
-            why = f"{what} is below the minimum trade of {money(case.smallest)} ({ORDER_3.code})"
-            yield SkippedTrade(side, symbol, quantity, to_cent(abs(amount)), ORDER_3.code, why)
+            worth = to_cent(abs(amount))
+            why = _too_small(_named(side, quantity, symbol, worth), case)
+            yield SkippedTrade(side, symbol, quantity, worth, ORDER_3.code, why)
 
 
 def _restricted(case: Case, proposal: Proposal) -> Iterator[SkippedTrade]:
