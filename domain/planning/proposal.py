@@ -1,19 +1,20 @@
 """The proposal: from what may open to orders.
 
-Asked by `plan` only. One turn: component values (`destination`, or `one_way`), holdings (`filling`, or `signals`),
-crossing and orders (`orders`), the gain budget, cash (`settlement`), and buys sized on it (`affording`).
+Asked by `plan` only. One turn: how far components can move (`reach`), their values (`destination`, or `one_way`),
+holdings (`filling`, or `signals`), crossing and orders (`orders`), the gain budget, cash (`settlement`), and buys sized
+on it (`sizing`).
 
 It ends by construction. A turn that finds an opening which cash can't carry rejects it and starts anew: as often as
 there are openings. A turn in which a trade is not made (too small, or beyond the gain budget) holds that position back,
 and the next one lets others make up for it: as often as there are positions and directions to trade them in.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from domain.planning import ends, gain_budget, one_way
-from domain.planning.affording import Bought, afforded
+from domain.planning.affording import Bought
 from domain.planning.case import Case
 from domain.planning.destination import Destined, cash_band, close, destination, destine, openings_to_reject
 from domain.planning.filling import Fill, Held
@@ -22,13 +23,13 @@ from domain.planning.lines import (
     UNBOUNDED,
     Destination,
     Line,
-    Reach,
     give_back_buys,
     give_back_sales,
-    line,
 )
-from domain.planning.orders import ORDER_3, MarketOrder, Netted, Trade, market_order, net
+from domain.planning.orders import ORDER_3, Netted, Trade, net
+from domain.planning.reach import BackBy, lines_of, unfunded
 from domain.planning.settlement import Settled, settle
+from domain.planning.sizing import lowest_cash, make_whole, settled_without, take_back, unpaid, without
 from domain.planning.trades import Blocked, blocked, fills, managed_trades, sleeve_trades
 from domain.targets import minimums
 from domain.targets.components import Component
@@ -41,10 +42,6 @@ from domain.values.purpose import ONE_WAY
 from domain.values.record import record
 from domain.values.rules import Finding, Rule
 from domain.values.snapshot import MANAGED
-
-ANY_CENT = Reach()  # a sleeve that nothing holds back
-BackBy = dict[str, Held]  # by sleeve: what was found not to trade, or only in part
-
 
 Place = tuple[str, str]  # a sleeve and a symbol
 
@@ -227,16 +224,16 @@ def _destined(case: Case, kept_out: frozenset[str], back: BackBy) -> Destined:
     if case.purpose.kind == "signal":
         still = tuple([Destination(component, ZERO) for component in case.known[:-1]])
         return Destined(still, case.valuation.cash, Band(ZERO, UNBOUNDED), {})
-    lines, shut = _lines(case, kept_out, back)
+    lines, shut = lines_of(case, kept_out, back)
     kept_out |= shut
     cash_component, managed_value = case.known[-1], case.valuation.managed_value
     cash = cash_component.value - sum([each.value - each.component.value for each in lines], ZERO)
     band = cash_band(cash_component, lines, kept_out, managed_value, case.mode)
-    unfunded = _unfunded(case, lines)
-    band = Band(band.lower, band.upper + sum(unfunded.values(), ZERO))
+    lacking = unfunded(case, lines)
+    band = Band(band.lower, band.upper + sum(lacking.values(), ZERO))
     if case.purpose.kind not in ONE_WAY:
         destined = destine(lines, cash, band, lambda: _traded_in_sleeves(case))
-        return replace(destined, shut=shut, unfunded=unfunded)
+        return replace(destined, shut=shut, unfunded=lacking)
     wanted = cash_component.weight * managed_value
     goal = one_way.goal(cash, wanted, band.lower, case.purpose)
     if case.purpose.kind == "raise_cash":
@@ -265,76 +262,6 @@ def _idle_by_sleeve(case: Case) -> dict[str, Decimal]:
     return found
 
 
-def _lines(case: Case, rejected: frozenset[str], back: BackBy) -> tuple[list[Line], frozenset[str]]:
-    """Every component but cash with how far it can move; the keys of what can't open as nothing of it is buyable."""
-    market, smallest, managed_value = case.snapshot.securities, case.too_small, case.valuation.managed_value
-    lines, shut, free = [], set[str](), not case.allowed.no_buy
-    for component in case.known[:-1]:
-        kind, value = component.kind, component.value
-        if kind == "model":
-            value -= min(ZERO, case.valuation.sleeve_cash.get(component.key, ZERO))
-            reach = (
-                ANY_CENT
-                if free and not component.stays and component.key not in back
-                else _sleeves_reach(case, component, value, back.get(component.key))
-            )
-            if component.sleeve == "opening" and reach.most <= value:
-                shut.add(component.key)
-        else:
-            security = market[component.ref]
-            if security.price is None:  # of no weight and not held, else it would have been refused (CHECK-1)
-                lines.append(line(component, managed_value, case.mode, rejected, Reach(most=ZERO), value))
-                continue
-            reach = _directs_reach(component, security.step, smallest, back.get(MANAGED), case)
-        lines.append(line(component, managed_value, case.mode, rejected | shut, reach, value))
-    return lines, frozenset(shut)
-
-
-def _unfunded(case: Case, lines: Iterable[Line]) -> dict[str, Decimal]:
-    """What open sleeves lack to their weights though nothing of their models may be bought, in amounts, by key: it
-    stays in the account's cash and counts there (RESTRICT-1).
-    """
-    if not case.allowed.no_buy:
-        return {}
-    found = {}
-    for each in lines:
-        component = each.component
-        if component.sleeve == "open" and not component.goes_to_zero and each.wanted > each.value:
-            weights = aim(case.snapshot.models[component.ref], case.allowed).weights
-            if weights.keys() <= case.allowed.no_buy.keys():
-                found[component.key] = each.wanted - each.value
-    return found
-
-
-def _directs_reach(component: Component, step: Decimal, smallest: Decimal, back: Held | None, case: Case) -> Reach:
-    value, symbol = component.value, component.ref
-    least = value if component.no_sell else ZERO
-    most = value if component.no_buy else UNBOUNDED
-    if back is not None:
-        price = case.snapshot.securities[symbol].priced
-        if symbol in back.sold:
-            least = max(least, value - back.sold[symbol] * price)
-        if symbol in back.bought:
-            most = min(most, value + back.bought[symbol] * price)
-    return Reach(step, smallest, least, most)
-
-
-def _sleeves_reach(case: Case, component: Component, value: Decimal, back: Held | None) -> Reach:
-    """A sleeve keeps what it can't sell, and grows only where something of its model may be bought."""
-    prices, least, most = case.snapshot.prices, component.stays, UNBOUNDED
-    holdings = case.valuation.holdings.get(component.key, {})
-    if back is not None:
-        for symbol, sold in back.sold.items():
-            if symbol in holdings and symbol not in case.allowed.no_sell:
-                least += (holdings[symbol].quantity - sold) * prices[symbol]
-    if not component.goes_to_zero:
-        bought, no_buy = back.bought if back is not None else {}, case.allowed.no_buy
-        weights = aim(case.snapshot.models[component.ref], case.allowed).weights
-        if all(symbol in no_buy or symbol in bought for symbol in weights):
-            most = value + sum([bought[s] * prices[s] for s in bought if s not in no_buy], ZERO)
-    return Reach(least=min(least, max(value, ZERO)), most=most)
-
-
 def _trade(case: Case, destined: Destined, back: BackBy) -> Proposal:
     """Fills sleeves, crosses, nets, keeps to the gain budget, settles, and sizes buys on the cash there is."""
     market, account, smallest = case.snapshot.securities, case.snapshot.account, case.smallest
@@ -347,12 +274,12 @@ def _trade(case: Case, destined: Destined, back: BackBy) -> Proposal:
     after = settle(account, netted.orders, netted.crossings, destined.destinations, case.purpose.kind == "full")
     if any(cash < 0 for cash in case.valuation.sleeve_cash.values()):
         make_whole(after, case.valuation.sleeve_cash)
-    _take_back(case, destined, after)
-    unaffordable = _size_buys(case, destined, netted, after)
+    take_back(case, destined, after)
+    unaffordable = unpaid(case, destined, netted, after)
     if unaffordable:
-        netted = _without_bought(netted, unaffordable, case)
-        after = _settled_without(case, destined, netted, unaffordable)
-        _take_back(case, destined, after)
+        netted = without(netted, unaffordable, case)
+        after = settled_without(case, destined, netted, unaffordable)
+        take_back(case, destined, after)
     return Proposal(destined, netted, after, filled, {}, tuple(blocked(case, destined, filled)), unaffordable)
 
 
@@ -376,118 +303,6 @@ def _recognised(case: Case) -> gain_budget.Recognise:
         return wash_sales.recognised(case.snapshot, case.policy, {symbol: given}).gains[symbol]
 
     return recognise
-
-
-def lowest_cash(case: Case, destined: Destined) -> Decimal:
-    """Below which buys may not take the managed sleeve's cash: what withdrawals reserve and cash's lower bound."""
-    return case.valuation.reserved + max(ZERO, min(destined.cash_band.lower, destined.cash))
-
-
-def bought_in(case: Case, netted: Netted) -> list[Bought]:
-    """What every sleeve buys on the market."""
-    market = case.snapshot.securities
-    return [
-        Bought(
-            trade.sleeve,
-            order.symbol,
-            trade.quantity,
-            market[order.symbol].priced,
-            market[order.symbol].quantity_increment,
-            trade.opens,
-        )
-        for order in netted.orders
-        if not order.is_sell
-        for trade in order.allocations
-    ]
-
-
-def _size_buys(case: Case, destined: Destined, netted: Netted, after: Settled) -> tuple[Bought, ...]:
-    """What of the buys the cash there is does not pay for: where sells bring less than they were to (ORDER-4)."""
-    before = case.valuation.sleeve_cash
-    own = {
-        key: short
-        for key, cash in after.cash.items()
-        if key != MANAGED and (short := min(ZERO, before.get(key, ZERO)) - cash) > 0
-    }
-    short = lowest_cash(case, destined) - after.cash[MANAGED]
-    if after.cash[MANAGED] >= case.valuation.reserved and short <= CENT * (1 + len(netted.orders)):
-        short = ZERO  # the cents of orders, nothing more
-    all_before, all_after = sum(before.values(), ZERO), sum(after.cash.values(), ZERO)
-    together = min(ZERO, all_before) - all_after
-    if not own and short <= 0 and together <= 0:
-        return ()
-    short += CENT * (1 + len(netted.orders)) if short > 0 else ZERO  # what rounding to cents may take besides
-    return afforded(bought_in(case, netted), own, short, after.funded, together)
-
-
-def _without_bought(netted: Netted, gone: Iterable[Bought], case: Case) -> Netted:
-    """The orders without what can't be paid for; an order that is left too small goes whole (ORDER-3)."""
-    market, less = case.snapshot.securities, {(each.sleeve, each.symbol): each.quantity for each in gone}
-    orders, skipped = list[MarketOrder](), list(netted.skipped)
-    for order in netted.orders:
-        kept = [
-            replace(trade, quantity=left)
-            for trade in order.allocations
-            if (left := trade.quantity - (ZERO if order.is_sell else less.get(trade.place, ZERO)))
-        ]
-        if len(kept) == len(order.allocations) and not any(trade.place in less for trade in order.allocations):
-            orders.append(order)
-        elif kept:
-            smaller = market_order(market[order.symbol], kept)
-            small = smaller.amount < case.smallest and not any(trade.opens for trade in kept)
-            (skipped if small else orders).append(smaller)
-    return replace(netted, orders=tuple(orders), skipped=tuple(skipped))
-
-
-def _settled_without(case: Case, destined: Destined, netted: Netted, gone: Iterable[Bought]) -> Settled:
-    """The account as it settles then: sleeves receive as much less as they buy less, and lack nothing at the end."""
-    full = case.purpose.kind == "full"
-    books = settle(case.snapshot.account, netted.orders, netted.crossings, destined.destinations, full)
-    saved: dict[str, Decimal] = {}
-    for each in gone:
-        saved[each.sleeve] = saved.get(each.sleeve, ZERO) + each.cost
-    for key in sorted(saved.keys() - {MANAGED}):
-        short = lowest_cash(case, destined) - books.cash[MANAGED]
-        books.fund(key, -max(ZERO, min(short, saved[key], books.cash[key])))
-    make_whole(books, case.valuation.sleeve_cash)
-    return books
-
-
-def _take_back(case: Case, destined: Destined, books: Settled) -> None:
-    """What the managed sleeve lacks comes back first from sleeves that were given more than they spend.
-
-    What opens keeps what its minimum asks.
-    """
-    short = lowest_cash(case, destined) - books.cash[MANAGED]
-    for each in destined.destinations:
-        if short <= CENT:
-            return
-        component = each.component
-        if component.kind != "model" or each.change <= 0:
-            continue
-        most = books.funded.get(component.key, ZERO)
-        if component.sleeve == "opening":
-            most -= case.snapshot.models[component.ref].investment_minimum
-        back = min(short, each.change, max(ZERO, most), max(ZERO, books.cash[component.key]))
-        if back > 0:
-            books.fund(component.key, -back)
-            short -= back
-
-
-def make_whole(books: Settled, before: Mapping[str, Decimal]) -> None:
-    """What a sleeve still lacks the managed one pays; and that pays no overdraft beyond what it has itself (LAW-2)."""
-    for key in sorted(books.cash.keys() - {MANAGED}):
-        lacks = min(ZERO, before.get(key, ZERO)) - books.cash[key]
-        if lacks > 0:
-            books.fund(key, lacks)
-    over = min(ZERO, before[MANAGED]) - books.cash[MANAGED]
-    for key in sorted(books.funded):
-        if over <= 0:
-            return
-        spare = books.cash[key] - min(ZERO, before.get(key, ZERO))
-        back = min(over, max(ZERO, spare), max(ZERO, books.funded[key]))
-        books.fund(key, -back)
-        over -= back
 
 
 def _opened_too_low(case: Case, proposal: Proposal) -> Unaffordable | None:

@@ -1,0 +1,89 @@
+"""Reach: every component but cash as a line, with how far trades can take it.
+
+Asked by `proposal` at the start of each turn. Restrictions, what a sleeve can't sell and what earlier turns found not
+to trade bound it; `lines` keeps to these bounds.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from domain.planning.case import Case
+from domain.planning.filling import Held
+from domain.planning.lines import UNBOUNDED, Line, Reach, line
+from domain.targets.components import Component
+from domain.targets.restrictions import aim
+from domain.values.money import ZERO
+from domain.values.snapshot import MANAGED
+
+ANY_CENT = Reach()  # a sleeve that nothing holds back
+BackBy = dict[str, Held]  # by sleeve: what was found not to trade, or only in part
+
+
+def lines_of(case: Case, rejected: frozenset[str], back: BackBy) -> tuple[list[Line], frozenset[str]]:
+    """Every component but cash with how far it can move; the keys of what can't open as nothing of it is buyable."""
+    market, smallest, managed_value = case.snapshot.securities, case.too_small, case.valuation.managed_value
+    lines, shut, free = [], set[str](), not case.allowed.no_buy
+    for component in case.known[:-1]:
+        kind, value = component.kind, component.value
+        if kind == "model":
+            value -= min(ZERO, case.valuation.sleeve_cash.get(component.key, ZERO))
+            reach = (
+                ANY_CENT
+                if free and not component.stays and component.key not in back
+                else _sleeves_reach(case, component, value, back.get(component.key))
+            )
+            if component.sleeve == "opening" and reach.most <= value:
+                shut.add(component.key)
+        else:
+            security = market[component.ref]
+            if security.price is None:  # of no weight and not held, else it would have been refused (CHECK-1)
+                lines.append(line(component, managed_value, case.mode, rejected, Reach(most=ZERO), value))
+                continue
+            reach = _directs_reach(component, security.step, smallest, back.get(MANAGED), case)
+        lines.append(line(component, managed_value, case.mode, rejected | shut, reach, value))
+    return lines, frozenset(shut)
+
+
+def unfunded(case: Case, lines: Iterable[Line]) -> dict[str, Decimal]:
+    """What open sleeves lack to their weights though nothing of their models may be bought, in amounts, by key: it
+    stays in the account's cash and counts there (RESTRICT-1).
+    """
+    if not case.allowed.no_buy:
+        return {}
+    found = {}
+    for each in lines:
+        component = each.component
+        if component.sleeve == "open" and not component.goes_to_zero and each.wanted > each.value:
+            weights = aim(case.snapshot.models[component.ref], case.allowed).weights
+            if weights.keys() <= case.allowed.no_buy.keys():
+                found[component.key] = each.wanted - each.value
+    return found
+
+
+def _directs_reach(component: Component, step: Decimal, smallest: Decimal, back: Held | None, case: Case) -> Reach:
+    value, symbol = component.value, component.ref
+    least = value if component.no_sell else ZERO
+    most = value if component.no_buy else UNBOUNDED
+    if back is not None:
+        price = case.snapshot.securities[symbol].priced
+        if symbol in back.sold:
+            least = max(least, value - back.sold[symbol] * price)
+        if symbol in back.bought:
+            most = min(most, value + back.bought[symbol] * price)
+    return Reach(step, smallest, least, most)
+
+
+def _sleeves_reach(case: Case, component: Component, value: Decimal, back: Held | None) -> Reach:
+    """A sleeve keeps what it can't sell, and grows only where something of its model may be bought."""
+    prices, least, most = case.snapshot.prices, component.stays, UNBOUNDED
+    holdings = case.valuation.holdings.get(component.key, {})
+    if back is not None:
+        for symbol, sold in back.sold.items():
+            if symbol in holdings and symbol not in case.allowed.no_sell:
+                least += (holdings[symbol].quantity - sold) * prices[symbol]
+    if not component.goes_to_zero:
+        bought, no_buy = back.bought if back is not None else {}, case.allowed.no_buy
+        weights = aim(case.snapshot.models[component.ref], case.allowed).weights
+        if all(symbol in no_buy or symbol in bought for symbol in weights):
+            most = value + sum([bought[s] * prices[s] for s in bought if s not in no_buy], ZERO)
+    return Reach(least=min(least, max(value, ZERO)), most=most)
