@@ -13,7 +13,6 @@ from sqlalchemy import Connection, text
 from storage.audit_chain import as_json, moment
 from storage.audit_fault import Fault, named
 
-ATTESTED = "guard attested"  # a record of it answers for the guard as it then stands, and for rows without a record
 GUARD, MARKET = "guard", "market"  # what faults are of, beside chains
 
 # The version of a catalogue's row is another after any change of it, even one that was taken back.
@@ -33,7 +32,8 @@ STANDING = text(
     " AND relkind IN ('r', 'p') ORDER BY 1"
 )
 # Rows of the books that were last written by a transaction with no record of their account (of the market: none of no
-# account), and for which nobody answered. Transactions are compared as row versions have them.
+# account), and for which nobody answered: a record 'guard attested' does, for them and for the guard as it then stands.
+# Transactions are compared as row versions have them.
 UNRECORDED = text(
     "WITH written AS ("
     " SELECT 'accounts' AS books, 'account/' || id AS chain, xmin AS at FROM accounts"
