@@ -17,11 +17,10 @@ from domain.tax.household_trades import (
 )
 from domain.values.snapshot import RecentBuy, RecentSale, TaxStatus
 from storage.account_reading import StoredAccount, read_sales
+from storage.rebalances import TRADING
 from storage.tables import accounts, lots, recent_sales, sleeves
 from storage.tables_execution import rebalances
 from storage.values import among, by_key, exact
-
-UNDER_WAY = ("EXECUTING", "RECONCILING")  # its orders are written down, and its fills not yet in the books
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ def _under_way(connection: Connection, ids: Collection[str]) -> list[tuple[str, 
     traded = func.coalesce(rebalances.c.snapshot["trade_date"].astext, rebalances.c.plan["as_of"].astext)
     query = (
         select(rebalances.c.account_id, rebalances.c.plan, traded.label("traded"))
-        .where(among(rebalances.c.account_id, ids), rebalances.c.stage.in_(UNDER_WAY))
+        .where(among(rebalances.c.account_id, ids), rebalances.c.stage.in_(TRADING))
         .order_by(by_key(rebalances.c.account_id))
     )
     return [(row.account_id, row.plan, date.fromisoformat(row.traded)) for row in connection.execute(query)]

@@ -21,12 +21,12 @@ from storage.copying import copy_rows
 from storage.loading_rows import comparable
 from storage.positions import all_sleeves, sleeve_row
 from storage.queue import STANDING, Queued
+from storage.rebalances import TRADING
 from storage.tables import accounts, holdings, lots, recent_sales, restrictions, sleeves, withdrawals
 from storage.tables_execution import orders, paper_accounts, paper_positions, rebalances
 from storage.values import among, by_key
 
 PAPER_CUSTODIAN = "PAPER"
-TRADING = ("EXECUTING", "RECONCILING")
 ACCOUNT_COLUMNS = (
     "id", "name", "custodian", "tax_status", "status", "lot_relief", "gain_budget", "rebalancing", "target_id",
     "rebalanced_target_id", "rebalanced_target_version", "first_rebalanced", "policy", "custodian_account",

@@ -20,7 +20,7 @@ Json = dict[str, Any]
 DECISION_KEPT = "decision kept"  # the audit record of a round: SHA-256 of its snapshot, policy and plan
 KEEP_ROUND = text("SELECT round, rules_version, snapshot, policy, plan FROM keep_round(:of, :rules)")  # with hashes
 UNDER_WAY = rebalances.c.stage != "ENDED"
-TRADING = ("EXECUTING", "RECONCILING")
+TRADING = ("EXECUTING", "RECONCILING")  # its orders are written down, and its fills not yet in the books
 SIGNAL = "signal"  # the kind of rebalance that a new model version makes
 
 
