@@ -7,7 +7,12 @@
 Who locks accounts takes them before rebalances, breaks and queue entries; the market's lock comes before all of them.
 """
 
-from sqlalchemy import Connection, text
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, select, text
+
+from storage.tables import accounts
+from storage.values import among, by_key
 
 NUMBER = {"number": 0x6D61_6E79}  # the advisory lock of whoever locks more than one account
 BESIDE = text("SELECT pg_advisory_xact_lock_shared(:number)")
@@ -22,3 +27,14 @@ def by_rising_ids(connection: Connection) -> None:
 def in_any_order(connection: Connection) -> None:
     """Before accounts are locked as they come; waits until nobody else locks several, and keeps them from it."""
     connection.execute(ALONE, NUMBER)
+
+
+def locked(connection: Connection, ids: Iterable[str]) -> list[str]:
+    """The ids that exist, rising; nobody else changes those accounts until the transaction ends."""
+    query = (
+        select(accounts.c.id)
+        .where(among(accounts.c.id, list(ids)))
+        .order_by(by_key(accounts.c.id))
+        .with_for_update(key_share=True)
+    )
+    return list(connection.scalars(query))

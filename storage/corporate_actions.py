@@ -23,10 +23,10 @@ from storage.loading_accounts import PAPER_CUSTODIAN
 from storage.loading_rows import total_cash, total_holdings
 from storage.market import ONE_AT_A_TIME
 from storage.rebalances import TRADING
-from storage.tables import accounts, holdings, model_holdings, securities, sleeves, target_components
+from storage.tables import holdings, model_holdings, securities, sleeves, target_components
 from storage.tables_execution import orders, paper_accounts, paper_positions, rebalances
 from storage.tables_feeds import corporate_actions
-from storage.values import among, by_key
+from storage.values import among
 
 BATCH = 1000
 NAMED = 5  # accounts or models in a problem
@@ -215,12 +215,7 @@ class _Action:
 
     def _accounts(self, ids: Sequence[str], done: ActionDone) -> Any:
         """Applies it to a batch of accounts; returns the cash that came."""
-        self.connection.execute(
-            select(accounts.c.id)
-            .where(among(accounts.c.id, ids))
-            .order_by(by_key(accounts.c.id))
-            .with_for_update(key_share=True)
-        )
+        account_locks.locked(self.connection, ids)
         cash, papers = ZERO, []
         for account_id, stored in read_accounts(self.connection, ids).items():
             applied = apply(stored.account, self.action)

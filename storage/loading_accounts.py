@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from sqlalchemy import ColumnElement, Connection, Date, MetaData, Table, cast, delete, func, select, text, true
+from sqlalchemy import ColumnElement, Date, MetaData, Table, cast, delete, func, select, text, true
 from sqlalchemy.dialects.postgresql import insert
 
 from domain import queue as rules
@@ -13,6 +13,7 @@ from domain.books.book import LOAD_1, Problem
 from domain.values.snapshot import Account, RebalancedTo, Sleeve, Snapshot, Target
 from domain.values.snapshot_json import overrides_as_json
 from policy.clock import EXCHANGE_ZONE
+from storage import account_locks
 from storage import loading_rows as rows_of
 from storage.account_reading import read_accounts
 from storage.audit import AuditEntry
@@ -83,7 +84,7 @@ class AccountBatch:
         self.as_of = as_of
         self.targets = targets  # as the load leaves them, with their versions
         self.places = {account.id: at for at, account in batch}
-        there = _locked(self.connection, self.places)
+        there = account_locks.locked(self.connection, self.places)
         self.stored = read_accounts(self.connection, there) if there else {}
         self.new = [account for _, account in batch if account.id not in self.stored]
         self.different = [
@@ -294,17 +295,6 @@ class AccountBatch:
             before=rows_of.summary(stored.account) if stored else None,
             after=rows_of.summary(account),
         )
-
-
-def _locked(connection: Connection, ids: Iterable[str]) -> list[str]:
-    """The ids that exist; nobody else changes those accounts until the transaction ends."""
-    query = (
-        select(accounts.c.id)
-        .where(among(accounts.c.id, list(ids)))
-        .order_by(by_key(accounts.c.id))
-        .with_for_update(key_share=True)
-    )
-    return list(connection.scalars(query))
 
 
 def _held(account: Account) -> object:

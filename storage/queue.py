@@ -16,7 +16,7 @@ from domain import queue as rules
 from domain.values.rules import as_evidence
 from storage import account_locks
 from storage.audit import Audit, AuditEntry
-from storage.tables import accounts, queue_entries
+from storage.tables import queue_entries
 from storage.values import among, by_key
 
 OPEN = queue_entries.c.left_at.is_(None)
@@ -108,12 +108,7 @@ class Queue:
         """Two transactions that would open an entry for the same account wait for each other."""
         if len(account_ids) > 1:
             account_locks.by_rising_ids(self.connection)
-        self.connection.execute(
-            select(accounts.c.id)
-            .where(among(accounts.c.id, account_ids))
-            .order_by(by_key(accounts.c.id))
-            .with_for_update(key_share=True)
-        )
+        account_locks.locked(self.connection, account_ids)
 
     def _join(self, rows: list[dict[str, Any]]) -> None:
         self.connection.execute(

@@ -31,7 +31,7 @@ from storage.stated_positions import STATED, StatedPositions
 from storage.tables import accounts, securities, withdrawals
 from storage.tables_deliveries import custodian_statements
 from storage.tables_execution import breaks, orders, paper_accounts, paper_positions, rebalances
-from storage.values import among, by_key, exact
+from storage.values import among, exact
 
 BATCH = 1000  # accounts that differ, read and settled together
 
@@ -141,12 +141,7 @@ class _Load:
             )
 
     def _settle(self, ids: Sequence[str]) -> None:
-        self.connection.execute(
-            select(accounts.c.id)
-            .where(among(accounts.c.id, ids))
-            .order_by(by_key(accounts.c.id))
-            .with_for_update(key_share=True)
-        )
+        account_locks.locked(self.connection, ids)
         self.report.left_out |= (out := self._left_out(ids))
         ids = [each for each in ids if each not in out]
         stated = self.stated.of(ids)
