@@ -14,6 +14,7 @@ from domain.books.action_files import terms
 from domain.books.book import BookRefused, Problem
 from domain.books.corporate_actions import CorporateAction, apply
 from domain.values.money import ZERO, cents
+from policy.clock import EXCHANGE_ZONE
 from storage import account_locks
 from storage.account_reading import read_accounts
 from storage.connection import Actor, Books, Transaction
@@ -130,7 +131,7 @@ class _Action:
         trading = select(rebalances.c.account_id).where(holding, rebalances.c.stage.in_(TRADING))
         if busy := self._named(trading):
             yield Problem(path, f"rebalances trade on {busy} now: give the file again when they have ended")
-        traded = func.date(func.timezone("America/New_York", orders.c.booked_at)) >= action.day
+        traded = func.date(func.timezone(EXCHANGE_ZONE.key, orders.c.booked_at)) >= action.day
         since = (
             select(rebalances.c.account_id)
             .join(orders, orders.c.rebalance_id == rebalances.c.id)

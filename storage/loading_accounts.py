@@ -5,14 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from sqlalchemy import ColumnElement, Date, MetaData, Table, cast, delete, func, select, text, true
+from sqlalchemy import ColumnElement, MetaData, Table, delete, func, select, text, true
 from sqlalchemy.dialects.postgresql import insert
 
 from domain import queue as rules
 from domain.books.book import LOAD_1, Problem
 from domain.values.snapshot import Account, RebalancedTo, Sleeve, Snapshot, Target
 from domain.values.snapshot_json import overrides_as_json
-from policy.clock import EXCHANGE_ZONE
 from storage import account_locks
 from storage import loading_rows as rows_of
 from storage.account_reading import read_accounts
@@ -20,6 +19,7 @@ from storage.audit import AuditEntry
 from storage.connection import Transaction
 from storage.copying import copy_rows
 from storage.loading_rows import comparable
+from storage.orders import TRADED_ON
 from storage.positions import all_sleeves, sleeve_row
 from storage.queue import STANDING, Queued
 from storage.rebalances import TRADING
@@ -115,9 +115,8 @@ class AccountBatch:
     def taken_back(self) -> list[Problem]:
         """Accounts whose positions in the book are older than trades that were executed since (LOAD-1)."""
         moved = [each.id for each in self.different if _held(each) != _held(self.stored[each.id].account)]
-        traded = func.coalesce(orders.c.trade_date, cast(func.timezone(EXCHANGE_ZONE.key, orders.c.sent_at), Date))
         newest = (
-            select(rebalances.c.account_id, func.max(traded).label("on"), func.max(rebalances.c.id).label("last"))
+            select(rebalances.c.account_id, func.max(TRADED_ON).label("on"), func.max(rebalances.c.id).label("last"))
             .join(orders, orders.c.rebalance_id == rebalances.c.id)
             .where(among(rebalances.c.account_id, moved), orders.c.filled_quantity > 0, orders.c.booked_at.is_not(None))
             .group_by(rebalances.c.account_id)

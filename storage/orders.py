@@ -11,16 +11,19 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, text, tuple_, update
+from sqlalchemy import Connection, Date, Row, cast, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.executing.booking import Leg
 from domain.executing.execution import client_order_id
+from policy.clock import EXCHANGE_ZONE
 from storage.audit import Audit
 from storage.tables_execution import orders
 
 UNACKNOWLEDGED = ("NEW", "SENT")
 OPEN = (*UNACKNOWLEDGED, "WORKING")
+# The day of an order's fills (DAY-2); where the venue did not say it, the exchange's day on which it was sent.
+TRADED_ON = func.coalesce(orders.c.trade_date, cast(func.timezone(EXCHANGE_ZONE.key, orders.c.sent_at), Date))
 HEARD = text(
     "UPDATE orders SET status = said.status, filled_quantity = said.quantity, filled_amount = said.amount,"
     " trade_date = said.traded, venue_reason = said.reason"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Date, Select, case, cast, delete, func, literal, select
+from sqlalchemy import Select, case, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.books.deliveries import PositionLine, Problems
@@ -19,13 +19,13 @@ from domain.executing.statements import Settled, Statement, Traded, brought_forw
 from domain.targets.cash_needs import CASH_1
 from domain.values.money import ZERO, plain
 from domain.values.snapshot import Account
-from policy.clock import EXCHANGE_ZONE
 from policy.trading_days import last_session
 from storage import account_locks
 from storage.account_reading import read_accounts
 from storage.connection import Actor, Books, Transaction
 from storage.copying import copy_rows
 from storage.delivered_files import Source, keep
+from storage.orders import TRADED_ON
 from storage.rebalances import TRADING
 from storage.stated_positions import STATED, StatedPositions
 from storage.tables import accounts, securities, withdrawals
@@ -174,7 +174,6 @@ class _Load:
 
     def _traded_since(self, ids: Sequence[str]) -> dict[str, Traded]:
         """What accounts traded since the end of the day of their statement, as far as it is in the books (DAY-5)."""
-        traded = func.coalesce(orders.c.trade_date, cast(func.timezone(EXCHANGE_ZONE.key, orders.c.sent_at), Date))
         day = select(STATED.c.account_id, func.min(STATED.c.as_of).label("as_of")).group_by(STATED.c.account_id)
         of_day = day.subquery()
         sign = case((orders.c.side == "buy", 1), else_=-1)
@@ -188,7 +187,7 @@ class _Load:
             .join(orders, orders.c.rebalance_id == rebalances.c.id)
             .join(of_day, of_day.c.account_id == rebalances.c.account_id)
             .where(among(rebalances.c.account_id, ids), orders.c.filled_quantity > 0, orders.c.booked_at.is_not(None))
-            .where(traded > of_day.c.as_of)
+            .where(of_day.c.as_of < TRADED_ON)
             .group_by(rebalances.c.account_id, orders.c.symbol)
         )
         found: dict[str, Traded] = {}
