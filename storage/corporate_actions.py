@@ -24,7 +24,7 @@ from storage.loading_accounts import PAPER_CUSTODIAN
 from storage.loading_rows import total_cash, total_holdings
 from storage.market import ONE_AT_A_TIME
 from storage.rebalances import TRADING
-from storage.tables import holdings, model_holdings, securities, sleeves, target_components
+from storage.tables import holdings, model_holdings, sleeves, target_components
 from storage.tables_execution import orders, paper_accounts, paper_positions, rebalances
 from storage.tables_feeds import corporate_actions
 from storage.values import among
@@ -121,8 +121,7 @@ class _Action:
             if stated != (self.before.kind, self.before.symbol, self.before.day, self.before.terms):
                 yield Problem(f"{path}.id", f"{action.id} was applied with other terms: a new action needs a new id")
             return
-        known = select(securities.c.symbol).where(securities.c.symbol == action.symbol)
-        if self.connection.scalar(known) is None:
+        if not self.transaction.market.is_security(action.symbol):
             yield Problem(f"{path}.symbol", f'unknown symbol "{action.symbol}"')
             return
         if action.kind == "symbol_change":
