@@ -25,7 +25,6 @@ from storage.positions import store_positions
 from storage.queue import STANDING, Queue
 from storage.snapshots import Snapshots, UnknownAccount
 from storage.tables import accounts, recent_sales, targets
-from storage.values import by_key
 
 HOUSEHOLD = 0x686F_6D65  # the first half of the advisory lock of a household; the second is its id
 
@@ -71,13 +70,6 @@ class Accounts:
         if found is None:
             raise UnknownAccount(account_id)
         return str(found)
-
-    def listing(self, target_id: str | None = None) -> list[Row[Any]]:
-        """The accounts by id, or those that a target is assigned to."""
-        query = select(accounts).order_by(by_key(accounts.c.id))
-        return list(
-            self.connection.execute(query if target_id is None else query.where(accounts.c.target_id == target_id))
-        )
 
     def assigned(self, target_id: str) -> int:
         """How many accounts have the target."""
