@@ -38,9 +38,10 @@ def feed_option(function: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class FeedFile:
-    """A file that a feed has read. `directory` knows every name on the file's day."""
+    """A file that a feed has read, and its bytes. `directory` knows every name on the file's day."""
 
     chosen: "Chosen"
+    content: bytes
     reading: "FeedReading"
     directory: "Directory"
     day: date | None
@@ -94,11 +95,13 @@ class FeedFile:
                 problems.add(each.line, found.why)
 
 
-def source_of(path: Path, feed: str | None = None) -> "Source":
-    """The file as it came, to be kept."""
+def source_of(path: Path, of_feed: FeedFile | None = None) -> "Source":
+    """The file as it came, to be kept: the very bytes that its feed read, where it is of one."""
     from storage.delivered_files import Source
 
-    return Source(path.name, contents(path), feed)
+    if of_feed is None:
+        return Source(path.name, contents(path), None)
+    return Source(path.name, of_feed.content, of_feed.feed)
 
 
 def contents(path: Path) -> bytes:
@@ -121,11 +124,12 @@ def read(
     found = found_feed(path, gives, name, today)
     if found is None:
         return None
-    chosen, reading = found[0], taken_apart(path, *found, problems)
+    chosen, content = found
+    reading = taken_apart(path, chosen, content, problems)
     day = date.fromisoformat(reading.as_of) if reading.as_of else None
     with books.transaction() as transaction:
         known = directory(transaction.connection, day or today)
-    return FeedFile(chosen, reading, known, day)
+    return FeedFile(chosen, content, reading, known, day)
 
 
 def found_feed(path: Path, gives: "Gives | None", name: str | None, today: date) -> "tuple[Chosen, bytes] | None":

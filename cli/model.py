@@ -136,7 +136,7 @@ def _receive(books: Any, file: Path, of_feed: "FeedFile | None", raw: Json, who:
     from storage.receiving_signals import receive_signal
 
     try:
-        source = feed_file.source_of(file, of_feed.feed if of_feed else None)
+        source = feed_file.source_of(file, of_feed)
         return receive_signal(books, raw, Actor(who), _reachable, source)
     except BookRefused as flaw:
         told = flaw

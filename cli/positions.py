@@ -51,7 +51,7 @@ def positions(file: Path, feed: str | None, given: str | None, by: str | None, f
     with books.transaction() as read:
         cash = cash_symbols(read.market.is_security("CASH"))
     of_feed = feed_file.read(books, file, "positions", feed, today, problems)
-    source = feed_file.source_of(file, of_feed.feed if of_feed else None)
+    source = feed_file.source_of(file, of_feed)
     with _opened(file, of_feed, cash, latest, problems) as (lines, ignored):
         dated = (_on(day, each, problems) for each in lines)
         sender = of_feed.chosen.feed.sender if of_feed else ""

@@ -41,7 +41,7 @@ def prices(file: Path, feed: str | None, accepted: tuple[str, ...], dry_run: boo
     books, today, problems = connections.books(dry_run), connections.today(), Problems()
     latest = latest_day(books, today)
     of_feed = feed_file.read(books, file, "prices", feed, today, problems)
-    source = feed_file.source_of(file, of_feed.feed if of_feed else None)
+    source = feed_file.source_of(file, of_feed)
     with feed_file.opened(file, of_feed, PRICE_COLUMNS, problems) as delivered:
         read = (read_price(line, texts, latest, problems) for line, texts in delivered.lines)
         lines = (each for each in read if each is not None)
