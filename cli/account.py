@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import account_states, lists, say
-from cli.say import Refused
 
 if TYPE_CHECKING:
     from cli.standing import Standing
@@ -53,15 +52,10 @@ def show(account_id: str, form: str) -> None:
 def rebalancing(account_id: str, state: str, by: str | None) -> None:
     """Switch rebalancing on, which queues the account at once, or off, which withdraws it from the queue."""
     from cli import connections
-    from domain.planning import checks
     from storage.connection import Actor
-    from storage.snapshots import UnknownAccount
 
-    with connections.books().transaction(Actor(say.who(by))) as books:
-        try:
-            told = books.accounts.switch_rebalancing(account_id, state == "on", connections.today())
-        except UnknownAccount as flaw:
-            raise Refused(checks.unknown(account_id).message) from flaw
+    with connections.books().transaction(Actor(say.who(by))) as books, account_states.known(account_id):
+        told = books.accounts.switch_rebalancing(account_id, state == "on", connections.today())
     click.echo(told)
 
 

@@ -35,7 +35,7 @@ def hold(account_id: str, until: str | None, lift: bool, why: str, by: str | Non
     if day is not None and day < connections.today():
         raise Refused(f"--until {day} is over: a hold ends today or later")
     reason = _given(why)
-    with connections.books().transaction(Actor(say.who(by))) as books, _known(account_id):
+    with connections.books().transaction(Actor(say.who(by))) as books, known(account_id):
         if day is not None:
             books.account_states.hold(account_id, day, reason)
             told = f"account {account_id} is held until {day}, that day included: {reason}"
@@ -80,7 +80,7 @@ def _set(account_id: str, status: "Status", why: str, by: str | None) -> None:
 
     reason = _given(why)
     try:
-        with connections.books().transaction(Actor(say.who(by))) as books, _known(account_id):
+        with connections.books().transaction(Actor(say.who(by))) as books, known(account_id):
             changed = books.account_states.set_status(account_id, status, reason)
     except NotNow as flaw:
         raise Refused(f"account {account_id} can't be {status} now: {flaw}") from flaw
@@ -94,7 +94,7 @@ def _given(why: str) -> str:
 
 
 @contextmanager
-def _known(account_id: str) -> Iterator[None]:
+def known(account_id: str) -> Iterator[None]:
     """Refuses an account that nobody knows, in the words of the check."""
     from domain.planning import checks
     from storage.snapshots import UnknownAccount

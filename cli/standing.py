@@ -9,7 +9,7 @@ from decimal import localcontext
 from typing import Any
 
 from cli import connections
-from cli.say import Refused
+from cli.account_states import known
 from domain.planning import checks
 from domain.targets import sleeves
 from domain.targets.components import ALL_CASH, Component, components
@@ -43,12 +43,8 @@ class Standing:
 
 def standing_of(books: Any, account_id: str) -> Standing:
     """The account in the books, today. Refused where nobody knows it."""
-    from storage.snapshots import UnknownAccount
-
-    try:
+    with known(account_id):
         snapshot, policy = books.snapshots.take(account_id, None, connections.today(), connections.trade_date())
-    except UnknownAccount as flaw:
-        raise Refused(checks.unknown(account_id).message) from flaw
     with localcontext(EXACT):
         return _stand(snapshot, policy)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import lists, say
+from cli import account_states, lists, say
 from cli.say import Refused
 
 if TYPE_CHECKING:
@@ -43,16 +43,12 @@ def remove(account_id: str, by: str | None) -> None:
 
 def _change(account_id: str, by: str | None, change: Callable[[Any, Any], str]) -> None:
     from cli import connections
-    from domain.planning import checks
     from storage.accounts import TargetUnknown
     from storage.connection import Actor
-    from storage.snapshots import UnknownAccount
 
-    with connections.books().transaction(Actor(say.who(by))) as books:
+    with connections.books().transaction(Actor(say.who(by))) as books, account_states.known(account_id):
         try:
             told = change(books.accounts, connections.today())
-        except UnknownAccount as flaw:
-            raise Refused(checks.unknown(account_id).message) from flaw
         except TargetUnknown as flaw:
             raise _unknown(flaw.target_id) from flaw
     click.echo(told)
