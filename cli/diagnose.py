@@ -25,8 +25,7 @@ def diagnose(account_id: str, form: str) -> None:
 
     facts = _facts(account_id)
     found = [ask(facts) for ask in diagnosis.ACCOUNT_QUESTIONS]
-    works = [each for each in status.checks() if each.check not in status_of_books.WAITS]
-    found.append(diagnosis.rebalancer(works))
+    found.append(diagnosis.rebalancer(status.checks(status_of_books.WORKS)))
     if form == "json":
         from dataclasses import asdict
 

@@ -4,6 +4,7 @@ Every check has an answer within seconds, whatever is down.
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -43,12 +44,12 @@ def status(form: str) -> int:
     return 0 if ok else 1
 
 
-def checks() -> list[Check]:
-    """The state of the rebalancer, in the order in which to mend it."""
+def checks(of_books: Sequence[str] = status_of_books.NAMES) -> list[Check]:
+    """The state of the rebalancer, in the order in which to mend it; of the database's checks those named."""
     import workflows.contract  # noqa: F401  (here, before there are threads: two that import it meet half of it)
 
     async def ask() -> list[Check]:
-        books, temporal = await asyncio.gather(asyncio.to_thread(status_of_books.checks), _of_temporal())
+        books, temporal = await asyncio.gather(asyncio.to_thread(status_of_books.checks, of_books), _of_temporal())
         return [books[0], *temporal, *books[1:]]
 
     return connections.run(ask())

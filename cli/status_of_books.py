@@ -1,6 +1,6 @@
 """What `status` asks the database: does it answer, what is known of the day, and what waits for somebody."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,8 @@ WAITS = ("accounts", "missing_prices", "breaks", "approvals", "plans", "signals"
 NAMES = (*WORKS, *WAITS)
 
 
-def checks() -> list[Check]:
-    """The database, then the checks of `NAMES`."""
+def checks(names: Sequence[str] = NAMES) -> list[Check]:
+    """The database, then the checks of these names."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from storage import migrations
@@ -32,29 +32,29 @@ def checks() -> list[Check]:
         with engine.connect() as connection:
             revision, needed = migrations.current(connection), migrations.head()
     except Refused as flaw:
-        return _without(act("database", str(flaw).partition(":")[0], f"{UP}, or set REBALANCER_DATABASE_URL"))
+        return _without(names, act("database", str(flaw).partition(":")[0], f"{UP}, or set REBALANCER_DATABASE_URL"))
     except SQLAlchemyError as flaw:
         return _without(
-            act("database", f"does not answer: {first_line(flaw)}", f"{UP}, or check REBALANCER_DATABASE_URL")
+            names, act("database", f"does not answer: {first_line(flaw)}", f"{UP}, or check REBALANCER_DATABASE_URL")
         )
     if revision != needed:
         has = f"is at migration {revision}" if revision else "was never migrated"
-        return _without(act("database", f"{has}, this release needs {needed}", "python -m storage.migrations"))
+        return _without(names, act("database", f"{has}, this release needs {needed}", "python -m storage.migrations"))
     try:
         with Books(engine).transaction() as books:
-            asked = [_ASKED[name](books) for name in NAMES]
+            asked = [_ASKED[name](books) for name in names]
             return [good("database", f"answers, at migration {revision}"), *asked]
     except SQLAlchemyError as flaw:
         return _without(
-            act("database", f"answers, but not to this: {first_line(flaw)}", "check the rights of its user")
+            names, act("database", f"answers, but not to this: {first_line(flaw)}", "check the rights of its user")
         )
     finally:
         engine.dispose()
 
 
-def _without(database: Check) -> list[Check]:
+def _without(names: Sequence[str], database: Check) -> list[Check]:
     """What can't be said without the database."""
-    return [database, *(unknown(name, "not known without the database") for name in NAMES)]
+    return [database, *(unknown(name, "not known without the database") for name in names)]
 
 
 # --- is it working -----------------------------------------------------------------------------------------------
