@@ -24,10 +24,10 @@ def halt(why: str, by: str | None, form: str) -> None:
     from cli import connections
     from storage.connection import Actor
 
-    who = say.who(by)
-    with connections.books().transaction(Actor(who)) as books:
+    who, desk = say.who(by), connections.books()
+    with desk.transaction(Actor(who)) as books:
         books.halts.halt(_meant(why))
-    with connections.books().transaction() as books:
+    with desk.transaction() as books:
         out, waiting = _out(books), books.halts.waiting()
     if form == "json":
         say.as_json({"halted_by": who, "why": why.strip(), "open": out, "waiting": waiting})
