@@ -39,7 +39,6 @@ from domain.values.snapshot import (
 
 LOAD_1 = Rule("LOAD-1", "A book that would take back executed trades is refused for that account by name.")
 FormT = TypeVar("FormT", bound=BaseModel)
-MAX_PROBLEMS = 200  # more help nobody, and a file of the wrong kind has one a line
 
 
 @dataclass(frozen=True, slots=True)

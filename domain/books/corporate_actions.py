@@ -36,11 +36,6 @@ class CorporateAction:
     to: str | None = None
     amount: Decimal | None = None
 
-    @property
-    def ratio(self) -> Decimal | None:
-        """How many shares one becomes; None where the number stays."""
-        return None if self.new is None or self.old is None else self.new / self.old
-
 
 @dataclass(frozen=True, slots=True)
 class Applied:
