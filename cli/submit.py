@@ -127,13 +127,12 @@ def _follow(books: "Books", request_id: str, form: str) -> int:
 
 
 def _queued(books: "Books", reason: str | None) -> list[str]:
-    from cli.connections import today
     from domain.queue import REASONS
 
     if reason and reason not in REASONS:
         raise Refused(f"unknown reason {reason}: there is {', '.join(REASONS)}")
     with books.transaction() as read:
-        found = read.requests.queued([reason] if reason else [], today())
+        found = read.requests.queued([reason] if reason else [], connections.today())
     if not found:
         of = f" for {reason}" if reason else ""
         raise Refused(f"nothing is queued{of} that nobody holds: see `rebalancer queue`")
