@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 
+from domain.values.keys import named
 from domain.values.snapshot import PROTECTED, Account, Holding, Sleeve
 from storage.account_reading import sleeve_key
 from storage.tables import holdings, lots, sleeves
@@ -34,7 +35,7 @@ def all_sleeves(account: Account) -> Iterator[Sleeve]:
 
 def sleeve_row(key: str) -> tuple[str, str | None]:
     """The kind and the model of a sleeve."""
-    kind, _, model = key.partition(":")
+    kind, model = named(key)
     return kind, model or None
 
 

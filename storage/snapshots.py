@@ -11,6 +11,7 @@ from datetime import date
 from sqlalchemy import Connection, select
 
 from domain.tax.household_trades import sales_look_back_to
+from domain.values.keys import named
 from domain.values.policy import Policy
 from domain.values.snapshot import Account, Model, Security, Snapshot, Target
 from storage import households
@@ -156,11 +157,11 @@ class _NeededMarket:
             while waiting:
                 reached |= waiting
                 waiting = {ref for each in waiting for ref in _refs(self.targets[each], "target")} - reached
-            named = {key: self.targets[key] for key in sorted(reached)}
-            models = {ref for target in named.values() for ref in _refs(target, "model")}
-            symbols = {ref for target in named.values() for ref in _refs(target, "security")}
+            targets = {key: self.targets[key] for key in sorted(reached)}
+            models = {ref for target in targets.values() for ref in _refs(target, "model")}
+            symbols = {ref for target in targets.values() for ref in _refs(target, "security")}
             symbols |= {holding.symbol for key in models for holding in self.models[key].holdings}
-            self._of_target[target_id] = (named, models, symbols)
+            self._of_target[target_id] = (targets, models, symbols)
         return self._of_target[target_id]
 
 
@@ -177,13 +178,13 @@ def _refs(target: Target, kind: str) -> set[str]:
 
 
 def _sleeve_models(account: Account) -> set[str]:
-    return {sleeve.key.partition(":")[2] for sleeve in account.model_sleeves}
+    return {named(sleeve.key).ref for sleeve in account.model_sleeves}
 
 
 def _held(account: Account) -> set[str]:
     held = {holding.symbol for sleeve in account.sleeves for holding in sleeve.holdings}
-    named = {each.symbol for each in account.restrictions} | {each.by for each in account.restrictions if each.by}
-    return held | named | {holding.symbol for holding in account.protected}
+    restricted = {each.symbol for each in account.restrictions} | {each.by for each in account.restrictions if each.by}
+    return held | restricted | {holding.symbol for holding in account.protected}
 
 
 def _max_age(account: Account, targets: Mapping[str, Target], numbers: Policy) -> int:

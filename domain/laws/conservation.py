@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from domain.laws.broken import Broken
 from domain.laws.ledger import LAW_1, Ledger
+from domain.values.keys import named
 from domain.values.money import CENT, ZERO, money, plain
 from domain.values.rules import Rule
 from domain.values.snapshot import CASH, MANAGED
@@ -30,11 +31,11 @@ def planned_values(books: Ledger) -> Iterator[Broken]:
         key = each.component
         if key == CASH:
             before, after = books.before[MANAGED] - reserved, books.cash[MANAGED] - reserved
-        elif key in books.before or key.startswith("model:"):
+        elif key in books.before or named(key).kind == "model":
             before = books.before.get(key, ZERO) + books.worth.get(key, ZERO)
             after = books.value_after(key) if key in books.cash else before
         else:
-            symbol = key.partition(":")[2]
+            symbol = named(key).ref
             price = books.prices.get(symbol, ZERO)
             before = managed[symbol].quantity * price if symbol in managed else ZERO
             after = before + moved_directly[symbol] * price if symbol in moved_directly else before

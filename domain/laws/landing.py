@@ -16,6 +16,7 @@ from domain.laws.ledger import Ledger
 from domain.laws.refusals import Forbidden, nothing_may_be_bought
 from domain.laws.said import Said
 from domain.rebalance_plan import ComponentOutcome
+from domain.values.keys import named
 from domain.values.money import CENT, ZERO, money
 from domain.values.policy import Mode
 from domain.values.rules import Rule
@@ -52,7 +53,7 @@ def rounding(books: Ledger) -> Decimal:
 
 def step_of(each: ComponentOutcome, books: Ledger) -> Decimal:
     """One step of a security that is held directly; nothing for a sleeve."""
-    kind, _, symbol = each.component.partition(":")
+    kind, symbol = named(each.component)
     return ZERO if kind in {"model", CASH} else books.step(symbol)
 
 
@@ -105,7 +106,7 @@ def _outside(each: ComponentOutcome, low: Decimal, high: Decimal, books: Ledger,
 
 def _kept_by_wish(key: str, books: Ledger) -> bool:
     """True for a security that its client excludes and keeps: whatever it comes to is as it should be (RESTRICT-1)."""
-    symbol = key.partition(":")[2]
+    symbol = named(key).ref
     return any(
         each.symbol == symbol and each.hold and each.in_force(books.snapshot.as_of)
         for each in books.snapshot.account.restrictions
@@ -198,9 +199,9 @@ def _smallest_step(books: Ledger) -> Decimal:
     """The least by which cash could be brought nearer: a step of a security that the target names directly."""
     return min(
         (
-            books.step(each.component.partition(":")[2])
+            books.step(named(each.component).ref)
             for each in books.plan.components
-            if each.weight and each.component.startswith("security:")
+            if each.weight and named(each.component).kind == "security"
         ),
         default=ZERO,
     )

@@ -7,6 +7,7 @@ from datetime import timedelta
 from domain.laws.broken import Broken
 from domain.laws.ledger import Ledger
 from domain.rebalance_plan import ComponentOutcome, RebalancePlan
+from domain.values.keys import named
 from domain.values.memo import remembered
 from domain.values.money import ZERO, money, plain
 from domain.values.policy import Policy
@@ -107,7 +108,7 @@ def leaving_by_symbol(snapshot: Snapshot) -> dict[str, Restriction]:
 
 def nothing_may_be_bought(each: ComponentOutcome, books: Ledger, limits: Forbidden) -> bool:
     """True for a model of which the account may buy nothing: its weight stays in cash and counts there (RESTRICT-1)."""
-    kind, _, ref = each.component.partition(":")
+    kind, ref = named(each.component)
     model = books.snapshot.models.get(ref) if kind == "model" and limits.no_buy else None
     if model is None or not all(symbol in limits.no_buy for symbol in symbols_of(model)):
         return False

@@ -13,6 +13,7 @@ from domain.laws.landing import bounds, cash_bounds, rounding, step_of
 from domain.laws.ledger import NOTHING, Ledger
 from domain.laws.refusals import Forbidden, leaving_by_symbol, nothing_may_be_bought, symbols_of
 from domain.rebalance_plan import ComponentOutcome
+from domain.values.keys import named
 from domain.values.money import ONE, ZERO, money, plain
 from domain.values.policy import Policy
 from domain.values.rules import Rule
@@ -103,7 +104,7 @@ def _unasked(books: Ledger, policy: Policy, limits: Forbidden) -> Iterator[Broke
 
 def _as_small_as_can_be(each: ComponentOutcome, unasked: Decimal, books: Ledger, policy: Policy) -> bool:
     """True for an order of a security held directly that is below the minimum trade without that part (SLEEVE-5)."""
-    symbol = each.component.partition(":")[2]
+    symbol = named(each.component).ref
     smallest = max(policy.minimum_trade_amount, policy.minimum_trade_weight * (books.plan.managed_value or ZERO))
     return any(order.symbol == symbol and order.amount - unasked < smallest for order in books.plan.orders)
 
@@ -155,7 +156,7 @@ def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
         changes = books.moved.get(key, NOTHING)
         if each.sleeve != "open" or not changes:
             continue
-        model = books.snapshot.models[key.partition(":")[2]]
+        model = books.snapshot.models[named(key).ref]
         cash, shrinks = books.before[key], each.current_value - each.planned_value
         if key not in funded and not _has_to_do(
             key, cash, each.current_value, model.cash_weight, leaving, books, policy
@@ -165,10 +166,10 @@ def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
         sells = [symbol for symbol, change in changes.items() if change < ZERO] if cash >= ZERO else []
         if not sells:
             continue
-        named, stays = _asked_of(model, leaving)
+        asks, stays = _asked_of(model, leaving)
         sold, prices = ZERO, books.prices
         for symbol in sells:
-            if symbol in named:
+            if symbol in asks:
                 sold -= changes[symbol] * prices[symbol]
         asked = cents + (shrinks if shrinks > ZERO else ZERO)
         if sold <= asked:
@@ -187,16 +188,16 @@ def _asked_of(model: Model, leaving: Mapping[str, Restriction]) -> tuple[Set[str
     """The symbols that a model asks for, and the weight that stays in cash, as restrictions leave it."""
     if leaving.keys().isdisjoint(symbols_of(model)):
         return symbols_of(model), model.cash_weight
-    named, stays = set[str](), model.cash_weight
+    asks, stays = set[str](), model.cash_weight
     for line in model.holdings:
         taken_out = leaving.get(line.symbol)
         if taken_out is None:
-            named.add(line.symbol)
+            asks.add(line.symbol)
         elif taken_out.by:
-            named.add(taken_out.by)
+            asks.add(taken_out.by)
         elif taken_out.to == "cash":
             stays += line.weight
-    return named, stays
+    return asks, stays
 
 
 def _has_to_do(

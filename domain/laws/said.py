@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
 from domain.rebalance_plan import RebalancePlan
+from domain.values.keys import named
 from domain.values.money import CENT
 from domain.values.snapshot import CASH, Snapshot
 
@@ -75,7 +76,7 @@ class Said:
         )
 
     def _symbols(self, key: str) -> Iterable[str]:
-        kind, _, ref = key.partition(":")
+        kind, ref = named(key)
         if kind != "model":
             return {ref} if ref else ()
         found = {

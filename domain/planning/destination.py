@@ -51,9 +51,7 @@ class Destined:
     cash_band: Band  # amounts, the weight of rejected components included (MINIMUM-3)
     small: Mapping[str, Decimal]  # by symbol: moves that their bands ask for, too small for an order (ORDER-3)
     lines: tuple[Line, ...] = ()
-    shut: frozenset[str] = (
-        frozenset()
-    )  # openings of which nothing may be bought: their weight stays in cash (RESTRICT-1)
+    shut: frozenset[str] = frozenset()  # openings of which nothing may be bought: their weight is cash's (RESTRICT-1)
     unfunded: Mapping[str, Decimal] = field(default_factory=dict)  # what open sleeves lack and may not buy (RESTRICT-1)
     stays: frozenset[str] = frozenset()  # what stays outside its band, as others can't be traded for it (DESTINATION-5)
 
