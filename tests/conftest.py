@@ -1,6 +1,7 @@
 """What tests of many parts share: a PostgreSQL server a test process, and a fresh migrated database a test."""
 
 import itertools
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from storage.connection import Books, connect
 from tests import clock
 
 clock.hand_in()  # before anything asks what time it is
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in the background deaf to Ctrl-C, and so would be the commands that tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TEMPLATE = "migrated"
 _numbers = itertools.count(1)
