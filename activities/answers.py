@@ -8,7 +8,7 @@ from domain.executing.execution import EXEC_1
 from domain.executing.reconciliation import Break
 from domain.values.money import ZERO, plain
 from storage.connection import Transaction
-from storage.orders import Answer
+from storage.work.orders import Answer
 from venues.port import StillWorking, VenueAnswer, VenueOrder, mismatch
 
 

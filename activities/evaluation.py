@@ -27,10 +27,10 @@ from domain.values.policy import Policy
 from domain.values.rules import error
 from domain.values.snapshot import Snapshot
 from policy.clock import exchange_day
-from storage.account_versions import account_versions
-from storage.evaluations import Note, PageResult
-from storage.queue import STANDING, Queued
-from storage.screening import Screening
+from storage.accounts.screening import Screening
+from storage.accounts.versions import account_versions
+from storage.work.evaluations import Note, PageResult
+from storage.work.queue import STANDING, Queued
 
 MOST_RANGES = 200  # so that one run of the workflow stays far below the server's limit of events
 MOST_DOUBTFUL = 100  # accounts decided one by one a page: what of them is in memory at once

@@ -21,8 +21,8 @@ from domain.executing.execution import EXEC_2, EXEC_3
 from domain.tax.wash_sales import washed_since
 from domain.values.snapshot_json import kept, restored
 from storage.connection import Transaction
-from storage.orders import OPEN, UNACKNOWLEDGED
-from storage.rebalances import SIGNAL
+from storage.work.orders import OPEN, UNACKNOWLEDGED
+from storage.work.rebalances import SIGNAL
 from venues.port import VenueBusy
 
 # What of a snapshot may differ between plan and approval without the plan being made again: prices move all day, the

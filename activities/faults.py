@@ -15,9 +15,9 @@ from temporalio.exceptions import ApplicationError, FailureError
 
 from policy import PolicyRefused
 from storage import limits
+from storage.accounts.snapshots import UnknownAccount
 from storage.faults import first_line
-from storage.requests import UnknownRequest
-from storage.snapshots import UnknownAccount
+from storage.work.requests import UnknownRequest
 from venues.port import UnknownVenue
 
 UNKNOWN_ACCOUNT = "UnknownAccount"

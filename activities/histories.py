@@ -22,7 +22,7 @@ from activities.messages import ArchivePage, DaySealed, PageArchived, SealDay
 from anchors.keeping import keep_seals
 from policy.clock import machine_now
 from storage.connection import Actor
-from storage.histories import ClosedWorkflow
+from storage.record.histories import ClosedWorkflow
 
 CLOSED = "TaskQueue = '{queue}' AND ExecutionStatus != 'Running'"
 CLOSES_WITHIN = 1.0  # seconds from a workflow's last step to the server having it closed, nearly always

@@ -20,7 +20,7 @@ from domain.values.money import ZERO, plain, to_cent
 from domain.values.snapshot import Snapshot
 from domain.values.snapshot_json import restored
 from storage.connection import Transaction
-from storage.orders import OPEN
+from storage.work.orders import OPEN
 from venues.port import VenueAnswer, VenueOrder
 
 AT_ONCE = 25  # orders between two looks into the books: what a crash leaves unanswered is asked for again

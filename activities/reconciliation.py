@@ -23,8 +23,8 @@ from domain.values.rules import Finding, error, info
 from domain.values.snapshot import Snapshot
 from domain.values.snapshot_json import restored
 from storage.connection import Transaction
-from storage.orders import OPEN
-from storage.rebalances import SIGNAL, TRADING
+from storage.work.orders import OPEN
+from storage.work.rebalances import SIGNAL, TRADING
 from venues.port import StillWorking, UnknownAtCustodian
 
 Json = dict[str, Any]

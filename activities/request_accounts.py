@@ -23,7 +23,7 @@ from activities.faults import UNKNOWN_REQUEST
 from activities.request_messages import AccountApproved, AccountRefusal, AccountsTold, LookAfter, Looked, TellAccounts
 from activities.requests import handed_plans, note, standing
 from domain.requests import has_ended
-from storage.requests import RequestAccount, UnknownRequest
+from storage.work.requests import RequestAccount, UnknownRequest
 
 AT_ONCE = 20  # workflows that are asked at the same time
 ANSWER = timedelta(seconds=20)  # how long one may take to answer, workers being busy

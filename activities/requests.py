@@ -26,9 +26,9 @@ from activities.request_messages import (
 from domain.approvals import DECIDE_1, is_shown
 from domain.executing.execution import EXEC_3
 from domain.requests import BUSY, status_of
-from storage.audit import AuditEntry
 from storage.connection import Transaction
-from storage.requests import NewRequest, RequestAccount, UnknownRequest, listed_plans, plans_shown
+from storage.record.audit import AuditEntry
+from storage.work.requests import NewRequest, RequestAccount, UnknownRequest, listed_plans, plans_shown
 
 ISSUES = 50  # how many accounts' issues a result carries; `show` lists them all
 NAMED = 10  # how many ids a refusal lists

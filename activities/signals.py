@@ -33,8 +33,8 @@ from domain.values.policy import Policy
 from domain.values.snapshot import Snapshot
 from domain.values.snapshot_json import kept
 from storage.connection import Transaction
-from storage.model_signals import UnknownSignal
-from storage.rebalances import SIGNAL, TRADING, NewRebalance
+from storage.work.model_signals import UnknownSignal
+from storage.work.rebalances import SIGNAL, TRADING, NewRebalance
 
 
 class SignalSteps:

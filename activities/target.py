@@ -28,7 +28,7 @@ from domain.values.rules import Finding, error
 from domain.values.snapshot import Snapshot
 from domain.values.snapshot_json import kept, restored
 from storage.connection import Transaction
-from storage.rebalances import SIGNAL, NewRebalance
+from storage.work.rebalances import SIGNAL, NewRebalance
 from venues.paper import PAPER
 
 

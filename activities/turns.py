@@ -17,7 +17,7 @@ from activities.orders import Over, Sender
 from activities.reconciliation import GONE, conclude, end_unexecuted
 from domain.executing.execution import EXEC_3
 from storage.connection import Transaction
-from storage.rebalances import TRADING, UnknownRebalance
+from storage.work.rebalances import TRADING, UnknownRebalance
 
 AnswerT = TypeVar("AnswerT")
 

@@ -25,10 +25,10 @@ from domain.telling import plan_json
 from domain.values.policy import Policy
 from domain.values.snapshot_json import kept, restored
 from storage import migrations
-from storage.audit import AuditEntry
-from storage.audit_chain import as_json
-from storage.audit_verification import Verified, snapshot, verify
 from storage.connection import Actor, Books, connect
+from storage.record.audit import AuditEntry
+from storage.record.chain import as_json
+from storage.record.verification import Verified, snapshot, verify
 
 Result = TypeVar("Result")
 

@@ -18,8 +18,8 @@ from devstack.postgres import Postgres
 from policy import in_force
 from storage import migrations
 from storage.connection import Actor, Books, connect
-from storage.loading import load
-from storage.target_edits import edit_target
+from storage.intake.loading import load
+from storage.intake.target_edits import edit_target
 
 DAY = date(2026, 11, 20)
 FLOOR = text(

@@ -10,7 +10,7 @@ from cli import say
 from cli.say import Refused
 
 if TYPE_CHECKING:
-    from storage.account_states import Status
+    from storage.accounts.states import Status
 
 
 def why_option(function: Any) -> Any:
@@ -75,7 +75,7 @@ def reopen(account_id: str, why: str, by: str | None) -> None:
 
 def _set(account_id: str, status: "Status", why: str, by: str | None) -> None:
     from cli import connections
-    from storage.account_states import NotNow
+    from storage.accounts.states import NotNow
     from storage.connection import Actor
 
     reason = _given(why)
@@ -97,7 +97,7 @@ def _given(why: str) -> str:
 def known(account_id: str) -> Iterator[None]:
     """Refuses an account that nobody knows, in the words of the check."""
     from domain.planning import checks
-    from storage.snapshots import UnknownAccount
+    from storage.accounts.snapshots import UnknownAccount
 
     try:
         yield

@@ -32,8 +32,8 @@ LONGEST_NAME = 200  # bytes; file systems take 255
 def export(since: str, until: str, out: Path, form: str) -> None:
     """Write records, seals and rebalances as JSON Lines, a report a rebalance, and a manifest of hashes."""
     from cli import connections
-    from storage.audit_verification import snapshot
     from storage.connection import Actor, Transaction
+    from storage.record.verification import snapshot
 
     first, last = say.day("--since", since), say.day("--until", until)
     if first is None or last is None or first > last:
@@ -142,7 +142,7 @@ class _Export:
 
     def _records(self) -> Iterator[str]:
         """The records, each with its content as it was hashed, the hash before it, and its own."""
-        from storage.audit_reading import of_period
+        from storage.record.reading import of_period
 
         for link, previous, own in of_period(self.books.connection, *self.period):
             self.records += 1
@@ -165,7 +165,7 @@ class _Export:
         from cli.audit_proof import proof_of
         from cli.audit_report import report
         from cli.audit_story import story_of
-        from storage.rebalances import UnknownRebalance
+        from storage.work.rebalances import UnknownRebalance
 
         for rebalance_id in sorted(self.rebalances):
             try:

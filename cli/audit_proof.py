@@ -11,8 +11,8 @@ def proof_of(books: "Transaction", story: "Story", period: str) -> dict[str, Any
     """The hashes of a story, as its report shows them."""
     from sqlalchemy import desc, select
 
-    from storage.rebalances import DECISION_KEPT
-    from storage.tables_audit import audit_records, audit_seal_heads, audit_seals
+    from storage.schema.audit import audit_records, audit_seal_heads, audit_seals
+    from storage.work.rebalances import DECISION_KEPT
 
     row, records = story.row, audit_records.c
     kept = books.connection.scalars(

@@ -19,8 +19,8 @@ SHOWN = 60  # differences of a round that are printed; JSON has them all
 def recompute(id_: str, form: str) -> int:
     """Plan a rebalance again from its kept snapshot and policy, by the rules that made it; compare byte for byte."""
     from cli import connections
-    from storage.rebalances import UnknownRebalance
     from storage.recomputation import recompute as decided_again
+    from storage.work.rebalances import UnknownRebalance
 
     with connections.books().transaction() as books:
         try:

@@ -22,8 +22,8 @@ def show(id_: str, form: str) -> None:
     """Who asked, what was seen, what each rule decided, what failed, who approved, what was ordered and filled."""
     from cli import connections
     from cli.audit_story import archived, story_of
-    from storage.histories import HistoryDamaged
-    from storage.rebalances import UnknownRebalance
+    from storage.record.histories import HistoryDamaged
+    from storage.work.rebalances import UnknownRebalance
 
     desk = connections.books()
     try:

@@ -36,7 +36,7 @@ class Story:
 
     def as_json(self) -> Json:
         """The story in its public form."""
-        from storage.rebalances import as_history
+        from storage.work.rebalances import as_history
 
         return {
             **as_history(self.row),
@@ -49,7 +49,7 @@ class Story:
 
 def line_as_json(line: Line) -> Json:
     """One line of a story in its public form."""
-    from storage.audit_chain import moment
+    from storage.record.chain import moment
 
     return {
         "at": moment(line.at),
@@ -67,7 +67,7 @@ def story_of(books: "Transaction", rebalance_id: str, live: Mapping[str, str] | 
 
     `live`: histories, by run, of workflows that are not archived yet.
     """
-    from storage.audit_reading import of_rebalance
+    from storage.record.reading import of_rebalance
 
     row = books.rebalances.get(rebalance_id)
     rounds = books.rebalances.rounds(rebalance_id)
@@ -79,7 +79,7 @@ def story_of(books: "Transaction", rebalance_id: str, live: Mapping[str, str] | 
 
 def archived(books: "Transaction", row: Any) -> dict[str, str]:
     """The archived histories of a rebalance's workflow, by run, the oldest first."""
-    from storage.histories import history_of
+    from storage.record.histories import history_of
 
     first_run = row.start_key.rpartition("#")[2]
     return {each.run_id: history_of(each) for each in books.histories.of_start(row.workflow_id, first_run)}

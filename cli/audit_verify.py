@@ -9,9 +9,9 @@ from cli.say import Refused
 
 if TYPE_CHECKING:
     from anchors.port import Anchor
-    from storage.audit_fault import Fault
-    from storage.audit_seals import Seal
-    from storage.audit_verification import Verified
+    from storage.record.fault import Fault
+    from storage.record.seals import Seal
+    from storage.record.verification import Verified
 
 Json = dict[str, Any]
 
@@ -23,8 +23,8 @@ Json = dict[str, Any]
 def verify(account_id: str | None, kept: str | None, form: str) -> int:
     """Walk all chains and seals, and name the first record that was changed, removed or inserted."""
     from cli import connections
-    from storage.audit_verification import NotSealed, find_seal, snapshot
-    from storage.audit_verification import verify as walked
+    from storage.record.verification import NotSealed, find_seal, snapshot
+    from storage.record.verification import verify as walked
 
     with snapshot(connections.books().engine) as connection:
         done = walked(connection, account_id)
@@ -107,7 +107,7 @@ def _as_anchored() -> "list[Fault]":
     """Seals that an anchor has, and that are not in the database, or others."""
     from anchors.keeping import differing
     from cli import connections
-    from storage.audit_fault import Fault
+    from storage.record.fault import Fault
 
     return [
         Fault("seals", seal, "seal", f"seal {seal} is not the one that {name} has: it was removed, or made anew")
@@ -117,7 +117,7 @@ def _as_anchored() -> "list[Fault]":
 
 def as_json(done: "Verified") -> Json:
     """What was walked and found, in its public form."""
-    from storage.audit_chain import moment
+    from storage.record.chain import moment
 
     return {
         "ok": not done.faults,
@@ -144,7 +144,7 @@ def as_json(done: "Verified") -> Json:
 
 def seal_as_json(made: "Seal") -> Json:
     """A seal in its public form."""
-    from storage.audit_chain import moment
+    from storage.record.chain import moment
 
     return {
         "seal": made.id,
@@ -184,6 +184,6 @@ def _account(fault: "Fault") -> str | None:
 
 
 def _at(at: Any) -> str:
-    from storage.audit_chain import moment
+    from storage.record.chain import moment
 
     return f"{say.moment(moment(at)[:19])}Z"

@@ -58,7 +58,7 @@ def resolve(break_id: str, note: str, book_custodian: bool, by: str | None) -> N
     custodian does not mend its side, the next rebalance opens the break again.
     """
     from cli import connections
-    from storage.breaks import UnknownBreak
+    from storage.accounts.breaks import UnknownBreak
     from storage.connection import Actor
 
     if not (break_id.isascii() and break_id.isdigit()):
@@ -149,7 +149,7 @@ def _now(account: Any, row: Any, theirs: "Ledger") -> "Break":
 
 def _as_json(row: Any) -> dict[str, Any]:
     from domain.values.money import cents, plain
-    from storage.rebalances import utc
+    from storage.work.rebalances import utc
 
     shown = cents if row.kind == "cash" else plain
     return {

@@ -62,8 +62,8 @@ def chosen(ids: Sequence[str], file: Any, accounts: Sequence[str], requested_by:
 
 def named(id_: str) -> Item:
     """What an id means, like R-000001, R-000001@1f3870be or Q-20261120-1f."""
-    from storage.rebalances import UnknownRebalance
-    from storage.requests import UnknownRequest
+    from storage.work.rebalances import UnknownRebalance
+    from storage.work.requests import UnknownRequest
     from workflows.contract import request_workflow_id
 
     name, _, shown = id_.partition("@")

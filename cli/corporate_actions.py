@@ -10,7 +10,7 @@ from cli import say
 from cli.say import Refused
 
 if TYPE_CHECKING:
-    from storage.corporate_actions import ActionDone, ActionsReport
+    from storage.intake.corporate_actions import ActionDone, ActionsReport
 
 
 @click.command(name="corporate-actions")
@@ -31,7 +31,7 @@ def corporate_actions(file: Path, by: str | None, form: str) -> int:
     from domain.books.action_files import read_actions
     from domain.books.book import BookRefused
     from storage.connection import Actor
-    from storage.corporate_actions import apply_actions
+    from storage.intake.corporate_actions import apply_actions
 
     books = connections.books()
     try:

@@ -125,7 +125,7 @@ def queue(facts: Facts) -> Check:
 
 
 def _last_evaluation(facts: Facts) -> str:
-    from storage.rebalances import utc
+    from storage.work.rebalances import utc
 
     if facts.evaluated is None:
         return "No evaluation has ended yet"
@@ -239,7 +239,7 @@ def prices(facts: Facts) -> Check:
 
 def in_flight(facts: Facts) -> Check:
     """Is a rebalance in flight, waiting for whose approval?"""
-    from storage.rebalances import utc
+    from storage.work.rebalances import utc
 
     row, workflow = facts.under_way, facts.workflow
     running = workflow is not None and workflow.status == "RUNNING"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from feeds.definition import Gives
     from feeds.reading import FeedReading
     from storage.connection import Books
-    from storage.delivered_files import Source
+    from storage.intake.delivered_files import Source
 
 Texts = tuple[int, tuple[str, ...]]
 OWN_FORMATS = {".parquet", ".json", ".yaml", ".yml"}
@@ -97,7 +97,7 @@ class FeedFile:
 
 def source_of(path: Path, of_feed: FeedFile | None = None) -> "Source":
     """The file as it came, to be kept: the very bytes that its feed read, where it is of one."""
-    from storage.delivered_files import Source
+    from storage.intake.delivered_files import Source
 
     if of_feed is None:
         return Source(path.name, contents(path), None)
@@ -119,7 +119,7 @@ def read(
 
     Refused where it is not of the feed that is named, where its header changed, and where it can't be read.
     """
-    from storage.identifiers import directory
+    from storage.market.identifiers import directory
 
     found = found_feed(path, gives, name, today)
     if found is None:

@@ -24,7 +24,7 @@ class _Screen(Protocol):
 
 def follow(books: "Books", request_id: str) -> "Status":
     """The status in which the request ends. Refused where its workflow is gone without one."""
-    from storage.requests import UnknownRequest
+    from storage.work.requests import UnknownRequest
 
     asked, hinted = 0.0, False
     with _screen() as screen:

@@ -50,8 +50,8 @@ def resume_sending(by: str | None, why: str, form: str) -> None:
     """Lets sending go on. Refused to whoever halted it (four eyes), and where nothing is halted."""
     from cli import connections
     from storage.connection import Actor
-    from storage.halts import NotHalted, SamePerson
-    from storage.rebalances import utc
+    from storage.work.halts import NotHalted, SamePerson
+    from storage.work.rebalances import utc
 
     who = say.who(by)
     try:

@@ -8,7 +8,7 @@ from cli import listing, say
 from cli.say import Refused
 
 Json = dict[str, Any]
-# The statuses of domain/values/outcome.py and the stages of storage/tables_execution.py; --help loads neither.
+# The statuses of domain/values/outcome.py and the stages of storage/schema/execution.py; --help loads neither.
 STATUSES = ("COMPLETE", "COMPLETE_WITH_ERRORS", "FAILED", "EXPIRED", "CANCELED")
 STAGES = ("CHECKING", "PENDING_APPROVAL", "EXECUTING", "RECONCILING")  # of those that have not ended
 KEYS = ("rebalance_id", "account_id", "status", "mode", "kind", "requested_by", "approved_by", "started_at", "ended_at",
@@ -35,7 +35,7 @@ def history(
 ) -> None:
     """Rebalances, newest first."""
     from cli import connections
-    from storage.rebalances import as_history
+    from storage.work.rebalances import as_history
 
     first = say.day("--since", since)
     with connections.books().transaction() as books:
@@ -81,8 +81,8 @@ def _what(each: Json) -> str:
 def show(id_: str, form: str) -> None:
     """One rebalance (R-…) whole, or a request (Q-…) or a model signal (model-signal/…) with all its rebalances."""
     from cli import connections, rebalance_page, request_page, signal_page
-    from storage.rebalances import UnknownRebalance
-    from storage.requests import UnknownRequest
+    from storage.work.rebalances import UnknownRebalance
+    from storage.work.requests import UnknownRequest
 
     with connections.books().transaction() as books:
         try:
@@ -104,7 +104,7 @@ def _must_be_known(books: Any, account_id: str) -> None:
     from sqlalchemy import select
 
     from domain.planning import checks
-    from storage.tables import accounts
+    from storage.schema.tables import accounts
 
     if books.connection.scalar(select(accounts.c.id).where(accounts.c.id == account_id)) is None:
         raise Refused(checks.unknown(account_id).message)

@@ -14,7 +14,7 @@ from cli import say
 
 if TYPE_CHECKING:
     from storage.connection import Transaction
-    from storage.listings import Page
+    from storage.work.listings import Page
 
 Json = dict[str, Any]
 SIZE = 100

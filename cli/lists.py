@@ -75,7 +75,7 @@ def _accounts(books: "Transaction", rows: Sequence[Any]) -> list[Json]:
 def model_list(manager: str | None, page: int, size: int, form: str) -> None:
     """Models by id: version, minimum, how many accounts hold each, and when the newest signal came."""
     from domain.values.money import cents
-    from storage.rebalances import utc
+    from storage.work.rebalances import utc
 
     found = listing.read(lambda books, skip, most: books.listings.models(skip, most, manager), page, size)
     listed = [
@@ -94,7 +94,7 @@ def model_show(model_id: str, form: str) -> None:
     """MODEL as it is now: its manager, minimum and holdings, and how many accounts have a sleeve of it."""
     from cli import connections, plan_page
     from domain.values.money import cents, weight_text
-    from storage.market_reading import read_models
+    from storage.market.reading import read_models
 
     with connections.books().transaction() as books:
         found = read_models(books.connection, [model_id]).get(model_id)
@@ -148,7 +148,7 @@ def request() -> None:
 def request_list(status: str | None, by: str | None, since: str | None, page: int, size: int, form: str) -> None:
     """Requests, newest first, with how many of their rebalances wait for an approval."""
     from domain.values.money import cents
-    from storage.rebalances import utc
+    from storage.work.rebalances import utc
 
     day = say.day("--since", since)
     found = listing.read(lambda books, skip, most: books.listings.requests(skip, most, status, by, day), page, size)
@@ -174,7 +174,7 @@ def signal() -> None:
 def signal_list(model_id: str | None, page: int, size: int, form: str) -> None:
     """Model signals, newest first, with what they came to."""
     from domain.values.money import weight_text
-    from storage.rebalances import utc
+    from storage.work.rebalances import utc
 
     found = listing.read(lambda books, skip, most: books.listings.signals(skip, most, model_id), page, size)
     listed = [

@@ -12,7 +12,7 @@ from cli import say
 
 if TYPE_CHECKING:
     from cli.book_file import BookFile
-    from storage.loading import LoadReport
+    from storage.intake.loading import LoadReport
 
 KINDS = ("securities", "identifiers", "prices", "models", "targets")
 
@@ -38,7 +38,7 @@ def load(
     from cli.books import opened
     from cli.connections import books, today
     from storage.connection import Actor
-    from storage.loading import load as load_book
+    from storage.intake.loading import load as load_book
 
     actor = Actor(say.who(by))
     with opened(file) as (book, policy), _progress(book) as progress:

@@ -13,7 +13,7 @@ from cli.say import Refused
 
 if TYPE_CHECKING:
     from cli.feed_file import FeedFile
-    from storage.receiving_signals import SignalReceived
+    from storage.intake.receiving_signals import SignalReceived
 
 Json = dict[str, Any]
 TABLES = {".csv"}
@@ -133,7 +133,7 @@ def _receive(books: Any, file: Path, of_feed: "FeedFile | None", raw: Json, who:
     from cli.books import listed
     from domain.books.book import BookRefused, Problem
     from storage.connection import Actor
-    from storage.receiving_signals import receive_signal
+    from storage.intake.receiving_signals import receive_signal
 
     try:
         source = feed_file.source_of(file, of_feed)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cli.feed_file import FeedFile
     from domain.books.deliveries import PositionLine, Problems
-    from storage.statements import StatementReport
+    from storage.intake.statements import StatementReport
 
 NAMED = 10  # of what was left out or not understood; the JSON has all
 
@@ -42,8 +42,8 @@ def positions(file: Path, feed: str | None, given: str | None, by: str | None, f
     from cli import connections
     from domain.books.deliveries import Problems, cash_symbols
     from storage.connection import Actor
-    from storage.prices import latest_day
-    from storage.statements import load_statement
+    from storage.intake.prices import latest_day
+    from storage.intake.statements import load_statement
 
     day = say.day("--date", given)
     books, today, problems = connections.books(), connections.today(), Problems()

@@ -10,7 +10,7 @@ from cli import feed_file, say
 from cli.feed_file import feed_option
 
 if TYPE_CHECKING:
-    from storage.prices import PriceReport
+    from storage.intake.prices import PriceReport
 
 NAMED = 10  # of what was not understood; the JSON has all
 
@@ -36,7 +36,7 @@ def prices(file: Path, feed: str | None, accepted: tuple[str, ...], dry_run: boo
     from cli import connections
     from domain.books.deliveries import PRICE_COLUMNS, Problems, read_price
     from storage.connection import Actor
-    from storage.prices import latest_day, load_prices
+    from storage.intake.prices import latest_day, load_prices
 
     books, today, problems = connections.books(dry_run), connections.today(), Problems()
     latest = latest_day(books, today)

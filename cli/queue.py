@@ -13,7 +13,7 @@ from cli import say
 def queue(reason: str | None, form: str) -> None:
     """The queue, by primary reason, then account. Being in it trades nothing: submit and approve do."""
     from cli import connections
-    from storage.rebalances import utc
+    from storage.work.rebalances import utc
 
     reason = _known(reason)
     with connections.books().transaction() as books:

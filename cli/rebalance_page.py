@@ -29,7 +29,7 @@ class RebalancePage:
     def as_json(self) -> Json:
         """The row as `history` has it, with more of it, the plan and the result."""
         from domain.values.money import plain
-        from storage.rebalances import as_history, utc
+        from storage.work.rebalances import as_history, utc
 
         row = self.row
         return {
@@ -126,7 +126,7 @@ class RebalancePage:
         return str(self.row.start_key).rpartition("#")[2]
 
     def _people(self) -> list[str]:
-        from storage.rebalances import utc
+        from storage.work.rebalances import utc
 
         row = self.row
         request = f", request {row.request_id}" if row.request_id else ""
@@ -197,7 +197,7 @@ def _at_venue(order: Any) -> str:
 
 def _break(each: Any) -> Json:
     from domain.values.money import plain
-    from storage.rebalances import utc
+    from storage.work.rebalances import utc
 
     return {
         "id": each.id,

@@ -67,7 +67,7 @@ def _new_epoch(who: str, why: str, form: str) -> None:
 async def _orphans() -> list[Json]:
     """The rebalances under way whose workflow has ended or is unknown, oldest first."""
     from activities.orphans import is_over
-    from storage.rebalances import utc
+    from storage.work.rebalances import utc
 
     with connections.books().transaction() as books:
         rows = books.rebalances.all_under_way()

@@ -28,7 +28,7 @@ def _record(words: Sequence[str], reason: str) -> None:
 
     from cli import connections, say
     from storage.connection import Actor
-    from storage.tables import accounts
+    from storage.schema.tables import accounts
     from storage.values import among
 
     with connections.books().transaction(Actor(say.who(_by(words)))) as books:

@@ -17,8 +17,8 @@ COLUMNS = ("account", "rebalance", "status", "issue")
 def read(books: Any, request_id: str) -> Json:
     """A request in its public form. Raises UnknownRequest where neither a request nor a rebalance is of that id."""
     from domain.requests import counted
-    from storage.rebalances import as_history, utc
-    from storage.requests import UnknownRequest, listed_plans, plans_shown
+    from storage.work.rebalances import as_history, utc
+    from storage.work.requests import UnknownRequest, listed_plans, plans_shown
 
     rebalances = [dict(as_history(row)) for row in books.rebalances.listing(request_id=request_id, limit=None)]
     try:
@@ -103,7 +103,7 @@ def _standing(account: Any, rebalance: Json | None, request: Any) -> Json:
 def counted_rebalances(books: Any, request_id: str) -> tuple[list[Json], dict[str, int]]:
     """The rebalances under a name, of each account the newest, as `history` lists them, and how many of each status."""
     from domain.requests import counted
-    from storage.rebalances import as_history
+    from storage.work.rebalances import as_history
 
     newest: dict[str, Json] = {}
     for row in books.rebalances.listing(request_id=request_id, limit=None):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cli import connections, say
 from cli.checks import Check, act, good, unknown
 from cli.say import Refused
-from storage.attention import NAMED
+from storage.work.attention import NAMED
 
 if TYPE_CHECKING:
     from storage.connection import Transaction
@@ -62,7 +62,7 @@ def _without(names: Sequence[str], database: Check) -> list[Check]:
 
 def _sending(books: "Transaction") -> Check:
     """The kill switch: who halted sending, and why."""
-    from storage.rebalances import utc
+    from storage.work.rebalances import utc
 
     halts = books.halts.open()
     if not halts:
@@ -227,7 +227,7 @@ _ASKED = {
 
 
 def _at(moment: datetime | None) -> str:
-    from storage.rebalances import utc
+    from storage.work.rebalances import utc
 
     return say.moment(utc(moment))
 

@@ -155,7 +155,7 @@ def _again(books: "Books", request_id: str, given: dict[str, Any]) -> tuple[dict
     """What failed in a request, to be submitted as it was, except for what is given anew."""
     from domain.requests import FAILED, NOT_STARTED
     from domain.values.money import plain
-    from storage.requests import UnknownRequest
+    from storage.work.requests import UnknownRequest
 
     with books.transaction() as read:
         try:

@@ -11,7 +11,7 @@ from cli import account_states, lists, say
 from cli.say import Refused
 
 if TYPE_CHECKING:
-    from storage.target_edits import TargetEdit
+    from storage.intake.target_edits import TargetEdit
 
 Json = dict[str, Any]
 
@@ -43,7 +43,7 @@ def remove(account_id: str, by: str | None) -> None:
 
 def _change(account_id: str, by: str | None, change: Callable[[Any, Any], str]) -> None:
     from cli import connections
-    from storage.accounts import TargetUnknown
+    from storage.accounts.accounts import TargetUnknown
     from storage.connection import Actor
 
     with connections.books().transaction(Actor(say.who(by))) as books, account_states.known(account_id):
@@ -70,7 +70,7 @@ def edit(file: Path, dry_run: bool, by: str | None, form: str) -> None:
     from cli.books import listed
     from domain.books.book import BookRefused
     from storage.connection import Actor
-    from storage.target_edits import edit_target
+    from storage.intake.target_edits import edit_target
 
     try:
         raw = read_object(file, "is not one target, an object with id and components")
@@ -123,7 +123,7 @@ def show(target_id: str, form: str) -> None:
     """What TARGET comes to: every component with its bands, sub-targets flattened, and how many accounts have it."""
     from cli import connections
     from domain.targets.targets import TargetRefused
-    from storage.market_reading import read_targets
+    from storage.market.reading import read_targets
 
     with connections.books().transaction() as books:
         known = read_targets(books.connection, [target_id])

@@ -20,7 +20,7 @@ def venue() -> None:
 def show(form: str) -> None:
     """The venues that there are, with their terms."""
     from cli import connections
-    from storage.rebalances import utc
+    from storage.work.rebalances import utc
     from venues.registry import Venues
 
     books = connections.books()
@@ -119,7 +119,7 @@ def set_scenario(file: Path, by: str | None) -> None:
 def show_scenario(form: str) -> None:
     """The scenario in force."""
     from cli import connections
-    from storage.rebalances import utc
+    from storage.work.rebalances import utc
 
     with connections.books().transaction() as books:
         found = books.venues.scenario()

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, select, text
 
-from storage.tables import accounts
+from storage.schema.tables import accounts
 from storage.values import among, by_key
 
 NUMBER = {"number": 0x6D61_6E79}  # the advisory lock of whoever locks more than one account

@@ -64,7 +64,7 @@ def _ask_the_idle(engine: Engine) -> None:
 
 
 def _json(value: object) -> str:
-    from storage.audit_chain import as_json
+    from storage.record.chain import as_json
 
     return as_json(value)
 
@@ -119,25 +119,25 @@ class Transaction:
     """All repositories over one database transaction."""
 
     def __init__(self, connection: Connection, actor: Actor) -> None:
-        from storage.account_states import AccountStates
-        from storage.accounts import Accounts
-        from storage.attention import Attention
-        from storage.audit import Audit
-        from storage.audit_seals import Seals
-        from storage.breaks import Breaks
-        from storage.epochs import Epochs
-        from storage.evaluations import Evaluations
-        from storage.halts import Halts
-        from storage.histories import Histories
-        from storage.listings import Listings
-        from storage.market import MarketRecords
-        from storage.model_signals import ModelSignals
-        from storage.orders import Orders
-        from storage.queue import Queue
-        from storage.rebalances import Rebalances
-        from storage.requests import Requests
-        from storage.snapshots import Snapshots
-        from storage.venues import VenueSettings
+        from storage.accounts.accounts import Accounts
+        from storage.accounts.breaks import Breaks
+        from storage.accounts.snapshots import Snapshots
+        from storage.accounts.states import AccountStates
+        from storage.market.market import MarketRecords
+        from storage.record.audit import Audit
+        from storage.record.histories import Histories
+        from storage.record.seals import Seals
+        from storage.work.attention import Attention
+        from storage.work.epochs import Epochs
+        from storage.work.evaluations import Evaluations
+        from storage.work.halts import Halts
+        from storage.work.listings import Listings
+        from storage.work.model_signals import ModelSignals
+        from storage.work.orders import Orders
+        from storage.work.queue import Queue
+        from storage.work.rebalances import Rebalances
+        from storage.work.requests import Requests
+        from storage.work.venues import VenueSettings
 
         self.connection = connection
         self.audit = Audit(connection, actor)

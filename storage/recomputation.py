@@ -16,10 +16,10 @@ from domain.decision import AUDIT_1, decided
 from domain.telling.differences import differences
 from domain.values.rules import RULES_VERSION
 from planners import frozen
-from storage.audit_chain import as_json
 from storage.connection import Transaction
-from storage.rebalances import DECISION_KEPT
-from storage.tables_audit import audit_records, rebalance_rounds
+from storage.record.chain import as_json
+from storage.schema.audit import audit_records, rebalance_rounds
+from storage.work.rebalances import DECISION_KEPT
 
 EVIDENCE = ("snapshot", "policy", "plan")
 

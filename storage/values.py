@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Text, any_, func, literal
 
 from domain.values.snapshot import BandGiven, Lot
-from storage.tables import MONEY
+from storage.schema.tables import MONEY
 
 
 def exact(column: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from sqlalchemy import Engine, func, select, update
 
-from storage.tables_venues import venue_terms
+from storage.schema.venues import venue_terms
 from venues.port import Venue, VenueAnswer, VenueBusy, VenueOrder
 
 GOOD_FOR = 0.25  # seconds from a turn's beginning in which the order has to be at the venue

@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from domain.executing.reconciliation import Ledger
 from policy.clock import Clock
-from storage.tables_execution import paper_accounts, paper_positions
-from storage.tables_venues import paper_lost, paper_scenario
+from storage.schema.execution import paper_accounts, paper_positions
+from storage.schema.venues import paper_lost, paper_scenario
 from venues import paper_orders
 from venues.port import UnknownAtCustodian, VenueAnswer, VenueOrder, VenueUnreachable
 from venues.scenario import KIND, Scenario, Treatment

@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from domain.values.money import ZERO, plain, to_cent
 from policy.trading_days import next_close, trade_date
-from storage.tables_execution import paper_accounts, paper_orders, paper_positions
-from storage.tables_venues import paper_events
+from storage.schema.execution import paper_accounts, paper_orders, paper_positions
+from storage.schema.venues import paper_events
 from venues.port import WORKING, VenueAnswer, VenueOrder, mismatch
 from venues.scenario import Treatment
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, select
 
 from policy.trading_days import next_close
-from storage.tables_venues import venue_terms
+from storage.schema.venues import venue_terms
 
 # Between the close and the last report of it: what has no last word then is cancelled.
 AFTER_THE_CLOSE = timedelta(minutes=5)

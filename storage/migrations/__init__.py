@@ -17,9 +17,9 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import OperationalError
 
-from storage import audit_guard
 from storage.connection import connect
 from storage.migrations import indexes
+from storage.record import guard as audit_guard
 
 HERE = Path(__file__).parent
 PROVIDED = "connection"  # where env.py finds the connection

@@ -2,14 +2,14 @@
 
 from alembic import context
 
-import storage.tables_audit
-import storage.tables_deliveries
-import storage.tables_execution
-import storage.tables_feeds
-import storage.tables_requests
-import storage.tables_venues  # noqa: F401  (these add their tables)
+import storage.schema.audit
+import storage.schema.deliveries
+import storage.schema.execution
+import storage.schema.feeds
+import storage.schema.requests
+import storage.schema.venues  # noqa: F401  (these add their tables)
 from storage.migrations import PROVIDED
-from storage.tables import metadata
+from storage.schema.tables import metadata
 
 connection = context.config.attributes.get(PROVIDED)
 if connection is None:

@@ -33,10 +33,10 @@ from temporalio.service import RPCError
 from domain.books.deliveries import PriceLine, Problems
 from policy.clock import the_clock
 from storage.connection import Actor, Books
-from storage.delivered_files import Source
-from storage.prices import load_prices
-from storage.tables import models, prices
-from storage.tables_execution import rebalances
+from storage.intake.delivered_files import Source
+from storage.intake.prices import load_prices
+from storage.schema.execution import rebalances
+from storage.schema.tables import models, prices
 from tests.chaos.book import AS_OF, MODELS, TARGETS, account_id
 from workflows.contract import EVALUATION_ID, TASK_QUEUE, rebalance_workflow_id
 

@@ -13,13 +13,13 @@ from sqlalchemy import Table, func, select
 
 from domain.executing.reconciliation import Ledger, compare, ledger
 from domain.values.money import ZERO
-from storage import audit_verification
 from storage.connection import Books, Transaction
-from storage.orders import OPEN
-from storage.tables import queue_entries
-from storage.tables_audit import audit_records
-from storage.tables_execution import breaks, evaluations, orders, paper_accounts, paper_orders, paper_positions
-from storage.tables_execution import rebalances as runs
+from storage.record import verification as audit_verification
+from storage.schema.audit import audit_records
+from storage.schema.execution import breaks, evaluations, orders, paper_accounts, paper_orders, paper_positions
+from storage.schema.execution import rebalances as runs
+from storage.schema.tables import queue_entries
+from storage.work.orders import OPEN
 
 LAST_WORDS = {"FILLED", "PARTIALLY_FILLED", "REJECTED", "CANCELED", "EXPIRED"}
 

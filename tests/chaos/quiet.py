@@ -22,7 +22,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from storage.connection import Actor, Books
-from storage.tables_execution import rebalances
+from storage.schema.execution import rebalances
 from workflows.contract import TASK_QUEUE, rebalance_workflow_id
 
 LIMIT = 600.0  # seconds; some steps wait for the timeouts of steps whose worker was killed

@@ -15,8 +15,8 @@ from sqlalchemy import select
 
 from policy import in_force
 from storage.connection import Actor, Books, connect
-from storage.loading import load
-from storage.tables_execution import paper_orders
+from storage.intake.loading import load
+from storage.schema.execution import paper_orders
 from tests.chaos import least, proof
 from tests.chaos.book import AS_OF, book, scenario
 from tests.chaos.faults import EVERY, planned

@@ -19,7 +19,7 @@ from devstack.postgres import Postgres
 from policy import in_force
 from policy.clock import the_clock
 from storage.connection import Actor, Books, connect
-from storage.loading import load
+from storage.intake.loading import load
 
 NOWHERE = "127.0.0.1:1"  # nobody listens there
 _numbers = itertools.count(1)

@@ -11,8 +11,8 @@ from domain.telling import plan_json
 from domain.values.purpose import FULL
 from domain.values.snapshot_json import kept
 from storage.connection import Actor, Books
-from storage.orders import Answer
-from storage.rebalances import NewRebalance
+from storage.work.orders import Answer
+from storage.work.rebalances import NewRebalance
 
 REQUEST = "Q-20221228-1"
 CLOSE = datetime(2022, 12, 28, 21, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from policy.clock import the_clock
 from storage.connection import Actor, Books
-from storage.tables_audit import audit_records
+from storage.schema.audit import audit_records
 from tests.cli.conftest import Command
 from tests.cli.rebalanced import pending
 

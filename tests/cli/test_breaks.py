@@ -9,9 +9,9 @@ from sqlalchemy import update
 from domain.executing.reconciliation import Break, compare, ledger
 from domain.values.purpose import Purpose
 from storage.connection import Actor, Books
-from storage.rebalances import NewRebalance
-from storage.tables_audit import audit_records
-from storage.tables_execution import paper_accounts, paper_positions, rebalances
+from storage.schema.audit import audit_records
+from storage.schema.execution import paper_accounts, paper_positions, rebalances
+from storage.work.rebalances import NewRebalance
 from tests.cli.conftest import Command
 from venues.registry import Venues
 

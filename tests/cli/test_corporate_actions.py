@@ -15,9 +15,9 @@ from domain.plan import plan
 from domain.values.purpose import FULL
 from policy import in_force
 from storage.connection import Actor, Books
-from storage.identifiers import directory
-from storage.loading import load
-from storage.rebalances import NewRebalance
+from storage.intake.loading import load
+from storage.market.identifiers import directory
+from storage.work.rebalances import NewRebalance
 from tests.cli.conftest import Command, Said
 from tests.storage.small_book import TODAY, audited, effects, last_audit, loaded, rows
 from venues.paper import PAPER

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from storage.connection import Actor, Books
-from storage.requests import NewRequest
+from storage.work.requests import NewRequest
 from tests.cli.conftest import Command
 from tests.cli.rebalanced import REQUEST, executed, pending
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from storage.connection import Actor, Books
-from storage.receiving_signals import receive_signal
+from storage.intake.receiving_signals import receive_signal
 from tests.cli.conftest import Command, Said
 from tests.storage.small_book import book, effects, loaded, rows
 

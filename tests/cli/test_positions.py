@@ -16,9 +16,9 @@ from domain.values.purpose import FULL
 from domain.values.snapshot import Holding, Lot
 from policy import in_force
 from storage.connection import Actor, Books
-from storage.loading import load
-from storage.orders import Answer
-from storage.rebalances import NewRebalance
+from storage.intake.loading import load
+from storage.work.orders import Answer
+from storage.work.rebalances import NewRebalance
 from tests.cli.conftest import Command, Said
 from tests.storage.small_book import TODAY, audited, book, effects, last_audit, loaded, rows
 from venues.paper import PAPER

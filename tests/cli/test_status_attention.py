@@ -9,9 +9,9 @@ from sqlalchemy import text, update
 from domain.executing.reconciliation import Break
 from policy.clock import EXCHANGE_ZONE, the_clock
 from storage.connection import Actor, Books
-from storage.evaluations import Note, PageResult
-from storage.histories import ClosedWorkflow
-from storage.tables_execution import breaks, rebalances
+from storage.record.histories import ClosedWorkflow
+from storage.schema.execution import breaks, rebalances
+from storage.work.evaluations import Note, PageResult
 from tests.cli.conftest import Command
 from tests.cli.rebalanced import executed, pending
 

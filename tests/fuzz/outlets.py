@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Engine, select
 
 from cli.main import run
-from storage.tables import metadata
+from storage.schema.tables import metadata
 
 SECONDS = 20  # for one input; what takes longer hangs
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, insert
 
 from cli import main
-from storage.tables import metadata
+from storage.schema.tables import metadata
 from tests.fuzz import outlets
 from tests.fuzz.__main__ import alone
 from tests.fuzz.boundaries import BOOK, Boundary, Place, boundaries

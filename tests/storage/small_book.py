@@ -9,10 +9,10 @@ from sqlalchemy import Connection, text
 
 from domain.values.purpose import FULL
 from policy import in_force
-from storage.audit import Audit
 from storage.connection import Actor, Books, Transaction
-from storage.loading import LoadReport, load
-from storage.rebalances import NewRebalance
+from storage.intake.loading import LoadReport, load
+from storage.record.audit import Audit
+from storage.work.rebalances import NewRebalance
 
 TODAY = date(2026, 11, 20)  # a Friday; the book's own day
 Json = dict[str, Any]

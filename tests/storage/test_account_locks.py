@@ -11,10 +11,10 @@ import pytest
 
 from domain.books.deliveries import PositionLine, Problems
 from policy import in_force
-from storage import loading
 from storage.connection import Actor, Books
-from storage.delivered_files import Source
-from storage.statements import load_statement
+from storage.intake import loading
+from storage.intake.delivered_files import Source
+from storage.intake.statements import load_statement
 from tests.storage.small_book import BOOK, TODAY
 
 IDS = [f"A-{number:03d}" for number in range(60)]

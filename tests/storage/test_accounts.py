@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from domain.values.snapshot import Account, Holding, Lot, RebalancedTo, Sleeve, Snapshot
-from storage.accounts import TargetUnknown
+from storage.accounts.accounts import TargetUnknown
+from storage.accounts.snapshots import UnknownAccount
 from storage.connection import Actor, Books
-from storage.snapshots import UnknownAccount
 from tests.storage.small_book import TODAY, account, audited, book, last_audit, loaded, rows
 
 

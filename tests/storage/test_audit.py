@@ -15,10 +15,11 @@ from sqlalchemy.exc import OperationalError
 
 import policy
 from domain.values.rules import RULES_VERSION
-from storage import audit, migrations
-from storage.audit import AuditEntry
-from storage.audit_chain import Link
+from storage import migrations
 from storage.connection import Actor, Books, connect
+from storage.record import audit
+from storage.record.audit import AuditEntry
+from storage.record.chain import Link
 from tests.storage.small_book import TODAY, audited, loaded, rows
 
 RECORDED = "FROM audit_records WHERE chain <> 'guard'"  # there is one record before any: what the migrations attested

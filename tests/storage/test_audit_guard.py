@@ -9,10 +9,10 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from storage import migrations
-from storage.audit_fault import Fault
-from storage.audit_guard import attested
-from storage.audit_verification import snapshot, verify
 from storage.connection import Books
+from storage.record.fault import Fault
+from storage.record.guard import attested
+from storage.record.verification import snapshot, verify
 from tests.storage.small_book import by_hand, loaded, rows
 
 OF_AN_ACCOUNT = (

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from storage.audit_chain import Link, beginning, linked
-from storage.audit_fault import Fault
-from storage.audit_seals import SEALS, HeadsDigest, Seal, seal_content
-from storage.audit_verification import NotSealed, find_seal, snapshot, verify
 from storage.connection import Actor, Books
-from storage.histories import ClosedWorkflow
+from storage.record.chain import Link, beginning, linked
+from storage.record.fault import Fault
+from storage.record.histories import ClosedWorkflow
+from storage.record.seals import SEALS, HeadsDigest, Seal, seal_content
+from storage.record.verification import NotSealed, find_seal, snapshot, verify
 from tests.storage.small_book import decision, loaded
 
 FIELDS = (

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from sqlalchemy import func, select
 
 from storage.connection import Actor, Books
-from storage.histories import ARCHIVED, ClosedWorkflow, history_of
-from storage.tables_audit import audit_records
+from storage.record.histories import ARCHIVED, ClosedWorkflow, history_of
+from storage.schema.audit import audit_records
 
 AT = datetime(2026, 11, 20, 21, tzinfo=UTC)
 CLOSED = ClosedWorkflow("rebalance/A-1", "run", "run", "RebalanceAccount", "COMPLETED", AT, AT, 3, '{"events": []}')

@@ -14,9 +14,9 @@ from cli.books import read_whole
 from domain.books.book import BookRefused
 from domain.values.snapshot import RecentSale
 from policy import in_force
-from storage import loading
 from storage.connection import Actor, Books
-from storage.loading_rows import comparable
+from storage.intake import loading
+from storage.intake.loading_rows import comparable
 from tests.storage.small_book import TODAY, account, audited, book, contents, last_audit, loaded, rows
 
 

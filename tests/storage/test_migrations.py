@@ -14,16 +14,16 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import IntegrityError
 
-import storage.tables_audit
-import storage.tables_deliveries
-import storage.tables_feeds  # noqa: F401
+import storage.schema.audit
+import storage.schema.deliveries
+import storage.schema.feeds  # noqa: F401
 from storage import migrations
 from storage.connection import Books, connect
 from storage.migrations.__main__ import main
-from storage.tables import metadata
-from storage.tables_execution import PAPER
-from storage.tables_requests import request_accounts
-from storage.tables_venues import venue_terms
+from storage.schema.execution import PAPER
+from storage.schema.requests import request_accounts
+from storage.schema.tables import metadata
+from storage.schema.venues import venue_terms
 from tests.storage.small_book import by_hand
 
 assert venue_terms.metadata is request_accounts.metadata is metadata  # all tables are known

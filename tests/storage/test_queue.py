@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from storage.connection import Actor, Books
-from storage.queue import STANDING, QueueEntry
+from storage.work.queue import STANDING, QueueEntry
 from tests.storage.small_book import audited, last_audit, loaded, rows
 
 

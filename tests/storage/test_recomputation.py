@@ -9,10 +9,11 @@ from sqlalchemy import text
 from domain.values.purpose import from_json
 from domain.values.rules import RULES_VERSION
 from planners.kept import kept_plans
-from storage import rebalances, recomputation
+from storage import recomputation
 from storage.connection import Actor, Books
-from storage.rebalances import NewRebalance
 from storage.recomputation import recompute
+from storage.work import rebalances
+from storage.work.rebalances import NewRebalance
 from tests.kept_plans.__main__ import PROJECT
 from tests.storage.small_book import loaded, rows
 

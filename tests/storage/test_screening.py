@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from domain.books.book import BookRefused
 from domain.evaluation import evaluate
+from storage.accounts.screening import Screened, Screening
 from storage.connection import Books
-from storage.screening import Screened, Screening
 from tests.storage.evaluated_books import books as generated_books
 from tests.storage.small_book import by_hand, loaded, rows
 

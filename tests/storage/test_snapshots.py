@@ -19,8 +19,8 @@ from domain.values.money import plain
 from domain.values.policy import MODES, Mode, Policy
 from domain.values.snapshot import RebalancedTo, Snapshot
 from domain.values.snapshot_json import kept, restored
+from storage.accounts.snapshots import UnknownAccount
 from storage.connection import Books
-from storage.snapshots import UnknownAccount
 from tests.storage.small_book import TODAY, account, book, by_hand, loaded
 
 NUMBERS = "0123456789"

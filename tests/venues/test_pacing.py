@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import insert, select
 
 from storage.connection import Actor, Books
-from storage.tables_execution import paper_accounts, paper_orders
+from storage.schema.execution import paper_accounts, paper_orders
 from venues.paper import PAPER
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ from sqlalchemy import insert
 
 from policy.clock import the_clock
 from storage.connection import Books
-from storage.tables_execution import paper_accounts, paper_positions
+from storage.schema.execution import paper_accounts, paper_positions
 from venues.paper import PaperVenue
 from venues.port import UnknownAtCustodian, UnknownVenue, VenueAnswer, VenueOrder
 from venues.registry import Venues

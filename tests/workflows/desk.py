@@ -16,10 +16,10 @@ from activities.context import Desk
 from policy import in_force
 from policy.clock import Clock, the_clock
 from storage.connection import Actor, Books
-from storage.loading import load
-from storage.queue import QueueEntry
-from storage.tables_audit import audit_records
-from storage.tables_execution import paper_orders
+from storage.intake.loading import load
+from storage.schema.audit import audit_records
+from storage.schema.execution import paper_orders
+from storage.work.queue import QueueEntry
 from venues.paper import PAPER
 from venues.registry import Venues
 from venues.scenario import read as read_scenario

@@ -20,7 +20,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from storage.connection import Actor
-from storage.receiving_signals import receive_signal
+from storage.intake.receiving_signals import receive_signal
 from tests.workflows import requests_desk
 from tests.workflows.desk import TestDesk, account, drifted
 from workflows.contract import ARCHIVE_ID, EVALUATION_ID, TASK_QUEUE, recovery_workflow_id, signal_workflow_id

@@ -9,8 +9,8 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
-from storage.audit_verification import snapshot, verify
-from storage.histories import HistoryDamaged, history_of
+from storage.record.histories import HistoryDamaged, history_of
+from storage.record.verification import snapshot, verify
 from tests.workflows.desk import TestDesk, account
 from workflows.contract import ARCHIVE_ID, TASK_QUEUE
 from workflows.rebalance_account import RebalanceAccount

@@ -10,8 +10,8 @@ from temporalio.client import Client
 
 from domain.approvals import listed
 from storage.connection import Books
-from storage.tables_audit import audit_records
-from storage.tables_execution import rebalances
+from storage.schema.audit import audit_records
+from storage.schema.execution import rebalances
 from tests.workflows import requests_desk as requests
 from tests.workflows.desk import TestDesk, account, drifted
 from tests.workflows.slow_steps import slow

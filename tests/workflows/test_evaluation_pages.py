@@ -22,7 +22,7 @@ from domain.evaluation import Verdict, evaluate
 from domain.values.policy import Policy
 from domain.values.snapshot import Snapshot
 from storage.connection import Actor, Books, connect
-from storage.queue import QueueEntry
+from storage.work.queue import QueueEntry
 from tests.storage.small_book import contents, rows
 from tests.workflows.desk import AS_OF, TestDesk, account, drifted
 from tests.workflows.test_crashes import worker

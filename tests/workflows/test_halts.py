@@ -9,8 +9,8 @@ from sqlalchemy import func, select, text
 
 from devstack.temporal import TemporalServer
 from storage.connection import Actor, Books
-from storage.halts import SamePerson
-from storage.tables_execution import orders, sending_halts
+from storage.schema.execution import orders, sending_halts
+from storage.work.halts import SamePerson
 from tests.workflows.command import Command
 from tests.workflows.desk import TestDesk, drifted
 

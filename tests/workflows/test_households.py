@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from storage.tables import recent_sales
-from storage.tables_audit import audit_records
+from storage.schema.audit import audit_records
+from storage.schema.tables import recent_sales
 from tests.workflows.desk import TestDesk, account, drifted
 
 HOME = [{"id": "HOME", "accounts": ["A-1", "A-2"]}]

@@ -18,8 +18,8 @@ from activities.context import Desk
 from domain.values.purpose import Purpose
 from policy.clock import Clock
 from storage.connection import Actor, Books
-from storage.rebalances import NewRebalance
-from storage.tables_execution import paper_accounts, paper_positions
+from storage.schema.execution import paper_accounts, paper_positions
+from storage.work.rebalances import NewRebalance
 from tests.workflows.desk import TestDesk, drifted
 from venues.registry import Venues
 from worker import make_worker

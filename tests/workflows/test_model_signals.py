@@ -14,8 +14,8 @@ from temporalio.testing import ActivityEnvironment
 from activities.signal_messages import SelectSleeves
 from activities.signals import SignalSteps
 from storage.connection import Actor
-from storage.receiving_signals import receive_signal
-from storage.tables import accounts
+from storage.intake.receiving_signals import receive_signal
+from storage.schema.tables import accounts
 from tests.storage.small_book import by_hand
 from tests.workflows.desk import TestDesk, account, drifted
 from workflows.contract import TASK_QUEUE, signal_workflow_id

@@ -19,7 +19,7 @@ from devstack.postgres import Postgres
 from devstack.temporal import TemporalServer
 from domain.executing.reconciliation import compare, ledger
 from storage.connection import Actor, Books, connect
-from storage.epochs import A_COPY
+from storage.work.epochs import A_COPY
 from tests.workflows.command import Command
 from tests.workflows.desk import TestDesk, account, drifted
 from venues.registry import Venues

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from storage.connection import Actor
-from storage.receiving_signals import receive_signal
+from storage.intake.receiving_signals import receive_signal
 from tests.workflows import requests_desk as requests
 from tests.workflows.desk import TestDesk, drifted
 from workflows.contract import TASK_QUEUE, signal_workflow_id

@@ -12,7 +12,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Makes the tables of `storage.tables`."""
+    """Makes the tables of `storage.schema.tables`."""
     _market()
     _accounts()
     _queue()

@@ -12,7 +12,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Makes the tables of `storage.tables_execution`."""
+    """Makes the tables of `storage.schema.execution`."""
     op.execute(sa.schema.CreateSequence(sa.Sequence("rebalance_numbers")))
     op.execute("CREATE SCHEMA paper")
     _rebalances()

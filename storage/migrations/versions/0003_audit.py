@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSON
 
-from storage.audit_chain import Link, account_chain, beginning, general_chain
+from storage.record.chain import Link, account_chain, beginning, general_chain
 
 revision = "0003"
 down_revision = "0002"
@@ -23,7 +23,7 @@ KEPT = ("audit_records", "audit_seals", "audit_seal_heads", "rebalance_rounds", 
 
 
 def upgrade() -> None:
-    """Makes the tables of `storage.tables_audit`, chains the records that are there, and guards them all."""
+    """Makes the tables of `storage.schema.audit`, chains the records that are there, and guards them all."""
     op.execute(sa.schema.CreateSequence(sa.Sequence("audit_general_chains")))
     op.add_column("rebalances", sa.Column("rules_version", sa.Text(), nullable=True))
     _heads_and_seals()

@@ -13,7 +13,7 @@ NOW = sa.text("now()")
 
 
 def upgrade() -> None:
-    """Makes the tables of `storage.tables_venues`; orders may be WORKING; breaks say what was booked for them."""
+    """Makes the tables of `storage.schema.venues`; orders may be WORKING; breaks say what was booked for them."""
     op.drop_constraint(op.f("ck_orders_status_known"), "orders", type_="check")
     op.create_check_constraint(
         op.f("ck_orders_status_known"),

@@ -13,7 +13,7 @@ NOW = sa.text("now()")
 
 
 def upgrade() -> None:
-    """Makes the tables of `storage.tables_deliveries`."""
+    """Makes the tables of `storage.schema.deliveries`."""
     _signals()
     op.create_table(
         "custodian_statements",

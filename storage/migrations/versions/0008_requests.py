@@ -13,7 +13,7 @@ STATUSES = "'COMPLETE', 'COMPLETE_WITH_ERRORS', 'FAILED', 'EXPIRED', 'CANCELED'"
 
 
 def upgrade() -> None:
-    """Makes the tables of `storage.tables_requests`."""
+    """Makes the tables of `storage.schema.requests`."""
     op.create_table(
         "rebalance_requests",
         sa.Column("id", sa.Text(), nullable=False),

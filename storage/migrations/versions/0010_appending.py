@@ -20,7 +20,7 @@ FOR_THE_APPLICATION = (
     "keep_history(text, text, text, text, text, timestamptz, timestamptz, integer, bytea, bytea)",
 )
 
-# The content is `storage.audit_chain.Link.content`, to the byte; to_json escapes a text as Python's json does.
+# The content is `storage.record.chain.Link.content`, to the byte; to_json escapes a text as Python's json does.
 APPEND = """
 CREATE FUNCTION append_to_record(
     who text, workflow_id text, run_id text, activity text, rules_version text, policy_version text,
@@ -127,7 +127,7 @@ BEGIN
 END $$
 """
 
-# The content is `storage.audit_seals.seal_content`, and the digest `HeadsDigest`, to the byte.
+# The content is `storage.record.seals.seal_content`, and the digest `HeadsDigest`, to the byte.
 SEAL = """
 CREATE FUNCTION seal_the_record(who text)
 RETURNS SETOF public.audit_seals LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -11,7 +11,7 @@ SCHEMES = "'cusip', 'isin', 'sedol', 'figi', 'occ', 'alias'"
 
 
 def upgrade() -> None:
-    """Makes the tables of `storage.tables_feeds`, and what securities and accounts are known by besides."""
+    """Makes the tables of `storage.schema.feeds`, and what securities and accounts are known by besides."""
     op.create_table(
         "delivered_files",
         sa.Column("id", sa.BigInteger(), sa.Identity(), nullable=False),

@@ -11,7 +11,7 @@ KINDS = "'split', 'reverse_split', 'symbol_change', 'cash_dividend'"
 
 
 def upgrade() -> None:
-    """Makes the table of `storage.tables_feeds`; versions may take a new symbol that is on record, and nothing else."""
+    """Makes the table of `storage.schema.feeds`; versions may take a new symbol that is on record, and nothing else."""
     op.create_table(
         "corporate_actions",
         sa.Column("id", sa.Text(), nullable=False),

@@ -1,7 +1,7 @@
 """No change of the books without its record: noted as it is made, and looked for when its transaction commits.
 
 A transaction that changed something of an account, or of the market, and wrote no record of it, can't be committed, by
-whomever. What is changed with this guard switched off, `audit verify` finds (`storage.audit_guard`).
+whomever. What is changed with this guard switched off, `audit verify` finds (`storage.record.guard`).
 """
 
 import sqlalchemy as sa

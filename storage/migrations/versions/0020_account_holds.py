@@ -8,7 +8,7 @@ down_revision = "0019"
 
 
 def upgrade() -> None:
-    """Makes the table of `storage.tables_requests`."""
+    """Makes the table of `storage.schema.requests`."""
     op.create_table(
         "account_holds",
         sa.Column("account_id", sa.Text(), nullable=False),

@@ -1,0 +1,117 @@
+"""Breaks: differences between the books and the custodian, open until somebody resolves them with a note."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from domain.executing.reconciliation import RECON_1, Break
+from domain.values.money import plain
+from storage.record.audit import Audit
+from storage.schema.execution import breaks
+from storage.values import by_key
+
+
+class UnknownBreak(LookupError):
+    """There is no break of that number."""
+
+
+class Breaks:
+    """The breaks of one transaction."""
+
+    def __init__(self, connection: Connection, audit: Audit) -> None:
+        self.connection = connection
+        self.audit = audit
+
+    def open(self, account_id: str, rebalance_id: str | None, found: Iterable[Break]) -> list[int]:
+        """Opens breaks and says their numbers; one that is open already for the same thing takes the newest figures."""
+        numbers = []
+        for each in found:
+            figures = {"expected": each.expected, "actual": each.actual, "rebalance_id": rebalance_id}
+            number: int = self.connection.execute(
+                insert(breaks)
+                .values(account_id=account_id, kind=each.kind, symbol=each.symbol, **figures)
+                .on_conflict_do_update(
+                    index_elements=["account_id", "kind", "symbol"],
+                    index_where=breaks.c.resolved_at.is_(None),
+                    set_=figures,
+                )
+                .returning(breaks.c.id)
+            ).scalar_one()
+            self.audit.record(
+                "break opened",
+                account_id=account_id,
+                rebalance_id=rebalance_id,
+                rule=RECON_1.code,
+                after=_told(number, each),
+            )
+            numbers.append(number)
+        return numbers
+
+    def get(self, number: int) -> Row[Any]:
+        """A break, locked. Raises UnknownBreak."""
+        row = self.connection.execute(select(breaks).where(breaks.c.id == number).with_for_update()).one_or_none()
+        if row is None:
+            raise UnknownBreak(f"there is no break {number}")
+        return row
+
+    def open_of(self, account_id: str) -> Sequence[Row[Any]]:
+        """The open breaks of an account, oldest first."""
+        return self.listing(account_id)
+
+    def of_rebalance(self, rebalance_id: str) -> dict[int, Break]:
+        """The breaks that a rebalance opened and nobody has resolved, by number."""
+        rows = self.connection.execute(
+            select(breaks)
+            .where(breaks.c.rebalance_id == rebalance_id, breaks.c.resolved_at.is_(None))
+            .order_by(breaks.c.id)
+        )
+        return {row.id: Break(row.kind, row.symbol, row.expected, row.actual) for row in rows}
+
+    def listing(self, account_id: str | None = None, resolved: bool = False) -> Sequence[Row[Any]]:
+        """The open breaks, by account, oldest first; with `resolved`, those that were resolved too."""
+        where = [] if account_id is None else [breaks.c.account_id == account_id]
+        where += [] if resolved else [breaks.c.resolved_at.is_(None)]
+        return self.connection.execute(
+            select(breaks).where(and_(True, *where)).order_by(by_key(breaks.c.account_id), breaks.c.id)
+        ).all()
+
+    def renew(self, row: Row[Any], now: Break) -> None:
+        """Takes the figures as they are now into an open break."""
+        self.connection.execute(
+            update(breaks).where(breaks.c.id == row.id).values(expected=now.expected, actual=now.actual)
+        )
+        self.audit.record(
+            "break changed",
+            account_id=row.account_id,
+            rule=RECON_1.code,
+            before=_told(row.id, Break(row.kind, row.symbol, row.expected, row.actual)),
+            after=_told(row.id, now),
+        )
+
+    def resolve(self, row: Row[Any], note: str, booked: bool) -> None:
+        """Closes a break with who, when and why; `booked` says that the custodian's figure is in the books now."""
+        self.connection.execute(
+            update(breaks)
+            .where(breaks.c.id == row.id, breaks.c.resolved_at.is_(None))
+            .values(resolved_at=func.now(), resolved_by=self.audit.actor.who, note=note, booked=booked)
+        )
+        self.audit.record(
+            "break resolved",
+            account_id=row.account_id,
+            rebalance_id=row.rebalance_id,
+            rule=RECON_1.code,
+            before=_told(row.id, Break(row.kind, row.symbol, row.expected, row.actual)),
+            after={"break_id": row.id, "note": note, "booked": booked},
+        )
+
+
+def _told(number: int, each: Break) -> dict[str, object]:
+    return {
+        "break_id": number,
+        "kind": each.kind,
+        "symbol": each.symbol,
+        "expected": plain(each.expected),
+        "actual": plain(each.actual),
+    }

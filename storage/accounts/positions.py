@@ -1,0 +1,132 @@
+"""Positions: writes what differs between two states of an account, sleeve by sleeve."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
+
+from domain.values.keys import named
+from domain.values.snapshot import PROTECTED, Account, Holding, Sleeve
+from storage.accounts.reading import sleeve_key
+from storage.schema.tables import holdings, lots, sleeves
+
+NO_CASH = Decimal(0)
+
+
+@dataclass(slots=True)
+class PositionChanges:
+    """What changed, small enough for an audit record: by sleeve, its cash and the quantities that differ."""
+
+    before: dict[str, object] = field(default_factory=dict)
+    after: dict[str, object] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.before or self.after)
+
+
+def all_sleeves(account: Account) -> Iterator[Sleeve]:
+    """The account's sleeves as the books keep them: the protected one, where it holds anything, is one of them."""
+    yield from account.sleeves
+    if account.protected:
+        yield Sleeve(PROTECTED, NO_CASH, account.protected)
+
+
+def sleeve_row(key: str) -> tuple[str, str | None]:
+    """The kind and the model of a sleeve."""
+    kind, model = named(key)
+    return kind, model or None
+
+
+def store_positions(connection: Connection, account_id: str, before: Account, after: Account) -> PositionChanges:
+    """Writes the difference; a model sleeve only in `before` is closed, one only in `after` is opened."""
+    old = {sleeve.key: sleeve for sleeve in all_sleeves(before)}
+    new = {sleeve.key: sleeve for sleeve in all_sleeves(after)}
+    ids = _open_ids(connection, account_id)
+    changes = PositionChanges()
+    for key in old.keys() - new.keys():
+        _close(connection, ids.pop(key))
+    for key, sleeve in new.items():
+        if key not in ids:
+            ids[key] = _open(connection, account_id, sleeve)
+        elif key not in old or old[key].cash != sleeve.cash:
+            connection.execute(update(sleeves).where(sleeves.c.id == ids[key]).values(cash=sleeve.cash))
+    for key in sorted(old.keys() | new.keys()):
+        was, now = old.get(key), new.get(key)
+        if was != now:
+            _note(changes, key, was, now)
+        if now is not None:
+            _replace_holdings(connection, ids[key], was.holdings if was else (), now.holdings)
+    return changes
+
+
+def _open_ids(connection: Connection, account_id: str) -> dict[str, int]:
+    rows = connection.execute(
+        select(sleeves.c.id, sleeves.c.kind, sleeves.c.model_id).where(
+            sleeves.c.account_id == account_id, sleeves.c.status == "open"
+        )
+    )
+    return {sleeve_key(kind, model): number for number, kind, model in rows}
+
+
+def _open(connection: Connection, account_id: str, sleeve: Sleeve) -> int:
+    kind, model = sleeve_row(sleeve.key)
+    opened: int = connection.execute(
+        insert(sleeves)
+        .values(account_id=account_id, kind=kind, model_id=model, cash=sleeve.cash)
+        .returning(sleeves.c.id)
+    ).scalar_one()
+    return opened
+
+
+def _close(connection: Connection, sleeve_id: int) -> None:
+    connection.execute(delete(holdings).where(holdings.c.sleeve_id == sleeve_id))
+    connection.execute(
+        update(sleeves).where(sleeves.c.id == sleeve_id).values(status="closed", closed_at=func.now(), cash=NO_CASH)
+    )
+
+
+def _replace_holdings(
+    connection: Connection, sleeve_id: int, was: tuple[Holding, ...], now: tuple[Holding, ...]
+) -> None:
+    old = {holding.symbol: holding for holding in was}
+    new = {holding.symbol: holding for holding in now if holding.quantity}
+    gone = [symbol for symbol, holding in old.items() if new.get(symbol) != holding]
+    come = [holding for symbol, holding in new.items() if old.get(symbol) != holding]
+    if gone:
+        connection.execute(
+            delete(holdings).where(
+                tuple_(holdings.c.sleeve_id, holdings.c.symbol).in_([(sleeve_id, each) for each in gone])
+            )
+        )
+    if come:
+        connection.execute(
+            insert(holdings),
+            [{"sleeve_id": sleeve_id, "symbol": each.symbol, "quantity": each.quantity} for each in come],
+        )
+        connection.execute(insert(lots), [row for each in come for row in lot_rows(sleeve_id, each)])
+
+
+def lot_rows(sleeve_id: int, holding: Holding) -> list[dict[str, Any]]:
+    """A holding's lots as rows, in their order."""
+    return [
+        {
+            "sleeve_id": sleeve_id,
+            "symbol": holding.symbol,
+            "quantity": lot.quantity,
+            "cost_per_share": lot.cost_per_share,
+            "acquired": lot.acquired,
+        }
+        for lot in holding.lots
+    ]
+
+
+def _note(changes: PositionChanges, key: str, was: Sleeve | None, now: Sleeve | None) -> None:
+    old = {each.symbol: each for each in was.holdings} if was else {}
+    new = {each.symbol: each for each in now.holdings} if now else {}
+    differing = sorted(symbol for symbol in old.keys() | new.keys() if old.get(symbol) != new.get(symbol))
+    for told, sleeve, held in ((changes.before, was, old), (changes.after, now, new)):
+        if sleeve is not None:
+            quantities = {symbol: str(held[symbol].quantity) for symbol in differing if symbol in held}
+            told[key] = {"cash": str(sleeve.cash), "holdings": quantities}

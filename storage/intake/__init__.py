@@ -1,0 +1,1 @@
+"""What comes in from outside: books, prices, statements of custodians, corporate actions, models, edited targets."""

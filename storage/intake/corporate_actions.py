@@ -1,0 +1,245 @@
+"""Corporate actions: a delivered file applied to every account that holds the security, whole or not at all.
+
+Each action is applied once, by its id. Prices of before a split are restated with it, so that the last close and the
+number of shares always go together; a new symbol takes over what the old one had, and files may name either.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import func, insert, select, text
+
+from domain.books.action_files import terms
+from domain.books.book import BookRefused, Problem
+from domain.books.corporate_actions import CorporateAction, apply
+from domain.values.money import ZERO, cents
+from policy.clock import EXCHANGE_ZONE
+from storage import account_locks
+from storage.accounts.reading import read_accounts
+from storage.connection import Actor, Books, Transaction
+from storage.copying import copy_rows
+from storage.intake.delivered_files import Source, keep
+from storage.intake.loading_accounts import PAPER_CUSTODIAN
+from storage.intake.loading_rows import total_cash, total_holdings
+from storage.market.market import ONE_AT_A_TIME
+from storage.schema.execution import orders, paper_accounts, paper_positions, rebalances
+from storage.schema.feeds import corporate_actions
+from storage.schema.tables import holdings, model_holdings, sleeves, target_components
+from storage.values import among
+from storage.work.rebalances import TRADING
+
+BATCH = 1000
+NAMED = 5  # accounts or models in a problem
+RESTATE = text("UPDATE prices SET price = round(price * :old / :new, 12) WHERE symbol = :symbol AND as_of < :day")
+NAMING = text(  # whose restrictions and sales name it
+    "SELECT account_id FROM restrictions WHERE :symbol IN (symbol, substitute) UNION"
+    " SELECT account_id FROM recent_sales WHERE symbol = :symbol ORDER BY 1"
+)
+RENAMINGS = (
+    "INSERT INTO prices (symbol, as_of, price) SELECT :to, as_of, price FROM prices WHERE symbol = :symbol"
+    " ON CONFLICT DO NOTHING",
+    "UPDATE restrictions SET symbol = :to WHERE symbol = :symbol",
+    "UPDATE restrictions SET substitute = :to WHERE substitute = :symbol",
+    "UPDATE recent_sales SET symbol = :to WHERE symbol = :symbol",
+    "UPDATE model_holdings SET symbol = :to WHERE symbol = :symbol",
+    "UPDATE target_components SET symbol = :to WHERE symbol = :symbol",
+    "DELETE FROM identifiers AS old USING identifiers AS new WHERE old.symbol = :symbol AND new.symbol = :to"
+    " AND old.scheme = new.scheme AND old.value = new.value",
+    "UPDATE identifiers SET symbol = :to WHERE symbol = :symbol",
+    # until the end of the calendar: a book that states the identifiers of the new one leaves it
+    "INSERT INTO identifiers (scheme, value, until, symbol) VALUES ('alias', :symbol, '2199-12-31', :to)"
+    " ON CONFLICT DO NOTHING",
+)
+NEW_SECURITY = text(
+    "INSERT INTO securities (symbol, name, quantity_increment, type, asset_class, identical_group, worthless)"
+    " SELECT :to, name, quantity_increment, type, asset_class, identical_group, worthless FROM securities"
+    " WHERE symbol = :symbol ON CONFLICT DO NOTHING"
+)
+
+
+@dataclass(slots=True)
+class ActionDone:
+    """What an action did: accounts changed, cash that came, fractions that were sold; or that it was applied before."""
+
+    id: str
+    kind: str
+    symbol: str
+    already: bool = False
+    accounts: int = 0
+    cash: str = "0.00"
+    fractions: int = 0
+
+
+@dataclass(slots=True)
+class ActionsReport:
+    """What a file of actions did, action by action."""
+
+    done: list[ActionDone] = field(default_factory=list)
+
+    @property
+    def changed_anything(self) -> bool:
+        """False where every action had been applied before."""
+        return any(not each.already for each in self.done)
+
+
+def apply_actions(books: Books, actions: Sequence[CorporateAction], source: Source, actor: Actor) -> ActionsReport:
+    """Applies the actions in their order. Raises BookRefused with all problems: then nothing has changed."""
+    with books.transaction(actor) as transaction:
+        transaction.connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
+        account_locks.in_any_order(transaction.connection)  # one action after the other, each over its own holders
+        report, problems = ActionsReport(), list[Problem]()
+        for at, action in enumerate(actions):
+            work = _Action(transaction, action)
+            found = list(work.problems(f"actions[{at}]"))
+            problems += found
+            if not found and not problems:
+                report.done.append(work.run())
+        if problems:
+            raise BookRefused(problems)
+        if report.changed_anything:
+            keep(transaction, source, "actions")
+        return report
+
+
+class _Action:
+    """One action in its transaction."""
+
+    def __init__(self, transaction: Transaction, action: CorporateAction) -> None:
+        self.transaction = transaction
+        self.connection = transaction.connection
+        self.action = action
+        self.before = self.connection.execute(
+            select(corporate_actions).where(corporate_actions.c.id == action.id)
+        ).one_or_none()
+
+    def problems(self, path: str) -> Iterator[Problem]:
+        """Why it can't be applied: unknown, given before with other terms, or in the way of trades."""
+        action = self.action
+        if self.before is not None:
+            stated = action.kind, action.symbol, action.day, terms(action)
+            if stated != (self.before.kind, self.before.symbol, self.before.day, self.before.terms):
+                yield Problem(f"{path}.id", f"{action.id} was applied with other terms: a new action needs a new id")
+            return
+        if not self.transaction.market.is_security(action.symbol):
+            yield Problem(f"{path}.symbol", f'unknown symbol "{action.symbol}"')
+            return
+        if action.kind == "symbol_change":
+            yield from self._both(path)
+        holding = among(rebalances.c.account_id, self._holders())
+        trading = select(rebalances.c.account_id).where(holding, rebalances.c.stage.in_(TRADING))
+        if busy := self._named(trading):
+            yield Problem(path, f"rebalances trade on {busy} now: give the file again when they have ended")
+        traded = func.date(func.timezone(EXCHANGE_ZONE.key, orders.c.booked_at)) >= action.day
+        since = (
+            select(rebalances.c.account_id)
+            .join(orders, orders.c.rebalance_id == rebalances.c.id)
+            .where(orders.c.symbol == action.symbol, orders.c.filled_quantity > 0, traded)
+        )
+        if action.kind != "symbol_change" and (late := self._named(since)):
+            yield Problem(
+                path,
+                f"{late} traded {action.symbol} on {action.day} or later, and the action is of what was held before. "
+                "Load the custodian's statement instead, and resolve its breaks",
+            )
+
+    def _both(self, path: str) -> Iterator[Problem]:
+        """A model or target that names both symbols: it would name one twice."""
+        action = self.action
+        for table, key in (
+            (model_holdings, model_holdings.c.model_id),
+            (target_components, target_components.c.target_id),
+        ):
+            other = table.alias()
+            both = (
+                select(key)
+                .join(other, (other.c[key.name] == key) & (other.c.version == table.c.version))
+                .where(table.c.symbol == action.symbol, other.c.symbol == action.to)
+            )
+            if names := self._named(both):
+                yield Problem(f"{path}.to", f"{names} names both {action.symbol} and {action.to}: edit it first")
+
+    def _named(self, query: Any) -> str:
+        found = sorted(set(self.connection.scalars(query)))
+        more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+        return ", ".join(found[:NAMED]) + more
+
+    def _holders(self) -> list[str]:
+        query = (
+            select(sleeves.c.account_id)
+            .join(holdings, holdings.c.sleeve_id == sleeves.c.id)
+            .where(sleeves.c.status == "open", holdings.c.symbol == self.action.symbol)
+        )
+        return sorted(set(self.connection.scalars(query)))
+
+    def run(self) -> ActionDone:
+        """Applies it, unless it was."""
+        action = self.action
+        done = ActionDone(action.id, action.kind, action.symbol, self.before is not None)
+        if done.already:
+            return done
+        self.connection.execute(
+            insert(corporate_actions).values(
+                id=action.id,
+                kind=action.kind,
+                symbol=action.symbol,
+                day=action.day,
+                terms=terms(action),
+                applied_by=self.transaction.audit.actor.who,
+            )
+        )
+        if action.kind == "symbol_change":
+            self.connection.execute(NEW_SECURITY, {"symbol": action.symbol, "to": action.to})
+        cash = ZERO
+        holders = self._holders()
+        for at in range(0, len(holders), BATCH):
+            cash += self._accounts(holders[at : at + BATCH], done)
+        if action.kind == "symbol_change":
+            told = {"symbol": action.symbol}, {"symbol": action.to, "corporate_action": action.id}
+            for account_id in self.connection.scalars(NAMING, {"symbol": action.symbol}).all():
+                self.transaction.audit.record("symbol renamed", account_id=account_id, before=told[0], after=told[1])
+            for statement in RENAMINGS:
+                self.connection.execute(text(statement), {"symbol": action.symbol, "to": action.to})
+        if action.new is not None and action.old is not None:
+            of_ratio = {"new": action.new, "old": action.old, "symbol": action.symbol, "day": action.day}
+            self.connection.execute(RESTATE, of_ratio)
+        done.cash = cents(cash)
+        self.transaction.audit.record(
+            "corporate action applied",
+            after={
+                "id": action.id, "kind": action.kind, "symbol": action.symbol, "day": str(action.day), **terms(action),
+                "accounts": done.accounts, "cash": done.cash, "fractions": done.fractions,
+            },
+        )  # fmt: skip
+        return done
+
+    def _accounts(self, ids: Sequence[str], done: ActionDone) -> Any:
+        """Applies it to a batch of accounts; returns the cash that came."""
+        account_locks.locked(self.connection, ids)
+        cash, papers = ZERO, []
+        for account_id, stored in read_accounts(self.connection, ids).items():
+            applied = apply(stored.account, self.action)
+            self.transaction.accounts.store_positions(account_id, stored.account, applied.account)
+            if stored.account.tax_status == "taxable":
+                self.transaction.accounts.note_sales(account_id, None, applied.sales)
+            if stored.account.custodian == PAPER_CUSTODIAN:
+                papers.append(applied.account)
+            cash += applied.cash
+            done.accounts += 1
+            done.fractions += len(applied.sales)
+        self._write_paper(papers)
+        return cash
+
+    def _write_paper(self, papers: Sequence[Any]) -> None:
+        """The paper custodian's ledger goes along: it sees the same actions."""
+        ids = [each.id for each in papers]
+        self.connection.execute(paper_accounts.delete().where(among(paper_accounts.c.account_id, ids)))
+        copy_rows(
+            self.connection, paper_accounts, ("account_id", "cash"), ((each.id, total_cash(each)) for each in papers)
+        )
+        copy_rows(
+            self.connection,
+            paper_positions,
+            ("account_id", "symbol", "quantity"),
+            ((each.id, *line) for each in papers for line in total_holdings(each).items()),
+        )

@@ -1,0 +1,1 @@
+"""The audit record: appending, chains, seals, histories, and the proof that nothing of it was changed."""

@@ -1,0 +1,52 @@
+"""The tables of the venues: what each may be asked to do, and how the paper venue is told to behave."""
+
+from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, Integer, Numeric, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from storage.schema.execution import PAPER
+from storage.schema.tables import NOW, metadata
+
+venue_terms = Table(
+    "venue_terms",
+    metadata,
+    Column("venue", Text, primary_key=True),
+    Column("orders_per_second", Numeric(9, 3), nullable=True),  # null: as many as there are
+    Column("patience_seconds", Integer, nullable=True),  # how long an order may work; null: until the close
+    Column("next_order_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    Column("set_by", Text, nullable=False),
+    Column("set_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    CheckConstraint("orders_per_second > 0", name="orders_per_second_above_zero"),
+    CheckConstraint("patience_seconds > 0", name="patience_above_zero"),
+)
+
+paper_scenario = Table(
+    "scenario",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False, server_default="1"),
+    Column("told", JSONB, nullable=False),
+    Column("set_by", Text, nullable=False),
+    Column("set_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    CheckConstraint("id = 1", name="only_one"),
+    schema=PAPER,
+)
+
+paper_lost = Table(
+    "lost_connections",
+    metadata,
+    Column("client_order_id", Text, primary_key=True),
+    Column("times", Integer, nullable=False),
+    schema=PAPER,
+)
+
+paper_events = Table(
+    "events",
+    metadata,
+    Column("client_order_id", ForeignKey(f"{PAPER}.orders.client_order_id"), primary_key=True),
+    Column("kind", Text, primary_key=True),  # fill: what comes late; close: what is open then is cancelled
+    Column("due", DateTime(timezone=True), nullable=False),
+    Column("quantity", Numeric(28, 12), nullable=True),
+    Column("price", Numeric(28, 12), nullable=True),
+    CheckConstraint("kind IN ('fill', 'close')", name="kind_known"),
+    CheckConstraint("(kind = 'fill') = (quantity IS NOT NULL AND price IS NOT NULL)", name="fill_whole"),
+    schema=PAPER,
+)

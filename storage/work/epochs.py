@@ -1,0 +1,79 @@
+"""Epochs of an installation: what keeps the orders of a restored database apart from those that it has forgotten.
+
+A database that comes back from a backup counts its rebalances from where the backup was, while the venue remembers the
+orders sent since. So every client order ID begins with the epoch in which it was made (EXEC-1), and a restore begins a
+new one (`rebalancer recover --new-epoch`). The database knows itself by its server and its number there: in a copy a
+new epoch begins by itself, and nothing is sent until somebody has looked.
+"""
+
+import secrets
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, text
+
+from domain.executing.execution import EXEC_1
+from storage.record.audit import Audit
+from storage.schema.execution import installation_epochs
+from storage.work.halts import Halts
+
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no letter that is read as a digit
+LENGTH = 5
+FIRST = "the first order of this database"
+A_COPY = "this database is a copy of the one in which the epoch before began"
+TO_LOOK = "compare with the custodians and the venues what was sent since the backup, then resume"
+ONE_AT_A_TIME = 0x0065_706F_6368  # the advisory lock of whoever begins an epoch
+THIS_DATABASE = text(
+    "SELECT system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " FROM pg_control_system()"
+)
+
+
+class Epochs:
+    """The installation's epochs in one transaction."""
+
+    def __init__(self, connection: Connection, audit: Audit, halts: Halts) -> None:
+        self.connection = connection
+        self.audit = audit
+        self.halts = halts
+
+    def current(self) -> str:
+        """The epoch for new orders; begun here where this database has none of its own yet."""
+        here = self._here()
+        newest = self.newest()
+        if newest is None or newest.database != here:
+            self.connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": ONE_AT_A_TIME})
+            newest = self.newest()  # another order may have begun it meanwhile
+        if newest is not None and newest.database == here:
+            return str(newest.epoch)
+        if newest is None:
+            return self._begin(here, FIRST)
+        self.halts.halt(f"{A_COPY}: {TO_LOOK}")
+        return self._begin(here, A_COPY)
+
+    def renew(self, why: str) -> str:
+        """Begins a new epoch, after a restore, and halts sending until another person resumes it."""
+        self.connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": ONE_AT_A_TIME})
+        self.halts.halt(f"a new epoch, {why}: {TO_LOOK}")
+        return self._begin(self._here(), why)
+
+    def newest(self) -> Row[Any] | None:
+        """The epoch that began last, with who began it, when and why; None before the first order."""
+        newest_first = installation_epochs.c.number.desc()
+        return self.connection.execute(select(installation_epochs).order_by(newest_first).limit(1)).one_or_none()
+
+    def _begin(self, here: str, why: str) -> str:
+        before = self.newest()
+        epoch = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+        self.connection.execute(
+            insert(installation_epochs).values(epoch=epoch, database=here, begun_by=self.audit.actor.who, why=why)
+        )
+        self.audit.record(
+            "epoch begun",
+            rule=EXEC_1.code,
+            before=None if before is None else {"epoch": before.epoch, "database": before.database},
+            after={"epoch": epoch, "database": here, "why": why},
+        )
+        return epoch
+
+    def _here(self) -> str:
+        return str(self.connection.scalar(THIS_DATABASE))

@@ -1,0 +1,104 @@
+"""The kill switch: while a halt is open, no worker sends an order to any venue.
+
+Whoever writes an order down as sent holds the switch as it is until that is committed; who halts waits for those, and
+after him nobody writes one. What is at the venues may be asked after, cancelled and booked all the while.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, text, update
+
+from domain.approvals import same_person
+from storage.record.audit import Audit
+from storage.schema.execution import orders, rebalances, sending_halts
+
+SWITCH = {"number": 0x6861_6C74}  # the advisory lock of the switch
+HOLD = text("SELECT pg_advisory_xact_lock_shared(:number)")
+TURN = text("SELECT pg_advisory_xact_lock(:number)")
+AT_A_VENUE = ("SENT", "WORKING")
+
+
+class SamePerson(ValueError):
+    """Who halted sending may not resume it (four eyes)."""
+
+
+class NotHalted(LookupError):
+    """Nothing is halted."""
+
+
+class Halts:
+    """The switch in one transaction."""
+
+    def __init__(self, connection: Connection, audit: Audit) -> None:
+        self.connection = connection
+        self.audit = audit
+
+    def hold(self) -> str | None:
+        """Why nothing may be sent now; None where it may, which stays so until the transaction ends."""
+        self.connection.execute(HOLD, SWITCH)
+        return self.told()
+
+    def told(self) -> str | None:
+        """Who halted sending, and why, in one line; None where it is on."""
+        halts = self.open()
+        return "; ".join(f"halted by {each.halted_by}: {each.why}" for each in halts) or None
+
+    def open(self) -> Sequence[Row[Any]]:
+        """The halts that nobody has resumed, oldest first."""
+        return self.connection.execute(
+            select(sending_halts).where(sending_halts.c.resumed_at.is_(None)).order_by(sending_halts.c.id)
+        ).all()
+
+    def halt(self, why: str) -> None:
+        """Halts all sending; returns once nobody is still writing an order down as sent."""
+        self.connection.execute(TURN, SWITCH)
+        self.connection.execute(insert(sending_halts).values(halted_by=self.audit.actor.who, why=why))
+        self.audit.record("sending halted", after={"why": why})
+
+    def resume(self, why: str) -> Sequence[Row[Any]]:
+        """Ends every open halt, and returns them. Raises NotHalted, SamePerson."""
+        self.connection.execute(TURN, SWITCH)
+        halts = self.open()
+        who = self.audit.actor.who
+        if not halts:
+            raise NotHalted("sending is not halted")
+        mine = [each for each in halts if same_person(each.halted_by, who)]
+        if mine:
+            raise SamePerson(f"{who} halted sending ({mine[0].why}): somebody else has to resume it")
+        self.connection.execute(
+            update(sending_halts)
+            .where(sending_halts.c.resumed_at.is_(None))
+            .values(resumed_at=func.now(), resumed_by=who, resumed_why=why)
+        )
+        self.audit.record(
+            "sending resumed",
+            before={"halts": [{"by": each.halted_by, "why": each.why} for each in halts]},
+            after={"why": why},
+        )
+        return halts
+
+    def out(self) -> Sequence[Any]:
+        """The orders that are, or may be, open at a venue."""
+        columns = (
+            rebalances.c.account_id, orders.c.rebalance_id, orders.c.client_order_id, orders.c.side, orders.c.symbol,
+            orders.c.quantity, orders.c.filled_quantity, orders.c.status,
+        )  # fmt: skip
+        return self.connection.execute(
+            select(*columns)
+            .join(rebalances, rebalances.c.id == orders.c.rebalance_id)
+            .where(rebalances.c.stage == "EXECUTING", orders.c.status.in_(AT_A_VENUE))
+            .order_by(orders.c.rebalance_id, orders.c.leg)
+        ).all()
+
+    def waiting(self) -> int:
+        """How many orders of approved rebalances are not sent yet."""
+        return (
+            self.connection.scalar(
+                select(func.count())
+                .select_from(orders)
+                .join(rebalances, rebalances.c.id == orders.c.rebalance_id)
+                .where(rebalances.c.stage == "EXECUTING", orders.c.status == "NEW")
+            )
+            or 0
+        )

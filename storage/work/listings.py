@@ -1,0 +1,100 @@
+"""Listings: accounts, models, targets, requests and signals by filter, a page at a time, in the order of their keys."""
+
+from datetime import UTC, date, datetime, time
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, desc, func, select
+
+from storage.schema.deliveries import model_signals
+from storage.schema.execution import rebalances
+from storage.schema.requests import rebalance_requests
+from storage.schema.tables import accounts, model_holdings, models, queue_entries, sleeves, targets
+from storage.values import by_key, exact
+
+
+class Page(NamedTuple):
+    """Rows of a listing, and whether there are more behind them."""
+
+    rows: list[Any]
+    more: bool
+
+
+class Listings:
+    """The listings of one transaction. `skip` rows are left out before the page, which has at most `size`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def accounts(
+        self,
+        skip: int,
+        size: int,
+        status: str | None = None,
+        target: str | None = None,
+        household: str | None = None,
+        rebalancing: bool | None = None,
+    ) -> Page:
+        """Accounts by id, each with the primary reason for which it is in the queue."""
+        queued = queue_entries.c
+        reason = (
+            select(queued.primary_reason)
+            .where(queued.account_id == accounts.c.id, queued.left_at.is_(None))
+            .scalar_subquery()
+        )
+        query = select(accounts, reason.label("queued")).order_by(by_key(accounts.c.id))
+        asked = ((accounts.c.status, status), (accounts.c.target_id, target), (accounts.c.household_id, household),
+                 (accounts.c.rebalancing, rebalancing))  # fmt: skip
+        return self._page(query.where(*_given(*asked)), skip, size)
+
+    def models(self, skip: int, size: int, manager: str | None = None) -> Page:
+        """Models by id, with how many accounts have an open sleeve of each and when its newest signal came."""
+        held = select(func.count()).where(sleeves.c.model_id == models.c.id, sleeves.c.status == "open")
+        lines = select(func.count()).where(
+            model_holdings.c.model_id == models.c.id, model_holdings.c.version == models.c.version
+        )
+        newest = select(func.max(model_signals.c.received_at)).where(model_signals.c.model_id == models.c.id)
+        query = select(
+            models.c.id,
+            models.c.name,
+            models.c.manager,
+            models.c.version,
+            exact(models.c.investment_minimum).label("minimum"),
+            held.scalar_subquery().label("accounts"),
+            lines.scalar_subquery().label("lines"),
+            newest.scalar_subquery().label("signalled"),
+        )
+        return self._page(query.where(*_given((models.c.manager, manager))).order_by(by_key(models.c.id)), skip, size)
+
+    def targets(self, skip: int, size: int) -> Page:
+        """Targets by id, with how many accounts have each."""
+        assigned = select(func.count()).where(accounts.c.target_id == targets.c.id).scalar_subquery()
+        query = select(targets.c.id, targets.c.name, targets.c.version, assigned.label("accounts"))
+        return self._page(query.order_by(by_key(targets.c.id)), skip, size)
+
+    def requests(
+        self, skip: int, size: int, status: str | None = None, by: str | None = None, since: date | None = None
+    ) -> Page:
+        """Requests, newest first, each with how many of its rebalances wait for approval. `since` is a day in UTC."""
+        of = rebalance_requests.c
+        waiting = select(func.count()).where(rebalances.c.request_id == of.id, rebalances.c.stage == "PENDING_APPROVAL")
+        query = select(rebalance_requests, waiting.scalar_subquery().label("pending"))
+        where = _given((func.coalesce(of.status, of.stage), status), (of.requested_by, by))
+        if since is not None:
+            where.append(of.started_at >= datetime.combine(since, time(), UTC))
+        return self._page(query.where(*where).order_by(desc(of.started_at), desc(of.id)), skip, size)
+
+    def signals(self, skip: int, size: int, model: str | None = None) -> Page:
+        """Model signals, newest first."""
+        of = model_signals.c
+        query = select(model_signals, models.c.name).join(models, models.c.id == of.model_id)
+        newest = (desc(of.received_at), by_key(of.model_id), desc(of.version))
+        return self._page(query.where(*_given((of.model_id, model))).order_by(*newest), skip, size)
+
+    def _page(self, query: Select[Any], skip: int, size: int) -> Page:
+        rows = list(self.connection.execute(query.offset(skip).limit(size + 1)))
+        return Page(rows[:size], len(rows) > size)
+
+
+def _given(*asked: tuple[ColumnElement[Any], Any]) -> list[ColumnElement[bool]]:
+    """The filters that were asked for."""
+    return [column == value for column, value in asked if value is not None]

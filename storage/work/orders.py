@@ -1,0 +1,155 @@
+"""Orders: what a rebalance sends to the venue, leg by leg, and what the venue says of each.
+
+    NEW ──► SENT ──► WORKING ──► FILLED, PARTIALLY_FILLED, REJECTED, CANCELED or EXPIRED
+
+A last word is never changed, and what was filled never falls: answers may come twice, late or out of order.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Date, Row, cast, func, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+
+from domain.executing.booking import Leg
+from domain.executing.execution import client_order_id
+from policy.clock import EXCHANGE_ZONE
+from storage.record.audit import Audit
+from storage.schema.execution import orders
+
+UNACKNOWLEDGED = ("NEW", "SENT")
+OPEN = (*UNACKNOWLEDGED, "WORKING")
+# The day of an order's fills (DAY-2); where the venue did not say it, the exchange's day on which it was sent.
+TRADED_ON = func.coalesce(orders.c.trade_date, cast(func.timezone(EXCHANGE_ZONE.key, orders.c.sent_at), Date))
+HEARD = text(
+    "UPDATE orders SET status = said.status, filled_quantity = said.quantity, filled_amount = said.amount,"
+    " trade_date = said.traded, venue_reason = said.reason"
+    " FROM unnest(CAST(:legs AS int[]), CAST(:statuses AS text[]), CAST(:quantities AS numeric[]),"
+    " CAST(:amounts AS numeric[]), CAST(:traded AS date[]), CAST(:reasons AS text[]))"
+    " AS said (leg, status, quantity, amount, traded, reason)"
+    " WHERE orders.rebalance_id = :rebalance_id AND orders.leg = said.leg AND orders.status = ANY(:open)"
+    " AND orders.filled_quantity <= said.quantity"
+    " AND (orders.status <> said.status OR orders.filled_quantity <> said.quantity) RETURNING orders.leg"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How an order stands at the venue: what was filled so far, for which cash."""
+
+    status: str
+    filled_quantity: Decimal
+    filled_amount: Decimal
+    trade_date: date | None  # the newest of the fills (DAY-2)
+    reason: str | None
+
+
+class Orders:
+    """The orders of one transaction."""
+
+    def __init__(self, connection: Connection, audit: Audit) -> None:
+        self.connection = connection
+        self.audit = audit
+
+    def create(self, epoch: str, rebalance_id: str, legs: Iterable[Leg]) -> None:
+        """Writes down every order before any is sent, each with its client order ID (EXEC-1)."""
+        rows = [
+            {
+                "rebalance_id": rebalance_id,
+                "leg": leg.number,
+                "client_order_id": client_order_id(epoch, rebalance_id, leg.number),
+                "side": leg.side,
+                "symbol": leg.symbol,
+                "planned_quantity": leg.quantity,
+                "quantity": leg.quantity,
+                "price": leg.price,
+                "allocations": [{"sleeve": key, "quantity": str(part)} for key, part in leg.allocations],
+                "rule": leg.rule,
+                "reason": leg.reason,
+                "status": "NEW",
+            }
+            for leg in legs
+        ]
+        if rows:
+            self.connection.execute(insert(orders).on_conflict_do_nothing(), rows)
+
+    def of(self, rebalance_id: str) -> Sequence[Row[Any]]:
+        """A rebalance's orders in the order in which they are sent."""
+        return self.connection.execute(
+            select(orders).where(orders.c.rebalance_id == rebalance_id).order_by(orders.c.leg)
+        ).all()
+
+    def names(self, rebalance_id: str) -> dict[int, str]:
+        """The client order ID of each leg."""
+        rows = self.connection.execute(
+            select(orders.c.leg, orders.c.client_order_id).where(orders.c.rebalance_id == rebalance_id)
+        )
+        return {row.leg: row.client_order_id for row in rows}
+
+    def resize(self, rebalance_id: str, leg: Leg) -> None:
+        """A buy made smaller before it is sent (ORDER-4)."""
+        self._set(
+            rebalance_id,
+            leg.number,
+            quantity=leg.quantity,
+            allocations=[{"sleeve": key, "quantity": str(part)} for key, part in leg.allocations],
+        )
+
+    def sending(self, rebalance_id: str, legs: Collection[Leg], now: datetime) -> set[int]:
+        """Noted before the venue is asked, so that a crash in between is known of; the legs to be sent.
+
+        Not those that the venue has, nor those that were sized again meanwhile.
+        """
+        as_sized = [(leg.number, leg.quantity) for leg in legs]
+        return set(
+            self.connection.scalars(
+                update(orders)
+                .where(
+                    orders.c.rebalance_id == rebalance_id,
+                    tuple_(orders.c.leg, orders.c.quantity).in_(as_sized),
+                    orders.c.status.in_(UNACKNOWLEDGED),
+                )
+                .values(status="SENT", sent_at=func.coalesce(orders.c.sent_at, now))
+                .returning(orders.c.leg)
+            )
+        )
+
+    def not_sent(self, rebalance_id: str, number: int, why: str) -> bool:
+        """An order that never will be sent; False where it was sent, or may have been."""
+        changed = self.connection.execute(
+            update(orders)
+            .where(orders.c.rebalance_id == rebalance_id, orders.c.leg == number, orders.c.status == "NEW")
+            .values(status="CANCELED", venue_reason=why)
+        )
+        return bool(changed.rowcount)
+
+    def heard(self, rebalance_id: str, said: Mapping[int, Answer]) -> set[int]:
+        """What the venue says of orders, by leg (EXEC-2); the legs of which it says something new.
+
+        Not where it says what it had said, or less.
+        """
+        if not said:
+            return set()
+        names = ("legs", "statuses", "quantities", "amounts", "traded", "reasons")
+        columns = zip(*((leg, *astuple(each)) for leg, each in said.items()), strict=True)
+        given = dict(zip(names, map(list, columns), strict=True))
+        return set(self.connection.scalars(HEARD, given | {"rebalance_id": rebalance_id, "open": list(OPEN)}))
+
+    def first_sent(self, rebalance_id: str) -> datetime | None:
+        """When the first of them was sent."""
+        first: datetime | None = self.connection.execute(
+            select(func.min(orders.c.sent_at)).where(orders.c.rebalance_id == rebalance_id)
+        ).scalar_one()
+        return first
+
+    def booked(self, rebalance_id: str, now: datetime) -> None:
+        """All fills of a rebalance are in the books."""
+        self.connection.execute(update(orders).where(orders.c.rebalance_id == rebalance_id).values(booked_at=now))
+
+    def _set(self, rebalance_id: str, number: int, **values: Any) -> None:
+        self.connection.execute(
+            update(orders).where(orders.c.rebalance_id == rebalance_id, orders.c.leg == number).values(**values)
+        )

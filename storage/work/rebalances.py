@@ -1,0 +1,307 @@
+"""Rebalances: one row an execution, with the snapshot it saw, the plan it made and the result it had."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Text, and_, cast, desc, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from domain.values import purpose as purposes
+from domain.values.outcome import Status
+from domain.values.purpose import FULL, Purpose
+from domain.values.rules import RULES_VERSION
+from storage.record.audit import Audit
+from storage.schema.audit import rebalance_rounds
+from storage.schema.execution import rebalance_numbers, rebalances
+
+Json = dict[str, Any]
+DECISION_KEPT = "decision kept"  # the audit record of a round: SHA-256 of its snapshot, policy and plan
+KEEP_ROUND = text("SELECT round, rules_version, snapshot, policy, plan FROM keep_round(:of, :rules)")  # with hashes
+UNDER_WAY = rebalances.c.stage != "ENDED"
+TRADING = ("EXECUTING", "RECONCILING")  # its orders are written down, and its fills not yet in the books
+SIGNAL = "signal"  # the kind of rebalance that a new model version makes
+
+
+class UnknownRebalance(LookupError):
+    """There is no rebalance, and no request, of that id."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRebalance:
+    """What a rebalance starts with. `start_key` names the start of a workflow: a reset run finds its own row by it."""
+
+    account_id: str
+    start_key: str
+    workflow_id: str
+    request_id: str | None
+    purpose: Purpose
+    mode: str
+    approval: str
+    requested_by: str
+    overrides: tuple[str, ...]
+    workflow_started_at: datetime | None = None  # by the server's clock; None: now
+
+
+class Rebalances:
+    """The rebalances of one transaction."""
+
+    def __init__(self, connection: Connection, audit: Audit) -> None:
+        self.connection = connection
+        self.audit = audit
+
+    def create(self, new: NewRebalance) -> str:
+        """A new rebalance under way; its id is `R-` and a number that no other has."""
+        number = self.connection.execute(select(rebalance_numbers.next_value())).scalar_one()
+        made = f"R-{number:06d}"
+        self.connection.execute(
+            insert(rebalances).values(
+                id=made,
+                account_id=new.account_id,
+                start_key=new.start_key,
+                workflow_id=new.workflow_id,
+                request_id=new.request_id,
+                kind=new.purpose.kind,
+                purpose=None if new.purpose == FULL else purposes.as_json(new.purpose),
+                mode=new.mode,
+                approval=new.approval,
+                requested_by=new.requested_by,
+                overrides=list(new.overrides),
+                workflow_started_at=new.workflow_started_at or func.now(),
+                stage="CHECKING",
+            )
+        )
+        self.audit.record(
+            "rebalance started",
+            account_id=new.account_id,
+            rebalance_id=made,
+            after={
+                **purposes.as_json(new.purpose),
+                "mode": new.mode,
+                "requested_by": new.requested_by,
+                "request_id": new.request_id,
+            },
+        )
+        return made
+
+    def by_start(self, start_key: str) -> Row[Any] | None:
+        """The rebalance of a workflow's start, locked."""
+        return self.connection.execute(
+            select(rebalances).where(rebalances.c.start_key == start_key).with_for_update()
+        ).one_or_none()
+
+    def under_way(self, account_id: str) -> Row[Any] | None:
+        """The rebalance, model signals' aside, that has not ended on an account, locked, or None."""
+        return self.connection.execute(
+            select(rebalances)
+            .where(rebalances.c.account_id == account_id, UNDER_WAY, rebalances.c.kind != SIGNAL)
+            .with_for_update()
+        ).one_or_none()
+
+    def left_behind(self, workflow_id: str) -> Row[Any] | None:
+        """The model signal's rebalance that an earlier run of its workflow has not ended, locked, or None."""
+        return self.connection.execute(
+            select(rebalances)
+            .where(rebalances.c.workflow_id == workflow_id, UNDER_WAY, rebalances.c.kind == SIGNAL)
+            .with_for_update()
+        ).one_or_none()
+
+    def signals_of(self, account_id: str, but: str) -> Sequence[Row[Any]]:
+        """The model signals' rebalances under way on an account, locked; not those of the workflow `but`."""
+        return self.connection.execute(
+            select(rebalances)
+            .where(
+                rebalances.c.account_id == account_id,
+                UNDER_WAY,
+                rebalances.c.kind == SIGNAL,
+                rebalances.c.workflow_id != but,
+            )
+            .order_by(rebalances.c.id)
+            .with_for_update()
+        ).all()
+
+    def executing(self, account_id: str) -> Any:
+        """The rebalance that trades on an account now, or None (EXEC-3: there is never a second)."""
+        return self.connection.execute(
+            select(rebalances.c.id, rebalances.c.start_key).where(
+                rebalances.c.account_id == account_id, rebalances.c.stage.in_(TRADING)
+            )
+        ).one_or_none()
+
+    def in_flight(self, account_id: str) -> Row[Any] | None:
+        """The rebalance that has not ended on an account; of several the one that trades, else the newest."""
+        return self.connection.execute(
+            select(rebalances)
+            .where(rebalances.c.account_id == account_id, UNDER_WAY)
+            .order_by(desc(rebalances.c.stage.in_(TRADING)), desc(rebalances.c.started_at), desc(rebalances.c.id))
+            .limit(1)
+        ).one_or_none()
+
+    def all_under_way(self) -> Sequence[Any]:
+        """Every rebalance that has not ended, oldest first, without their snapshots and plans."""
+        of = rebalances.c
+        columns = (of.id, of.account_id, of.stage, of.workflow_id, of.start_key, of.started_at)
+        return self.connection.execute(select(*columns).where(UNDER_WAY).order_by(of.started_at, of.id)).all()
+
+    def get(self, rebalance_id: str, lock: bool = False) -> Row[Any]:
+        """A rebalance. Raises UnknownRebalance."""
+        query = select(rebalances).where(rebalances.c.id == rebalance_id)
+        found = self.connection.execute(query.with_for_update() if lock else query).one_or_none()
+        if found is None:
+            raise UnknownRebalance(rebalance_id)
+        return found
+
+    def stage(self, rebalance_id: str) -> str:
+        """Where a rebalance stands, locked: without its snapshot and plan, for whoever asks before every order.
+
+        Raises UnknownRebalance.
+        """
+        query = select(rebalances.c.stage).where(rebalances.c.id == rebalance_id).with_for_update()
+        found = self.connection.scalar(query)
+        if found is None:
+            raise UnknownRebalance(rebalance_id)
+        return str(found)
+
+    def keep_snapshot(self, rebalance_id: str, round_number: int, snapshot: Json, policy: Json) -> None:
+        """Keeps what the rebalance decides from; a new round (EXEC-3) replaces it and forgets the old plan."""
+        self._set(
+            rebalance_id,
+            round=round_number,
+            snapshot=snapshot,
+            policy=policy,
+            plan=None,
+            plan_digest=None,
+            liquidation=False,
+            rules_version=None,
+            execution=None,
+            expires_at=None,
+            approved_by=None,
+            approved_at=None,
+            stage="CHECKING",
+        )
+
+    def keep_plan(self, rebalance_id: str, plan: Json, stage: str, expires_at: datetime | None) -> str:
+        """Keeps the plan, and where it waits for an approval, until when; and the whole round, for ever.
+
+        Its digest is the answer, which is what an approval names (DECIDE-1).
+        """
+        self._set(
+            rebalance_id,
+            plan=plan,
+            liquidation=bool(plan.get("liquidation")),
+            rules_version=RULES_VERSION,
+            stage=stage,
+            expires_at=expires_at,
+        )
+        digest = self.digest(rebalance_id)
+        self._set(rebalance_id, plan_digest=digest)
+        self._keep_round(rebalance_id)
+        return digest
+
+    def digest(self, rebalance_id: str) -> str:
+        """The SHA-256 of the plan, taken anew over its text as it is kept."""
+        of = select(_digest(rebalances.c.plan)).where(rebalances.c.id == rebalance_id)
+        return str(self.connection.execute(of).scalar_one())
+
+    def _keep_round(self, rebalance_id: str) -> None:
+        """Keeps what a round decided from, and what it decided, where a new round and nobody else can replace it."""
+        new = self.connection.execute(KEEP_ROUND, {"of": rebalance_id, "rules": RULES_VERSION}).one_or_none()
+        if new is not None:
+            of = self.connection.scalar(select(rebalances.c.account_id).where(rebalances.c.id == rebalance_id))
+            self.audit.record(DECISION_KEPT, account_id=of, rebalance_id=rebalance_id, after=dict(new._mapping))
+
+    def rounds(self, rebalance_id: str) -> Sequence[Row[Any]]:
+        """What each round of a rebalance decided from, and what it decided; the newest last."""
+        return self.connection.execute(
+            select(rebalance_rounds)
+            .where(rebalance_rounds.c.rebalance_id == rebalance_id)
+            .order_by(rebalance_rounds.c.round)
+        ).all()
+
+    def approve(self, rebalance_id: str, by: str, at: datetime) -> None:
+        """Notes who approved, and that execution starts."""
+        self._set(rebalance_id, approved_by=by, approved_at=at, stage="EXECUTING")
+
+    def keep_execution(self, rebalance_id: str, execution: Json) -> None:
+        """Keeps what is executed of the plan once the buys are sized (ORDER-4): the books follow this, not the plan."""
+        self._set(rebalance_id, execution=execution)
+
+    def submitted(self, rebalance_id: str) -> bool:
+        """Every order has the venue's last word; False where that was known."""
+        changed = self.connection.execute(
+            update(rebalances)
+            .where(rebalances.c.id == rebalance_id, rebalances.c.stage == "EXECUTING")
+            .values(stage="RECONCILING")
+        )
+        return bool(changed.rowcount)
+
+    def end(self, rebalance_id: str, status: Status, issue: str | None, result: Json) -> None:
+        """The end of a rebalance, in one of the five statuses."""
+        self._keep_round(rebalance_id)  # of one that a check refused; a plan's is kept already
+        self._set(rebalance_id, stage="ENDED", status=status, issue=issue, result=result, ended_at=func.now())
+
+    def _set(self, rebalance_id: str, **values: Any) -> None:
+        self.connection.execute(update(rebalances).where(rebalances.c.id == rebalance_id).values(**values))
+
+    def listing(
+        self,
+        account_id: str | None = None,
+        status: str | None = None,
+        since: date | None = None,
+        limit: int | None = 200,
+        request_id: str | None = None,
+        under_way: bool = False,
+    ) -> Sequence[Row[Any]]:
+        """Rebalances, newest first, without their snapshots and plans; `status` may be a stage of those under way."""
+        where = []
+        if under_way:
+            where.append(UNDER_WAY)
+        if account_id:
+            where.append(rebalances.c.account_id == account_id)
+        if request_id:
+            where.append(rebalances.c.request_id == request_id)
+        if status:
+            where.append(func.coalesce(rebalances.c.status, rebalances.c.stage) == status)
+        if since:
+            where.append(rebalances.c.started_at >= datetime.combine(since, time(), UTC))
+        heavy = {"snapshot", "policy", "plan", "execution", "result"}
+        columns = [column for column in rebalances.c if column.name not in heavy]
+        newest = (desc(rebalances.c.started_at), desc(rebalances.c.id))
+        return self.connection.execute(select(*columns).where(and_(True, *where)).order_by(*newest).limit(limit)).all()
+
+    def latest(self, account_id: str) -> Row[Any] | None:
+        """The account's newest rebalance."""
+        return self.connection.execute(
+            select(rebalances)
+            .where(rebalances.c.account_id == account_id)
+            .order_by(desc(rebalances.c.started_at), desc(rebalances.c.id))
+            .limit(1)
+        ).one_or_none()
+
+
+def _digest(kept: ColumnElement[Any]) -> ColumnElement[str]:
+    """The SHA-256 of JSON as it is kept, in hexadecimal digits."""
+    return func.encode(func.sha256(func.convert_to(cast(kept, Text), "UTF8")), "hex")
+
+
+def as_history(row: Row[Any]) -> Mapping[str, object]:
+    """A rebalance as `history` lists it."""
+    return {
+        "rebalance_id": row.id,
+        "account_id": row.account_id,
+        "status": row.status or row.stage,
+        "mode": row.mode,
+        "kind": row.kind,
+        "requested_by": row.requested_by,
+        "approved_by": row.approved_by,
+        "started_at": utc(row.started_at),
+        "ended_at": utc(row.ended_at),
+        "issue": row.issue,
+        "request_id": row.request_id,
+    }
+
+
+def utc(at: datetime | None) -> str | None:
+    """A moment as listings have it: ISO 8601 with a Z."""
+    return None if at is None else at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
