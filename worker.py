@@ -34,7 +34,8 @@ from activities.target import TargetSteps
 from activities.trades import TradeSteps
 from activities.turns import TurnSteps
 from anchors.settings import configured
-from storage.connection import DATABASE_URL, Books, connect
+from storage.connection import Books
+from storage.engine import DATABASE_URL, connect
 from venues.registry import Venues
 from workflows import deployment
 from workflows.apply_model_signal import ApplyModelSignal

@@ -15,7 +15,8 @@ from anchors.port import Anchor
 from domain.approvals import may_ask_for_automatic
 from policy import AUTOMATIC_APPROVAL, names, trading_days
 from policy.clock import Clock, the_clock
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from venues.registry import Venues
 
 CallableT = TypeVar("CallableT", bound=Callable[..., Any])

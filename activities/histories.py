@@ -21,7 +21,7 @@ from activities.context import Desk, actor, step
 from activities.messages import ArchivePage, DaySealed, PageArchived, SealDay
 from anchors.keeping import keep_seals
 from policy.clock import machine_now
-from storage.connection import Actor
+from storage.actor import Actor
 from storage.record.histories import ClosedWorkflow
 
 CLOSED = "TaskQueue = '{queue}' AND ExecutionStatus != 'Running'"

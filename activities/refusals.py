@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from activities.context import Desk
 from activities.messages import Refusal
-from storage.connection import Actor
+from storage.actor import Actor
 from storage.faults import first_line
 
 TRIES = 6  # over half a minute; a database that is away longer loses the record, and the worker's log has it

@@ -25,7 +25,9 @@ from domain.telling import plan_json
 from domain.values.policy import Policy
 from domain.values.snapshot_json import kept, restored
 from storage import migrations
-from storage.connection import Actor, Books, connect
+from storage.actor import Actor
+from storage.connection import Books
+from storage.engine import connect
 from storage.record.audit import AuditEntry
 from storage.record.chain import as_json
 from storage.record.verification import Verified, snapshot, verify

@@ -17,7 +17,8 @@ from temporalio.client import Client
 from devstack.postgres import Postgres
 from devstack.temporal import TemporalServer
 from storage import migrations
-from storage.connection import DATABASE_URL, Books, connect
+from storage.connection import Books
+from storage.engine import DATABASE_URL, connect
 from workflows.connection import connect as connect_temporal
 
 PROJECT = Path(__file__).resolve().parents[1]

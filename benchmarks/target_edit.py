@@ -17,7 +17,9 @@ from sqlalchemy import text
 from devstack.postgres import Postgres
 from policy import in_force
 from storage import migrations
-from storage.connection import Actor, Books, connect
+from storage.actor import Actor
+from storage.connection import Books
+from storage.engine import connect
 from storage.intake.loading import load
 from storage.intake.target_edits import edit_target
 

@@ -20,7 +20,7 @@ from benchmarks import generated_book
 from benchmarks.document import put
 from benchmarks.scene import Scene, scene
 from benchmarks.table import percentile, table
-from storage.connection import Actor
+from storage.actor import Actor
 from workflows.contract import EVALUATION_ID, TASK_QUEUE
 
 PAUSE = 0.005  # seconds between two assignments

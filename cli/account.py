@@ -52,7 +52,7 @@ def show(account_id: str, form: str) -> None:
 def rebalancing(account_id: str, state: str, by: str | None) -> None:
     """Switch rebalancing on, which queues the account at once, or off, which withdraws it from the queue."""
     from cli import connections
-    from storage.connection import Actor
+    from storage.actor import Actor
 
     with connections.books().transaction(Actor(say.who(by))) as books, account_states.known(account_id):
         told = books.accounts.switch_rebalancing(account_id, state == "on", connections.today())

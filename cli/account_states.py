@@ -27,7 +27,7 @@ def why_option(function: Any) -> Any:
 def hold(account_id: str, until: str | None, lift: bool, why: str, by: str | None) -> None:
     """Keep ACCOUNT out of `submit --queue` until a day; it stays in the queue, and a person may submit it by name."""
     from cli import connections
-    from storage.connection import Actor
+    from storage.actor import Actor
 
     day = say.day("--until", until)
     if (day is None) is not lift:
@@ -76,7 +76,7 @@ def reopen(account_id: str, why: str, by: str | None) -> None:
 def _set(account_id: str, status: "Status", why: str, by: str | None) -> None:
     from cli import connections
     from storage.accounts.states import NotNow
-    from storage.connection import Actor
+    from storage.actor import Actor
 
     reason = _given(why)
     try:

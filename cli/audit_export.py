@@ -32,7 +32,8 @@ LONGEST_NAME = 200  # bytes; file systems take 255
 def export(since: str, until: str, out: Path, form: str) -> None:
     """Write records, seals and rebalances as JSON Lines, a report a rebalance, and a manifest of hashes."""
     from cli import connections
-    from storage.connection import Actor, Transaction
+    from storage.actor import Actor
+    from storage.connection import Transaction
     from storage.record.verification import snapshot
 
     first, last = say.day("--since", since), say.day("--until", until)

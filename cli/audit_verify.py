@@ -61,7 +61,7 @@ def seal(by: str | None, form: str) -> None:
     """Seal what is recorded now. The hash, kept elsewhere, proves later that nothing up to here was changed."""
     from anchors.keeping import keep_seals
     from cli import connections
-    from storage.connection import Actor
+    from storage.actor import Actor
 
     desk, anchors = connections.books(), _anchors()
     with desk.transaction(Actor(say.who(by))) as books:

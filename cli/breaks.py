@@ -59,7 +59,7 @@ def resolve(break_id: str, note: str, book_custodian: bool, by: str | None) -> N
     """
     from cli import connections
     from storage.accounts.breaks import UnknownBreak
-    from storage.connection import Actor
+    from storage.actor import Actor
 
     if not (break_id.isascii() and break_id.isdigit()):
         raise click.UsageError(f"a break is a number, like 3, not {break_id}: rebalancer breaks lists them")

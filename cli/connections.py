@@ -75,7 +75,8 @@ def books(dry_run: bool = False) -> "Books":
     from sqlalchemy import text
     from sqlalchemy.exc import SQLAlchemyError
 
-    from storage.connection import Books, Rehearsal, connect
+    from storage.connection import Books, Rehearsal
+    from storage.engine import connect
     from storage.faults import first_line
 
     try:

@@ -30,7 +30,7 @@ def corporate_actions(file: Path, by: str | None, form: str) -> int:
     from cli.books import listed
     from domain.books.action_files import read_actions
     from domain.books.book import BookRefused
-    from storage.connection import Actor
+    from storage.actor import Actor
     from storage.intake.corporate_actions import apply_actions
 
     books = connections.books()

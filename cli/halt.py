@@ -22,7 +22,7 @@ def halt(why: str, by: str | None, form: str) -> None:
     `rebalancer cancel R-…` cancels it. Another person lets sending go on: rebalancer resume --by WHO --why TEXT.
     """
     from cli import connections
-    from storage.connection import Actor
+    from storage.actor import Actor
 
     who, desk = say.who(by), connections.books()
     with desk.transaction(Actor(who)) as books:
@@ -49,7 +49,7 @@ def halt(why: str, by: str | None, form: str) -> None:
 def resume_sending(by: str | None, why: str, form: str) -> None:
     """Lets sending go on. Refused to whoever halted it (four eyes), and where nothing is halted."""
     from cli import connections
-    from storage.connection import Actor
+    from storage.actor import Actor
     from storage.work.halts import NotHalted, SamePerson
     from storage.work.rebalances import utc
 

@@ -37,7 +37,7 @@ def load(
     """
     from cli.books import opened
     from cli.connections import books, today
-    from storage.connection import Actor
+    from storage.actor import Actor
     from storage.intake.loading import load as load_book
 
     actor = Actor(say.who(by))

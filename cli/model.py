@@ -132,7 +132,7 @@ def _table(books: Any, file: Path, of_feed: "FeedFile | None", model_id: str, ve
 def _receive(books: Any, file: Path, of_feed: "FeedFile | None", raw: Json, who: str) -> "SignalReceived":
     from cli.books import listed
     from domain.books.book import BookRefused, Problem
-    from storage.connection import Actor
+    from storage.actor import Actor
     from storage.intake.receiving_signals import receive_signal
 
     try:

@@ -41,7 +41,7 @@ def positions(file: Path, feed: str | None, given: str | None, by: str | None, f
     """
     from cli import connections
     from domain.books.deliveries import Problems, cash_symbols
-    from storage.connection import Actor
+    from storage.actor import Actor
     from storage.intake.prices import latest_day
     from storage.intake.statements import load_statement
 

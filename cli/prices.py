@@ -35,7 +35,7 @@ def prices(file: Path, feed: str | None, accepted: tuple[str, ...], dry_run: boo
     """
     from cli import connections
     from domain.books.deliveries import PRICE_COLUMNS, Problems, read_price
-    from storage.connection import Actor
+    from storage.actor import Actor
     from storage.intake.prices import latest_day, load_prices
 
     books, today, problems = connections.books(dry_run), connections.today(), Problems()

@@ -50,7 +50,7 @@ def recover(new_epoch: bool, why: str | None, only_list: bool, by: str | None, f
 
 
 def _new_epoch(who: str, why: str, form: str) -> None:
-    from storage.connection import Actor
+    from storage.actor import Actor
 
     with connections.books().transaction(Actor(who)) as books:
         epoch = books.epochs.renew(why)

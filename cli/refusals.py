@@ -27,7 +27,7 @@ def _record(words: Sequence[str], reason: str) -> None:
     from sqlalchemy import select
 
     from cli import connections, say
-    from storage.connection import Actor
+    from storage.actor import Actor
     from storage.schema.tables import accounts
     from storage.values import among
 

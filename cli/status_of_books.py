@@ -24,7 +24,8 @@ def checks(names: Sequence[str] = NAMES) -> list[Check]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from storage import migrations
-    from storage.connection import Books, connect
+    from storage.connection import Books
+    from storage.engine import connect
     from storage.faults import first_line
 
     try:

@@ -44,7 +44,7 @@ def remove(account_id: str, by: str | None) -> None:
 def _change(account_id: str, by: str | None, change: Callable[[Any, Any], str]) -> None:
     from cli import connections
     from storage.accounts.accounts import TargetUnknown
-    from storage.connection import Actor
+    from storage.actor import Actor
 
     with connections.books().transaction(Actor(say.who(by))) as books, account_states.known(account_id):
         try:
@@ -69,7 +69,7 @@ def edit(file: Path, dry_run: bool, by: str | None, form: str) -> None:
     from cli.book_file import read_object
     from cli.books import listed
     from domain.books.book import BookRefused
-    from storage.connection import Actor
+    from storage.actor import Actor
     from storage.intake.target_edits import edit_target
 
     try:

@@ -64,7 +64,7 @@ def show(form: str) -> None:
 def set_(name: str, rate: str | None, patience: str | None, by: str | None) -> None:
     """Set the terms of VENUE; what is not given stays. `none` takes a limit away."""
     from cli import connections
-    from storage.connection import Actor
+    from storage.actor import Actor
     from venues.registry import Venues
 
     if rate is None and patience is None:
@@ -96,7 +96,7 @@ def set_scenario(file: Path, by: str | None) -> None:
     from cli import connections
     from cli.book_file import read_object
     from domain.books.book import BookRefused
-    from storage.connection import Actor
+    from storage.actor import Actor
     from venues.scenario import ScenarioRefused, read
 
     with connections.books().transaction(Actor(say.who(by))) as books:
@@ -144,7 +144,7 @@ def show_scenario(form: str) -> None:
 def clear_scenario(by: str | None) -> None:
     """Make the paper venue kind again. Orders that work there already keep their fate."""
     from cli import connections
-    from storage.connection import Actor
+    from storage.actor import Actor
 
     with connections.books().transaction(Actor(say.who(by))) as books:
         books.venues.set_scenario(None)

@@ -17,7 +17,8 @@ from domain.values.money import ZERO, cents
 from policy.clock import EXCHANGE_ZONE
 from storage import account_locks
 from storage.accounts.reading import read_accounts
-from storage.connection import Actor, Books, Transaction
+from storage.actor import Actor
+from storage.connection import Books, Transaction
 from storage.copying import copy_rows
 from storage.intake.delivered_files import Source, keep
 from storage.intake.loading_accounts import PAPER_CUSTODIAN

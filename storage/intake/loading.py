@@ -17,7 +17,8 @@ from domain.books.book import BookRefused, Problem, read_account, read_market, u
 from domain.values.policy import Policy
 from domain.values.snapshot import Account, Target
 from storage import account_locks
-from storage.connection import Actor, Books, Transaction
+from storage.actor import Actor
+from storage.connection import Books, Transaction
 from storage.intake.loading_accounts import AccountBatch
 from storage.intake.target_edits import queue_served
 from storage.market.business_day import Stays, newest

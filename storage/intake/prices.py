@@ -14,7 +14,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from domain.books.deliveries import MAX_PROBLEMS, PriceLine, Problems
 from domain.values.money import plain
-from storage.connection import Actor, Books, Transaction
+from storage.actor import Actor
+from storage.connection import Books, Transaction
 from storage.copying import copy_rows
 from storage.intake.delivered_files import Source, keep
 from storage.market.business_day import Stays, newest

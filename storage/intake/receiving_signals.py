@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 from domain.books.book import BookRefused, Market, Problem, read_market
 from domain.values.snapshot import Model
 from domain.values.snapshot_json import overrides_as_json
-from storage.connection import Actor, Books, Transaction
+from storage.actor import Actor
+from storage.connection import Books, Transaction
 from storage.intake.delivered_files import Source, keep
 from storage.market.market import ONE_AT_A_TIME
 from storage.market.reading import read_models

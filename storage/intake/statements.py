@@ -22,7 +22,8 @@ from domain.values.snapshot import Account
 from policy.trading_days import last_session
 from storage import account_locks
 from storage.accounts.reading import read_accounts
-from storage.connection import Actor, Books, Transaction
+from storage.actor import Actor
+from storage.connection import Books, Transaction
 from storage.copying import copy_rows
 from storage.intake.delivered_files import Source, keep
 from storage.intake.stated_positions import STATED, StatedPositions

@@ -17,7 +17,8 @@ from domain.targets.targets import flatten, need_not_be_held
 from domain.values.rules import Finding
 from domain.values.snapshot_json import overrides_as_json
 from storage import account_locks
-from storage.connection import Actor, Books, Transaction
+from storage.actor import Actor
+from storage.connection import Books, Transaction
 from storage.market.market import ONE_AT_A_TIME
 from storage.record.audit import AuditEntry
 from storage.schema.tables import accounts, queue_entries

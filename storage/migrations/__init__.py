@@ -17,7 +17,7 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import OperationalError
 
-from storage.connection import connect
+from storage.engine import connect
 from storage.migrations import indexes
 from storage.record import guard as audit_guard
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from storage import migrations
-from storage.connection import DATABASE_URL
+from storage.engine import DATABASE_URL
 from storage.faults import first_line
 
 _SAYS = "Brings a database to the tables of this release, or answers for its guard."

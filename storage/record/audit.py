@@ -19,7 +19,7 @@ from domain.values.rules import RULES_VERSION
 from storage.record.chain import as_json
 
 if TYPE_CHECKING:
-    from storage.connection import Actor
+    from storage.actor import Actor
 
 AuditValue = Mapping[str, object] | list[object] | str | None
 AT_ONCE = 10_000  # records gathered before they are written; a load of a million accounts does not hold them all

@@ -16,7 +16,7 @@ from storage.record.chain import as_json, moment
 from storage.schema.audit import audit_seals, seal_anchors
 
 if TYPE_CHECKING:
-    from storage.connection import Actor
+    from storage.actor import Actor
 
 SEALS = "seals"  # the name of the seals' own chain
 

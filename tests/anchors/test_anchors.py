@@ -19,7 +19,8 @@ from anchors.port import AnchorFailed, Sealed
 from anchors.settings import UnknownAnchor, configured
 from anchors.syslog import SyslogAnchor
 from anchors.timestamp import TimestampAnchor, status
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 
 SEALED = Sealed(7, datetime(2026, 11, 20, 21, tzinfo=UTC), "ann", bytes(range(32)))
 

@@ -32,7 +32,8 @@ from temporalio.service import RPCError
 
 from domain.books.deliveries import PriceLine, Problems
 from policy.clock import the_clock
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.intake.delivered_files import Source
 from storage.intake.prices import load_prices
 from storage.schema.execution import rebalances

@@ -21,7 +21,8 @@ from temporalio.client import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.schema.execution import rebalances
 from workflows.contract import TASK_QUEUE, rebalance_workflow_id
 

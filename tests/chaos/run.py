@@ -14,7 +14,9 @@ from typing import Any
 from sqlalchemy import select
 
 from policy import in_force
-from storage.connection import Actor, Books, connect
+from storage.actor import Actor
+from storage.connection import Books
+from storage.engine import connect
 from storage.intake.loading import load
 from storage.schema.execution import paper_orders
 from tests.chaos import least, proof

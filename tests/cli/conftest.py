@@ -18,7 +18,9 @@ from cli.main import run as run_command
 from devstack.postgres import Postgres
 from policy import in_force
 from policy.clock import the_clock
-from storage.connection import Actor, Books, connect
+from storage.actor import Actor
+from storage.connection import Books
+from storage.engine import connect
 from storage.intake.loading import load
 
 NOWHERE = "127.0.0.1:1"  # nobody listens there

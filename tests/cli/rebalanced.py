@@ -10,7 +10,8 @@ from domain.plan import plan
 from domain.telling import plan_json
 from domain.values.purpose import FULL
 from domain.values.snapshot_json import kept
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.work.orders import Answer
 from storage.work.rebalances import NewRebalance
 

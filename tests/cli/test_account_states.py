@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from policy.clock import the_clock
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.schema.audit import audit_records
 from tests.cli.conftest import Command
 from tests.cli.rebalanced import pending

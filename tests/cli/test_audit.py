@@ -11,7 +11,8 @@ from sqlalchemy import text
 
 from domain.values.rules import RULES_VERSION
 from policy.clock import machine_now
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from tests.cli.conftest import Command
 from tests.cli.rebalanced import REQUEST, executed, pending
 from tests.storage.small_book import rows

@@ -8,7 +8,8 @@ from sqlalchemy import update
 
 from domain.executing.reconciliation import Break, compare, ledger
 from domain.values.purpose import Purpose
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.schema.audit import audit_records
 from storage.schema.execution import paper_accounts, paper_positions, rebalances
 from storage.work.rebalances import NewRebalance

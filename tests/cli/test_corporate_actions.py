@@ -14,7 +14,8 @@ from domain.executing.reconciliation import compare, ledger
 from domain.plan import plan
 from domain.values.purpose import FULL
 from policy import in_force
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.intake.loading import load
 from storage.market.identifiers import directory
 from storage.work.rebalances import NewRebalance

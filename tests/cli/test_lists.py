@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.work.requests import NewRequest
 from tests.cli.conftest import Command
 from tests.cli.rebalanced import REQUEST, executed, pending

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.intake.receiving_signals import receive_signal
 from tests.cli.conftest import Command, Said
 from tests.storage.small_book import book, effects, loaded, rows

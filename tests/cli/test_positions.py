@@ -15,7 +15,8 @@ from domain.executing.reconciliation import compare, ledger
 from domain.values.purpose import FULL
 from domain.values.snapshot import Holding, Lot
 from policy import in_force
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.intake.loading import load
 from storage.work.orders import Answer
 from storage.work.rebalances import NewRebalance

@@ -12,7 +12,8 @@ from pyarrow import parquet
 
 from policy import in_force
 from policy.clock import Clock
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.intake.loading import load
 from tests.cli.conftest import Command, Said
 from tests.storage.small_book import TODAY, book, effects, loaded, rows

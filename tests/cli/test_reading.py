@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from domain.executing.reconciliation import Break
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from tests.cli.conftest import Command, Said
 from tests.cli.rebalanced import REQUEST, executed, pending
 

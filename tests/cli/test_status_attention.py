@@ -8,7 +8,8 @@ from sqlalchemy import text, update
 
 from domain.executing.reconciliation import Break
 from policy.clock import EXCHANGE_ZONE, the_clock
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.record.histories import ClosedWorkflow
 from storage.schema.execution import breaks, rebalances
 from storage.work.evaluations import Note, PageResult

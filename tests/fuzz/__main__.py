@@ -15,7 +15,7 @@ from pathlib import Path
 from devstack.postgres import Postgres
 from policy.clock import AHEAD
 from storage import migrations
-from storage.connection import connect
+from storage.engine import connect
 from tests import clock
 from tests.fuzz.boundaries import Place, boundaries
 from tests.fuzz.outlets import command

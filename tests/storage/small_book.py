@@ -9,7 +9,8 @@ from sqlalchemy import Connection, text
 
 from domain.values.purpose import FULL
 from policy import in_force
-from storage.connection import Actor, Books, Transaction
+from storage.actor import Actor
+from storage.connection import Books, Transaction
 from storage.intake.loading import LoadReport, load
 from storage.record.audit import Audit
 from storage.work.rebalances import NewRebalance

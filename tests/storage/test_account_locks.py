@@ -11,7 +11,8 @@ import pytest
 
 from domain.books.deliveries import PositionLine, Problems
 from policy import in_force
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.intake import loading
 from storage.intake.delivered_files import Source
 from storage.intake.statements import load_statement

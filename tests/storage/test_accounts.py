@@ -12,7 +12,8 @@ import pytest
 from domain.values.snapshot import Account, Holding, Lot, RebalancedTo, Sleeve, Snapshot
 from storage.accounts.accounts import TargetUnknown
 from storage.accounts.snapshots import UnknownAccount
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from tests.storage.small_book import TODAY, account, audited, book, last_audit, loaded, rows
 
 

@@ -16,7 +16,9 @@ from sqlalchemy.exc import OperationalError
 import policy
 from domain.values.rules import RULES_VERSION
 from storage import migrations
-from storage.connection import Actor, Books, connect
+from storage.actor import Actor
+from storage.connection import Books
+from storage.engine import connect
 from storage.record import audit
 from storage.record.audit import AuditEntry
 from storage.record.chain import Link

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.record.chain import Link, beginning, linked
 from storage.record.fault import Fault
 from storage.record.histories import ClosedWorkflow

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.record.histories import ARCHIVED, ClosedWorkflow, history_of
 from storage.schema.audit import audit_records
 

@@ -9,7 +9,8 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from storage import migrations
-from storage.connection import Books, connect
+from storage.connection import Books
+from storage.engine import connect
 from storage.migrations import indexes
 
 

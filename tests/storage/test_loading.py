@@ -14,7 +14,8 @@ from cli.books import read_whole
 from domain.books.book import BookRefused
 from domain.values.snapshot import RecentSale
 from policy import in_force
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.intake import loading
 from storage.intake.loading_rows import comparable
 from tests.storage.small_book import TODAY, account, audited, book, contents, last_audit, loaded, rows

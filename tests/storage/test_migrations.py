@@ -18,7 +18,8 @@ import storage.schema.audit
 import storage.schema.deliveries
 import storage.schema.feeds  # noqa: F401
 from storage import migrations
-from storage.connection import Books, connect
+from storage.connection import Books
+from storage.engine import connect
 from storage.migrations.__main__ import main
 from storage.schema.execution import PAPER
 from storage.schema.requests import request_accounts

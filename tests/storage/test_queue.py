@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.work.queue import STANDING, QueueEntry
 from tests.storage.small_book import audited, last_audit, loaded, rows
 

@@ -10,7 +10,8 @@ from domain.values.purpose import from_json
 from domain.values.rules import RULES_VERSION
 from planners.kept import kept_plans
 from storage import recomputation
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.recomputation import recompute
 from storage.work import rebalances
 from storage.work.rebalances import NewRebalance

@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 
-from storage.connection import Actor, Books, Transaction
+from storage.actor import Actor
+from storage.connection import Books, Transaction
 from storage.record.verification import snapshot, verify
 from tests.storage.small_book import decision, loaded, rows
 from tests.storage.test_histories import CLOSED

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import insert, select
 
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.schema.execution import paper_accounts, paper_orders
 from venues.paper import PAPER
 
@@ -16,7 +17,7 @@ LIMIT, EACH = 10, 12
 SENDER = """
 import sys
 from decimal import Decimal
-from storage.connection import connect
+from storage.engine import connect
 from venues.port import VenueBusy, VenueOrder, VenueUnreachable
 from venues.registry import Venues
 

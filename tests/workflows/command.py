@@ -11,7 +11,7 @@ from typing import Any
 
 from devstack.temporal import TemporalServer
 from policy.clock import the_clock
-from storage.connection import DATABASE_URL
+from storage.engine import DATABASE_URL
 from tests.workflows.desk import TestDesk
 
 REBALANCER = str(Path(sys.executable).with_name("rebalancer"))

@@ -15,7 +15,8 @@ from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from activities.context import Desk
 from policy import in_force
 from policy.clock import Clock, the_clock
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.intake.loading import load
 from storage.schema.audit import audit_records
 from storage.schema.execution import paper_orders

@@ -19,7 +19,7 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowHist
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from storage.connection import Actor
+from storage.actor import Actor
 from storage.intake.receiving_signals import receive_signal
 from tests.workflows import requests_desk
 from tests.workflows.desk import TestDesk, account, drifted
@@ -247,7 +247,8 @@ async def record(names: Sequence[str]) -> None:
     from devstack.postgres import Postgres
     from devstack.temporal import TemporalServer
     from storage import migrations
-    from storage.connection import Books, connect
+    from storage.connection import Books
+    from storage.engine import connect
     from workflows.connection import connect as connect_temporal
 
     fingerprints = json.loads((HISTORIES / "fingerprints.json").read_text())

@@ -14,7 +14,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 
 from devstack.temporal import TemporalServer
-from storage.connection import DATABASE_URL, Books
+from storage.connection import Books
+from storage.engine import DATABASE_URL
 from tests.workflows.desk import TestDesk, drifted
 
 PROJECT = Path(__file__).resolve().parents[2]

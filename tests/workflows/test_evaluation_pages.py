@@ -21,7 +21,9 @@ from devstack.temporal import TemporalServer
 from domain.evaluation import Verdict, evaluate
 from domain.values.policy import Policy
 from domain.values.snapshot import Snapshot
-from storage.connection import Actor, Books, connect
+from storage.actor import Actor
+from storage.connection import Books
+from storage.engine import connect
 from storage.work.queue import QueueEntry
 from tests.storage.small_book import contents, rows
 from tests.workflows.desk import AS_OF, TestDesk, account, drifted

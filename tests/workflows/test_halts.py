@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import func, select, text
 
 from devstack.temporal import TemporalServer
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.schema.execution import orders, sending_halts
 from storage.work.halts import SamePerson
 from tests.workflows.command import Command

@@ -17,7 +17,8 @@ from temporalio.exceptions import CancelledError
 from activities.context import Desk
 from domain.values.purpose import Purpose
 from policy.clock import Clock
-from storage.connection import Actor, Books
+from storage.actor import Actor
+from storage.connection import Books
 from storage.schema.execution import paper_accounts, paper_positions
 from storage.work.rebalances import NewRebalance
 from tests.workflows.desk import TestDesk, drifted

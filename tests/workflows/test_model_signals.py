@@ -13,7 +13,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.signal_messages import SelectSleeves
 from activities.signals import SignalSteps
-from storage.connection import Actor
+from storage.actor import Actor
 from storage.intake.receiving_signals import receive_signal
 from storage.schema.tables import accounts
 from tests.storage.small_book import by_hand

@@ -18,7 +18,9 @@ from activities.context import Desk
 from devstack.postgres import Postgres
 from devstack.temporal import TemporalServer
 from domain.executing.reconciliation import compare, ledger
-from storage.connection import Actor, Books, connect
+from storage.actor import Actor
+from storage.connection import Books
+from storage.engine import connect
 from storage.work.epochs import A_COPY
 from tests.workflows.command import Command
 from tests.workflows.desk import TestDesk, account, drifted

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from storage.connection import Actor
+from storage.actor import Actor
 from storage.intake.receiving_signals import receive_signal
 from tests.workflows import requests_desk as requests
 from tests.workflows.desk import TestDesk, drifted

@@ -14,7 +14,7 @@ import pytest
 from temporalio.client import WorkflowHandle
 
 from domain.executing.reconciliation import compare, ledger
-from storage.connection import Actor
+from storage.actor import Actor
 from tests.workflows.desk import TestDesk, drifted
 from tests.workflows.scenarios import fingerprint
 from venues.registry import Venues
