@@ -91,6 +91,11 @@ def digest_of(given: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def decision_digest(sub: str, act: str, about: About) -> str:
+    """The digest of a decision: who does what about what. A passkey's challenge, so that the device vouches for it."""
+    return digest_of({"sub": sub, "act": act, "about": asdict(about)})
+
+
 def input_digest(given: Mapping[str, Any]) -> str:
     """The digest of what starts a request: all that it says but the envelope, and what a run hands to the next."""
     return digest_of(
