@@ -23,6 +23,7 @@ from storage.work.listings import Listings
 from storage.work.model_signals import ModelSignals
 from storage.work.orders import Orders
 from storage.work.queue import Queue
+from storage.work.queue_pages import QueuePages
 from storage.work.rebalances import Rebalances
 from storage.work.requests import Requests
 from storage.work.venues import VenueSettings
@@ -75,6 +76,7 @@ class Transaction:
         self.seals = Seals(connection, actor)
         self.market = MarketRecords(connection, self.audit)
         self.queue = Queue(connection, self.audit)
+        self.queue_pages = QueuePages(connection)
         self.snapshots = Snapshots(connection)
         self.accounts = Accounts(connection, self.audit, self.queue, self.snapshots)
         self.rebalances = Rebalances(connection, self.audit)

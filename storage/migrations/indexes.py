@@ -13,6 +13,8 @@ from sqlalchemy import Connection, Engine, text
 INDEXES: dict[str, LiteralString] = {
     # A signal's rebalance looks for the one that an earlier run of its workflow has left behind.
     "ix_rebalances_workflow_id": "rebalances (workflow_id) WHERE stage <> 'ENDED'",
+    # Pages and subscribers follow the record in the order in which its transactions were begun.
+    "ix_audit_records_written_in": "audit_records (written_in, id)",
     # A signal goes through the accounts with a sleeve of its model, in the order of their keys, a page at a time.
     "ix_sleeves_model_id_in_order": "sleeves (model_id, account_id COLLATE \"C\") WHERE status = 'open'",
 }

@@ -20,8 +20,23 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.dialects.postgresql.base import ischema_names
+from sqlalchemy.types import UserDefinedType
 
 from storage.schema.tables import NOW, metadata
+
+
+class Transaction(UserDefinedType[str]):
+    """PostgreSQL's `xid8`: which transaction, in the order in which they were begun; it never starts anew."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """Its name in SQL."""
+        return "xid8"
+
+
+ischema_names["xid8"] = Transaction
 
 audit_general_chains = Sequence("audit_general_chains", metadata=metadata)
 
@@ -47,10 +62,13 @@ audit_records = Table(
     Column("after", JSON(none_as_null=True), nullable=True),
     Column("previous", LargeBinary, nullable=False),  # the hash of the record before it in its chain
     Column("hash", LargeBinary, nullable=False),
+    # No part of what is hashed: by it whoever follows the record misses nothing that commits late.
+    Column("written_in", Transaction, nullable=True, server_default=text("pg_current_xact_id()")),
     UniqueConstraint("chain", "seq"),
     Index("ix_audit_records_account_id_id", "account_id", "id"),
     Index("ix_audit_records_rebalance_id", "rebalance_id", postgresql_where=text("rebalance_id IS NOT NULL")),
     Index("ix_audit_records_at", "at"),
+    Index("ix_audit_records_written_in", "written_in", "id"),
 )
 
 audit_heads = Table(

@@ -19,7 +19,7 @@ def test_one_that_is_not_valid_is_made_anew(owner: Engine) -> None:
         broken = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_rebalances_workflow_id'::regclass"
         assert connection.execute(text(broken)).rowcount == 1
         connection.execute(text("DROP INDEX ix_sleeves_model_id_in_order"))
-    assert indexes.make(owner) == list(indexes.INDEXES)
+    assert indexes.make(owner) == ["ix_rebalances_workflow_id", "ix_sleeves_model_id_in_order"]
     assert indexes.make(owner) == []
 
 

@@ -137,3 +137,18 @@ def test_two_at_once_open_one_entry(queue: Books) -> None:
 def test_what_must_never_be_is_refused_by_the_database(queue: Books, statement: str) -> None:
     with pytest.raises(IntegrityError), queue.engine.begin() as connection:
         connection.execute(text(statement.replace(":", r"\:")))
+
+
+def test_a_page_follows_the_page_before_it(queue: Books) -> None:
+    """Two a page: as `entries` lists them, once each; a reason's page and count have who has it among theirs."""
+    add(queue, "A-1", {"HIGH_CASH": {}})
+    add(queue, "a-3", {"NO_TARGET": {}, "HIGH_CASH": {}})
+    add(queue, "A-2", {"MANUAL": {}})
+    with queue.transaction() as books:
+        first = books.queue_pages.page(None, "", None, 2)
+        second = books.queue_pages.page(None, "", first.after, 2)
+        assert [[row.account_id for row in page.rows] for page in (first, second)] == [["a-3", "A-1"], ["A-2"]]
+        assert second.after is None
+        assert books.queue_pages.chosen("HIGH_CASH", "") == ["a-3", "A-1"]
+        assert books.queue_pages.chosen(None, "a-") == ["a-3", "A-1", "A-2"]
+        assert books.queue_pages.counts() == {None: 3, "NO_TARGET": 1, "HIGH_CASH": 2, "MANUAL": 1}

@@ -1,0 +1,71 @@
+"""Pages of the queue for people: by keyset and from one index, whether it holds ten accounts or a hundred thousand."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, func, literal, or_, select, tuple_
+
+from domain.queue import REASONS
+from storage.schema.requests import account_holds
+from storage.schema.tables import accounts, queue_entries
+from storage.values import by_key
+
+_COLUMNS = queue_entries.c
+_OPEN = _COLUMNS.left_at.is_(None)
+_ID = by_key(_COLUMNS.account_id)
+
+
+class QueuePage(NamedTuple):
+    """Rows of the queue, each with `name` and `held_until`; `after` is where the next page begins, None at the end."""
+
+    rows: list[Any]
+    after: str | None
+
+
+class QueuePages:
+    """The queue of one transaction, in its order: by primary reason, then account."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def page(self, reason: str | None, prefix: str, after: str | None, size: int) -> QueuePage:
+        """Accounts with the reason among theirs (None: any) whose id begins with `prefix`, behind the place `after`.
+
+        Raises ValueError where `after` is no place that a page gave.
+        """
+        query = (
+            select(queue_entries, accounts.c.name, accounts.c.rebalancing, account_holds.c.until.label("held_until"))
+            .join(accounts, accounts.c.id == _COLUMNS.account_id)
+            .outerjoin(account_holds, account_holds.c.account_id == _COLUMNS.account_id)
+            .where(_OPEN, *_filter(reason, prefix))
+            .order_by(_COLUMNS.rank, _ID)
+            .limit(size + 1)
+        )
+        if after is not None:
+            rank, _, account_id = after.partition("-")
+            query = query.where(tuple_(_COLUMNS.rank, _ID) > tuple_(int(rank), by_key(literal(account_id))))
+        rows = list(self.connection.execute(query))
+        last = rows[size - 1] if len(rows) > size else None
+        return QueuePage(rows[:size], f"{last.rank}-{last.account_id}" if last else None)
+
+    def counts(self, prefix: str = "") -> Mapping[str | None, int]:
+        """How many accounts have each reason among theirs, those with none left out; under None how many there are."""
+        each = [func.count().filter(_has(code)) for code in REASONS]
+        row = self.connection.execute(select(func.count(), *each).where(_OPEN, *_filter(None, prefix))).one()
+        return {None: row[0], **{code: row[at] for at, code in enumerate(REASONS, start=1) if row[at]}}
+
+    def chosen(self, reason: str | None, prefix: str) -> list[str]:
+        """All accounts of the filter, in the queue's order."""
+        query = select(_COLUMNS.account_id).where(_OPEN, *_filter(reason, prefix)).order_by(_COLUMNS.rank, _ID)
+        return list(self.connection.scalars(query))
+
+
+def _filter(reason: str | None, prefix: str) -> list[ColumnElement[bool]]:
+    where = [] if reason is None else [_has(reason)]
+    if prefix:
+        where.append(or_(_ID.startswith(prefix, autoescape=True), _ID.startswith(prefix.upper(), autoescape=True)))
+    return where
+
+
+def _has(reason: str) -> ColumnElement[bool]:
+    return _COLUMNS.reason_bits.bitwise_and(1 << REASONS.index(reason)) != 0
