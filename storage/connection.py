@@ -12,6 +12,11 @@ from storage.accounts.snapshots import Snapshots
 from storage.accounts.states import AccountStates
 from storage.actor import Actor
 from storage.market.market import MarketRecords
+from storage.people.passkeys import Passkeys
+from storage.people.people import People
+from storage.people.proof import Proof
+from storage.people.sessions import Sessions
+from storage.people.sign_ins import SignIns
 from storage.record.audit import Audit
 from storage.record.histories import Histories
 from storage.record.seals import Seals
@@ -90,6 +95,11 @@ class Transaction:
         self.venues = VenueSettings(connection, self.audit)
         self.histories = Histories(connection, self.audit)
         self.signals = ModelSignals(connection, self.audit)
+        self.people = People(connection, self.audit)
+        self.sessions = Sessions(connection, self.audit)
+        self.passkeys = Passkeys(connection, self.audit)
+        self.sign_ins = SignIns(connection)
+        self.proof = Proof(connection, self.audit)
 
     def execute(self, statement: Any, *arguments: Any) -> Any:
         """A statement of a caller with its own tables (the paper venue)."""

@@ -28,7 +28,7 @@ STANDING = text(
     " CAST(CAST(relowner AS regrole) AS text) || ' ' || coalesce(CAST(relacl AS text), '') FROM pg_class"
     " WHERE relnamespace = to_regnamespace('public') AND relname IN ('audit_records', 'audit_heads',"
     " 'audit_seals', 'audit_seal_heads', 'seal_anchors', 'rebalance_rounds', 'workflow_histories',"
-    " 'unrecorded_changes')"
+    " 'unrecorded_changes', 'signing_keys', 'identity_settings', 'decisions')"
     " AND relkind IN ('r', 'p') ORDER BY 1"
 )
 # Rows of the books that were last written by a transaction with no record of their account (of the market: none of no

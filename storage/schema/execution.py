@@ -37,6 +37,7 @@ rebalances = Table(
     Column("mode", Text, nullable=False),
     Column("approval", Text, nullable=False),
     Column("requested_by", Text, nullable=False),
+    Column("requested_subject", Text, nullable=True),  # where it was signed for: who asked, whatever they are called
     Column("overrides", JSONB, nullable=False, server_default=text("'[]'")),
     Column("stage", Text, nullable=False),
     Column("status", Text, nullable=True),  # null until it ends

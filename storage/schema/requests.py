@@ -26,6 +26,7 @@ rebalance_requests = Table(
     Column("start_key", Text, nullable=False),  # one start of its workflow, resets and continued runs included
     Column("workflow_id", Text, nullable=False),
     Column("requested_by", Text, nullable=False),
+    Column("requested_subject", Text, nullable=True),  # where it was signed for: who asked, whatever they are called
     Column("chosen", JSONB, nullable=False),  # how its accounts were chosen: by name, from the queue, failed before
     Column("mode", Text, nullable=False),
     Column("approval", Text, nullable=False),
@@ -61,6 +62,7 @@ request_accounts = Table(
     Column("decided_why", Text, nullable=True),
     Column("decided_round", Integer, nullable=True),
     Column("unseen", Boolean, nullable=False, server_default=false()),  # approved by somebody who did not look
+    Column("decision_id", Text, nullable=True),  # of a decision that was signed: `decisions`
     Column("told_at", DateTime(timezone=True), nullable=True),
     Column("looked_at", DateTime(timezone=True), nullable=True),  # when its workflow was last seen to be alive
     UniqueConstraint("request_id", "account_id"),

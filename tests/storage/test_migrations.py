@@ -16,7 +16,8 @@ from sqlalchemy.exc import IntegrityError
 
 import storage.schema.audit
 import storage.schema.deliveries
-import storage.schema.feeds  # noqa: F401
+import storage.schema.feeds
+import storage.schema.people  # noqa: F401
 from storage import migrations
 from storage.connection import Books
 from storage.engine import connect
