@@ -20,39 +20,19 @@ HANDED_OVER = 0.05  # of them, what is left for the way to the venue
 LONGEST_WAIT = 1.0  # seconds that a worker's thread waits for a turn; who would wait longer comes again
 
 
-class PacedVenue:
-    """A venue that is sent no more orders a second than its terms allow."""
+class Turns:
+    """The turns of a venue, one an order."""
 
-    def __init__(self, venue: Venue, name: str, engine: Engine) -> None:
-        self.venue = venue
+    def __init__(self, name: str, engine: Engine) -> None:
         self.name = name
         self.engine = engine
 
-    def submit(self, order: VenueOrder) -> Sequence[VenueAnswer]:
-        """Sends an order when it is its turn. Raises VenueBusy where that is too far away."""
-        while not self._my_turn():
-            pass
-        return self.venue.submit(order)
-
-    def submit_many(self, orders: Sequence[VenueOrder]) -> Sequence[Sequence[VenueAnswer]]:
-        """Sends all where there is no limit, else one, when it is its turn."""
-        wait = self._turn()
-        if wait is None:
-            return self.venue.submit_many(orders)
-        return [self.venue.submit(orders[0]) if self._mine_after(wait) else self.submit(orders[0])]
-
-    def look(self, order: VenueOrder) -> Sequence[VenueAnswer]:
-        """Asking is not limited."""
-        return self.venue.look(order)
-
-    def cancel(self, order: VenueOrder) -> Sequence[VenueAnswer]:
-        """Cancelling is not limited: it must never wait."""
-        return self.venue.cancel(order)
-
-    def _my_turn(self) -> bool:
-        """Takes a turn and waits for it; False where it came too late to be used."""
-        wait = self._turn()
-        return wait is None or self._mine_after(wait)
+    def limited(self) -> bool:
+        """Waits for a turn; False where there is no limit, and none was taken. Raises VenueBusy."""
+        while True:
+            wait = self._turn()
+            if wait is None or self._mine_after(wait):
+                return wait is not None
 
     def _mine_after(self, wait: float) -> bool:
         """Waits so many seconds for a turn; False where it came too late to be used."""
@@ -83,3 +63,31 @@ class PacedVenue:
                 return float(taken.total_seconds())
             ahead = connection.execute(select(row.next_order_at - now).where(row.venue == self.name)).scalar_one()
         raise VenueBusy(self.name, max(float(ahead.total_seconds()), LONGEST_WAIT))
+
+
+class PacedVenue(Turns):
+    """A venue that is sent no more orders a second than its terms allow."""
+
+    def __init__(self, venue: Venue, name: str, engine: Engine) -> None:
+        super().__init__(name, engine)
+        self.venue = venue
+
+    def submit(self, order: VenueOrder) -> Sequence[VenueAnswer]:
+        """Sends an order when it is its turn. Raises VenueBusy where that is too far away."""
+        self.limited()
+        return self.venue.submit(order)
+
+    def submit_many(self, orders: Sequence[VenueOrder]) -> Sequence[Sequence[VenueAnswer]]:
+        """Sends all where there is no limit, else one, when it is its turn."""
+        wait = self._turn()
+        if wait is None:
+            return self.venue.submit_many(orders)
+        return [self.venue.submit(orders[0]) if self._mine_after(wait) else self.submit(orders[0])]
+
+    def look(self, order: VenueOrder) -> Sequence[VenueAnswer]:
+        """Asking is not limited."""
+        return self.venue.look(order)
+
+    def cancel(self, order: VenueOrder) -> Sequence[VenueAnswer]:
+        """Cancelling is not limited: it must never wait."""
+        return self.venue.cancel(order)

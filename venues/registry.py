@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from sqlalchemy import Engine
 
 from policy.clock import Clock, the_clock
+from venues.fix import sessions
+from venues.fix.adapter import FixVenue
 from venues.pacing import PacedVenue
 from venues.paper import PAPER, PaperVenue
 from venues.port import Custodian, UnknownVenue, Venue
@@ -12,12 +14,17 @@ from venues.terms import Terms, terms_of
 
 
 class Venues:
-    """The venues and custodians that this installation has, by the custodian's name."""
+    """The venues and custodians that this installation has, by the custodian's name.
+
+    Where a FIX session is set up for a custodian, its accounts trade through that. Raises SessionRefused.
+    """
 
     def __init__(self, engine: Engine, clock: Clock | None = None) -> None:
         paper = PaperVenue(engine, clock or the_clock())
         self.engine = engine
-        self._venues: Mapping[str, Venue] = {PAPER: PacedVenue(paper, PAPER, engine)}
+        self.sessions = sessions.configured()
+        by_fix = {each.venue: FixVenue(engine, each) for each in self.sessions.values()}  # its gateway keeps the rate
+        self._venues: Mapping[str, Venue] = {PAPER: PacedVenue(paper, PAPER, engine), **by_fix}
         self._custodians: Mapping[str, Custodian] = {PAPER: paper}
 
     @property

@@ -6,6 +6,7 @@ import storage.schema.audit
 import storage.schema.deliveries
 import storage.schema.execution
 import storage.schema.feeds
+import storage.schema.fix
 import storage.schema.people
 import storage.schema.requests
 import storage.schema.venues  # noqa: F401  (these add their tables)

@@ -140,7 +140,7 @@ def contents(books: Books) -> dict[str, list[Any]]:
     names = rows(
         books,
         "SELECT table_schema || '.' || table_name FROM information_schema.tables"
-        " WHERE table_schema IN ('public', 'paper') AND table_type = 'BASE TABLE' ORDER BY 1",
+        " WHERE table_schema IN ('public', 'paper', 'fix') AND table_type = 'BASE TABLE' ORDER BY 1",
     )
     return {name: sorted(map(str, rows(books, f"SELECT xmin, * FROM {name}"))) for (name,) in names}
 

@@ -23,12 +23,13 @@ from storage.connection import Books
 from storage.engine import connect
 from storage.migrations.__main__ import main
 from storage.schema.execution import PAPER
+from storage.schema.fix import FIX, fix_orders
 from storage.schema.requests import request_accounts
 from storage.schema.tables import metadata
 from storage.schema.venues import venue_terms
 from tests.storage.small_book import by_hand
 
-assert venue_terms.metadata is request_accounts.metadata is metadata  # all tables are known
+assert fix_orders.metadata is venue_terms.metadata is request_accounts.metadata is metadata  # all tables are known
 
 ALL = sorted(path.name[:4] for path in Path(migrations.__file__).parent.glob("versions/0*.py"))
 
@@ -36,19 +37,19 @@ ALL = sorted(path.name[:4] for path in Path(migrations.__file__).parent.glob("ve
 CATALOGUE = {
     "constraints": """
         SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
-        WHERE connamespace IN ('public'::regnamespace, 'paper'::regnamespace) AND conname NOT LIKE 'alembic%'
+        WHERE connamespace IN ('public'::regnamespace, 'paper'::regnamespace, 'fix'::regnamespace) AND conname NOT LIKE 'alembic%'
             AND contype <> 't'
         ORDER BY 1, 2
     """,
     "indexes": """
         SELECT indexname, indexdef FROM pg_indexes
-        WHERE schemaname IN ('public', 'paper') AND indexname NOT LIKE 'alembic%' ORDER BY schemaname, 1
+        WHERE schemaname IN ('public', 'paper', 'fix') AND indexname NOT LIKE 'alembic%' ORDER BY schemaname, 1
     """,
     "columns": """
         SELECT table_schema, table_name, column_name, data_type, numeric_precision, numeric_scale, is_nullable,
                column_default, is_identity, identity_generation
         FROM information_schema.columns
-        WHERE table_schema IN ('public', 'paper') AND table_name <> 'alembic_version' ORDER BY 1, 2, 3
+        WHERE table_schema IN ('public', 'paper', 'fix') AND table_name <> 'alembic_version' ORDER BY 1, 2, 3
     """,
 }
 
@@ -79,6 +80,7 @@ def test_a_migrated_database_has_the_tables_of_the_code(books: Books) -> None:
 def test_and_their_checks_indexes_and_defaults(books: Books, empty: Engine) -> None:
     with empty.begin() as connection:
         connection.execute(text(f"CREATE SCHEMA {PAPER}"))
+        connection.execute(text(f"CREATE SCHEMA {FIX}"))
         metadata.create_all(connection)
         made = catalogue(connection)
     with books.engine.connect() as connection:

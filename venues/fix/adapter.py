@@ -1,0 +1,171 @@
+"""The venue port over a FIX session: touches PostgreSQL only (FIX-1). What it writes the session's gateway sends."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from domain.values.money import plain
+from domain.values.rules import Rule
+from storage.schema.fix import fix_messages, fix_orders
+from venues.fix import books, outgoing
+from venues.fix.sessions import Session
+from venues.fix.wire import Outgoing
+from venues.port import WORKING, VenueAnswer, VenueOrder
+
+FIX_1 = Rule("FIX-1", "Whoever trades writes into the database alone; one gateway a session holds a lease, and sends.")
+WAKE = text("SELECT pg_notify('fix_outbox', :session)")
+NEVER_SENT = "cancelled before it was sent"
+
+
+class FixVenue:
+    """A broker behind a FIX session. Answers say how an order stands by what the gateway has heard so far."""
+
+    def __init__(self, engine: Engine, session: Session) -> None:
+        self.engine = engine
+        self.session = session
+
+    def submit(self, order: VenueOrder) -> Sequence[VenueAnswer]:
+        """Puts an order into the outbox, once; a repeated ID gets what became of the first (EXEC-1)."""
+        return self.submit_many([order])[0]
+
+    def submit_many(self, orders: Sequence[VenueOrder]) -> Sequence[Sequence[VenueAnswer]]:
+        """As `submit`, all in one transaction."""
+        with self.engine.begin() as connection:
+            for order in orders:
+                self._put(connection, order)
+            connection.execute(WAKE, {"session": self.session.session})
+            stand = books.many(connection, [order.client_order_id for order in orders])
+        return [[stand[order.client_order_id]] for order in orders]
+
+    def submit_block(self, order: VenueOrder, accounts: Mapping[str, Decimal]) -> Sequence[VenueAnswer]:
+        """Puts a block's order into the outbox, with the whole targets of its accounts (FIX-8). Repeatable."""
+        with self.engine.begin() as connection:
+            self._put(connection, order, accounts)
+            connection.execute(WAKE, {"session": self.session.session})
+            return [books.many(connection, [order.client_order_id])[order.client_order_id]]
+
+    def look(self, order: VenueOrder) -> Sequence[VenueAnswer]:
+        """How an order stands; nothing where it was never put into the outbox."""
+        with self.engine.begin() as connection:
+            return list(books.many(connection, [order.client_order_id]).values())
+
+    def cancel(self, order: VenueOrder) -> Sequence[VenueAnswer]:
+        """Asks the broker to cancel what is open; what was not handed over yet is withdrawn, and never will be."""
+        with self.engine.begin() as connection:
+            self._insert(connection, order)
+            row = self._locked(connection, order)
+            if row.status == WORKING and not books.mismatched(order, row):
+                if self._withdrawn(connection, order):
+                    books.settle(connection, order.client_order_id, "CANCELED", NEVER_SENT)
+                else:
+                    self._once(connection, row, "F", "C", None)
+            return list(books.many(connection, [order.client_order_id]).values())
+
+    def reduce(self, order: VenueOrder, to: Decimal) -> Sequence[VenueAnswer]:
+        """Asks the broker to make an order smaller: `to` shares in all, what is filled included (BLOCK-5, 35=G).
+
+        `reduction` says what became of it. Raises ValueError where `to` is not smaller, or the broker takes no 35=G.
+        """
+        if not self.session.rules.replaces:
+            raise ValueError(f"{self.session.session} takes no 35=G (rules.replaces): the account stays in the block")
+        with self.engine.begin() as connection:
+            row = self._locked(connection, order)
+            if not 0 < to < row.open_quantity:
+                asked = f"{plain(row.open_quantity)} can't be reduced to {plain(to)}"
+                raise ValueError(f"{order.client_order_id} of {asked}: it has to be less, and more than nothing")
+            if row.status == WORKING:
+                self._once(connection, row, "G", "R", to)
+            return list(books.many(connection, [order.client_order_id]).values())
+
+    def reduction(self, order: VenueOrder, to: Decimal) -> bool | None:
+        """What became of `reduce`: True confirmed; False refused, or ended before; None: not answered yet."""
+        with self.engine.begin() as connection:
+            row = self._locked(connection, order)
+            if row.open_quantity == to:
+                return True
+            pending = self._pending(connection, row, "G")
+            return None if pending is not None and row.status == WORKING else False
+
+    def _put(self, connection: Connection, order: VenueOrder, accounts: Mapping[str, Decimal] | None = None) -> None:
+        if not self._insert(connection, order):
+            return
+        why = outgoing.refusal(self.session, order)
+        if why is not None:
+            books.settle(connection, order.client_order_id, "REJECTED", why)
+            return
+        message = outgoing.order_of(self.session, order, accounts)
+        self._enqueue(connection, order.client_order_id, order.client_order_id, message)
+
+    def _insert(self, connection: Connection, order: VenueOrder) -> bool:
+        """Notes an order; False where it is there already."""
+        return connection.scalar(
+            insert(fix_orders)
+            .values(
+                client_order_id=order.client_order_id,
+                session=self.session.session,
+                account_id=order.account_id,
+                side=order.side,
+                symbol=order.symbol,
+                quantity=order.quantity,
+                open_quantity=order.quantity,
+                price=order.price,
+                name=order.client_order_id,
+            )
+            .on_conflict_do_nothing()
+            .returning(fix_orders.c.client_order_id)
+        ) is not None  # fmt: skip
+
+    def _enqueue(self, connection: Connection, name: str, order_id: str, message: Outgoing) -> None:
+        connection.execute(
+            insert(fix_messages).values(
+                session=self.session.session,
+                name=name,
+                order_id=order_id,
+                kind=message.kind,
+                body=message.as_json(),
+            )
+        )
+
+    def _withdrawn(self, connection: Connection, order: VenueOrder) -> bool:
+        """Withdraws what was not handed over; True where nothing of the order ever was."""
+        of_it = (fix_messages.c.order_id == order.client_order_id) & (fix_messages.c.kind == "D")
+        connection.execute(update(fix_messages).where(of_it, fix_messages.c.state == "NEW", fix_messages.c.times == 0)
+                           .values(state="WITHDRAWN", answer=NEVER_SENT))  # fmt: skip
+        out = connection.scalar(select(func.count()).where(of_it, fix_messages.c.state != "WITHDRAWN"))
+        return not out
+
+    def _once(self, connection: Connection, row: Row[Any], kind: str, letter: str, to: Decimal | None) -> None:
+        """One cancellation or reduction at a time: another only where the broker refused the last."""
+        if self._pending(connection, row, kind) is not None:
+            return
+        before = connection.scalar(
+            select(func.count()).where(fix_messages.c.order_id == row.client_order_id, fix_messages.c.kind == kind)
+        )
+        name = f"{row.client_order_id}/{letter}{(before or 0) + 1}"
+        order = VenueOrder(row.client_order_id, row.account_id, row.side, row.symbol, row.quantity, row.price)
+        message = (
+            outgoing.cancellation(self.session, order, name, row.name, row.open_quantity)
+            if to is None
+            else outgoing.reduction(self.session, order, name, row.name, to)
+        )
+        self._enqueue(connection, name, row.client_order_id, message)
+        connection.execute(WAKE, {"session": self.session.session})
+
+    def _pending(self, connection: Connection, row: Row[Any], kind: str) -> int | None:
+        found: int | None = connection.scalar(
+            select(fix_messages.c.number).where(
+                fix_messages.c.order_id == row.client_order_id,
+                fix_messages.c.kind == kind,
+                fix_messages.c.state.in_(("NEW", "HANDED")),
+            )
+        )
+        return found
+
+    def _locked(self, connection: Connection, order: VenueOrder) -> Row[Any]:
+        row = books.get(connection, order.client_order_id, lock=True)
+        if row is None:
+            raise LookupError(f"{order.client_order_id} was never given to {self.session.session}")
+        return row

@@ -1,0 +1,227 @@
+"""Orders and executions of FIX sessions in the database: what was heard is written down once, and summed (FIX-3, 4).
+
+Every change of an order is made under its row's lock, so that adapter and gateway take turns.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from domain.values.money import ZERO, plain
+from domain.values.rules import Rule
+from storage.schema.fix import fix_executions, fix_messages, fix_orders
+from venues.fix.reports import Report, Standing, after, filled, last_word
+from venues.fix.sessions import Session
+from venues.port import WORKING, VenueAnswer, VenueOrder, mismatch
+
+FIX_3 = Rule("FIX-3", "An execution is committed before it is acknowledged, once by session, trade date and ExecID.")
+LIVE = fix_executions.c
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a report changed. `order_id`: None where it is about none of ours; `ask`: it has to be asked after."""
+
+    order_id: str | None
+    new: bool
+    ask: bool = False
+
+
+def answers(row: Row[Any]) -> VenueAnswer:
+    """How an order stands, as the port has it."""
+    order = VenueOrder(row.client_order_id, row.account_id, row.side, row.symbol, row.quantity, row.price)
+    if row.venue_has:
+        has = row.venue_has
+        order = VenueOrder(
+            row.client_order_id, row.account_id, has["side"], has["symbol"], Decimal(has["quantity"]), row.price
+        )
+    return VenueAnswer(row.status, row.filled_quantity, row.filled_amount, row.reason, order, row.traded_on)
+
+
+def mismatched(order: VenueOrder, row: Row[Any]) -> str | None:
+    """What shows that the order under this ID is another one; None where it is the same."""
+    return mismatch(order, answers(row))
+
+
+def get(connection: Connection, client_order_id: str, *, lock: bool = False) -> Row[Any] | None:
+    """An order of ours, locked until the transaction ends where that is asked for."""
+    query = select(fix_orders).where(fix_orders.c.client_order_id == client_order_id)
+    return connection.execute(query.with_for_update() if lock else query).one_or_none()
+
+
+def take(connection: Connection, session: Session, said: Report, raw: str) -> Heard:
+    """Writes down what an execution report says; a repeated execution changes nothing (FIX-3)."""
+    order_id = _order_of(connection, session, said)
+    row = get(connection, order_id, lock=True) if order_id else None
+    new = said.kind not in ("trade", "bust", "correction") or _kept(connection, session, said, order_id, raw)
+    if row is None:
+        return Heard(None, new)
+    if not new:
+        return Heard(order_id, False)
+    if not said.unknown:
+        _answered(connection, session, said, row)
+    _stands(connection, session, said, row)
+    return Heard(order_id, True, ask=said.duplicate)
+
+
+def settle(connection: Connection, client_order_id: str, status: str, reason: str) -> None:
+    """An order's last word that comes from elsewhere than a report: never sent, or refused by the session layer."""
+    row = get(connection, client_order_id, lock=True)
+    if row is not None and row.status == WORKING:
+        _set(connection, client_order_id, status=last_word(status, row.filled_quantity), reason=reason)  # type: ignore[arg-type]
+
+
+def doubt(connection: Connection, client_order_id: str, why: str | None) -> None:
+    """Why a person has to ask the broker about an order; None where nobody has to any more."""
+    _set(connection, client_order_id, doubt=why)
+
+
+def _order_of(connection: Connection, session: Session, said: Report) -> str | None:
+    """Our order that a report is about: by any name that we gave it at this session."""
+    names = [name for name in (said.name, said.original) if name]
+    found: str | None = connection.scalar(
+        select(fix_messages.c.order_id)
+        .where(fix_messages.c.session == session.session, fix_messages.c.name.in_(names))
+        .order_by((fix_messages.c.name == said.name).desc())
+        .limit(1)
+    )
+    return found
+
+
+def _kept(connection: Connection, session: Session, said: Report, order_id: str | None, raw: str) -> bool:
+    """Keeps an execution, and lets it act on the one that it busts or corrects; False where it was kept before."""
+    overtaken = connection.scalar(  # its bust or correction came first
+        select(func.count()).where(
+            LIVE.session == session.session, LIVE.ref_id == said.exec_id, LIVE.trade_date >= said.trade_date
+        )
+    )
+    kept = connection.scalar(
+        insert(fix_executions)
+        .values(
+            session=session.session,
+            trade_date=said.trade_date,
+            exec_id=said.exec_id,
+            order_id=order_id,
+            name=said.name,
+            kind=said.kind,
+            ref_id=said.ref_id,
+            quantity=said.quantity if said.kind != "bust" else ZERO,
+            price=said.price,
+            live=said.kind != "bust" and not overtaken,
+            raw=raw,
+        )
+        .on_conflict_do_nothing()
+        .returning(LIVE.exec_id)
+    )
+    if kept and said.ref_id:
+        newest = (
+            select(func.max(LIVE.trade_date))
+            .where(
+                LIVE.session == session.session,
+                LIVE.exec_id == said.ref_id,
+                LIVE.trade_date <= said.trade_date,
+            )
+            .scalar_subquery()
+        )
+        connection.execute(
+            update(fix_executions)
+            .where(LIVE.session == session.session, LIVE.exec_id == said.ref_id, LIVE.trade_date == newest)
+            .values(live=False)
+        )
+    return kept is not None
+
+
+def _answered(connection: Connection, session: Session, said: Report, row: Row[Any]) -> None:
+    """The broker has what the report names; a cancellation or reduction only once it is decided about."""
+    decided = [each for each, is_so in (("F", said.status != WORKING), ("G", said.replaced or said.status != WORKING))
+               if is_so]  # fmt: skip
+    connection.execute(
+        update(fix_messages)
+        .where(
+            fix_messages.c.session == session.session,
+            fix_messages.c.order_id == row.client_order_id,
+            fix_messages.c.state == "HANDED",
+            fix_messages.c.kind.in_(["D", *decided]),
+        )
+        .values(state="ANSWERED")
+    )
+
+
+def _stands(connection: Connection, session: Session, said: Report, row: Row[Any]) -> None:
+    standing = after(Standing(row.status, row.said_quantity, row.said_average, row.reason), said)
+    sums = connection.execute(
+        select(
+            func.coalesce(func.sum(LIVE.quantity), ZERO).label("quantity"),
+            func.coalesce(func.sum(LIVE.quantity * LIVE.price), ZERO).label("amount"),
+            func.max(LIVE.trade_date).label("day"),
+        ).where(LIVE.order_id == row.client_order_id, LIVE.live)
+    ).one()
+    done = filled(sums.quantity, sums.amount, standing)
+    day = sums.day or (said.trade_date if done.quantity else None)
+    changes: dict[str, Any] = {
+        "status": last_word(standing.status, done.quantity),
+        "said_quantity": standing.said_quantity,
+        "said_average": standing.said_average,
+        "filled_quantity": done.quantity,
+        "filled_amount": done.amount,
+        "repaired": done.repaired,
+        "traded_on": day,
+        "reason": standing.reason,
+    }
+    if said.replaced and said.original is not None:
+        changes |= {"name": said.name, "open_quantity": said.order_quantity or row.open_quantity}
+    if not said.unknown:
+        changes["doubt"] = None
+        changes["venue_has"] = _other(session, said, row)
+    _set(connection, row.client_order_id, **changes)
+
+
+def _other(session: Session, said: Report, row: Row[Any]) -> dict[str, str] | None:
+    """The order as the broker has it, where that is another one than ours (EXEC-1)."""
+    ours = session.symbols.get(row.symbol, row.symbol)
+    quantity = said.order_quantity
+    sizes = {row.quantity, row.open_quantity}
+    same = said.symbol in (None, ours) and said.side in (None, row.side)
+    if same and (not quantity or quantity in sizes or said.replaced or said.original):
+        return row.venue_has if row.venue_has and quantity not in sizes else None
+    return {
+        "symbol": said.symbol if said.symbol not in (None, ours) else row.symbol,
+        "side": said.side or row.side,
+        "quantity": plain(quantity or row.quantity),
+    }
+
+
+def _set(connection: Connection, client_order_id: str, **values: Any) -> None:
+    connection.execute(update(fix_orders).where(fix_orders.c.client_order_id == client_order_id).values(**values))
+
+
+def open_orders(connection: Connection, session: str, *, unanswered: bool = False) -> list[Row[Any]]:
+    """The orders of a session that were handed over and have no last word, oldest first (FIX-5).
+
+    With `unanswered` only those of which the broker has said nothing yet.
+    """
+    states = ("HANDED",) if unanswered else ("HANDED", "ANSWERED")
+    handed = select(fix_messages.c.order_id).where(
+        fix_messages.c.session == session, fix_messages.c.kind == "D", fix_messages.c.state.in_(states)
+    )
+    return list(
+        connection.execute(
+            select(fix_orders)
+            .where(
+                fix_orders.c.session == session,
+                fix_orders.c.status == WORKING,
+                fix_orders.c.client_order_id.in_(handed),
+            )
+            .order_by(fix_orders.c.taken_at, fix_orders.c.client_order_id)
+        )
+    )
+
+
+def many(connection: Connection, ids: Iterable[str]) -> dict[str, VenueAnswer]:
+    """How orders stand."""
+    rows = connection.execute(select(fix_orders).where(fix_orders.c.client_order_id.in_(list(ids))))
+    return {row.client_order_id: answers(row) for row in rows}

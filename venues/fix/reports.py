@@ -1,0 +1,186 @@
+"""What a broker says, read: execution reports and rejections, and what they make of an order. Pure.
+
+a report ──► Report ──► Standing of the order, by one table (FIX-6)
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from domain.executing.execution import OrderStatus
+from domain.values.money import ZERO, to_cent
+from domain.values.rules import Rule
+from policy.trading_days import trade_date
+from venues.fix.wire import Fields, Unreadable
+from venues.port import WORKING
+
+FIX_4 = Rule("FIX-4", "What was filled is the sum of the live executions; CumQty × AvgPx only fills a gap, flagged.")
+FIX_6 = Rule("FIX-6", "A broker's words become an order's status by one table; a duplicate reject is asked about.")
+
+Status = OrderStatus | Literal["WORKING"]
+Kind = Literal["trade", "bust", "correction", "status", "word"]
+
+# OrdStatus (39). What ends without being filled is PARTIALLY_FILLED where something was (EXEC-2).
+ENDED: dict[str, OrderStatus] = {"2": "FILLED", "8": "REJECTED", "4": "CANCELED", "C": "CANCELED", "3": "CANCELED"}
+UNKNOWN_ORDER, DUPLICATE_ORDER, UNKNOWN_SYMBOL = "5", "6", "1"  # OrdRejReason (103)
+ORDER_REJECTS = {
+    "0": "broker's option",
+    "1": "unknown symbol",
+    "2": "exchange closed",
+    "3": "order exceeds limit",
+    "4": "too late to enter",
+    "5": "unknown order",
+    "6": "duplicate order",
+    "8": "stale order",
+    "11": "unsupported order characteristic",
+    "13": "incorrect quantity",
+    "15": "unknown account",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An execution report (35=8). `kind`: what it adds; `status` and `word` add nothing to what was filled."""
+
+    kind: Kind
+    name: str  # ClOrdID
+    original: str | None  # OrigClOrdID, after 35=G or F
+    exec_id: str
+    ref_id: str | None
+    trade_date: date
+    status: Status
+    quantity: Decimal  # LastQty
+    price: Decimal  # LastPx
+    cumulative: Decimal | None
+    average: Decimal | None
+    asked: bool  # the broker answers a question, or speaks of an order that it does not know
+    unknown: bool  # the broker does not know the order
+    duplicate: bool  # it had the order already (103=6)
+    replaced: bool
+    reason: str | None
+    symbol: str | None
+    side: Literal["buy", "sell"] | None
+    order_quantity: Decimal | None
+    poss_dup: bool
+
+
+def report(fields: Fields) -> Report:
+    """An execution report as we read it, FIX 4.2 and 4.4 alike. Raises Unreadable."""
+    name, exec_id, said = fields.get(11), fields.get(17), fields.get(39)
+    if name is None or said is None:
+        raise Unreadable("an execution report without ClOrdID (11) or OrdStatus (39)")
+    kind = _kind(fields)
+    quantity = fields.number(32) or ZERO
+    if kind in ("trade", "bust", "correction") and not exec_id:
+        raise Unreadable(f"a {kind} without ExecID (17)")
+    if kind in ("bust", "correction") and not fields.get(19):
+        raise Unreadable(f"a {kind} without ExecRefID (19)")
+    if kind == "trade" and not quantity:
+        kind = "word"
+    rejected = said == "8"
+    why = fields.get(103) if rejected else None
+    return Report(
+        kind=kind,
+        name=name,
+        original=fields.get(41),
+        exec_id=exec_id or "",
+        ref_id=fields.get(19) if kind in ("bust", "correction") else None,
+        trade_date=_trade_date(fields),
+        status=ENDED.get(said, WORKING),
+        quantity=quantity,
+        price=fields.number(31) or ZERO,
+        cumulative=fields.number(14),
+        average=fields.number(6),
+        asked=kind == "status" or fields.get(790) is not None,
+        unknown=why == UNKNOWN_ORDER,
+        duplicate=why == DUPLICATE_ORDER,
+        replaced=said == "5" or fields.get(150) == "5",
+        reason=_reason(fields, why),
+        symbol=fields.get(55),
+        side={"1": "buy", "2": "sell"}.get(fields.get(54) or ""),  # type: ignore[arg-type]
+        order_quantity=fields.number(38),
+        poss_dup=fields.get(43) == "Y",
+    )
+
+
+def _kind(fields: Fields) -> Kind:
+    """What a report adds: by ExecTransType (20) in FIX 4.2, by ExecType (150) since."""
+    transaction, what = fields.get(20), fields.get(150)
+    if transaction == "3" or what == "I":
+        return "status"
+    if transaction == "1" or what == "H":
+        return "bust"
+    if transaction == "2" or what == "G":
+        return "correction"
+    return "trade" if what in ("F", "1", "2") or (what is None and fields.number(32)) else "word"
+
+
+def _trade_date(fields: Fields) -> date:
+    """The exchange's day: said (75), or that of TransactTime (60), or of SendingTime (52)."""
+    said = fields.day(75)
+    moment = fields.moment(60) or fields.moment(52)
+    if said is not None:
+        return said
+    if moment is None:
+        raise Unreadable("an execution report without TradeDate (75), TransactTime (60) and SendingTime (52)")
+    return trade_date(moment)
+
+
+def _reason(fields: Fields, why: str | None) -> str | None:
+    """The broker's words, and the meaning of its code."""
+    text = fields.get(58)
+    if why is None:
+        return text
+    meaning = ORDER_REJECTS.get(why, f"reason {why}")
+    if why == UNKNOWN_SYMBOL:
+        meaning += f" {fields.get(55) or ''}: name it as the broker does, under symbols of the session's file"
+    return f"{meaning}: {text}" if text else meaning
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an order stands, by what was said so far."""
+
+    status: Status = WORKING
+    said_quantity: Decimal = ZERO  # CumQty as last said
+    said_average: Decimal = ZERO
+    reason: str | None = None
+
+
+def after(standing: Standing, said: Report) -> Standing:
+    """How an order stands after a report that is new to us (FIX-6).
+
+    A last word stays, except where a bust or a correction opens the order again; what was said to be filled falls
+    only by those, or by an answer to a question.
+    """
+    changed = said.kind in ("bust", "correction")
+    cumulative, average = standing.said_quantity, standing.said_average
+    fresh = changed or (said.kind == "status" and not said.poss_dup)
+    if said.cumulative is not None and not said.unknown and (fresh or said.cumulative >= cumulative):
+        cumulative, average = said.cumulative, said.average or ZERO
+    told = replace(standing, said_quantity=cumulative, said_average=average)
+    if said.unknown or said.duplicate or (standing.status != WORKING and not changed):
+        return told
+    return replace(told, status=said.status, reason=said.reason or standing.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What was filled in all, for which cash; `repaired` where a part of it stands in by CumQty × AvgPx (FIX-4)."""
+
+    quantity: Decimal
+    amount: Decimal
+    repaired: bool
+
+
+def filled(quantity: Decimal, amount: Decimal, standing: Standing) -> Filled:
+    """What was filled, from the live executions' sums and from what the broker said in all."""
+    if standing.said_quantity <= quantity:
+        return Filled(quantity, to_cent(amount), False)
+    return Filled(standing.said_quantity, to_cent(standing.said_quantity * standing.said_average), True)
+
+
+def last_word(status: Status, quantity: Decimal) -> Status:
+    """A status with what was filled: an order that ended otherwise than FILLED is PARTIALLY_FILLED with a part."""
+    return "PARTIALLY_FILLED" if status in ("CANCELED", "REJECTED", "EXPIRED") and quantity else status
