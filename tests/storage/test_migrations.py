@@ -37,8 +37,8 @@ ALL = sorted(path.name[:4] for path in Path(migrations.__file__).parent.glob("ve
 CATALOGUE = {
     "constraints": """
         SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
-        WHERE connamespace IN ('public'::regnamespace, 'paper'::regnamespace, 'fix'::regnamespace) AND conname NOT LIKE 'alembic%'
-            AND contype <> 't'
+        WHERE connamespace IN ('public'::regnamespace, 'paper'::regnamespace, 'fix'::regnamespace)
+            AND conname NOT LIKE 'alembic%' AND contype <> 't'
         ORDER BY 1, 2
     """,
     "indexes": """
