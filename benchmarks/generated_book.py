@@ -9,6 +9,8 @@ from datetime import date, timedelta
 
 from sqlalchemy import Connection, Engine, text
 
+from storage.packing import pack_missing
+
 AS_OF = date(2026, 11, 20)
 SECURITIES, MODELS, TARGETS = 1_000, 50, 200
 HOLDINGS_A_MODEL = 6  # 3 models of 6, and 2 securities: 20 holdings in 5 components; the rest is cash
@@ -91,6 +93,7 @@ def make_accounts(engine: Engine, first: int, last: int) -> None:
             connection.execute(text("SET LOCAL session_replication_role = replica"))
             connection.execute(text(_MAKE))
             _run(connection, _ACCOUNTS, {"first": start, "last": min(start + CHUNK - 1, last)})
+            pack_missing(connection, CHUNK)
     settle(engine)
 
 
@@ -100,7 +103,15 @@ def push_outside(engine: Engine, every: int) -> None:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         connection.execute(text(_OUTSIDE))
         _run(connection, _PUSH, {"every": every})
+        _pack(connection)
     settle(engine)
+
+
+def _pack(connection: Connection) -> None:
+    """Packs positions, which triggers that are off here did not notice."""
+    connection.execute(text("DELETE FROM packed_positions"))
+    while pack_missing(connection, CHUNK):
+        pass
 
 
 def settle(engine: Engine) -> None:

@@ -205,8 +205,8 @@ class EvaluationInput(_Given):
     """
 
     as_of: Annotated[str, AfterValidator(_real_day)] | None = None
-    range_size: int = Field(default=10_000, ge=1, le=1_000_000)
-    page_size: int = Field(default=10_000, ge=1, le=50_000)
+    range_size: int = Field(default=25_000, ge=1, le=1_000_000)
+    page_size: int = Field(default=25_000, ge=1, le=50_000)
     at_once: int = Field(default=4, ge=1, le=100)
 
 

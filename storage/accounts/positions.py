@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
 from domain.values.keys import named
 from domain.values.snapshot import PROTECTED, Account, Holding, Sleeve
 from storage.accounts.reading import sleeve_key
+from storage.packing import pack
 from storage.schema.tables import holdings, lots, sleeves
 
 NO_CASH = Decimal(0)
@@ -58,6 +59,7 @@ def store_positions(connection: Connection, account_id: str, before: Account, af
             _note(changes, key, was, now)
         if now is not None:
             _replace_holdings(connection, ids[key], was.holdings if was else (), now.holdings)
+    pack(connection, [account_id])
     return changes
 
 

@@ -1,7 +1,7 @@
 """Screening: which accounts of a page are inside their bands for sure, by their values alone.
 
-Most accounts are, every day. They are found here with one query a page, which sums their holdings exactly and brings
-back a number a component; what is left is doubtful, and decided one by one by `domain.evaluation.evaluate`.
+Most accounts are, every day. They are found here with one query a page, which brings back their packed positions, and
+sums of columns; what is left is doubtful, and decided one by one by `domain.evaluation.evaluate`.
 
 Here nobody is ever flagged: the sums are compared with `domain.evaluation.terms` in floating point, with a margin far
 above its error, and a value within the margin of a bound is doubtful. An account is doubtful, too, where its values are
@@ -23,6 +23,7 @@ from domain.values.money import ZERO
 from domain.values.snapshot import CASH, MANAGED, Account, Sleeve
 from domain.values.snapshot_json import overrides_from_json
 from storage.accounts.snapshots import Snapshots
+from storage.packing import CASH_NUMBER, ENTRY, unpacked
 
 MARGIN = 1e-9  # of what the account holds and owes: far above the error of a float
 
@@ -40,10 +41,9 @@ KINDS = text(
     ) page
     """
 )
-# A component's value is a model sleeve's, a holding's of the managed sleeve, or the managed sleeve's cash. A holding
-# without a fresh price makes it NaN, which is inside no band. `place` is where the band of the component is among those
-# of the account's kind, or below 0 for what is in none: a number of its own, so that no two of them are added up.
-VALUES = """
+# What of a page's accounts counts beside their values, and their positions as they are packed: those of an account
+# without a row are packed here.
+POSITIONS = """
     WITH page AS MATERIALIZED (
       SELECT id, CAST(row_number() OVER (ORDER BY id COLLATE "C") - 1 AS int) AS at, status, target_id, policy,
         rebalanced_target_id, rebalanced_target_version
@@ -54,14 +54,6 @@ VALUES = """
     ), kinds AS MATERIALIZED (
       SELECT * FROM unnest(CAST(%(targets)s AS text[]), CAST(%(policies)s AS jsonb[]), CAST(%(kinds)s AS int[]))
         AS given (target, policy, kind)
-    ), bands AS MATERIALIZED (
-      SELECT * FROM unnest(CAST(%(band_kinds)s AS int[]), CAST(%(components)s AS text[]), CAST(%(places)s AS int[]))
-        AS given (kind, component, place)
-    ), fresh AS MATERIALIZED (
-      SELECT s.symbol, latest.price FROM securities s, LATERAL (
-        SELECT price, as_of FROM prices p
-        WHERE p.symbol = s.symbol AND p.as_of <= %(as_of)s ORDER BY p.as_of DESC LIMIT 1
-      ) latest WHERE latest.as_of >= %(fresh_from)s
     ), judged AS MATERIALIZED (
       SELECT p.id, p.at, CASE
           WHEN p.status = 'open' AND (p.target_id IS NULL
@@ -71,34 +63,27 @@ VALUES = """
           THEN coalesce(kinds.kind, -1) ELSE -1 END AS kind
       FROM page p LEFT JOIN kinds ON kinds.target = coalesce(p.target_id, '') AND kinds.policy = p.policy
         LEFT JOIN targets t ON t.id = p.target_id
-    ), opened AS MATERIALIZED (
-      SELECT j.at, j.kind, s.id, s.model_id, s.cash
-      FROM judged j JOIN sleeves s ON s.account_id = j.id AND s.status = 'open' AND s.kind <> 'protected'
-      WHERE j.kind <> -1
-    ), modelled AS MATERIALIZED (
-      SELECT o.at, coalesce(b.place, -o.id) AS place, o.id, o.cash
-      FROM opened o LEFT JOIN bands b ON b.kind = o.kind AND b.component = 'model:' || o.model_id
-      WHERE o.model_id IS NOT NULL
-    ), parts AS (
-      SELECT m.at, m.place, sum(h.quantity * coalesce(f.price, 'NaN')) AS value
-      FROM modelled m JOIN holdings h ON h.sleeve_id = m.id LEFT JOIN fresh f ON f.symbol = h.symbol
-      GROUP BY m.at, m.place
-      UNION ALL
-      SELECT at, place, cash FROM modelled WHERE cash <> 0
-      UNION ALL
-      SELECT o.at, coalesce(b.place, -1), h.quantity * coalesce(f.price, 'NaN')
-      FROM opened o JOIN holdings h ON h.sleeve_id = o.id LEFT JOIN fresh f ON f.symbol = h.symbol
-        LEFT JOIN bands b ON b.kind = o.kind AND b.component = 'security:' || h.symbol
-      WHERE o.model_id IS NULL
-      UNION ALL
-      SELECT at, 0, cash FROM opened WHERE model_id IS NULL AND cash <> 0
+    ), held AS MATERIALIZED (
+      SELECT a.id, a.at, a.kind, CASE WHEN a.kind = -1 THEN ''
+        ELSE coalesce(packed.entries, packed_entries(a.id)) END AS entries
+      FROM judged a LEFT JOIN packed_positions packed ON packed.account_id = a.id AND a.kind <> -1
     )
-    SELECT
-      (SELECT array_agg(id ORDER BY at) FROM page),
-      (SELECT array_agg(kind ORDER BY at) FROM judged),
-      array_agg(at), array_agg(place), array_agg(CAST(value AS float8))
-    FROM parts
+    SELECT array_agg(id ORDER BY at), array_agg(kind ORDER BY at), array_agg(length(entries) ORDER BY at),
+      string_agg(entries, '' ORDER BY at)
+    FROM held
 """
+# A security without a fresh price has none here.
+FRESH = text(
+    """
+    SELECT s.number, CAST(latest.price AS float8) AS price FROM securities s, LATERAL (
+      SELECT price, as_of FROM prices p WHERE p.symbol = s.symbol AND p.as_of <= :as_of ORDER BY p.as_of DESC LIMIT 1
+    ) latest WHERE latest.as_of >= :fresh_from
+    """
+)
+NUMBERS = text(
+    "SELECT 'model:' || id AS component, -number AS number FROM models"
+    " UNION ALL SELECT 'security:' || symbol, number FROM securities"
+)
 BLOCK = 10_000  # accounts a query: what is in memory at once
 
 
@@ -128,22 +113,23 @@ class _Terms:
             self.bands.append(sorted(bands.items(), key=lambda each: each[0] != CASH))
 
     def parameters(self) -> dict[str, Any]:
-        """The kinds and the places of their bands, as the query takes them."""
+        """The kinds, as the query takes them."""
         known = {kind: number for kind, number in self.number.items() if number is not None}
-        places = [
-            (number, component, place)
-            for number, bands in enumerate(self.bands)
-            for place, (component, _) in enumerate(bands)
-        ]
         return {
             "targets": [target or "" for target, _ in known],
             "policies": [policy for _, policy in known],
             "kinds": list(known.values()),
-            "band_kinds": [number for number, _, _ in places],
-            "components": [component for _, component, _ in places],
-            "places": [place for _, _, place in places],
-            "fresh_from": self.fresh_from,
         }
+
+    def places(self, numbers: Mapping[str, int]) -> tuple[Any, Any]:
+        """Where the band of each component is, a row a kind: keys that rise, and a place for each (`_key`)."""
+        placed = sorted(
+            (_key(kind, numbers.get(component, CASH_NUMBER)), place)
+            for kind, bands in enumerate(self.bands)
+            for place, (component, _) in enumerate(bands)
+            if component == CASH or component in numbers
+        )
+        return np.array([key for key, _ in placed], np.int64), np.array([place for _, place in placed], np.int64)
 
     def table(self) -> tuple[Any, Any]:
         """Lower and upper bounds, a row a kind; where a kind has no more bands, 0 to 0."""
@@ -175,6 +161,9 @@ class Screening:
         self.snapshots = snapshots
         self.as_of, self.today, self.explicit = as_of, today, explicit
         self.terms = _Terms()
+        self.numbers: dict[str, int] = {row.component: row.number for row in connection.execute(NUMBERS)}
+        self.placed = self.terms.places(self.numbers)
+        self.priced: tuple[date, Any] | None = None
         connection.execute(PLANNING)
 
     def page(self, after: str, upto: str | None, size: int, most_doubtful: int) -> Screened:
@@ -205,15 +194,21 @@ class Screening:
         driver = self.connection.connection.driver_connection
         if not isinstance(driver, Psycopg):
             raise TypeError(f"psycopg is needed, not {type(driver).__name__}")
-        with driver.cursor(binary=True) as cursor:  # binary: a page is tens of thousands of numbers
-            found = cursor.execute(VALUES, page | self.terms.parameters() | {"as_of": self.as_of}).fetchone()
-        ids, kinds, whose, places, worth = found or (None,) * 5
-        if not ids:
+        with driver.cursor(binary=True) as cursor:  # binary: a page is megabytes
+            found = cursor.execute(POSITIONS, page | self.terms.parameters()).fetchone()
+        ids, kinds, lengths, entries = found or (None,) * 4
+        if not ids or entries is None:
             return [], []
-        sure = self._sure(
-            np.array(kinds), np.array(whose or [], int), np.array(places or [], int), np.array(worth or [])
-        )
+        sure = self._sure(np.array(kinds), np.array(lengths) // ENTRY.itemsize, unpacked(entries))
         return ids, [ids[each] for each in np.flatnonzero(~sure)]
+
+    def _places(self, keys: Any) -> Any:
+        """Where the bands of components are among those of their accounts' kinds; -1 for what is in none."""
+        known, places = self.placed
+        if not len(known):
+            return np.full(len(keys), -1)
+        at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+        return np.where(known[at] == keys, places[at], -1)
 
     def _learn(self, kinds: Mapping[tuple[str | None, str], Mapping[str, Any]]) -> None:
         """Asks the domain for the terms of kinds that have not been seen in this transaction."""
@@ -224,14 +219,35 @@ class Screening:
         ):
             self.terms.add(kind, terms(empty, policy))
             self.terms.fresh_from = max(self.terms.fresh_from, empty.fresh_from)
+        if new:
+            self.placed = self.terms.places(self.numbers)
 
-    def _sure(self, kind: Any, whose: Any, places: Any, worth: Any) -> Any:
+    def _valued(self, security: Any, quantity: Any) -> Any:
+        """What each quantity is worth; NaN, which is inside no band, where its security has no fresh price."""
+        prices = self._prices()
+        known = security < len(prices)
+        return np.where(known, prices[np.where(known, security, CASH_NUMBER)], np.nan) * quantity
+
+    def _prices(self) -> Any:
+        """Fresh prices by the security's number; cash is worth itself."""
+        if self.priced is None or self.priced[0] != self.terms.fresh_from:
+            terms_ = {"as_of": self.as_of, "fresh_from": self.terms.fresh_from}
+            fresh = self.connection.execute(FRESH, terms_).all()
+            prices = np.full(1 + max((row.number for row in fresh), default=0), np.nan)
+            prices[CASH_NUMBER] = 1
+            prices[[row.number for row in fresh]] = [row.price for row in fresh]
+            self.priced = self.terms.fresh_from, prices
+        return self.priced[1]
+
+    def _sure(self, kind: Any, entries: Any, held: Any) -> Any:
         """For each account, whether all its values lie inside their bands, whatever a float's error is.
 
-        Its `kind` is below 0 where more than its values counts. A value of `worth` belongs to the account `whose` and
-        to the band at its place.
+        Its `kind` is below 0 where more than its values counts. Of `held`, so many `entries` are each account's.
         """
         count, plain = len(kind), np.flatnonzero(kind >= 0)
+        whose = np.repeat(np.arange(count), entries)
+        worth = self._valued(held["security"], held["quantity"])
+        places = self._places(_key(kind[whose], held["component"].astype(np.int64)))
         lowers, uppers = self.terms.table()
         width = lowers.shape[1]
         known = places >= 0
@@ -247,6 +263,11 @@ class Screening:
         sure = np.zeros(count, bool)
         sure[plain] = (reaches & stays).all(axis=1) & (stray == 0) & (total > margin)[:, 0]
         return sure
+
+
+def _key(kind: Any, component: Any) -> Any:
+    """A number for a component of a kind, another for each: components are numbers of 32 bits."""
+    return (kind << 33) + component
 
 
 def _as_text(policy: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from storage.connection import Transaction
 from storage.copying import copy_rows
 from storage.intake import loading_rows as rows_of
 from storage.intake.loading_rows import comparable
+from storage.packing import pack
 from storage.record.audit import AuditEntry
 from storage.schema.execution import orders, paper_accounts, paper_positions, rebalances
 from storage.schema.tables import accounts, holdings, lots, recent_sales, restrictions, sleeves, withdrawals
@@ -141,6 +142,7 @@ class AccountBatch:
             return done
         self._write_accounts(written)
         self._write_positions(written)
+        pack(self.connection, [account.id for account in written])
         self._write_wishes(written)
         self._write_paper(written)
         self.transaction.audit.record_all(map(self._record, written))

@@ -2,7 +2,7 @@
 
 Run by `make up` and `make demo`, and explicitly by `python -m storage.migrations`. Every migration of a run is in
 one transaction: a database is at one release or at the next, never in between. Indexes of large tables come after it
-(`indexes`), while everybody works.
+(`indexes`), and rows that a new table wants of each account (`filling`), while everybody works.
 """
 
 import time
@@ -17,8 +17,9 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import OperationalError
 
+from storage import packing
 from storage.engine import connect
-from storage.migrations import indexes
+from storage.migrations import filling, indexes
 from storage.record import guard as audit_guard
 
 HERE = Path(__file__).parent
@@ -47,6 +48,7 @@ def upgrade(database_url: str, to: str = "head") -> list[str]:
                 time.sleep(PAUSE)
         if to == "head":
             indexes.make(engine)
+            filling.fill(engine)
         return applied
     finally:
         engine.dispose()
@@ -60,6 +62,7 @@ def attest(database_url: str, why: str) -> int:
     engine = connect(database_url)
     try:
         with engine.begin() as connection:
+            packing.forget_unequal(connection)
             return audit_guard.attest(connection, why)
     finally:
         engine.dispose()

@@ -15,7 +15,7 @@ class Fault:
 
     chain: str
     seq: int
-    kind: str  # changed, removed, inserted, rewritten, time, unrecorded; seal; guard
+    kind: str  # changed, removed, inserted, rewritten, time, unrecorded, packed; seal; guard
     says: str
     record_id: int | None = None
     at: datetime | None = None

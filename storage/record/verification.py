@@ -15,6 +15,7 @@ from storage.record.chain import Link, account_chain, beginning, linked, moment
 from storage.record.fault import Fault, a_record, named
 from storage.record.guard import guard_faults, unrecorded_faults
 from storage.record.kept import kept_faults
+from storage.record.packed import packed_faults
 from storage.record.seals import SEALS, HeadsDigest, seal_content
 from storage.record.times import backdated, out_of_time, sealed_too_early
 
@@ -61,7 +62,7 @@ def verify(connection: Connection, account_id: str | None = None) -> Verified:
         known = faults.get(fault.chain)
         if known is None or (fault.last or fault.seq) < known.seq:
             faults[fault.chain] = fault
-    for fault in unrecorded_faults(connection, chain):
+    for fault in (*unrecorded_faults(connection, chain), *packed_faults(connection, account_id)):
         faults.setdefault(fault.chain, fault)  # a record that was changed is no longer the one of what it is of
     around = [*_walk_seals(connection, chain, done), *(guard_faults(connection) if chain is None else ())]
     done.unsealed = _unsealed(connection, chain)

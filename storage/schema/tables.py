@@ -17,6 +17,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Numeric,
     SmallInteger,
@@ -60,6 +61,7 @@ securities = Table(
     Column("asset_class", Text, nullable=True),
     Column("identical_group", Text, nullable=True),  # WASH-3: all of a group are one security
     Column("worthless", Boolean, nullable=False, server_default=text("false")),  # priced 0, and never traded
+    Column("number", Integer, Identity(always=True), nullable=False, unique=True),  # in packed positions
     CheckConstraint("quantity_increment > 0", name="increment_above_zero"),
 )
 
@@ -80,6 +82,7 @@ models = Table(
     Column("manager", Text, nullable=False),
     Column("investment_minimum", MONEY, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("number", Integer, Identity(always=True), nullable=False, unique=True),  # in packed positions
     CheckConstraint("investment_minimum >= 0", name="minimum_not_negative"),
     CheckConstraint("version >= 1", name="version_from_one"),
 )
@@ -224,6 +227,13 @@ lots = Table(
     CheckConstraint("quantity > 0", name="quantity_above_zero"),
     CheckConstraint("cost_per_share >= 0", name="cost_not_negative"),
     Index("ix_lots_sleeve_id_symbol", "sleeve_id", "symbol"),
+)
+
+packed_positions = Table(
+    "packed_positions",
+    metadata,
+    Column("account_id", ForeignKey("accounts.id"), primary_key=True),
+    Column("entries", LargeBinary, nullable=False),  # `storage.packing`; missing: packed while it is read
 )
 
 restrictions = Table(
