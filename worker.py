@@ -81,6 +81,7 @@ def make_worker(
             minimums.check_minimums,
             trades.generate_trades,
             execution.begin_execution,
+            execution.verify_decision,
             execution.submit_trades,
             execution.collect_fills,
             reconciliation.reconcile,

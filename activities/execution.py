@@ -10,17 +10,40 @@ from typing import Any
 
 from temporalio import activity
 
+import policy
 from activities.context import Desk, actor, step
-from activities.messages import BeginExecution, CollectFills, ExecutionBegun, OrdersSubmitted, Step
+from activities.decisions import (
+    OF_THE_WORKFLOW,
+    Said,
+    about_of,
+    as_actor,
+    names_it,
+    proven,
+    proven_by_request,
+    refused,
+)
+from activities.messages import (
+    BeginExecution,
+    CollectFills,
+    DecisionVerified,
+    ExecutionBegun,
+    OrdersSubmitted,
+    Step,
+    VerifyDecision,
+)
 from activities.orders import Halted, Over, Sender
 from activities.turns import by_turns, take_turn
-from domain.approvals import is_shown
+from domain.approvals import DECIDE_1, is_shown, same_person
 from domain.days import DAY_6
 from domain.executing import execution
 from domain.executing.execution import EXEC_2, EXEC_3
 from domain.tax.wash_sales import washed_since
+from domain.values.policy import Policy
 from domain.values.snapshot_json import kept, restored
+from identity.claims import About, Claims
+from identity.envelope import NotProven
 from storage.connection import Transaction
+from storage.people.proof import ShownPlan
 from storage.work.orders import OPEN, UNACKNOWLEDGED
 from storage.work.rebalances import SIGNAL
 from venues.port import VenueBusy
@@ -41,6 +64,33 @@ def changed_since(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return changed + [name for name in fields if name != "rebalancing" and old.get(name) != new.get(name)]
 
 
+def _canceller(books: Transaction, row: Any, said: Said) -> Claims | NotProven | None:
+    request = books.requests.get(row.request_id) if row.request_id else None
+    if request is not None and said.signed is not None and about_of(said.signed) == request.workflow_id:
+        return proven_by_request(books, "cancel", request, None, said)
+    if request is not None and said.signed is None:
+        told = books.requests.account(request.id, row.account_id)
+        if (
+            told is not None
+            and (told.decision, told.decided_by) == ("cancel", OF_THE_WORKFLOW)
+            and said.by == told.decided_by
+        ):
+            return None  # the request's workflow was cancelled: nobody says so, and it can only stop
+    return proven(books, "cancel", About(row.workflow_id, row.id, row.round), said)
+
+
+def _not_proven(books: Transaction, row: Any, said: Said, proof: NotProven, act: str = "approve") -> ExecutionBegun:
+    """Nothing is begun; the record has the attempt, and what it claimed."""
+    books.audit.record(
+        "approval not proven" if act == "approve" else "cancellation not proven",
+        account_id=row.account_id,
+        rebalance_id=row.id,
+        rule=DECIDE_1.code,
+        after=refused(act, said, proof) | {"round": row.round, "plan": row.plan_digest},
+    )
+    return ExecutionBegun(changed=[], refused=proof.reason)
+
+
 class ExecutionSteps:
     """`begin_execution`, `submit_trades` and `collect_fills`."""
 
@@ -53,13 +103,22 @@ class ExecutionSteps:
         return by_turns(self.desk, lambda _: self._begin(message))
 
     def _begin(self, message: BeginExecution) -> ExecutionBegun:
-        with self.desk.books.transaction(actor(message.approved_by)) as books:
+        with self.desk.books.transaction(actor()) as books:
             books.accounts.locked(message.account_id)
             row = books.rebalances.get(message.rebalance_id, lock=True)
             if row.stage in {"EXECUTING", "RECONCILING", "ENDED"}:
                 return ExecutionBegun(changed=[])
             if row.round != message.round:
                 return ExecutionBegun(changed=[f"round {row.round} was planned meanwhile"])
+            said = Said(message.approved_by, message.signed, message.approved_at)
+            proof = self._approver(books, row, said)
+            as_actor(books, proof)
+            if isinstance(proof, NotProven):
+                return _not_proven(books, row, said, proof)
+            if proof is None:
+                books.audit.actor = actor(message.approved_by)
+            else:
+                message = message.model_copy(update={"approved_by": proof.name})
             take_turn(books, message.account_id)
             books.accounts.lock_household(message.account_id)  # what its others are about to trade is seen here
             if row.expires_at is not None and self.desk.now() >= row.expires_at:
@@ -95,6 +154,41 @@ class ExecutionSteps:
                 },
             )
             return ExecutionBegun(changed=[])
+
+    def _approver(self, books: Transaction, row: Any, said: Said) -> Claims | NotProven | None:
+        """Who approved, proven; None where nobody had to, or a typed name is enough; else why it is not."""
+        if said.signed is None and (row.kind == SIGNAL or (row.approval == "automatic" and not row.liquidation)):
+            return None
+        proof = self._signed_approval(books, row, said)
+        if not isinstance(proof, Claims) or not restored(row.snapshot).numbers(Policy.from_json(row.policy)).four_eyes:
+            return proof
+        asked = row.requested_subject
+        if asked == proof.sub or (asked is None and same_person(row.requested_by, proof.name)):
+            return NotProven(f"{proof.name} asked for this rebalance and may not approve it too (four eyes)", proof)
+        return proof
+
+    def _signed_approval(self, books: Transaction, row: Any, said: Said) -> Claims | NotProven | None:
+        plan = ShownPlan(row.id, row.round, str(row.plan_digest))
+        request = books.requests.get(row.request_id) if row.request_id and said.signed else None
+        if request is not None and said.signed is not None and about_of(said.signed) == request.workflow_id:
+            return proven_by_request(books, "approve", request, plan, said)
+        evidence = policy.choice(policy.APPROVAL_EVIDENCE, self.desk.today())
+        proof = proven(books, "approve", About(row.workflow_id, row.id, row.round), said, evidence)
+        if isinstance(proof, Claims) and not names_it(proof, plan.plan):
+            return NotProven(f"it is signed for another plan: {proof.about.plan}, not {plan.plan}", proof)
+        return proof
+
+    @step
+    def verify_decision(self, message: VerifyDecision) -> DecisionVerified:
+        """Whether who cancels is proven to; one who is not is recorded, and not under the name that they claim."""
+        with self.desk.books.transaction(actor()) as books:
+            row = books.rebalances.get(message.rebalance_id)
+            said = Said(message.by, message.signed, message.at)
+            proof = _canceller(books, row, said)
+            as_actor(books, proof)
+            if not isinstance(proof, NotProven):
+                return DecisionVerified(refused=None)
+            return DecisionVerified(refused=_not_proven(books, row, said, proof, message.act).refused)
 
     def _too_late(self, books: Transaction, row: Any, message: BeginExecution) -> ExecutionBegun:
         """What could not begin before the close does not (DAY-6). A signal needs no approval: it is planned again."""

@@ -5,7 +5,7 @@ Snapshots and plans stay in PostgreSQL under the rebalance's id.
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -65,6 +65,7 @@ class TargetChecked(_Message):
     issue: str | None = None
     findings: list[dict[str, Any]] = []
     clock_ahead: timedelta = timedelta()  # of the worker's clock to the server's: none but where another was handed in
+    signed: bool = False  # decisions have to be signed here
     begun: bool = False  # a reset workflow comes by a rebalance that was approved, or has its end, already
 
 
@@ -110,16 +111,33 @@ class BeginExecution(_Message):
     approved_at: datetime
     plan: str | None = None  # the digest of what was shown; None where nobody had to look
     unseen: bool = False
+    signed: str | None = None  # who approved, proven: `activities/decisions.py`
 
 
 class ExecutionBegun(_Message):
     """`changed` names what is different from what was planned (EXEC-3), `expired`: the close has passed (DAY-6).
 
-    In both cases nothing was begun.
+    `refused` says why the approval is not proven. In all these cases nothing was begun.
     """
 
     changed: list[str]
     expired: bool = False
+    refused: str | None = None
+
+
+class VerifyDecision(Step):
+    """Asks whether a decision other than an approval is proven: those are where execution begins."""
+
+    act: Literal["cancel"]
+    by: str
+    signed: str | None
+    at: datetime
+
+
+class DecisionVerified(_Message):
+    """`refused` says why a decision is not proven, and None that it counts."""
+
+    refused: str | None
 
 
 class CollectFills(Step):

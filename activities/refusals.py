@@ -4,10 +4,12 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from activities.context import Desk
+from activities.decisions import UNPROVEN
 from activities.messages import Refusal
 from storage.actor import Actor
 from storage.faults import first_line
@@ -40,8 +42,11 @@ class RefusalRecords:
                     time.sleep(2 ** (TRIES - left - 1))
 
     def _write(self, refusal: Refusal, told: dict[str, str]) -> None:
-        actor = Actor(_writable(refusal.who), refusal.workflow_id, refusal.run_id)
-        with self.desk.books.transaction(actor) as books:
+        with self.desk.books.transaction(Actor(UNPROVEN, refusal.workflow_id, refusal.run_id)) as books:
+            if books.proof.identity() == "asserted":
+                books.audit.actor = replace(books.audit.actor, who=_writable(refusal.who))
+            else:
+                told = told | {"claimed": _writable(refusal.who)}
             account_id = None if refusal.account_id is None else _writable(refusal.account_id)
             row = books.rebalances.latest(account_id) if account_id else None
             open_one = row.id if row is not None and row.stage != "ENDED" else None

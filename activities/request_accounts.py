@@ -91,12 +91,14 @@ class RequestAccountSteps:
     async def _tell(self, client: Client, request_id: str, row: RequestAccount) -> str | None:
         """None where the workflow took the decision, else why not."""
         said: dict[str, Any] = {"by": row.decided_by, "rebalance_id": row.rebalance_id, "round": row.round}
+        if row.decision_id is not None:
+            said["signed"] = await asyncio.to_thread(self._envelope, row.decision_id)
         if row.decision == "approve":
             said |= {"plan": row.plan} | ({"unseen": True} if row.unseen else {})
         elif row.decided_why:
             said["reason"] = row.decided_why
         handle = client.get_workflow_handle(row.workflow_id or "")
-        name, reason = f"{request_id}/{row.decision}/{row.round}/{row.decided_by}", ""
+        name, reason = f"{request_id}/{row.decision}/{row.round}/{row.decision_id or row.decided_by}", ""
         for _ in range(TIMES):
             try:
                 asked = await handle.start_update(
@@ -118,6 +120,11 @@ class RequestAccountSteps:
         with self.desk.books.transaction(actor()) as books:
             rows = books.requests.untold(message.request_id, message.decisions, message.limit + 1)
             return rows[: message.limit], max(0, len(rows) - message.limit)
+
+    def _envelope(self, decision_id: str) -> str | None:
+        with self.desk.books.transaction(actor()) as books:
+            found = books.proof.decision(decision_id)
+            return None if found is None else str(found.envelope)
 
     def _still_untold(self, request_id: str, row: RequestAccount) -> bool:
         with self.desk.books.transaction(actor()) as books:

@@ -1,5 +1,6 @@
 """What a request's workflow and its activities say to each other; the list of accounts stays in PostgreSQL."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -26,6 +27,9 @@ class BeginRequest(_Message):
     kind: str
     amount: Decimal | None
     override: tuple[str, ...]
+    started_at: datetime | None = None  # by Temporal's clock
+    signed: str | None = None
+    digest: str = ""  # of the input, which is what is signed
 
 
 class RequestBegun(_Message):
@@ -79,6 +83,9 @@ class DecideRequest(_Message):
     liquidations: tuple[str, ...] = ()  # the rebalances of that list that are liquidations
     unseen: bool = False
     up_to: int = 0  # the position up to which earlier runs took accounts
+    signed: str | None = None
+    at: datetime | None = None  # when it was accepted, by Temporal's clock
+    workflow: bool = False  # the request's workflow itself was cancelled: nobody says so
 
 
 class HandedPlans(_Message):
@@ -86,6 +93,14 @@ class HandedPlans(_Message):
 
     plans: str = ""
     liquidations: list[str] = []
+
+
+class AccountRefusal(_Message):
+    """An account whose workflow refused what was decided, and why; `void` where it is being planned again."""
+
+    account_id: str
+    reason: str
+    void: bool = False
 
 
 class RequestDecided(_Message):
@@ -100,6 +115,7 @@ class RequestDecided(_Message):
     account_ids: list[str] | None = None  # of an approval: the accounts whose plans it is about
     liquidations: list[str] = []  # rebalances that wait for an approval by their own name
     refused: str | None = None
+    left_out: list[AccountRefusal] = []  # of an approval of what was shown: what was planned again since, or has ended
     handed: HandedPlans | None = None  # what still waits of earlier runs' accounts
 
 
@@ -109,14 +125,6 @@ class TellAccounts(_Message):
     request_id: str
     decisions: tuple[Literal["approve", "cancel"], ...]
     limit: int
-
-
-class AccountRefusal(_Message):
-    """An account whose workflow refused what was decided, and why; `void` where it is being planned again."""
-
-    account_id: str
-    reason: str
-    void: bool = False
 
 
 class AccountApproved(_Message):
@@ -164,6 +172,8 @@ class SteerRequest(_Message):
     request_id: str
     stage: Literal["RUNNING", "PAUSED"]
     by: str
+    signed: str | None = None
+    at: datetime | None = None
 
 
 class EndRequest(_Message):

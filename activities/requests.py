@@ -1,16 +1,19 @@
 """Requests: the accounts chosen once, taken a page at a time, decided about together, and summed up at the end."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+import policy
 from activities.context import Desk, actor, refuse_automatic, step
+from activities.decisions import NOT_PROVEN, Said, as_actor, names_it, proven, refused
 from activities.faults import UNKNOWN_ACCOUNT, UNKNOWN_REQUEST
 from activities.request_messages import (
     AccountNote,
+    AccountRefusal,
     AccountsTaken,
     AccountStanding,
     BeginRequest,
@@ -26,13 +29,20 @@ from activities.request_messages import (
 from domain.approvals import DECIDE_1, is_shown
 from domain.executing.execution import EXEC_3
 from domain.requests import BUSY, status_of
+from identity.claims import About, Claims
+from identity.envelope import NotProven
+from identity.roles import Act
 from storage.connection import Transaction
+from storage.people.proof import ShownPlan
 from storage.record.audit import AuditEntry
 from storage.work.requests import NewRequest, RequestAccount, UnknownRequest, listed_plans, plans_shown
 
 ISSUES = 50  # how many accounts' issues a result carries; `show` lists them all
 NAMED = 10  # how many ids a refusal lists
 TAKEN = "RequestTaken"
+NOT_KEPT = {"request_id", "account_ids", "start_key", "started_at", "signed", "digest"}  # of what starts a request
+NOUNS = {"approve": "approval", "cancel": "cancellation"}
+STEERED: dict[str, Act] = {"PAUSED": "pause", "RUNNING": "resume"}
 
 
 class RequestSteps:
@@ -47,7 +57,8 @@ class RequestSteps:
         if message.approval == "automatic":
             refuse_automatic(message.requested_by, self.desk.today())
         with self.desk.books.transaction(actor(message.requested_by)) as books:
-            if not books.requests.create(_new(message)):
+            proof = self._requester(books, message)
+            if not books.requests.create(_new(message, None if proof is None else proof.sub)):
                 there = books.requests.get(message.request_id)
                 if there.start_key != message.start_key:
                     raise _refused(
@@ -62,10 +73,20 @@ class RequestSteps:
                 after={
                     "request_id": message.request_id,
                     "accounts": count,
-                    **message.model_dump(mode="json", exclude={"request_id", "account_ids", "start_key"}),
+                    **message.model_dump(mode="json", exclude=NOT_KEPT),
                 },
             )
             return RequestBegun(accounts=count)
+
+    def _requester(self, books: Transaction, message: BeginRequest) -> Claims | None:
+        """Who asks, proven; None where a typed name is enough. Raises what is not retried where it is not proven."""
+        accepted = (message.started_at or self.desk.now()) + self.desk.clock.ahead
+        about = About(activity.info().workflow_id or "", plan=message.digest)
+        proof = proven(books, "submit", about, Said(message.requested_by, message.signed, accepted))
+        if isinstance(proof, NotProven):
+            raise _refused(f"{proof.reason} (the name {message.requested_by} proves nothing)", NOT_PROVEN)
+        as_actor(books, proof)
+        return proof
 
     @step
     def take_accounts(self, message: TakeAccounts) -> AccountsTaken:
@@ -79,15 +100,43 @@ class RequestSteps:
     def decide_request(self, message: DecideRequest) -> RequestDecided:
         """Keeps a decision with every account that it is about; their workflows are told one after another."""
         with self.desk.books.transaction(actor(message.by)) as books:
-            books.requests.get(message.request_id, lock=True)
-            decided = _approved(books, message) if message.decision == "approve" else _cancelled(books, message)
+            row = books.requests.get(message.request_id, lock=True)
+            proof = None if message.workflow else self._decider(books, row, message)
+            as_actor(books, proof)
+            if isinstance(proof, NotProven):
+                return _not_proven(books, message, proof)
+            id_ = None if proof is None else proof.jti
+            if message.decision == "approve":
+                decided = _approved(books, message, id_)
+            else:
+                decided = _cancelled(books, message, id_)
             return decided.model_copy(update={"handed": handed_plans(books, message.request_id, message.up_to)})
+
+    def _decider(
+        self, books: Transaction, row: Any, message: DecideRequest | SteerRequest
+    ) -> Claims | NotProven | None:
+        """Who decides about a request, proven; None where a typed name is enough; else why it is not."""
+        act: Act = message.decision if isinstance(message, DecideRequest) else STEERED[message.stage]
+        said = Said(message.by, message.signed, (message.at or self.desk.now()) + self.desk.clock.ahead)
+        evidence = policy.choice(policy.APPROVAL_EVIDENCE, self.desk.today())
+        proof = proven(books, act, About(row.workflow_id), said, evidence)
+        if not isinstance(proof, Claims) or not isinstance(message, DecideRequest) or act != "approve":
+            return proof
+        if message.plan is None or not names_it(proof, message.plan):
+            return NotProven(f"it is signed for another list: {proof.about.plan}, not {message.plan}", proof)
+        if books.proof.shown(message.request_id, message.plan) is None:
+            return NotProven(f"nobody was shown the list {message.plan}", proof)
+        return proof
 
     @step
     def steer_request(self, message: SteerRequest) -> None:
-        """Notes that a request is paused, or goes on."""
+        """Notes that a request is paused, or goes on. Raises what is not retried where who says so is not proven to."""
         with self.desk.books.transaction(actor(message.by)) as books:
-            before = books.requests.get(message.request_id, lock=True).stage
+            row = books.requests.get(message.request_id, lock=True)
+            before, proof = row.stage, self._decider(books, row, message)
+            if isinstance(proof, NotProven):
+                raise ApplicationError(f"refused: {proof.reason}", type=NOT_PROVEN, non_retryable=True)
+            as_actor(books, proof)
             if before not in {message.stage, "ENDED"}:
                 books.requests.steer(message.request_id, message.stage)
                 books.audit.record(
@@ -118,8 +167,74 @@ class RequestSteps:
             )
 
 
-def _approved(books: Transaction, message: DecideRequest) -> RequestDecided:
-    """Approves the plans that were shown, all or none: those that wait now have to be the list that is named."""
+def _not_proven(books: Transaction, message: DecideRequest, proof: NotProven) -> RequestDecided:
+    """Nothing is decided; the record has the attempt, and what it claimed."""
+    told = refused(
+        message.decision, Said(message.by, message.signed, message.at or datetime.max.replace(tzinfo=UTC)), proof
+    )
+    books.audit.record(
+        f"request {NOUNS[message.decision]} not proven",
+        rule=DECIDE_1.code,
+        after={"request_id": message.request_id, **told},
+    )
+    return RequestDecided(pending=0, not_started=0, not_pending=[], refused=proof.reason)
+
+
+def _of_list(books: Transaction, message: DecideRequest, list_: Sequence[ShownPlan], id_: str | None) -> RequestDecided:
+    """Approves the plans of a list that was kept as it was shown; what was planned again since is left out."""
+    waiting = {str(each.rebalance_id): each for each in books.requests.pending(message.request_id)}
+    wanted = [each for each in list_ if _is_named(waiting.get(each.rebalance_id), message.account_ids)]
+    about, apart, left_out = [], [], []
+    for each in wanted:
+        now = waiting.get(each.rebalance_id)
+        if now is None:
+            account_id = books.rebalances.get(each.rebalance_id).account_id
+            why = f"nothing of it is pending any more: {each.rebalance_id}"
+            left_out.append(AccountRefusal(account_id=account_id, reason=why))
+        elif (now.round, now.plan) != (each.round, each.plan):
+            why = f"planned again since it was shown: round {now.round} of {each.rebalance_id} is pending. Look at it"
+            left_out.append(AccountRefusal(account_id=now.account_id, reason=why))
+        elif now.liquidation and each.rebalance_id not in message.liquidations:
+            apart.append(each.rebalance_id)
+        else:
+            about.append(now.account_id)
+    kept = {
+        "request_id": message.request_id,
+        "pending": len(about),
+        "list": message.plan,
+        "shown": len(list_),
+        "liquidations": list(message.liquidations),
+        "left_out": [each.account_id for each in left_out],
+    }
+    if not about:
+        why = "; ".join(f"account {each.account_id}: {each.reason}" for each in left_out[:NAMED]) or _only_apart(apart)
+        books.audit.record("request approval refused", rule=DECIDE_1.code, after=kept | {"reason": why})
+        return RequestDecided(pending=0, not_started=0, not_pending=[], refused=why)
+    books.requests.approve(message.request_id, message.by, False, about, id_)
+    books.audit.record("request approved", rule=DECIDE_1.code, after=kept)
+    return RequestDecided(
+        pending=len(about),
+        not_started=0,
+        not_pending=[],
+        account_ids=about,
+        liquidations=apart[:ISSUES],
+        left_out=left_out,
+    )
+
+
+def _is_named(account: RequestAccount | None, account_ids: Sequence[str] | None) -> bool:
+    """True where no accounts are named, or this is one of them."""
+    return account_ids is None or (account is not None and account.account_id in account_ids)
+
+
+def _approved(books: Transaction, message: DecideRequest, id_: str | None) -> RequestDecided:
+    """Approves the plans that were shown, all or none: those that wait now have to be the list that is named.
+
+    A list that was kept as it was shown is approved but for what changed since.
+    """
+    list_ = books.proof.shown(message.request_id, message.plan) if message.plan else None
+    if list_ is not None:
+        return _of_list(books, message, list_, id_)
     waiting = books.requests.pending(message.request_id)
     shown = plans_shown(waiting, message.liquidations)
     apart = [str(each.rebalance_id) for each in waiting if each not in shown]
@@ -178,12 +293,12 @@ def _only_apart(apart: list[str]) -> str:
     )
 
 
-def _cancelled(books: Transaction, message: DecideRequest) -> RequestDecided:
+def _cancelled(books: Transaction, message: DecideRequest, id_: str | None) -> RequestDecided:
     """Cancels what waits for an approval or its turn, and what was not started."""
     why = f": {message.reason}" if message.reason else ""
     issue = f"cancelled by {message.by} before it was started{why}"
     waiting = books.requests.cancel_waiting(message.request_id, issue, message.account_ids)
-    pending = books.requests.cancel(message.request_id, message.by, message.reason, message.account_ids)
+    pending = books.requests.cancel(message.request_id, message.by, message.reason, message.account_ids, id_)
     about = {*waiting, *pending}
     if about:
         books.audit.record(
@@ -273,7 +388,7 @@ def _busy(books: Transaction, account_id: str) -> str:
     )
 
 
-def _new(message: BeginRequest) -> NewRequest:
+def _new(message: BeginRequest, subject: str | None) -> NewRequest:
     chosen: dict[str, Any] = {"accounts": "named"}
     if message.queue_reasons is not None:
         chosen = {"queue": list(message.queue_reasons)}
@@ -290,6 +405,7 @@ def _new(message: BeginRequest) -> NewRequest:
         kind=message.kind,
         amount=message.amount,
         overrides=message.override,
+        requested_subject=subject,
     )
 
 

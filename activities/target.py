@@ -8,6 +8,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.context import Desk, actor, refuse_automatic, step
+from activities.decisions import NOT_PROVEN
 from activities.faults import UNKNOWN_SIGNAL
 from activities.messages import CheckTarget, TargetChecked
 from activities.turns import InTheWay, by_turns, take_turn
@@ -46,11 +47,13 @@ class TargetSteps:
     def _check_target(self, message: CheckTarget, alive: Collection[str]) -> TargetChecked:
         with self.desk.books.transaction(actor(message.requested_by)) as books:
             books.accounts.locked(message.account_id)
-            message = _entitled(books, message, self.desk.today())
+            message, subject = _entitled(books, message, self.desk.today())
+            if subject is not None:
+                books.audit.actor = actor(message.requested_by)
             row = books.rebalances.by_start(message.start_key)
             if row is None:
                 _orphans_aside(books, message, alive)
-                rebalance_id = books.rebalances.create(_new(message))
+                rebalance_id = books.rebalances.create(_new(message, subject))
                 if message.kind != SIGNAL and books.queue.entry(message.account_id) is None:
                     books.queue.add(message.account_id, {"MANUAL": {"requested_by": message.requested_by}})
             else:
@@ -80,6 +83,7 @@ class TargetSteps:
                 issue=issue(findings),
                 findings=[plan_json.finding(finding) for finding in findings],
                 clock_ahead=self.desk.clock.ahead,
+                signed=books.proof.identity() == "signed",
                 begun=row is not None and row.stage in {"EXECUTING", "RECONCILING", "ENDED"},
             )
             books.audit.record(
@@ -164,8 +168,8 @@ def _orphans_aside(books: Transaction, message: CheckTarget, alive: Collection[s
     raise InTheWay(orphan, None, known_gone=True)
 
 
-def _entitled(books: Transaction, message: CheckTarget, today: date) -> CheckTarget:
-    """The message, where it may trade without an approval or does not ask to; raises what is not retried where not.
+def _entitled(books: Transaction, message: CheckTarget, today: date) -> tuple[CheckTarget, str | None]:
+    """The message with who asked, and their subject where that is proven; raises what is not retried where nobody may.
 
     A signal's rebalance needs the row of a signal that was received and begun, which says how much changes and who
     sent it (SIGNAL-1). Who else may ask for it is policy.
@@ -181,10 +185,22 @@ def _entitled(books: Transaction, message: CheckTarget, today: date) -> CheckTar
                 non_retryable=True,
             )
         given = {**message.signal, "largest_change": plain(row.largest_change)}
-        return message.model_copy(update={"signal": given, "requested_by": row.received_by})
+        return message.model_copy(update={"signal": given, "requested_by": row.received_by}), None
+    request = books.requests.signed_for(message.request_id, message.account_id) if message.request_id else None
+    if request is None and books.proof.identity() == "signed":
+        raise ApplicationError(
+            f"rebalance refused: no signed request is for account {message.account_id}, and who asks has to sign in "
+            "here. Submit it at the console, or by rebalancer login and rebalancer submit",
+            type=NOT_PROVEN,
+            non_retryable=True,
+        )
+    if request is not None:
+        asked = {"requested_by": request.requested_by, "mode": request.mode, "approval": request.approval}
+        asked |= {"kind": request.kind, "amount": request.amount, "override": tuple(request.overrides)}
+        message = message.model_copy(update=asked)
     if message.approval == "automatic":
         refuse_automatic(message.requested_by, today)
-    return message
+    return message, None if request is None else request.requested_subject
 
 
 def _superseded(snapshot: Snapshot, message: CheckTarget) -> list[Finding]:
@@ -206,7 +222,7 @@ def _superseded(snapshot: Snapshot, message: CheckTarget) -> list[Finding]:
     ]
 
 
-def _new(message: CheckTarget) -> NewRebalance:
+def _new(message: CheckTarget, subject: str | None) -> NewRebalance:
     return NewRebalance(
         account_id=message.account_id,
         start_key=message.start_key,
@@ -218,6 +234,7 @@ def _new(message: CheckTarget) -> NewRebalance:
         requested_by=message.requested_by,
         overrides=message.override,
         workflow_started_at=message.started_at,
+        requested_subject=subject,
     )
 
 

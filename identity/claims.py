@@ -158,10 +158,11 @@ def _is_evidence(given: Any) -> bool:
     return isinstance(given, dict) and all(isinstance(each, str) for each in given.values())
 
 
-def flaw(claims: Claims, act: str, about: About, now: datetime, jti: str | None = None) -> str | None:
+def flaw(claims: Claims, act: str, about: About, now: datetime | None, jti: str | None = None) -> str | None:
     """Why an envelope, true or not, can't be this decision now; None where it can.
 
-    What `about` leaves open (None) is not compared. `jti` is the id under which the decision came, where it has one.
+    What `about` leaves open (None) is not compared, nor is the time without `now`. `jti` is the id under which the
+    decision came, where it has one.
     """
     if claims.act != act:
         return f"it is signed for {claims.act}, not for {act}"
@@ -171,7 +172,7 @@ def flaw(claims: Claims, act: str, about: About, now: datetime, jti: str | None 
             return f"it is signed for another {name.removesuffix('_id')}: {given}, not {wanted}"
     if jti is not None and claims.jti != jti:
         return "it is signed for another message"
-    return untimely(claims, now)
+    return None if now is None else untimely(claims, now)
 
 
 def untimely(claims: Claims, now: datetime) -> str | None:

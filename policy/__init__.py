@@ -23,6 +23,8 @@ DEFAULTS = Path(__file__).parent / "defaults.yaml"
 WHOLE_NUMBERS = frozenset({"price_max_age_days", "wash_sale_days", "withdrawal_horizon_days"})
 FLAGS = frozenset({"four_eyes"})
 AUTOMATIC_APPROVAL = "automatic_approval"
+APPROVAL_EVIDENCE = "approval_evidence"
+CHOICES = {APPROVAL_EVIDENCE: ("session", "passkey")}  # of the firm alone, too
 NAMES = (AUTOMATIC_APPROVAL,)  # lists of people's names: of the firm alone, no book, target or account overrides them
 AMOUNTS = frozenset({"minimum_trade_amount", "ordinary_offset"})  # the other numbers are shares of one
 
@@ -36,7 +38,7 @@ class DatedValue:
     """A number, since when it holds, and why."""
 
     since: date
-    value: Decimal | int | bool | tuple[str, ...]
+    value: Decimal | int | bool | str | tuple[str, ...]
     because: str
 
 
@@ -71,6 +73,13 @@ def names(key: str, day: date) -> tuple[str, ...]:
     """The people whom a key of policy lists on a day; `*` is everybody."""
     value = numbers()[key].on(day).value
     assert isinstance(value, tuple)
+    return value
+
+
+def choice(key: str, day: date) -> str:
+    """What a key of policy says on a day, one of `CHOICES`."""
+    value = numbers()[key].on(day).value
+    assert isinstance(value, str)
     return value
 
 
@@ -114,7 +123,7 @@ def _read(path: Path) -> dict[str, PolicyNumber]:
         raise PolicyRefused(f"policy file {path} can't be read: {str(flaw).splitlines()[0]}") from flaw
     if not isinstance(raw, dict):
         raise PolicyRefused(f"policy file {path}: an object of policy keys is needed")
-    known = (*POLICY_KEYS, *NAMES)
+    known = (*POLICY_KEYS, *NAMES, *CHOICES)
     unknown = sorted(str(key) for key in raw.keys() - set(known))
     if unknown:
         raise PolicyRefused(f"policy file {path}: unknown key {', '.join(unknown)}; known are {', '.join(known)}")
@@ -142,12 +151,16 @@ def _day(raw: object) -> date:
     return raw if isinstance(raw, date) else date.fromisoformat(str(raw))
 
 
-def _value(key: str, raw: object) -> Decimal | int | bool | tuple[str, ...]:
+def _value(key: str, raw: object) -> Decimal | int | bool | str | tuple[str, ...]:
     if key in NAMES:
         if not isinstance(raw, list) or not all(isinstance(each, str) and each.strip() for each in raw):
             raise ValueError(f'a list of names is needed, like ["ann", "schedule"], or ["*"] for anyone, not {raw}')
         return tuple(raw)
     text = str(raw).lower()
+    if key in CHOICES:
+        if text not in CHOICES[key]:
+            raise ValueError(f"{' or '.join(CHOICES[key])} is needed, not {raw}")
+        return text
     if key in FLAGS:
         if text not in {"true", "false"}:
             raise ValueError(f"true or false is needed, not {raw}")

@@ -1,5 +1,6 @@
 """Who does something: written into every audit record."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -11,3 +12,4 @@ class Actor:
     workflow_id: str | None = None
     run_id: str | None = None
     activity: str | None = None
+    signed_in: Mapping[str, object] | None = None  # of somebody who is proven to have said so: subject, how, key

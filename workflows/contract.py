@@ -18,6 +18,7 @@ from activities.signal_messages import SignalResult
 from domain.approvals import SHORTEST
 from domain.queue import REASONS
 from domain.values.policy import Mode
+from identity.claims import LONGEST
 
 TASK_QUEUE = "rebalancer"
 EVALUATION_ID = "daily-target-evaluation"
@@ -127,8 +128,13 @@ class QueueChoice(_Given):
 Shown = Annotated[str, Field(pattern=rf"^[0-9a-fA-F]{{{SHORTEST},64}}$")]
 
 
+# A decision of somebody who signed in: a JWS that is good for two minutes (docs/deploying.md).
+Signed = Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=r"^[A-Za-z0-9_.-]+$")]
+
+
 class _OfAccounts(_Given):
     by: Line
+    signed: Signed | None = None
     account_ids: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50_000)] | None = None
 
 
@@ -179,6 +185,7 @@ class RequestInput(_Given):
     priority: Literal["person", "schedule"] | None = None
     window: int = Field(default=100, ge=1, le=200)  # accounts that are planned or executed at the same time
     accounts_a_run: int = Field(default=500, ge=1, le=1000)  # then the workflow continues as new
+    signed: Signed | None = None  # over the digest of all of this but itself
     progress: RequestSoFar | None = None
 
     @model_validator(mode="after")
@@ -196,6 +203,7 @@ class Steering(_Given):
     """The updates `pause` and `resume` of a request."""
 
     by: Line
+    signed: Signed | None = None
 
 
 class EvaluationInput(_Given):
@@ -251,10 +259,11 @@ class Approval(_Given):
     """The update `approve`. `plan` is the digest of what was shown (`progress.plan`), or 8 characters or more of it.
 
     `unseen` says that nobody looked at it, which is recorded, and never does for a liquidation. With `rebalance_id` and
-    `round` it is taken only for that rebalance and round.
+    `round` it is taken only for that rebalance and round. `signed` is the decision of somebody who signed in.
     """
 
     by: Line
+    signed: Signed | None = None
     plan: Shown | None = None
     unseen: bool = False
     rebalance_id: str | None = None
@@ -265,6 +274,7 @@ class Cancellation(_Given):
     """The update `cancel`. With `rebalance_id` and `round` it is taken only for that plan."""
 
     by: Line
+    signed: Signed | None = None
     reason: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] | None = None
     rebalance_id: str | None = None
     round: int | None = None

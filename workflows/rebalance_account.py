@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         CheckTarget,
         CloseRebalance,
         CollectFills,
+        DecisionVerified,
         ExecutionBegun,
         MinimumsChecked,
         OrdersSubmitted,
@@ -25,11 +26,15 @@ with workflow.unsafe.imports_passed_through():
         SleevesVerified,
         TargetChecked,
         TradesGenerated,
+        VerifyDecision,
     )
     from activities.request_messages import AccountPending
     from domain.approvals import same_person
+    from identity.claims import About
+    from identity.roles import Act
     from workflows import search_attributes
-    from workflows.contract import Approval, Cancellation, RebalanceInput, read, unreadable
+    from workflows.contract import Approval, Cancellation, RebalanceInput, read, request_workflow_id, unreadable
+    from workflows.envelopes import is_about, refusal, told_refusal
     from workflows.options import BOOK, DECIDE, EXECUTE, TURN, StepOptions, next_look
     from workflows.progress import RebalanceProgress
     from workflows.rebalance_proposal import Proposal, not_shown, pending, utc
@@ -60,7 +65,8 @@ class RebalanceAccount:
         self.heard: set[str] = set()  # the reasons for it that came so far
         self.changed = ""  # why the newest round was planned
         self.beginning = False  # approved, and not yet known whether its execution begins
-        self.outcomes: dict[int, dict[str, Any]] = {}  # what came of the approvals, by round
+        self.refused = 0  # approvals that were not proven
+        self.outcomes: dict[tuple[int, int], dict[str, Any]] = {}  # what came of the approvals: by round, and `refused`
         self.result: RebalanceResult | None = None
 
     @workflow.run
@@ -78,8 +84,10 @@ class RebalanceAccount:
 
     async def _rebalance(self, request: RebalanceInput) -> RebalanceResult:
         round_number = 1
+        waits_on: Proposal | None = None
         while True:
-            proposal = await self._propose(request, round_number)
+            proposal = waits_on or await self._propose(request, round_number)
+            waits_on = None
             if proposal.checked.begun:
                 return await self._to_the_end(self._execute(proposal))
             if self.again is not None:
@@ -100,6 +108,10 @@ class RebalanceAccount:
             _obey_cancellation()
             if self.cancellation is not None or begun.expired:
                 return await self._not_approved(request, f"approved by {approval.by}, {TOO_LATE}")
+            if begun.refused is not None:  # nothing was sent, and the plan waits for whoever may approve it
+                self._decided(proposal, outcome="refused", why=begun.refused)
+                self.refused, waits_on = self.refused + 1, proposal
+                continue
             if not begun.changed:
                 self._decided(proposal, approved_by=approval.by, outcome="executing")
                 return await self._to_the_end(self._execute(proposal))
@@ -107,6 +119,7 @@ class RebalanceAccount:
 
     def _plan_again(self, proposal: Proposal, why: str = "") -> int:
         """The round in which what is old by now is planned again; an approval of it is void."""
+        self.refused = 0
         self.changed = why or self.again or ""
         self._tell("PLANNING AGAIN", self.changed)
         self._decided(proposal, outcome="void", why=self.changed)
@@ -114,7 +127,7 @@ class RebalanceAccount:
 
     def _decided(self, proposal: Proposal, **outcome: Any) -> None:
         """What came of approving a round: the answer to whoever did (DECIDE-2)."""
-        self.outcomes[proposal.checked.round] = {"approved_by": None, **outcome}
+        self.outcomes[proposal.checked.round, self.refused] = {"approved_by": None, **outcome}
 
     async def _propose(self, request: RebalanceInput, round_number: int) -> Proposal:
         """Check target, verify sleeves, check minimums, generate trades."""
@@ -161,7 +174,8 @@ class RebalanceAccount:
             return Approval(by=MODEL_SIGNAL)
         if request.approval == "automatic" and not proposal.checked.liquidation:
             return Approval(by=AUTOMATIC)
-        await self._tell_request(request, proposal)
+        if not self.refused:  # else it knows: the plan has waited all the while
+            await self._tell_request(request, proposal)
         self.approval = self.cancellation = None
         self.proposal = proposal
         self._tell("PENDING APPROVAL", pending(proposal), status="PENDING_APPROVAL")
@@ -211,6 +225,7 @@ class RebalanceAccount:
             approved_at=self._now(),
             plan=approval.plan,
             unseen=approval.unseen,
+            signed=approval.signed,
         )
         self.beginning = True
         try:
@@ -367,9 +382,9 @@ class RebalanceAccount:
         self.approval = said
         if said.plan is None or self.proposal is None:  # of before approvals named a plan: histories have the answer so
             return {"approved_by": said.by}
-        of = self.proposal.checked
-        await workflow.wait_condition(lambda: of.round in self.outcomes)
-        return self.outcomes[of.round] | {"rebalance_id": of.rebalance_id, "round": of.round}
+        of, asked = self.proposal.checked, (self.proposal.checked.round, self.refused)
+        await workflow.wait_condition(lambda: asked in self.outcomes)
+        return self.outcomes[asked] | {"rebalance_id": of.rebalance_id, "round": of.round}
 
     @approve.validator
     def _may_approve(self, given: Any = None) -> None:
@@ -383,14 +398,39 @@ class RebalanceAccount:
                 f"approval refused: {by} asked for this rebalance and may not approve it too (four eyes). Somebody "
                 "else has to"
             )
-        wrong = not_shown(pending, Approval.model_validate(given), self.changed)
+        approves = Approval.model_validate(given)
+        wrong = not_shown(pending, approves, self.changed)
         if wrong:
             raise ValueError(wrong)
+        if approves.signed is None and pending.checked.signed:
+            raise ValueError(
+                f"approval refused: it is not signed, and decisions are signed here. Sign in: "
+                f"rebalancer login ({by} is but a name that was typed)"
+            )
+        self._signed_or_refuse("approval", "approve", approves, pending, approves.plan)
+
+    def _signed_or_refuse(
+        self, what: str, act: Act, said: Approval | Cancellation, proposal: Proposal, plan: str | None = None
+    ) -> None:
+        """Shape, meaning and time of an envelope. Whether it is true, the step verifies that carries it out."""
+        if said.signed is None:
+            return
+        checked, wrong = proposal.checked, None
+        request = request_workflow_id(self.request.request_id or "") if self.request else ""
+        if self.request and self.request.request_id and is_about(said.signed, request):
+            wrong = told_refusal(said.signed, said.by, act, request)
+        else:
+            about = About(workflow.info().workflow_id, checked.rebalance_id, checked.round)
+            wrong = refusal(said.signed, said.by, act, about, self._now(), plan)
+        if wrong:
+            raise ValueError(f"{what} refused: {wrong}")
 
     @workflow.update
     async def cancel(self, given: Any = None) -> dict[str, Any]:
         """Cancels the pending trades, also approved ones not yet begun; afterwards what is still open at the venue."""
         said = Cancellation.model_validate(given)
+        if self.rebalance and (self.rebalance.checked.signed or said.signed is not None):
+            await self._verified(said, self.rebalance)
         if self.waiting:
             self.stop = f"cancelled by {said.by}{f': {said.reason}' if said.reason else ''}"
         else:
@@ -403,12 +443,29 @@ class RebalanceAccount:
         if wrong:
             raise ValueError(wrong)
         said = Cancellation.model_validate(given)
+        self._signed_or_refuse("cancellation", "cancel", said, self._cancellable(said))
+
+    def _cancellable(self, said: Cancellation) -> Proposal:
+        """What a cancellation is about; raises ValueError where it is not what was meant, or it is too late."""
         open_at_venue = self.waiting and self.stop is None
         not_begun = (self.beginning or (self.proposal and self.approval)) and self.cancellation is None
         if self.rebalance and (open_at_venue or not_begun):
             self._meant_or_refuse("cancellation", said, self.rebalance)
-        else:
-            self._pending_or_refuse("cancellation", said)
+            return self.rebalance
+        return self._pending_or_refuse("cancellation", said)
+
+    async def _verified(self, said: Cancellation, proposal: Proposal) -> None:
+        """Raises ApplicationError where a cancellation is not proven, or came too late by the time that it was."""
+        message = VerifyDecision(
+            **proposal.step.model_dump(), act="cancel", by=said.by, signed=said.signed, at=self._now()
+        )
+        found = await self._step("verify_decision", message, DecisionVerified, TURN, f"cancelled by {said.by}")
+        if found.refused is not None:
+            raise ApplicationError(f"cancellation refused: {found.refused}")
+        try:
+            self._cancellable(said)
+        except ValueError as late:
+            raise ApplicationError(str(late)) from None
 
     def _pending_or_refuse(self, what: str, said: Approval | Cancellation) -> Proposal:
         """What is pending, where it is what the person meant, and it is not too late."""

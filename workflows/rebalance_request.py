@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, ChildWorkflowError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel
@@ -21,6 +21,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.request_messages import AccountPending, AccountsTold, HandedPlans, RequestDecided, RequestResult
     from domain.approvals import DECIDE_1, same_person
     from domain.requests import BUSY, has_ended
+    from identity.claims import About, input_digest
+    from identity.roles import Act
     from workflows import priorities, request_steps, search_attributes
     from workflows.contract import (
         RequestApproval,
@@ -31,10 +33,11 @@ with workflow.unsafe.imports_passed_through():
         read,
         unreadable,
     )
+    from workflows.envelopes import refusal
     from workflows.progress import RequestProgress
     from workflows.request_faults import told_of
     from workflows.request_ledger import ISSUES, Ledger
-    from workflows.request_steps import Said
+    from workflows.request_steps import OF_THE_WORKFLOW, Said
 
 GivenT = TypeVar("GivenT", bound=BaseModel)
 # How often accounts of earlier runs are looked after: when something was decided, while they work, while they wait.
@@ -50,6 +53,7 @@ class RebalanceRequest:
 
     def __init__(self) -> None:
         self.request = RequestInput.model_construct(request_id="", requested_by="", window=0)  # until it is read
+        self.digest = ""  # of the input as it was given: what is signed of it
         self.begun = False  # an update may come with the very first task, before there is anything to decide about
         self.ledger = Ledger()
         self.following: set[asyncio.Task[None]] = set()
@@ -74,13 +78,14 @@ class RebalanceRequest:
         Cancelled, whenever it is, it starts no more, cancels what waits, and says so in the books before it ends.
         """
         self.request = read(RequestInput, given)
+        self.digest = input_digest(given)
         work = asyncio.create_task(self._to_the_end())
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
             if self.ending:  # there is nothing left that could be cancelled
                 return await work
-            self._stop(RequestCancellation(by="temporal", reason="the request's workflow was cancelled"))
+            self._stop(RequestCancellation(by=OF_THE_WORKFLOW, reason="the request's workflow was cancelled"))
             await work
             raise
 
@@ -90,7 +95,7 @@ class RebalanceRequest:
         if self.request.progress is None:
             self.request = self.request.model_copy(update={"request_id": request_steps.own_id(self.request)})
             workflow.upsert_search_attributes([search_attributes.REQUEST_ID.value_set(self.request.request_id)])
-            self.ledger.total = await request_steps.begin(self.request)
+            self.ledger.total = await request_steps.begin(self.request, self.digest)
         else:
             await self._go_on(self.request.progress)
         self.begun = True
@@ -300,6 +305,7 @@ class RebalanceRequest:
             raise ApplicationError(f"{NOUNS[decision]} refused: nothing{named} is pending. {self._in_words()}")
         told = await self._tell()
         refused = [{"account_id": each, "reason": "nothing of it is pending"} for each in decided.not_pending]
+        refused += [{"account_id": each.account_id, "reason": each.reason} for each in decided.left_out]
         late = [each.model_dump() for each in told.refused] if told else []
         answer = {DONE_BY[decision]: said.by, "accounts": about - len(late), "refused": refused + late}
         return answer | ({"liquidations": decided.liquidations} if decided.liquidations else {})
@@ -350,7 +356,7 @@ class RebalanceRequest:
     @approve.validator
     def _may_approve(self, given: Any = None) -> None:
         said = _readable(RequestApproval, given)
-        _refuse(self._refusal("approve", said) or self._not_seen(said))
+        _refuse(self._refusal("approve", said) or self._not_seen(said) or self._not_signed("approve", said))
 
     @workflow.update
     async def cancel(self, given: Any = None) -> dict[str, Any]:
@@ -359,7 +365,18 @@ class RebalanceRequest:
 
     @cancel.validator
     def _may_cancel(self, given: Any = None) -> None:
-        _refuse(self._refusal("cancel", _readable(RequestCancellation, given)))
+        said = _readable(RequestCancellation, given)
+        _refuse(self._refusal("cancel", said) or self._not_signed("cancel", said))
+
+    def _not_signed(self, act: Act, said: Said | Steering) -> str | None:
+        """Why an envelope can't be this decision now; None where it can, or none was given. It is verified later."""
+        if said.signed is None:
+            if said.by == OF_THE_WORKFLOW and act == "cancel":
+                return f"cancellation refused: {OF_THE_WORKFLOW} is who cancels where a workflow is cancelled"
+            return None
+        plan = said.plan if isinstance(said, RequestApproval) else None
+        wrong = refusal(said.signed, said.by, act, About(workflow.info().workflow_id), None, plan)
+        return f"{NOUNS.get(act, act)} refused: {wrong}" if wrong else None
 
     @workflow.update
     async def pause(self, given: Any = None) -> dict[str, Any]:
@@ -368,7 +385,7 @@ class RebalanceRequest:
 
     @pause.validator
     def _may_pause(self, given: Any = None) -> None:
-        _readable(Steering, given)
+        _refuse(self._not_signed("pause", _readable(Steering, given)))
         if self._stage != "RUNNING":
             _refuse(f"pause refused: the request is {self._stage}. {self._in_words()}")
 
@@ -379,14 +396,18 @@ class RebalanceRequest:
 
     @resume.validator
     def _may_resume(self, given: Any = None) -> None:
-        _readable(Steering, given)
+        _refuse(self._not_signed("resume", _readable(Steering, given)))
         if not self.paused:
             _refuse(f"resume refused: the request is {self._stage}, not paused. {self._in_words()}")
 
     async def _steer(self, stage: str, said: Steering) -> dict[str, Any]:
-        self.paused = stage == "PAUSED"
+        before, self.paused = self.paused, stage == "PAUSED"
         await workflow.wait_condition(lambda: self.begun)
-        await request_steps.steer(self.request, stage, said.by)
+        try:
+            await request_steps.steer(self.request, stage, said)
+        except ActivityError as fault:
+            self.paused = before
+            raise ApplicationError(str(fault.cause or fault)) from None
         return {"stage": self._stage, "by": said.by}
 
     @workflow.signal

@@ -27,6 +27,7 @@ from workflows.contract import (
     RequestApproval,
     RequestCancellation,
     RequestInput,
+    Steering,
     rebalance_workflow_id,
     request_workflow_id,
 )
@@ -34,6 +35,7 @@ from workflows.options import ACCOUNT_IN_ALL, ACCOUNTS, REQUEST, TAKE
 from workflows.steps import step
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
+OF_THE_WORKFLOW = "temporal"  # who cancels where the request's workflow is cancelled: nobody, by name
 Said = RequestApproval | RequestCancellation  # what a person decides about a request
 
 
@@ -44,14 +46,17 @@ def own_id(request: RequestInput) -> str:
     return workflow.info().workflow_id.removeprefix(request_workflow_id(""))
 
 
-async def begin(request: RequestInput) -> int:
-    """Chooses the accounts; how many they are."""
+async def begin(request: RequestInput, digest: str) -> int:
+    """Chooses the accounts; how many they are. `digest` is of the input as it was given, which is what was signed."""
     message = BeginRequest(
         **request.model_dump(
             include={"request_id", "requested_by", "account_ids", "failed_of", "mode", "approval", "kind", "amount"}
         ),
         override=request.override,
         queue_reasons=request.queue.reasons if request.queue else None,
+        started_at=workflow.info().workflow_start_time,
+        signed=request.signed,
+        digest=digest,
         start_key=f"{workflow.info().workflow_id}#{workflow.info().first_execution_run_id}",
     )
     return (await step("begin_request", message, RequestBegun, REQUEST, request.requested_by)).accounts
@@ -73,6 +78,7 @@ async def look(request: RequestInput, up_to: int, issues: int, own: list[str]) -
 async def decide(request: RequestInput, decision: str, said: Said, up_to: int) -> RequestDecided:
     """Keeps what a person decided with the accounts that it is about."""
     given = {"request_id": request.request_id, "decision": decision, "reason": None, "up_to": up_to} | said.model_dump()
+    given |= {"at": workflow.now(), "workflow": said.by == OF_THE_WORKFLOW and said.signed is None}
     message = DecideRequest.model_validate(given)
     return await step("decide_request", message, RequestDecided, REQUEST, f"{decision} by {said.by}")
 
@@ -84,10 +90,10 @@ async def tell(request: RequestInput, decisions: tuple[str, ...], limit: int) ->
     return await step("tell_accounts", TellAccounts.model_validate(given), AccountsTold, ACCOUNTS, told)
 
 
-async def steer(request: RequestInput, stage: str, by: str) -> None:
+async def steer(request: RequestInput, stage: str, said: Steering) -> None:
     """Notes that the request is paused, or goes on."""
-    message = SteerRequest.model_validate({"request_id": request.request_id, "stage": stage, "by": by})
-    await step("steer_request", message, type(None), TAKE, f"{stage} by {by}")
+    given = {"request_id": request.request_id, "stage": stage, "at": workflow.now()} | said.model_dump()
+    await step("steer_request", SteerRequest.model_validate(given), type(None), TAKE, f"{stage} by {said.by}")
 
 
 async def end(request: RequestInput) -> RequestResult:

@@ -67,19 +67,22 @@ class Proof:
         """Every key there ever was, oldest first; public parts."""
         return self.connection.execute(select(signing_keys).order_by(signing_keys.c.added_at)).all()
 
-    def rotate(self, public_key: "OKPKey", why: str) -> None:
-        """Makes a key the one that signs; those before are retired. Raises ProgrammingError as above."""
+    def rotate(self, public_key: "OKPKey", why: str, now: datetime) -> None:
+        """Makes a key the one that signs; those before are retired, by the clock that signs.
+
+        Raises ProgrammingError as above.
+        """
         from identity import keys
 
         who, kid = self.audit.actor.who, keys.name(public_key)
         self.connection.execute(
             update(signing_keys)
             .where(signing_keys.c.retired_at.is_(None), signing_keys.c.kid != kid)
-            .values(retired_at=func.now(), retired_why=why)
+            .values(retired_at=now, retired_why=why)
         )
         self.connection.execute(
             insert(signing_keys)
-            .values(kid=kid, public_key=keys.public_text(public_key), added_by=who)
+            .values(kid=kid, public_key=keys.public_text(public_key), added_at=now, added_by=who)
             .on_conflict_do_nothing()
         )
         self.audit.record("signing key rotated", after={"key": kid, "why": why})
@@ -143,8 +146,7 @@ class Proof:
         plans = [ShownPlan(row.rebalance_id, row.round, row.plan) for row in rows]
         return plans if list_digest(request_id, plans) == digest else None
 
-    def was_shown(self, digest: str, plan: ShownPlan) -> bool:
-        """True where a list that was shown, unchanged, has this plan."""
-        request_id = self.connection.scalar(select(shown_lists.c.request_id).where(shown_lists.c.digest == digest))
-        plans = self.shown(str(request_id), digest)
+    def was_shown(self, digest: str, request_id: str, plan: ShownPlan) -> bool:
+        """True where a list of the request that was shown, unchanged, has this plan."""
+        plans = self.shown(request_id, digest)
         return plans is not None and plan in plans

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from storage.actor import Actor
 
 AuditValue = Mapping[str, object] | list[object] | str | None
+SIGNED_IN = "signed_in"  # in a record's `after`: who is proven to have said so
 AT_ONCE = 10_000  # records gathered before they are written; a load of a million accounts does not hold them all
 
 # One statement, by a function of the database (migration 0010): its clock, its places, its hashes.
@@ -77,9 +78,15 @@ class Audit:
     def record_all(self, entries: Iterable[AuditEntry]) -> None:
         """Records many effects in one go."""
         for entry in entries:
-            self._gathered.append(_Gathered(entry, _kept(entry.before), _kept(entry.after)))
+            self._gathered.append(_Gathered(entry, _kept(entry.before), _kept(self._signed(entry.after))))
             if len(self._gathered) == AT_ONCE:
                 self.write()
+
+    def _signed(self, after: AuditValue) -> AuditValue:
+        """With who signed in for it, how, and by which key, where that is proven."""
+        if self.actor.signed_in is None or not (after is None or isinstance(after, Mapping)):
+            return after
+        return {**(after or {}), SIGNED_IN: self.actor.signed_in}
 
     def write(self) -> None:
         """Writes what was gathered; `Books.transaction` calls it before it commits."""

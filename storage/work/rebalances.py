@@ -42,6 +42,7 @@ class NewRebalance:
     requested_by: str
     overrides: tuple[str, ...]
     workflow_started_at: datetime | None = None  # by the server's clock; None: now
+    requested_subject: str | None = None  # where the request was signed for
 
 
 class Rebalances:
@@ -67,6 +68,7 @@ class Rebalances:
                 mode=new.mode,
                 approval=new.approval,
                 requested_by=new.requested_by,
+                requested_subject=new.requested_subject,
                 overrides=list(new.overrides),
                 workflow_started_at=new.workflow_started_at or func.now(),
                 stage="CHECKING",

@@ -59,6 +59,7 @@ class NewRequest:
     kind: str
     amount: Decimal | None
     overrides: tuple[str, ...]
+    requested_subject: str | None = None  # where it was signed for
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class RequestAccount:
     unseen: bool  # decided by somebody who did not look
     plan: str | None  # the digest of the plan of this round
     liquidation: bool
+    decision_id: str | None = None  # of a decision that was signed
 
 
 def plans_shown(waiting: Sequence[RequestAccount], liquidations: Collection[str] = ()) -> list[RequestAccount]:
@@ -149,6 +151,7 @@ def _accounts(request_id: str, *where: Any) -> Select[Any]:
             told.unseen,
             _newest.c.plan_digest,
             func.coalesce(_newest.c.liquidation, false()),
+            told.decision_id,
         )
         .select_from(request_accounts.outerjoin(_newest, true()))
         .where(told.request_id == request_id, *where)
@@ -190,6 +193,7 @@ class Requests:
                 start_key=new.start_key,
                 workflow_id=new.workflow_id,
                 requested_by=new.requested_by,
+                requested_subject=new.requested_subject,
                 chosen=new.chosen,
                 mode=new.mode,
                 approval=new.approval,
@@ -209,6 +213,18 @@ class Requests:
         if found is None:
             raise UnknownRequest(request_id)
         return found
+
+    def signed_for(self, request_id: str, account_id: str) -> Row[Any] | None:
+        """The request, where somebody signed for it and the account is one of its; else None."""
+        return self.connection.execute(
+            select(rebalance_requests)
+            .join(request_accounts, request_accounts.c.request_id == rebalance_requests.c.id)
+            .where(
+                rebalance_requests.c.id == request_id,
+                rebalance_requests.c.requested_subject.is_not(None),
+                request_accounts.c.account_id == account_id,
+            )
+        ).one_or_none()
 
     def steer(self, request_id: str, stage: str) -> None:
         """RUNNING or PAUSED; one that has ended stays so."""
@@ -353,13 +369,21 @@ class Requests:
         where = [] if up_to is None else [request_accounts.c.position <= up_to]
         return self._read(_accounts(request_id, _pending, *where))
 
-    def approve(self, request_id: str, by: str, unseen: bool, account_ids: Collection[str]) -> None:
+    def approve(
+        self, request_id: str, by: str, unseen: bool, account_ids: Collection[str], decision_id: str | None = None
+    ) -> None:
         """Keeps an approval of the plans of these accounts, which wait for one."""
-        self._decide(
-            request_id, [_pending, among(request_accounts.c.account_id, account_ids)], "approve", by, None, unseen
-        )
+        where = [_pending, among(request_accounts.c.account_id, account_ids)]
+        self._decide(request_id, where, "approve", by, None, unseen, decision_id)
 
-    def cancel(self, request_id: str, by: str, why: str | None, account_ids: Collection[str] | None) -> list[str]:
+    def cancel(
+        self,
+        request_id: str,
+        by: str,
+        why: str | None,
+        account_ids: Collection[str] | None,
+        decision_id: str | None = None,
+    ) -> list[str]:
         """Keeps a cancellation of every plan that was not begun, or of those of the accounts named; which they are.
 
         Also of one that was approved meanwhile: a decision that was not answered yet can be taken back (DECIDE-2).
@@ -367,10 +391,17 @@ class Requests:
         where = [_outcome.in_(("PENDING_APPROVAL", "APPROVED")), or_(_pending, _approved)]
         if account_ids is not None:
             where.append(among(request_accounts.c.account_id, account_ids))
-        return self._decide(request_id, where, "cancel", by, why, False)
+        return self._decide(request_id, where, "cancel", by, why, False, decision_id)
 
     def _decide(
-        self, request_id: str, where: Sequence[Any], decision: str, by: str, why: str | None, unseen: bool
+        self,
+        request_id: str,
+        where: Sequence[Any],
+        decision: str,
+        by: str,
+        why: str | None,
+        unseen: bool,
+        decision_id: str | None,
     ) -> list[str]:
         found = _accounts(request_id, *where).subquery()
         changed = (
@@ -381,6 +412,7 @@ class Requests:
                 decided_by=by,
                 decided_why=why,
                 unseen=unseen,
+                decision_id=decision_id,
                 decided_round=found.c.round,
                 told_at=None,
             )
@@ -408,7 +440,7 @@ class Requests:
     def undecide(self, request_id: str, account_id: str) -> None:
         """The account's workflow refused the decision: it is as if there were none."""
         nothing: dict[str, Any] = {"decision": None, "decided_by": None, "decided_why": None, "decided_round": None}
-        nothing |= {"unseen": False}
+        nothing |= {"unseen": False, "decision_id": None}
         self._set_account(request_id, account_id, **nothing)
 
     # --- those that no run of the request's workflow watches as its own

@@ -167,8 +167,8 @@ def test_a_list_is_what_its_digest_says_or_none(books: Books, owner: Engine) -> 
         digest = work.proof.show("Q-1", plans, "local:ben")
         assert work.proof.show("Q-1", plans, "local:ann") == digest == list_digest("Q-1", plans)
         assert work.proof.shown("Q-1", digest) == plans and work.proof.shown("Q-2", digest) is None
-        assert work.proof.was_shown(digest, plans[1])
-        assert not work.proof.was_shown(digest, ShownPlan("R-2", 3, "bb"))
+        assert work.proof.was_shown(digest, "Q-1", plans[1])
+        assert not work.proof.was_shown(digest, "Q-1", ShownPlan("R-2", 3, "bb"))
     with owner.begin() as connection:
         connection.execute(text("ALTER TABLE shown_plans DISABLE TRIGGER USER"))
         connection.execute(text("UPDATE shown_plans SET plan = 'cc' WHERE rebalance_id = 'R-2'"))
@@ -180,9 +180,9 @@ def test_keys_rotate_and_what_was_signed_before_stays_good(books: Books, owner: 
     first, second = keys.fresh(), keys.fresh()
     mine = Books(owner)
     with mine.transaction(ADMIN) as work:
-        work.proof.rotate(first, "the first")
+        work.proof.rotate(first, "the first", NOW)
     with mine.transaction(ADMIN) as work:
-        work.proof.rotate(second, "a year has passed")
+        work.proof.rotate(second, "a year has passed", NOW + HOUR)
         work.proof.set_identity("signed")
     with books.reading() as work:
         assert work.proof.identity() == "signed"
