@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, desc, func, select
+from sqlalchemy import ColumnElement, Connection, Select, desc, func, or_, select
 
 from storage.schema.deliveries import model_signals
 from storage.schema.execution import rebalances
@@ -45,6 +45,24 @@ class Listings:
         asked = ((accounts.c.status, status), (accounts.c.target_id, target), (accounts.c.household_id, household),
                  (accounts.c.rebalancing, rebalancing))  # fmt: skip
         return self._page(query.where(*_given(*asked)), skip, size)
+
+    def accounts_like(self, prefix: str, after: str, size: int) -> Page:
+        """Accounts by id whose id or name begins with a text, behind the id `after`, with the reason they are queued.
+
+        By keyset: a page of the last accounts of a million is as fast as the first.
+        """
+        queued = queue_entries.c
+        reason = (
+            select(queued.primary_reason)
+            .where(queued.account_id == accounts.c.id, queued.left_at.is_(None))
+            .scalar_subquery()
+        )
+        key = by_key(accounts.c.id)
+        query = select(accounts, reason.label("queued")).where(key > after).order_by(key)
+        if prefix:
+            starts = [key.startswith(each, autoescape=True) for each in {prefix, prefix.upper()}]
+            query = query.where(or_(*starts, accounts.c.name.istartswith(prefix, autoescape=True)))
+        return self._page(query, 0, size)
 
     def models(self, skip: int, size: int, manager: str | None = None) -> Page:
         """Models by id, with how many accounts have an open sleeve of each and when its newest signal came."""

@@ -1,6 +1,6 @@
 """Rebalances: one row an execution, with the snapshot it saw, the plan it made and the result it had."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -15,6 +15,7 @@ from domain.values.rules import RULES_VERSION
 from storage.record.audit import Audit
 from storage.schema.audit import rebalance_rounds
 from storage.schema.execution import rebalance_numbers, rebalances
+from storage.values import among, by_key
 
 Json = dict[str, Any]
 DECISION_KEPT = "decision kept"  # the audit record of a round: SHA-256 of its snapshot, policy and plan
@@ -271,6 +272,13 @@ class Rebalances:
         columns = [column for column in rebalances.c if column.name not in heavy]
         newest = (desc(rebalances.c.started_at), desc(rebalances.c.id))
         return self.connection.execute(select(*columns).where(and_(True, *where)).order_by(*newest).limit(limit)).all()
+
+    def plans(self, rebalance_ids: Collection[str]) -> Sequence[Any]:
+        """The rebalances of these ids that have a plan, by account: with the plan, and what an approval of it names."""
+        of = rebalances.c
+        columns = (of.id, of.account_id, of.round, of.plan, of.plan_digest, of.expires_at, of.requested_by, of.issue)
+        query = select(*columns).where(among(of.id, rebalance_ids), of.plan.is_not(None))
+        return self.connection.execute(query.order_by(by_key(of.account_id), of.id)).all()
 
     def latest(self, account_id: str) -> Row[Any] | None:
         """The account's newest rebalance."""

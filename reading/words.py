@@ -1,0 +1,37 @@
+"""Values as people read them, the same words in a table, on a page and in a sentence."""
+
+from decimal import Decimal
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 record, 1,302 records."""
+    return f"{number:,} {noun if number == 1 else noun + 's'}"
+
+
+def moment(at: str | None) -> str:
+    """A moment of a listing, like 2026-11-20T11:00:00Z, as tables show it."""
+    return "" if at is None else at.replace("T", " ")
+
+
+def amount(text: str | None) -> str:
+    """An amount as people read it."""
+    from domain.values.money import money
+
+    return "" if text is None else money(Decimal(text))
+
+
+def signed(text: str) -> str:
+    """An amount with its sign: a gain or a loss."""
+    return f"{'−' if Decimal(text) < 0 else '+'}{amount(str(abs(Decimal(text))))}"
+
+
+def number(text: str) -> str:
+    """A quantity or price with separators, as many decimals as it has."""
+    return f"{Decimal(text):,f}"
+
+
+def share(text: str) -> str:
+    """A weight as people read it."""
+    from domain.values.money import percent
+
+    return percent(Decimal(text))

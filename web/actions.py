@@ -1,0 +1,65 @@
+"""What to do next, as a page shows it: a link to where it is done here, else the command to type."""
+
+import shlex
+
+from reading.actions import SHELL, Action, Advice
+from reading.refused import Refused
+
+# Where a command's work is done in the console; {} is the first thing that it is done to.
+WHERE = {
+    "show": "/rebalances/{}",
+    "approve": "/requests/{}/review",
+    "cancel": "/rebalances/{}",
+    "queue": "/queue",
+    "evaluate": "/queue",
+    "status": "/status",
+    "history": "/requests",
+    "diagnose": "/accounts/{}",
+    "account show": "/accounts/{}",
+    "account list": "/accounts",
+    "target show": "/targets/{}",
+    "target list": "/targets",
+    "model show": "/models/{}",
+    "breaks": "/breaks",
+    "breaks list": "/breaks",
+    "breaks resolve": "/breaks",
+    "submit": "/queue",
+    "load": "/loads",
+    "prices": "/loads",
+    "positions": "/loads",
+    "policy": "/policy",
+    "rules": "/rules",
+}
+
+
+def where(action: Action) -> str | None:
+    """The page for it, where there is one."""
+    found = WHERE.get(action.verb)
+    if found is None or ("{}" in found and not action.of):
+        return None
+    of = action.of[0] if action.of else ""
+    if action.verb in {"show", "cancel", "approve"} and of.startswith("Q-"):
+        found = "/requests/{}/review" if action.verb == "approve" else "/requests/{}"
+    elif action.verb == "approve":
+        found = "/rebalances/{}"
+    return found.format(of)
+
+
+def command(action: Action) -> str:
+    """What somebody types for it."""
+    if action.verb == SHELL:
+        return action.of[0]
+    options = [part for name, value in action.options for part in (f"--{name.replace('_', '-')}", value) if part]
+    return shlex.join(["rebalancer", *action.verb.split(), *action.of, *options]) if action.verb else ""
+
+
+def links_of(advice: Advice) -> list[tuple[str, str]]:
+    """Where each can be done here, each place once."""
+    found = {where(each): each.verb.replace("_", " ").capitalize() for each in advice}
+    return [(to, called) for to, called in found.items() if to]
+
+
+def words_of(flaw: Refused) -> str:
+    """The sentence of a refusal, commands as they are typed."""
+    told = [each if isinstance(each, str) else each.said(command(each)) for each in flaw.said]
+    return "".join(told)

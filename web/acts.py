@@ -1,0 +1,128 @@
+"""What pages make happen in Temporal: a request is started, a workflow is told what somebody decided.
+
+What is sent has an id of its own (DECIDE-2). A workflow that nobody takes up is no refusal, and is told apart from one.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from reading.refused import Conflict, Unreachable
+from web.console import Console
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from identity.person import Person
+
+ANSWER = timedelta(seconds=12)  # how long a worker may take to take it up; a browser does not wait for ever
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a workflow answered; None where it was sent and nobody took it up yet."""
+
+    update_id: str
+    answer: Json | None
+    why: str = ""
+
+
+def start_request(console: Console, person: "Person", given: Json) -> str:
+    """Starts a rebalance request of what is given, and returns its id. It is in the books a moment later."""
+    request_id = f"Q-{console.clock.today():%Y%m%d}-{secrets.token_hex(4)}"
+    asked = {"request_id": request_id, "requested_by": person.name, **given}
+
+    async def start(client: "Client") -> None:
+        from workflows import search_attributes
+        from workflows.contract import TASK_QUEUE, request_workflow_id
+        from workflows.priorities import BY_NAME
+
+        await client.start_workflow(
+            "RebalanceRequest",
+            {key: value for key, value in asked.items() if value not in (None, [], "")},
+            id=request_workflow_id(request_id),
+            task_queue=TASK_QUEUE,
+            search_attributes=search_attributes.of_request(request_id),
+            static_summary=f"request {request_id} of {person.name}",
+            priority=BY_NAME["person"],
+            rpc_timeout=ANSWER,
+        )
+
+    console.temporal.ask(start)
+    return request_id
+
+
+def start_evaluation(console: Console) -> None:
+    """Starts the daily evaluation now. Raises Conflict where one runs."""
+
+    async def start(client: "Client") -> None:
+        from temporalio.exceptions import WorkflowAlreadyStartedError
+
+        from workflows.contract import EVALUATION_ID, TASK_QUEUE
+
+        try:
+            await client.start_workflow(
+                "DailyTargetEvaluation", {}, id=EVALUATION_ID, task_queue=TASK_QUEUE, rpc_timeout=ANSWER
+            )
+        except WorkflowAlreadyStartedError as flaw:
+            raise Conflict("An evaluation is running already; the queue shows what it finds as it goes.") from flaw
+
+    console.temporal.ask(start)
+
+
+def tell(console: Console, workflow_id: str, update: str, said: Json) -> Reply:
+    """Tells a workflow. Raises Conflict with its reason where it refuses, or is not there any more."""
+    update_id = f"{update}-{secrets.token_hex(8)}"
+
+    async def send(client: "Client") -> Reply:
+        from temporalio.client import (
+            WorkflowUpdateFailedError,
+            WorkflowUpdateRPCTimeoutOrCancelledError,
+            WorkflowUpdateStage,
+        )
+        from temporalio.service import RPCError, RPCStatusCode
+
+        handle = client.get_workflow_handle(workflow_id)
+        try:
+            asked = await handle.start_update(
+                update, said, id=update_id, wait_for_stage=WorkflowUpdateStage.ACCEPTED, rpc_timeout=ANSWER
+            )
+            return Reply(update_id, await asked.result(rpc_timeout=ANSWER))
+        except WorkflowUpdateFailedError as refused:
+            raise Conflict(str(getattr(refused.cause, "message", None) or refused.cause)) from refused
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            return Reply(update_id, None, f"no worker answered within {ANSWER.seconds} seconds")
+        except RPCError as flaw:
+            if flaw.status == RPCStatusCode.NOT_FOUND:
+                raise Conflict("Its workflow has ended, or was never taken up: nothing was changed.") from flaw
+            raise Unreachable(f"Temporal does not answer ({flaw.message}). Look whether it took effect.") from flaw
+
+    return console.temporal.ask(send)
+
+
+def running(console: Console, workflow_ids: list[str]) -> set[str]:
+    """Those of the workflows that run."""
+
+    async def ask(client: "Client") -> set[str]:
+        import asyncio
+
+        from temporalio.client import WorkflowExecutionStatus
+        from temporalio.service import RPCError
+
+        gate = asyncio.Semaphore(20)
+
+        async def runs(workflow_id: str) -> bool:
+            async with gate:
+                try:
+                    found = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=ANSWER)
+                except RPCError:
+                    return False
+                return found.status == WorkflowExecutionStatus.RUNNING
+
+        answers = await asyncio.gather(*map(runs, workflow_ids))
+        return {each for each, is_so in zip(workflow_ids, answers, strict=True) if is_so}
+
+    return console.temporal.ask(ask)

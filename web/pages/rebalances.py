@@ -1,0 +1,151 @@
+"""`/rebalances/R`: one rebalance, whole: what is planned and why, what was done; decided as it is shown."""
+
+import difflib
+import itertools
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form
+from starlette.responses import Response
+
+from domain.approvals import same_person
+from domain.values.money import plain
+from domain.values.policy import Policy
+from storage.work.rebalances import UnknownRebalance
+from web import acts
+from web.refusals import Refusal
+from web.visit import Visit, needs
+
+router = APIRouter()
+EXECUTING = ("EXECUTING", "RECONCILING")
+
+
+@router.get("/rebalances/{rebalance_id}")
+def show(visit: Annotated[Visit, needs("read")], rebalance_id: str) -> Response:
+    """The plan with its bands drawn, orders and fills, lots and gains, findings, rounds as a diff."""
+    with visit.console.books.reading() as books:
+        row = _row(visit, books, rebalance_id)
+        orders = books.orders.of(row.id)
+        rounds = books.rebalances.rounds(row.id)
+        breaks = [each for each in books.breaks.open_of(row.account_id) if each.rebalance_id == row.id]
+    plan = row.plan or {}
+    result = row.result or {}
+    lots = [(each["symbol"], lot) for each in plan.get("orders", []) for lot in each.get("lots", [])]
+    return visit.page(
+        "rebalance.html",
+        title=f"{row.id} · {row.account_id}",
+        status=(row.status or row.stage).replace("_", " ").lower(),
+        live={"rebalance": row.id, "account": row.account_id},
+        row=row,
+        now=row.status or row.stage,
+        plan=plan,
+        orders=[_order(each) for each in orders],
+        lots=lots,
+        findings=result.get("findings") or plan.get("findings") or [],
+        breaks=breaks,
+        changes=_changes(rounds),
+        run_id=str(row.start_key).rpartition("#")[2],
+        forbidden=_forbidden(visit, row),
+    )
+
+
+@router.post("/rebalances/{rebalance_id}/approve")
+def approve(
+    visit: Annotated[Visit, needs("approve")],
+    rebalance_id: str,
+    plan: Annotated[str, Form(min_length=8, max_length=64)],
+    round: Annotated[int, Form(ge=1)],
+) -> Response:
+    """Approves the plan that was shown, by its digest; one that was made since is refused."""
+    with visit.console.books.reading() as books:
+        row = _row(visit, books, rebalance_id)
+    back = ((f"/rebalances/{row.id}", "Look at it as it is now"),)
+    if row.stage != "PENDING_APPROVAL":
+        was = (row.status or row.stage).replace("_", " ").lower()
+        by = f" by {row.approved_by}" if row.approved_by else ""
+        raise Refusal(409, "It waits for nobody any more", f"{row.id} is {was}{by}. Nothing was changed.", back)
+    if row.plan_digest != plan:
+        why = f"{row.id} was planned again since you looked: this is round {row.round}, you saw round {round}."
+        raise Refusal(412, "It changed since you looked", f"{why} Nothing was approved.", back)
+    said = {"by": visit.person.name, "plan": plan, "rebalance_id": row.id, "round": round}
+    reply = acts.tell(visit.console, row.workflow_id, "approve", said)
+    if reply.answer is None:
+        return visit.back(
+            f"/rebalances/{row.id}", f"Sent, and not answered yet: {reply.why}. It may still take effect."
+        )
+    if reply.answer.get("outcome") not in {None, "executing"}:
+        why = f"The approval is {reply.answer['outcome']}: {reply.answer.get('why', '')}. Nothing was sent."
+        raise Refusal(412, "It changed since you looked", why, back)
+    return visit.back(f"/rebalances/{row.id}", f"Approved by {visit.person.name}: it is being executed.")
+
+
+@router.post("/rebalances/{rebalance_id}/cancel")
+def cancel(
+    visit: Annotated[Visit, needs("cancel")],
+    rebalance_id: str,
+    why: Annotated[str, Form(max_length=500)] = "",
+) -> Response:
+    """Cancels it: nothing of what waits trades; of what is out, the open rest is cancelled."""
+    with visit.console.books.reading() as books:
+        row = _row(visit, books, rebalance_id)
+    if row.stage == "ENDED":
+        was = str(row.status).replace("_", " ").lower()
+        raise Refusal(
+            409,
+            "It has ended",
+            f"{row.id} is {was}: there is nothing to cancel.",
+            ((f"/rebalances/{row.id}", "See it"),),
+        )
+    said = {"by": visit.person.name, "rebalance_id": row.id} | ({"reason": why.strip()} if why.strip() else {})
+    reply = acts.tell(visit.console, row.workflow_id, "cancel", said)
+    told = "Cancelled." if reply.answer is not None else f"Sent, and not answered yet: {reply.why}. It may take effect."
+    return visit.back(f"/rebalances/{row.id}", told)
+
+
+def _row(visit: Visit, books: Any, rebalance_id: str) -> Any:
+    try:
+        return books.rebalances.get(rebalance_id)
+    except UnknownRebalance:
+        visit.unknown(f"rebalance {rebalance_id}", "/requests")
+
+
+def _forbidden(visit: Visit, row: Any) -> str | None:
+    """Why the person may not approve it, in place of the button; None where they may."""
+    if not visit.may("approve"):
+        return "You may not approve: that takes an approver."
+    four_eyes = Policy.from_json(row.policy).four_eyes if row.policy else True
+    if four_eyes and same_person(row.requested_by, visit.person.name):
+        return "Four eyes: you asked for it, so somebody else has to approve it."
+    return None
+
+
+def _order(each: Any) -> dict[str, Any]:
+    return {
+        "id": each.client_order_id,
+        "side": each.side,
+        "symbol": each.symbol,
+        "planned": plain(each.planned_quantity),
+        "sent": plain(each.quantity),
+        "filled": plain(each.filled_quantity),
+        "amount": plain(each.filled_amount),
+        "status": each.status,
+        "why": each.venue_reason or "",
+    }
+
+
+def _changes(rounds: Sequence[Any]) -> list[tuple[int, int, list[tuple[str, str]]]]:
+    """What each round's orders were, beside the round before it: lines that went, came and stayed."""
+    found = []
+    for before, after in itertools.pairwise(rounds):
+        lines = difflib.ndiff(_lines(before.plan), _lines(after.plan))
+        marked = [(line[:1].strip(), line[2:]) for line in lines if line[:1] in "+- "]
+        found.append((before.round, after.round, marked))
+    return found
+
+
+def _lines(plan: Any) -> list[str]:
+    """A plan's orders, one a line, in words."""
+    return [
+        f"{each['side']} {each['quantity']} {each['symbol']} at {each['price']}"
+        for each in (plan or {}).get("orders", [])
+    ]

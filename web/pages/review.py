@@ -1,0 +1,133 @@
+"""`/requests/Q/review`: everything of a request that waits, seen whole, and approved or cancelled as it was shown."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form
+from starlette.responses import Response
+
+from domain.approvals import listed, same_person
+from storage.work.requests import UnknownRequest
+from web import acts, reviewing
+from web.refusals import Refusal
+from web.visit import Visit, needs
+
+router = APIRouter()
+NAMED = 5
+
+
+@router.get("/requests/{request_id}/review")
+def show(
+    visit: Annotated[Visit, needs("read")], request_id: str, by: Literal["account", "trade"] = "account"
+) -> Response:
+    """Turnover, gains and findings of every plan; the same trades by security; liquidations apart."""
+    with visit.console.books.reading() as books:
+        try:
+            row = books.requests.get(request_id)
+        except UnknownRequest:
+            visit.unknown(f"request {request_id}", "/requests")
+        ids = [str(each.rebalance_id) for each in books.requests.pending(request_id)]
+        plans = [reviewing.waiting(each) for each in books.rebalances.plans(ids[: reviewing.AT_ONCE])]
+    ordinary = [each for each in plans if not each.liquidation]
+    return visit.page(
+        "review.html",
+        title=f"Review {request_id}",
+        status=f"{len(ids)} to approve" if ids else "nothing waits",
+        row=row,
+        by=by,
+        plans=ordinary,
+        apart=[each for each in plans if each.liquidation],
+        more=len(ids) - len(plans),
+        trades=reviewing.by_security(ordinary),
+        whole=_list(ids),
+        own=same_person(row.requested_by, visit.person.name),
+        live=None,
+    )
+
+
+@router.get("/requests/{request_id}/review/since")
+def since(visit: Annotated[Visit, needs("read")], request_id: str, whole: str, by: str = "account") -> Response:
+    """A line where what waits is not what was shown any more; nothing else."""
+    with visit.console.books.reading() as books:
+        now = _list([str(each.rebalance_id) for each in books.requests.pending(request_id)])
+    return visit.page("since.html", title="", request_id=request_id, by=by, changed=now != whole)
+
+
+@router.post("/requests/{request_id}/review/approve")
+def approve(
+    visit: Annotated[Visit, needs("approve")],
+    request_id: str,
+    shown: Annotated[str, Form(max_length=200_000)],
+    liquidation: Annotated[list[str], Form()] = [],  # noqa: B006  (FastAPI copies it)
+) -> Response:
+    """Approves what was shown and still waits; what was planned again meanwhile is left out, and said so."""
+    with visit.console.books.reading() as books:
+        try:
+            row = books.requests.get(request_id)
+        except UnknownRequest:
+            visit.unknown(f"request {request_id}", "/requests")
+        pending = books.requests.pending(request_id)
+    asked = {*shown.split(), *liquidation}
+    about = [each for each in pending if reviewing.named(each.rebalance_id, each.round, each.plan) in asked]
+    seen = {each.partition("@")[0] for each in asked}
+    changed = [each for each in pending if each.rebalance_id in seen and each not in about]
+    if not about:
+        raise Refusal(
+            412 if changed else 409,
+            "Nothing was approved",
+            f"{_changed(len(changed))} since you looked. Look at what waits now." if changed
+            else "Nothing of what was shown waits any more: somebody decided about it, or it expired.",
+            ((f"/requests/{request_id}/review", "Look again"), (f"/requests/{request_id}", "The request")),
+        )  # fmt: skip
+    apart = [str(each.rebalance_id) for each in about if each.liquidation]
+    said = {
+        "by": visit.person.name,
+        "plan": listed((str(each.rebalance_id), str(each.plan)) for each in about),
+        "account_ids": [each.account_id for each in about],
+        "liquidations": apart,
+    }
+    reply = acts.tell(visit.console, row.workflow_id, "approve", said)
+    if reply.answer is None:
+        return visit.back(
+            f"/requests/{request_id}", f"Sent, and not answered yet: {reply.why}. It may still take effect."
+        )
+    told = f"Approved {reply.answer['accounts']:,}: they begin to trade as places get free."
+    refused = [f"{each['account_id']}: {each['reason']}" for each in reply.answer["refused"]]
+    told += f" Not taken: {'; '.join(refused[:NAMED])}." if refused else ""
+    if changed:
+        told += f" {_changed(len(changed))} and left out: look at those."
+        return visit.back(f"/requests/{request_id}/review", told)
+    return visit.back(f"/requests/{request_id}", told)
+
+
+@router.post("/requests/{request_id}/review/cancel")
+def cancel(
+    visit: Annotated[Visit, needs("cancel")],
+    request_id: str,
+    shown: Annotated[str, Form(max_length=200_000)] = "",
+    why: Annotated[str, Form(max_length=500)] = "",
+    liquidation: Annotated[list[str], Form()] = [],  # noqa: B006  (FastAPI copies it)
+) -> Response:
+    """Cancels what was shown and has not begun to trade."""
+    with visit.console.books.reading() as books:
+        try:
+            row = books.requests.get(request_id)
+        except UnknownRequest:
+            visit.unknown(f"request {request_id}", "/requests")
+        seen = {each.partition("@")[0] for each in (*shown.split(), *liquidation)}
+        about = [each.account_id for each in books.requests.pending(request_id) if each.rebalance_id in seen]
+    if not about:
+        why = "Nothing of what was shown waits any more."
+        raise Refusal(409, "Nothing was cancelled", why, ((f"/requests/{request_id}", "The request"),))
+    said = {"by": visit.person.name, "account_ids": about} | ({"reason": why.strip()} if why.strip() else {})
+    reply = acts.tell(visit.console, row.workflow_id, "cancel", said)
+    told = f"Cancelled {len(about):,}." if reply.answer is not None else f"Sent, and not answered yet: {reply.why}."
+    return visit.back(f"/requests/{request_id}", told)
+
+
+def _list(ids: list[str]) -> str:
+    """Which plans wait, in a few characters."""
+    return listed((each, "") for each in ids)[:16] or "none"
+
+
+def _changed(count: int) -> str:
+    return "1 was planned again" if count == 1 else f"{count} were planned again"

@@ -1,0 +1,86 @@
+"""What every answer carries and every request must show, before any page is asked.
+
+Nothing inline runs: scripts and styles come from here or not at all. What changes something comes from a page of ours
+(`Sec-Fetch-Site`, else `Origin`), and its form carries the session's token (`web.visit`).
+"""
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from web.settings import Settings
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+LARGEST = 64 * 1024 * 1024  # bytes of what is uploaded; larger files go by the command line
+
+
+class Guard:
+    """Refuses what is not of this console, and says of every answer what a browser may do with it."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        refused = self._refused(scope["method"], scope["path"], Headers(scope=scope))
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "private, no-cache")
+                if self.settings.is_secure:
+                    headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+            await send(message)
+
+        if refused is not None:
+            status, why = refused
+            await PlainTextResponse(why + "\n", status)(scope, receive, with_headers)
+        else:
+            await self.app(scope, receive, with_headers)
+
+    def _refused(self, method: str, path: str, headers: Headers) -> tuple[int, str] | None:
+        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        if host not in self.settings.hosts and not (path == "/health" and method in SAFE):
+            return 421, f"The console is not known as {host or 'nothing'}. Open {self.settings.origin}"
+        if method in SAFE:
+            return None
+        if int(headers.get("content-length") or 0) > LARGEST:
+            return 413, f"More than {LARGEST // 2**20} MB: load it by the command line, `rebalancer load FILE`"
+        if headers.get("authorization"):
+            return None  # a token that no browser sends by itself: another site can't borrow it
+        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        ours = site in {"same-origin", "none"} if site is not None else origin == self.settings.origin
+        if not ours:
+            return (
+                403,
+                "Nothing was changed: this was sent by a page of another site. Open the console, and do it there",
+            )
+        return None

@@ -1,0 +1,105 @@
+"""Templates: what is missing is a fault, everything is escaped, and figures read the same on every page."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+
+from reading import words
+from web.settings import STATIC, TEMPLATES
+
+# What is in the head of every page: where, what it is called, the key behind `g`.
+PLACES = (
+    ("/", "Overview", "o"),
+    ("/queue", "Queue", "q"),
+    ("/requests", "Requests", "r"),
+    ("/approvals", "Approvals", "a"),
+    ("/accounts", "Accounts", "c"),
+    ("/targets", "Targets", "t"),
+    ("/breaks", "Breaks", "b"),
+    ("/loads", "Loads", "l"),
+    ("/record", "Record", "e"),
+    ("/status", "Status", "s"),
+)
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """The one environment of all pages."""
+    from web import drawings
+    from web.visit import link
+
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "amount": lambda value: words.amount(None if value is None else str(value)),
+        "number": lambda value: words.number(str(value)),
+        "share": lambda value: words.share(str(value)),
+        "signed": lambda value: words.signed(str(value)),
+        "words": lambda text: str(text).replace("_", " ").lower(),
+        "moment": moment,
+        "counted": words.counted,
+        "segment": lambda text: quote(str(text), safe=""),
+        "kind": kind,
+    }
+    made.globals |= {"link": link, "static": static, "places": PLACES, "drawn": drawings}
+    return made
+
+
+def frame(request: Request, console: Any, now: datetime) -> dict[str, Any]:
+    """What the frame of every page shows, whoever is there."""
+    return {
+        "layout": "layout.html",
+        "path": request.url.path,
+        "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "as_of": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "settings": console.settings,
+        "person": None,
+        "form_token": "",
+        "live": None,
+        "may": lambda act: False,
+    }
+
+
+@lru_cache(maxsize=32)
+def static(name: str) -> str:
+    """The address of a file of ours, with what it holds in it: a new release is not mixed with an old page."""
+    return f"/static/{name}?{sha256((STATIC / name).read_bytes()).hexdigest()[:12]}"
+
+
+def moment(at: datetime | date | str | None) -> str:
+    """A moment in UTC to the second, or a day."""
+    if at is None or at == "":
+        return "–"
+    if isinstance(at, datetime):
+        return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return str(at).replace("T", " ").replace("Z", "")
+
+
+# How a status is coloured, and the sign that says the same without colour.
+KINDS = {
+    "COMPLETE": "good", "FAILED": "bad", "COMPLETE_WITH_ERRORS": "warn", "EXPIRED": "warn", "CANCELED": "quiet",
+    "PENDING_APPROVAL": "wait", "APPROVED": "run", "BUSY": "bad", "NOT_STARTED": "quiet", "PAUSED": "warn",
+    "CHECKING": "run", "EXECUTING": "run", "RECONCILING": "run", "IN_PROGRESS": "run", "RUNNING": "run",
+    "error": "bad", "warning": "warn", "info": "quiet",
+}  # fmt: skip
+
+
+def kind(status: str) -> str:
+    """Good, bad, warn, wait, run or quiet."""
+    return KINDS.get(status, "quiet")
+
+
+def decimal(text: str) -> Decimal:
+    """A figure of a public form."""
+    return Decimal(text)
