@@ -13,11 +13,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from policy.clock import machine_now
 from venues.fix.sessions import Session
 from venues.fix.wire import Outgoing
 
 NOT_INSTALLED = "FIX needs QuickFIX, which is an extra of its own: pip install 'rebalancer[fix]'"
 CRASHED = 70  # EX_SOFTWARE
+STAMP = "%Y%m%d-%H:%M:%S"
 
 try:
     import quickfix
@@ -107,6 +109,7 @@ class Engine:
         self.application = Guarded(listener, secrets_of(session, environment))
         self.store = quickfix.FileStoreFactory(str(session.store))
         self.settings = _settings(session, self.id, reset)
+        begun_today(session)
         initiator = getattr(quickfix, INITIATORS["tls" if session.tls else "plain"])
         self.initiator = initiator(self.application, self.store, self.settings)
 
@@ -216,8 +219,14 @@ def renumber(session: Session, ours: int, theirs: int, since: datetime) -> None:
     session.store.mkdir(parents=True, exist_ok=True)
     for kind in ("body", "header"):
         _file(session, kind).unlink(missing_ok=True)
-    _file(session, "session").write_text(since.strftime("%Y%m%d-%H:%M:%S"), encoding="ascii")
+    _file(session, "session").write_text(since.strftime(STAMP), encoding="ascii")
     _file(session, "seqnums").write_text(f"{ours:020d} : {theirs:020d}", encoding="ascii")
+
+
+def begun_today(session: Session) -> None:
+    """Dates the files of a session without hours now: the engine, made on another day than they, would begin at 1."""
+    if session.hours is None and _file(session, "session").exists():
+        _file(session, "session").write_text(machine_now().strftime(STAMP), encoding="ascii")
 
 
 def _file(session: Session, kind: str) -> Path:

@@ -16,7 +16,7 @@ from sqlalchemy import Engine as Database
 from sqlalchemy import func
 
 from domain.values.rules import Rule
-from policy.clock import Clock
+from policy.clock import Clock, machine_now
 from storage.actor import Actor
 from storage.connection import Books
 from venues.fix import books, lease, outbox, outgoing
@@ -81,7 +81,7 @@ class Gateway:
         if fields.get(43) == "Y" and kind in "DFGHJ":
             return False
         number = int(fields.get(34) or 0)
-        anew: dict[str, Any] = {"numbered_since": self.clock.now(), "target_next": 1} if number == 1 else {}
+        anew: dict[str, Any] = {"numbered_since": machine_now(), "target_next": 1} if number == 1 else {}
         if kind == "4":
             return True  # fills a gap under old numbers
         with self.database.begin() as connection:
@@ -100,7 +100,8 @@ class Gateway:
         if kind == "5":
             with self.database.connect() as connection:
                 row = lease.standing(connection, self.session.session)
-            self._renumber = expected(Fields.of(raw).get(58), row.sender_next if row else 1)
+            wanted = expected(Fields.of(raw).get(58), row.sender_next if row else 1)
+            self._renumber = wanted or self._renumber
 
     # --- the loop ----------------------------------------------------------------------------------------------------
 
@@ -128,21 +129,19 @@ class Gateway:
         reset = self._restore(taken)
         engine = Engine(self.session, self, dict(os.environ), reset=reset)
         engine.start()
-        try:
-            renewed = 0.0
-            while not self.stopping.is_set() and self._renumber is None:
-                if time.monotonic() - renewed >= RENEW:
-                    with self.database.begin() as connection:
-                        self.lease.renew(connection)
-                    renewed = time.monotonic()
-                    if not self._invited() or self._reset_wanted():
-                        return
-                busy = self._up and self._work(engine)
-                if not busy:
-                    wake.wait(LOOK)
-        finally:
-            engine.stop()
-            self._up = False
+        renewed = 0.0
+        while not self.stopping.is_set() and self._renumber is None:
+            if time.monotonic() - renewed >= RENEW:
+                with self.database.begin() as connection:
+                    self.lease.renew(connection)
+                renewed = time.monotonic()
+                if not self._invited() or self._reset_wanted():
+                    break
+            busy = self._up and self._work(engine)
+            if not busy:
+                wake.wait(LOOK)
+        engine.stop()  # in order only: who must not go on says nothing more
+        self._up = False
 
     def _work(self, engine: Engine) -> bool:
         """One round: questions first, then what is in the outbox. True where there may be more at once."""
@@ -257,7 +256,7 @@ class Gateway:
         ours, self._renumber = self._renumber, None
         self.session.store.mkdir(parents=True, exist_ok=True)
         if self._reset_wanted():
-            renumber(self.session, 1, 1, self.clock.now())
+            renumber(self.session, 1, 1, machine_now())
             with self.database.begin() as connection:
                 lease.note(connection, self.session.session, sender_next=1, target_next=1, wanted=None, wanted_by=None)
             log.warning("%s begins anew at 1, as it was asked to", self.session.session)

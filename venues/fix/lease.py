@@ -16,8 +16,8 @@ from domain.values.rules import Rule
 from storage.schema.fix import fix_sessions
 
 FIX_7 = Rule("FIX-7", "Sequence numbers are journaled, and restored where the engine's files are lost.")
-TERM = timedelta(seconds=12)
-RENEW = 3.0  # seconds between renewals
+TERM = timedelta(seconds=10)
+RENEW = 2.0  # seconds between renewals
 S = fix_sessions.c
 
 

@@ -1,5 +1,6 @@
 """A session of a test: its file, its gateway and its broker as processes of their own, on a database of the test."""
 
+import json
 import os
 import signal
 import socket
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from storage.connection import Books
 from storage.engine import DATABASE_URL
 from venues.fix.adapter import FixVenue
 from venues.fix.sessions import SESSIONS, Session, read
+from venues.port import VenueOrder
 
 NAME = "BROKER"
 
@@ -28,6 +31,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def order(name: str, side: str = "buy", quantity: str = "100") -> VenueOrder:
+    return VenueOrder(name, "A-1", side, "X", Decimal(quantity), Decimal("10.00"))  # type: ignore[arg-type]
+
+
 class World:
     """What a test starts, breaks and looks at."""
 
@@ -36,7 +43,7 @@ class World:
         self.books = books
         self.engine: Engine = books.engine
         self.environment = os.environ | {SESSIONS: str(folder), DATABASE_URL: database_url}
-        self.port = free_port()
+        self.port = self.broker_port = free_port()
         self.children: list[subprocess.Popen[bytes]] = []
         self.session = self.write()
 
@@ -68,10 +75,49 @@ class World:
     def paper_broker(self) -> "subprocess.Popen[bytes]":
         return self.start("-m", "venues.fix.paper_broker", NAME)
 
-    def logs(self) -> str:
-        return "\n".join(
-            f"--- {path.name}\n{path.read_text(errors='replace')}" for path in sorted(self.folder.glob("*.log"))
-        )
+    def fixcore(self, *, fresh: bool = True, **quirks: Any) -> "subprocess.Popen[bytes]":
+        """A broker that runs on fixcore's acceptor; what it does wrong is in `quirks`."""
+        if fresh:
+            self.quirks(**quirks)
+        broker = Path(__file__).parent / "fixcore_broker.py"
+        return self.start(str(broker), str(self.broker_port), str(self.broker_folder), self.session.version)
+
+    @property
+    def broker_folder(self) -> Path:
+        found = self.folder / "broker"
+        found.mkdir(exist_ok=True)
+        return found
+
+    def quirks(self, **told: Any) -> None:
+        """How the broker misbehaves from now on."""
+        new = self.broker_folder / "quirks.new"
+        new.write_text(json.dumps(told))
+        new.rename(self.broker_folder / "quirks.json")
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """The broker's own truth."""
+        path = self.broker_folder / "ledger.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def filled(self) -> dict[str, tuple[Decimal, Decimal]]:
+        """What the broker filled of each order: shares and cash."""
+        done: dict[str, tuple[Decimal, Decimal]] = {}
+        for each in self.ledger():
+            if "fill" in each:
+                shares, cash = done.get(each["fill"], (Decimal(0), Decimal(0)))
+                quantity = Decimal(str(each["quantity"]))
+                done[each["fill"]] = (shares + quantity, cash + quantity * Decimal(str(each["price"])))
+        return done
+
+    def stand(self, name: str) -> Any:
+        """How an order stands with us."""
+        return self.venue.look(order(name))[0]
+
+    def logs(self, child: "subprocess.Popen[bytes] | None" = None) -> str:
+        """What a child said, or all of them."""
+        which = range(len(self.children)) if child is None else [self.children.index(child)]
+        files = [self.folder / f"{number}.log" for number in which]
+        return "\n".join(f"--- {path.name}\n{path.read_text(errors='replace')}" for path in files)
 
     def rows(self, statement: str, **values: Any) -> list[Any]:
         with self.engine.connect() as connection:

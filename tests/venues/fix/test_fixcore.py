@@ -1,0 +1,312 @@
+"""The gateway against fixcore's acceptor: what a session lives through, each a thing that was seen to go wrong."""
+
+import signal
+import time
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import text
+
+from storage.actor import Actor
+from tests.venues.fix.conftest import World, order
+from venues.fix import allocations
+from venues.fix.allocations import Instruction
+
+ONE, TWO = "E-R-000001-001", "E-R-000001-002"
+
+
+def ended(world: World, name: str, status: str = "FILLED") -> None:
+    world.until(f"{name} to be {status}", lambda: world.stand(name).status == status)
+
+
+def agree(world: World, *names: str) -> None:
+    """Not an order twice, not a fill lost or doubled: what we hold is what the broker did."""
+    truth = world.filled()
+    taken = [each["order"] for each in world.ledger() if "order" in each]
+    assert sorted(taken) == sorted(set(taken))
+    for name in names:
+        stands = world.stand(name)
+        assert (stands.filled_quantity, stands.filled_amount) == truth[name], name
+
+
+@pytest.mark.parametrize("version", ["FIX.4.2", "FIX.4.4"])
+def test_orders_are_filled_in_parts_and_every_part_is_kept(world: World, version: str) -> None:
+    world.write(version=version)
+    world.fixcore(parts=3)
+    world.gateway()
+    world.venue.submit_many([order(ONE), order(TWO, "sell")])
+    ended(world, ONE)
+    ended(world, TWO)
+    agree(world, ONE, TWO)
+    assert world.rows("SELECT count(*) FROM fix.executions WHERE kind = 'trade'")[0][0] >= 6
+    assert world.rows("SELECT count(*) FROM fix.orders WHERE repaired") == [(0,)]
+
+
+def test_what_was_gap_filled_away_is_asked_after(world: World) -> None:
+    """One counterparty numbered the fills and never sent them (FIX-5); the gap is filled by CumQty × AvgPx, flagged."""
+    world.fixcore(hold=True)
+    world.gateway()
+    world.venue.submit(order(ONE))
+    world.until("the order", world.ledger)
+    world.quirks(parts=2, swallow=True)
+    world.until("the fills", lambda: ONE in world.filled() and world.filled()[ONE][0] == 100)
+    ended(world, ONE)
+    agree(world, ONE)
+    assert world.rows("SELECT repaired FROM fix.orders") == [(True,)]
+    assert world.rows("SELECT count(*) FROM fix.executions") == [(0,)]
+
+
+def test_the_session_comes_back_after_the_brokers_logout(world: World) -> None:
+    world.fixcore(logout=1, hold=True)
+    world.gateway()
+    world.venue.submit(order(ONE))
+    world.until("the logout", lambda: world.rows("SELECT 1 FROM fix.sessions WHERE says LIKE '%see you%'"))
+    world.logged_on()
+    world.quirks()
+    world.venue.submit(order(TWO))
+    ended(world, ONE)
+    ended(world, TWO)
+    agree(world, ONE, TWO)
+
+
+def test_what_is_resent_is_counted_once(world: World) -> None:
+    world.fixcore(parts=4, resend=True)
+    world.gateway()
+    world.venue.submit(order(ONE))
+    ended(world, ONE)
+    agree(world, ONE)
+    assert world.rows("SELECT count(*) FROM fix.executions") == [(4,)]
+
+
+def test_a_bust_takes_back_what_it_busts(world: World) -> None:
+    world.fixcore(parts=2, bust=True)
+    world.gateway()
+    world.venue.submit(order(ONE))
+    ended(world, ONE)
+    agree(world, ONE)
+    assert world.rows("SELECT kind, count(*) FROM fix.executions GROUP BY 1 ORDER BY 1") == [("bust", 1), ("trade", 3)]
+
+
+@pytest.mark.parametrize(("kind", "why"), [("3", "bad price"), ("j", "unknown security")])
+def test_what_the_gate_refuses_is_rejected_with_its_words(world: World, kind: str, why: str) -> None:
+    world.fixcore(reject=kind)
+    world.gateway()
+    world.venue.submit(order(ONE))
+    ended(world, ONE, "REJECTED")
+    assert why in world.stand(ONE).reason
+
+
+def test_an_order_that_the_broker_lost_is_asked_after_and_sent_again(world: World) -> None:
+    """Killed between the marking and the answer: 35=H first, then, as its rules call "unknown" a proof, once more."""
+    world.fixcore(lose=1)
+    gateway = world.gateway()
+    world.logged_on()
+    world.venue.submit(order(ONE))
+    world.until("the hand-over", lambda: world.rows("SELECT 1 FROM fix.messages WHERE sequence IS NOT NULL"))
+    time.sleep(0.3)
+    world.stop(gateway, signal.SIGKILL)
+    assert world.ledger() == []
+    world.gateway()
+    ended(world, ONE)
+    agree(world, ONE)
+    assert world.rows("SELECT times, state FROM fix.messages") == [(2, "ANSWERED")]
+
+
+def test_where_unknown_is_no_proof_nothing_is_sent_again_and_a_person_is_told(world: World) -> None:
+    world.write(rules={"unknown_is_proof": False})
+    world.fixcore(lose=1)
+    gateway = world.gateway()
+    world.logged_on()
+    world.venue.submit(order(ONE))
+    world.until("the hand-over", lambda: world.rows("SELECT 1 FROM fix.messages WHERE sequence IS NOT NULL"))
+    time.sleep(0.3)
+    world.stop(gateway, signal.SIGKILL)
+    world.gateway()
+    ((doubt,),) = world.until("the doubt", lambda: world.rows("SELECT doubt FROM fix.orders WHERE doubt IS NOT NULL"))
+    assert "no proof by its rules" in doubt
+    assert world.stand(ONE).status == "WORKING"
+    assert world.ledger() == []
+
+
+def test_a_broker_that_takes_no_questions_leaves_the_doubt_to_a_person(world: World) -> None:
+    world.fixcore(lose=1, no_status=True)
+    gateway = world.gateway()
+    world.logged_on()
+    world.venue.submit(order(ONE))
+    world.until("the hand-over", lambda: world.rows("SELECT 1 FROM fix.messages WHERE sequence IS NOT NULL"))
+    time.sleep(0.3)
+    world.stop(gateway, signal.SIGKILL)
+    world.gateway()
+    ((doubt,),) = world.until("the doubt", lambda: world.rows("SELECT doubt FROM fix.orders WHERE doubt IS NOT NULL"))
+    assert "takes no question" in doubt
+    assert world.ledger() == []
+
+
+def test_lost_files_are_restored_from_the_journal(world: World) -> None:
+    """The engine's store never fsyncs: gone with it, the session goes on where it was (FIX-7)."""
+    world.fixcore(hold=True)
+    gateway = world.gateway()
+    world.venue.submit(order(ONE))
+    world.until("the order", world.ledger)
+    world.stop(gateway, signal.SIGKILL)
+    for path in world.session.store.iterdir():
+        path.unlink()
+    world.quirks()
+    world.gateway()
+    world.venue.submit(order(TWO))
+    ended(world, ONE)
+    ended(world, TWO)
+    agree(world, ONE, TWO)
+    assert "goes on at" in world.logs()
+
+
+@pytest.mark.parametrize("to", ["lower", "higher"])
+def test_numbers_that_somebody_moved_are_no_catastrophe(world: World, to: str) -> None:
+    world.fixcore(hold=True)
+    gateway = world.gateway()
+    world.venue.submit(order(ONE))
+    world.until("the order", world.ledger)
+    world.stop(gateway, signal.SIGKILL)
+    path = next(world.session.store.glob("*.seqnums"))
+    ours, _, theirs = path.read_text().partition(":")
+    moved = (1, int(theirs)) if to == "lower" else (int(ours) + 20, int(theirs) + 20)
+    session_file = path.with_suffix(".session")
+    session_file.write_text("20260102-15:00:00")  # and it began on another day: the engine alone would begin at 1
+    path.write_text(f"{moved[0]:020d} : {moved[1]:020d}")
+    if to == "lower":  # and the journal with it: the broker hangs up, and says which number it expects
+        with world.engine.begin() as connection:
+            connection.execute(text("UPDATE fix.sessions SET sender_next = 1"))
+    world.quirks()
+    world.gateway()
+    world.venue.submit(order(TWO))
+    ended(world, ONE)
+    ended(world, TWO)
+    agree(world, ONE, TWO)
+
+
+def test_an_exception_in_a_callback_ends_the_process_and_nothing_is_lost(world: World) -> None:
+    """A live process with a dead session is what must not be: 70, and the broker sends again."""
+    world.fixcore(hold=True)
+    gateway = world.gateway()
+    world.venue.submit(order(ONE))
+    world.until("the order", lambda: world.rows("SELECT 1 FROM fix.messages WHERE state = 'ANSWERED'"))
+    with world.engine.begin() as connection:
+        connection.execute(text("SET lock_timeout = '5s'"))
+    lock = world.engine.connect()
+    try:
+        lock.execute(text("SELECT 1 FROM fix.orders FOR UPDATE"))  # whoever writes the fill down waits, and gives up
+        world.quirks(parts=2)
+        assert gateway.wait(40) == 70
+    finally:
+        lock.close()
+    world.gateway()
+    ended(world, ONE)
+    agree(world, ONE)
+
+
+def test_a_second_gateway_waits_and_takes_over_at_once(world: World) -> None:
+    world.fixcore()
+    first = world.gateway()
+    world.logged_on()
+    (before,) = world.rows("SELECT owner FROM fix.sessions")
+    world.gateway()
+    world.until("the second to wait", lambda: "held by another gateway" in world.logs())
+    assert world.rows("SELECT owner FROM fix.sessions") == [before]
+    assert world.stop(first) == 0
+    world.until(
+        "the second to hold it", lambda: world.rows("SELECT owner FROM fix.sessions") not in ([before], [(None,)])
+    )
+    world.venue.submit(order(ONE))
+    ended(world, ONE)
+    agree(world, ONE)
+
+
+def test_a_gateway_that_was_stopped_longer_than_its_lease_marks_nothing(world: World) -> None:
+    world.fixcore()
+    first = world.gateway()
+    world.logged_on()
+    first.send_signal(signal.SIGSTOP)
+    with world.engine.begin() as connection:
+        connection.execute(text("UPDATE fix.sessions SET lease_until = now() - interval '1 second'"))
+    world.gateway()
+    world.until("the second to hold it", lambda: world.rows("SELECT 1 FROM fix.sessions WHERE lease_until > now()"))
+    world.venue.submit(order(ONE))
+    first.send_signal(signal.SIGCONT)
+    assert first.wait(20) == 70
+    ended(world, ONE)
+    agree(world, ONE)
+
+
+def test_a_halt_stops_the_gateway_and_cancelling_goes_on(world: World) -> None:
+    world.fixcore(hold=True)
+    world.gateway()
+    world.venue.submit(order(ONE))
+    world.until("the order", world.ledger)
+    with world.books.transaction(Actor("ann")) as books:
+        books.halts.halt("prices look wrong")
+    world.venue.submit(order(TWO))
+    world.venue.cancel(order(ONE))
+    ended(world, ONE, "CANCELED")
+    time.sleep(1)
+    assert [each["order"] for each in world.ledger() if "order" in each] == [ONE]
+    with world.books.transaction(Actor("ben")) as books:
+        books.halts.resume("they were right")
+    world.quirks()
+    ended(world, TWO)
+    agree(world, TWO)
+
+
+def test_a_restored_database_says_nothing_before_somebody_looked(world: World) -> None:
+    world.fixcore()
+    gateway = world.gateway()
+    world.logged_on()
+    assert world.stop(gateway) == 0
+    with world.books.transaction(Actor("ann")) as books:
+        books.epochs.renew("a restore")
+    world.gateway()
+    world.until("the warning", lambda: "nothing is said to the broker before it is resumed" in world.logs())
+    world.venue.submit(order(ONE))
+    time.sleep(0.5)
+    assert world.rows("SELECT logged_on FROM fix.sessions") == [(False,)]
+    with world.books.transaction(Actor("ben")) as books:
+        books.halts.resume("compared")
+    ended(world, ONE)
+    agree(world, ONE)
+
+
+def test_a_block_goes_out_with_its_accounts_is_reduced_and_allocated(world: World) -> None:
+    world.fixcore(hold=True)
+    world.gateway()
+    block = order("E-B-000001-1")
+    world.venue.submit_block(block, {"A-1": Decimal(60), "A-2": Decimal(40)})
+    (taken,) = world.until("the block", world.ledger)
+    assert (taken["fields"]["591"], taken["allocations"]) == ("1", [["A-1", "60"], ["A-2", "40"]])
+    world.venue.reduce(block, Decimal(70))
+    world.until("the reduction", lambda: world.venue.reduction(block, Decimal(70)) is True)
+    world.quirks(refuse_account="A-2")
+    world.until("the fills", lambda: world.stand("E-B-000001-1").filled_quantity == 70)
+    given = Instruction("B-000001", world.stand("E-B-000001-1").traded_on, ["E-B-000001-1"], "buy", "X", Decimal(10),
+                        {"A-1": Decimal(45), "A-2": Decimal(25)})  # fmt: skip
+    for _ in range(2):  # once, however often it is asked for
+        with world.engine.begin() as connection:
+            allocations.give(connection, world.session, given)
+
+    def answered() -> allocations.Answer | None:
+        with world.engine.connect() as connection:
+            said = allocations.answer(connection, given.alloc_id)
+        return said if said and all(each.confirmed or each.refusal for each in said.accounts) else None
+
+    said = world.until("the allocation", answered)
+    assert said.status in ("PARTIAL", "ACCEPTED")
+    first, second = said.accounts
+    assert (first.reported, first.confirmed, first.refusal, first.differs) == (Decimal(45), Decimal(45), None, False)
+    assert second.refusal == "no such account"
+    assert [each["allocation"] for each in world.ledger() if "allocation" in each] == ["B-000001/20261120"]
+
+
+def test_the_engine_stops_cleanly_every_time(world: World) -> None:
+    """The acceptor that isn't threaded crashed in half of its stops; ours never in a dozen."""
+    for _ in range(12):
+        broker = world.paper_broker()
+        world.until("the broker to listen", lambda child=broker: "listens at" in world.logs(child))
+        assert world.stop(broker) == 0
