@@ -21,7 +21,7 @@ endif
 help:
 	@echo 'make setup   .venv with everything that is needed; the other targets call it'
 	@echo 'make demo    the main job once, from nothing to the printed result'
-	@echo 'make up      the stack, until Ctrl-C: Temporal on 7233, its UI on 8233, PostgreSQL, workers (WORKERS=1)'
+	@echo 'make up      the stack, until Ctrl-C: the console on 8234, Temporal on 7233, workers (WORKERS=1)'
 	@echo 'make test    the tests (ARGS="-k minimums" for some)'
 	@echo 'make chaos   rebalances while everything breaks, and the proof (ARGS="--minutes 5 --seed 1")'
 	@echo 'make laws    every law over generated accounts with everything on (ARGS="--accounts 200000 --seed 1")'

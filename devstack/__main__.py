@@ -21,6 +21,7 @@ The rebalancer is up.
 
   Temporal      {temporal}
   Temporal UI   {ui}
+  Console       {console}
   PostgreSQL    {postgres}
   data, logs    {home}
 
@@ -53,7 +54,12 @@ def main(arguments: list[str]) -> int:
 def up(workers: int) -> int:
     """Start the stack, say where it is, and keep it whole until we are asked to stop."""
     temporal_port = _port("TEMPORAL_PORT", TEMPORAL_PORT)
-    stack = Stack(temporal_port=temporal_port, ui_port=_port("TEMPORAL_UI_PORT", temporal_port + 1000), workers=workers)
+    stack = Stack(
+        temporal_port=temporal_port,
+        ui_port=_port("TEMPORAL_UI_PORT", temporal_port + 1000),
+        console_port=_port("REBALANCER_CONSOLE_PORT", temporal_port + 1001),
+        workers=workers,
+    )
     running = False
     try:
         stack.start()
@@ -82,6 +88,7 @@ def page(stack: StackConnection, ending: str) -> str:
     return PAGE.format(
         temporal=stack.temporal_address,
         ui=stack.ui_url,
+        console=f"{stack.console_url}: choose a person there; ben approves" if stack.console_url else "none",
         postgres=f"{host}, database {database} (URL with password: {_short(stack.home / 'stack.json')})",
         home=_short(stack.home),
         bin=_short(Path(sys.executable).parent),

@@ -17,7 +17,7 @@ class Application:
 
     `worker` is a command that reads REBALANCER_DATABASE_URL, TEMPORAL_ADDRESS and `environment`; it is ready when
     someone polls `task_queue` (None: as soon as it runs), as `version` where that is given, `DEPLOYMENT:BUILD-ID`.
-    `deploy` then has new workflows start on it.
+    `deploy` then has new workflows start on it. `console` is a command that serves pages on REBALANCER_CONSOLE_PORT.
     """
 
     migrate: Callable[[str], None]
@@ -27,6 +27,7 @@ class Application:
     environment: Mapping[str, str] = field(default_factory=dict)
     version: str | None = None
     deploy: Callable[[str], None] | None = None
+    console: tuple[str, ...] | None = None
 
 
 def _migrate(database_url: str) -> None:
@@ -85,4 +86,5 @@ REBALANCER = Application(
     environment={"REBALANCER_BUILD_ID": _build_id(), "REBALANCER_VERSIONING": "auto_upgrade"},
     version=f"rebalancer:{_build_id()}",
     deploy=_deploy,
+    console=(sys.executable, "-m", "web"),
 )

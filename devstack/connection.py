@@ -36,6 +36,7 @@ class StackConnection:
     database_url: str = field(repr=False)  # carries the password
     temporal_address: str
     ui_url: str | None
+    console_url: str | None
     started_at: str  # ISO 8601, UTC
     processes: tuple[Process, ...]
     alive: bool

@@ -103,6 +103,7 @@ class Page:
         self._title("See for yourself")
         lines = (
             (f"REBALANCER_HOME={home} make up", "opens what you just saw; then, in another terminal:"),
+            ("http://localhost:8234", "the console: choose ann (operator), ben (approver) or cleo (auditor) there"),
             ("http://localhost:8233", "the Temporal UI: every step, who approved, why an account failed"),
             (
                 "temporal workflow list --query \"RebalanceStatus='FAILED'\"",

@@ -36,8 +36,9 @@ from policy.clock import the_clock
 
 __all__ = ["AlreadyRunning", "Stack", "StackConnection", "connection"]
 
-TEMPORAL_PORT, UI_PORT = 7233, 8233
+TEMPORAL_PORT, UI_PORT, CONSOLE_PORT = 7233, 8233, 8234
 LOOK_EVERY = 0.5  # seconds between looks at the children
+CONSOLE_TIMEOUT = 30.0  # seconds from its start to its first answer
 WORKER_TIMEOUT = 60.0  # seconds from a worker's start to its first poll
 
 
@@ -66,6 +67,7 @@ class Stack:
         *,
         temporal_port: int = TEMPORAL_PORT,
         ui_port: int | None = UI_PORT,
+        console_port: int | None = None,
         workers: int = 1,
         application: Application = REBALANCER,
         say: Callable[[str], None] = say_on_stderr,
@@ -77,6 +79,8 @@ class Stack:
             self.home / "temporal.db", temporal_port, ui_port, log_file=self.logs / "temporal.log"
         )
         self.workers: Workers | None = None
+        self.console: Workers | None = None
+        self.console_port = console_port
         self._worker_count = workers
         self._application = application
         self._say = say
@@ -98,6 +102,7 @@ class Stack:
             database_url=self.database_url,
             temporal_address=self.temporal.address,
             ui_url=self.temporal.ui_url,
+            console_url=self.console_url,
             started_at=self._started_at,
             processes=tuple(Process(child.name, child.pid, birth(child.pid) or "") for child in self._children()),
             alive=True,
@@ -119,6 +124,7 @@ class Stack:
             self._start_workers()  # they take seconds to take up work; meanwhile:
             self._step("checking the schedule", lambda: self._application.ensure_schedule(self.temporal.address))
             self._await_workers()
+            self._start_console()
             self._started_at = the_clock().now().isoformat(timespec="seconds").replace("+00:00", "Z")
             self._undo.callback(connections.remove, self.home)
             connections.write(self.connection)
@@ -138,7 +144,8 @@ class Stack:
         for child in (self.postgres.child, self.temporal.child):
             if child is not None and not child.running:
                 raise StackError(f"{child.name} (pid {child.pid}) {child.ending}. Its last words:{child.last_words()}")
-        if self.workers is not None and self.workers.replace_dead():
+        replaced = [each.replace_dead() for each in (self.workers, self.console) if each is not None]
+        if any(replaced):
             connections.write(self.connection)
 
     def stop(self) -> None:
@@ -156,7 +163,7 @@ class Stack:
 
     def _children(self) -> list[Child]:
         servers = [child for child in (self.postgres.child, self.temporal.child) if child is not None]
-        return servers + (self.workers.children if self.workers else [])
+        return servers + [child for each in (self.workers, self.console) if each for child in each.children]
 
     def _lock(self) -> None:
         """One stack a folder. The lock goes with our process, however that ends."""
@@ -191,6 +198,7 @@ class Stack:
         for what, port, variable in (
             ("Temporal", self.temporal.port, "TEMPORAL_PORT"),
             ("Temporal's UI", self.temporal.ui_port, "TEMPORAL_UI_PORT"),
+            ("the console", self.console_port, "REBALANCER_CONSOLE_PORT"),
         ):
             if port and port_in_use(port):
                 raise StackError(
@@ -198,14 +206,34 @@ class Stack:
                     f"Next: stop that program, or choose another port: {variable}={port + 100} make up"
                 )
 
-    def _start_workers(self) -> None:
-        env = without_other_clusters() | {
+    @property
+    def console_url(self) -> str | None:
+        """Where the console is, if there is one."""
+        return f"http://localhost:{self.console_port}" if self.console else None
+
+    def _environment(self) -> dict[str, str]:
+        return without_other_clusters() | {
             "REBALANCER_DATABASE_URL": self.database_url,
             "TEMPORAL_ADDRESS": self.temporal.address,
             "TEMPORAL_NAMESPACE": NAMESPACE,
             "PYTHONUNBUFFERED": "1",
         }
-        env |= self._application.environment
+
+    def _start_console(self) -> None:
+        """The pages, where the application has any and somebody asked for them."""
+        command = self._application.console
+        if command is None or self.console_port is None:
+            return
+        env = self._environment() | {"REBALANCER_CONSOLE_PORT": str(self.console_port)}
+        env |= {"TEMPORAL_UI_URL": self.temporal.ui_url} if self.temporal.ui_url else {}
+        self.console = Workers(command, env, self.logs, 1, self._say, called="console")
+        self._undo.callback(self.console.stop)
+        self._say("starting the console")
+        self.console.start()
+        await_ready(self.console.children[0], lambda: port_in_use(self.console_port or 0), CONSOLE_TIMEOUT, every=0.2)
+
+    def _start_workers(self) -> None:
+        env = self._environment() | self._application.environment
         self.workers = Workers(self._application.worker, env, self.logs, self._worker_count, self._say)
         self._undo.callback(self.workers.stop)
         self._say(f"starting {self._worker_count} worker{'s' if self._worker_count != 1 else ''}")

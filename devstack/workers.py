@@ -1,4 +1,4 @@
-"""The workers of a stack: any of them may die at any time, and another takes its place."""
+"""The workers of a stack, and its console: any of them may die at any time, and another takes its place."""
 
 from __future__ import annotations
 
@@ -16,16 +16,23 @@ SHORT_LIVES = 5  # so many in a row, and we stop trying
 
 
 class Workers:
-    """`count` processes of one command, each with a log of its own."""
+    """`count` processes of one command, `called` so with their number, each with a log of its own."""
 
     def __init__(
-        self, command: Sequence[str], env: Mapping[str, str], logs: Path, count: int, say: Callable[[str], None]
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        logs: Path,
+        count: int,
+        say: Callable[[str], None],
+        called: str = "worker {}",
     ) -> None:
         self.children: list[Child] = []
         self._command = command
         self._env = env
         self._logs = logs
         self._say = say
+        self._called = called
         self._started = [0.0] * count
         self._short_lives = [0] * count
 
@@ -61,5 +68,6 @@ class Workers:
 
     def _spawn(self, index: int) -> Child:
         self._started[index] = time.monotonic()
-        name = f"worker {index + 1}"
-        return spawn(name, self._command, self._logs / f"worker-{index + 1}.log", env=self._env, cwd=PROJECT)
+        name = self._called.format(index + 1)
+        log = self._logs / f"{name.replace(' ', '-')}.log"
+        return spawn(name, self._command, log, env=self._env, cwd=PROJECT)
