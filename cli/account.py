@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import account_states, lists, say
+from reading import words
+from reading.accounts.known import known
 
 if TYPE_CHECKING:
-    from cli.standing import Standing
     from domain.values.snapshot import Holding, Snapshot
+    from reading.accounts.standing import Standing
 
 Json = dict[str, Any]
 
@@ -31,10 +33,10 @@ for _command in (account_states.hold, account_states.freeze, account_states.clos
 def show(account_id: str, form: str) -> None:
     """The account, its sleeves, and its weights against their bands."""
     from cli import connections
-    from cli.standing import in_flight, standing_of
+    from reading.accounts.standing import in_flight, standing_of
 
     with connections.books().transaction() as books:
-        standing = standing_of(books, account_id)
+        standing = standing_of(books, account_id, connections.today(), connections.trade_date())
         entry = books.queue.entry(account_id)
         under_way = in_flight(books, account_id)
     told = as_json(standing, entry.reasons if entry else [], under_way.id if under_way else None)
@@ -54,7 +56,7 @@ def rebalancing(account_id: str, state: str, by: str | None) -> None:
     from cli import connections
     from storage.actor import Actor
 
-    with connections.books().transaction(Actor(say.who(by))) as books, account_states.known(account_id):
+    with connections.books().transaction(Actor(say.who(by))) as books, known(account_id):
         told = books.accounts.switch_rebalancing(account_id, state == "on", connections.today())
     click.echo(told)
 
@@ -141,8 +143,8 @@ def _holding(holding: "Holding", worth: Any) -> Json:
 
 
 def _page(told: Json, standing: "Standing", evidence: Json) -> Iterator[object]:
-    from cli import evidence as reasons
     from cli import plan_page
+    from reading import evidence as reasons
 
     known = standing.snapshot.account
     yield plan_page.title(f"{known.id} · {known.name} · as of {standing.snapshot.as_of}")
@@ -150,8 +152,8 @@ def _page(told: Json, standing: "Standing", evidence: Json) -> Iterator[object]:
     toggle = "on" if known.rebalancing else "off"
     target = f"target {known.target_id or 'none'}{version}"
     yield f"{known.status} at {known.custodian}, {known.tax_status} · rebalancing {toggle} · {target}"
-    worth = plan_page.amount(told["managed_value"]) if told["managed_value"] else "unknown"
-    yield f"managed value {worth} · cash of the managed sleeve {plan_page.amount(told['cash'])}"
+    worth = words.amount(told["managed_value"]) if told["managed_value"] else "unknown"
+    yield f"managed value {worth} · cash of the managed sleeve {words.amount(told['cash'])}"
     if told["in_flight"]:
         yield f"rebalance {told['in_flight']} is under way: rebalancer show {told['in_flight']}"
     if told["open_breaks"]:
@@ -179,23 +181,22 @@ def _flaws(standing: "Standing") -> Iterator[str]:
 
 
 def _sleeve_table(sleeves: Sequence[Json]) -> object:
-    from cli import plan_page
     from domain.values.snapshot import PROTECTED
 
     rows = []
     for sleeve in sleeves:
         told = sleeve["status"] if sleeve["sleeve"] != PROTECTED else "not traded, not counted"
-        rows.append((sleeve["sleeve"], told, "cash", "", plan_page.amount(sleeve["cash"]), ""))
+        rows.append((sleeve["sleeve"], told, "cash", "", words.amount(sleeve["cash"]), ""))
         for each in sleeve["holdings"]:
-            value = plan_page.amount(each["value"]) or "no price"
-            rows.append(("", "", each["symbol"], plan_page.number(each["quantity"]), value, _lots(each["lots"])))
+            value = words.amount(each["value"]) or "no price"
+            rows.append(("", "", each["symbol"], words.number(each["quantity"]), value, _lots(each["lots"])))
         if sleeve["holdings"]:
-            rows.append(("", "", "in all", "", plan_page.amount(sleeve["value"]) or "unknown", ""))
+            rows.append(("", "", "in all", "", words.amount(sleeve["value"]) or "unknown", ""))
     return say.table("", ("sleeve", "status", "holds", "quantity", "value", "lots"), rows, right=(3, 4))
 
 
 def _lots(lots: Sequence[Json]) -> str:
-    from cli.plan_page import number
+    from reading.words import number
 
     return ", ".join(
         f"{number(each['quantity'])} at {number(each['cost_per_share'])} of {each['acquired'] or 'an unknown day'}"

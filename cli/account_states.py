@@ -1,13 +1,12 @@
 """`rebalancer account hold`, `freeze`, `close` and `reopen`: what a person says about an account."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli import say
-from cli.say import Refused
+from reading.accounts.known import known
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from storage.accounts.states import Status
@@ -91,15 +90,3 @@ def _given(why: str) -> str:
     if not why.strip():
         raise Refused("--why is empty: say why, like --why 'estate in probate'")
     return why.strip()
-
-
-@contextmanager
-def known(account_id: str) -> Iterator[None]:
-    """Refuses an account that nobody knows, in the words of the check."""
-    from domain.planning import checks
-    from storage.accounts.snapshots import UnknownAccount
-
-    try:
-        yield
-    except UnknownAccount as flaw:
-        raise Refused(checks.unknown(account_id).message) from flaw

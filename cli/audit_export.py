@@ -14,7 +14,8 @@ from urllib.parse import quote
 import click
 
 from cli import say
-from cli.say import Refused
+from reading import words
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from cli.audit_story import Story
@@ -48,7 +49,7 @@ def export(since: str, until: str, out: Path, form: str) -> None:
         say.as_json(done.manifest | {"manifest_sha256": done.manifest_hash, "out": str(out)})
     else:
         counts = ((done.records, "record"), (done.seals, "seal"), (len(done.reports), "rebalance"))
-        told = ", ".join(say.counted(count, noun) for count, noun in counts)
+        told = ", ".join(words.counted(count, noun) for count, noun in counts)
         say.show(
             f"{out}: {told}, {since} to {until}",
             f"manifest.json has the hash of every file; its own is {done.manifest_hash}",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import say
-from cli.say import Refused
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from storage.recomputation import Recomputed

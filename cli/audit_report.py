@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cli.audit_bands import band, colors, shares
-from cli.plan_page import amount, number, share, signed
+from reading.words import amount, number, share, signed
 
 if TYPE_CHECKING:
     from jinja2 import Template

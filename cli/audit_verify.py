@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import say
-from cli.say import Refused
+from reading import words
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from anchors.port import Anchor
@@ -80,7 +81,7 @@ def seal(by: str | None, form: str) -> None:
         )
         say.show(f"Nothing to seal: {of}")
     else:
-        added = f"{say.counted(made.records, 'record')} in {say.counted(made.chains, 'chain')}"
+        added = f"{words.counted(made.records, 'record')} in {words.counted(made.chains, 'chain')}"
         say.show(
             f"Seal {made.id} of {_at(made.sealed_at)}: {added}",
             f"hash {made.hash.hex()}",
@@ -161,11 +162,11 @@ def _page(done: "Verified") -> list[object]:
     sealed = "no seal yet: rebalancer audit seal"
     if done.sealed_at is not None and done.last_seal is not None:
         sealed = (
-            f"{say.counted(done.seals, 'seal')}, the last of {_at(done.sealed_at)} with hash {done.last_seal.hex()}"
+            f"{words.counted(done.seals, 'seal')}, the last of {_at(done.sealed_at)} with hash {done.last_seal.hex()}"
         )
     parts: list[object] = [
-        f"{whole}: {say.counted(done.records, 'record')} in {say.counted(done.chains, 'chain')}; {sealed}",
-        f"{say.counted(done.unsealed, 'record')} since, not sealed yet" if done.unsealed else "Everything is sealed.",
+        f"{whole}: {words.counted(done.records, 'record')} in {words.counted(done.chains, 'chain')}; {sealed}",
+        f"{words.counted(done.unsealed, 'record')} since, not sealed yet" if done.unsealed else "Everything is sealed.",
     ]
     if done.faults:
         rows = [[_where(fault), str(fault.seq), fault.kind, fault.says] for fault in done.faults]
@@ -186,4 +187,4 @@ def _account(fault: "Fault") -> str | None:
 def _at(at: Any) -> str:
     from storage.record.chain import moment
 
-    return f"{say.moment(moment(at)[:19])}Z"
+    return f"{words.moment(moment(at)[:19])}Z"

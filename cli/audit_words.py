@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from cli.plan_page import amount, share
-from cli.say import counted
+from reading.words import amount, counted, share
 
 Json = Mapping[str, Any]
 

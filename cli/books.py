@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli.say import Refused
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from cli.book_file import BookFile

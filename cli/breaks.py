@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import say
-from cli.say import Refused
+from reading import words
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from domain.executing.reconciliation import Break, Ledger
@@ -33,7 +34,7 @@ def breaks(ctx: click.Context, account_id: str | None, all_: bool, form: str) ->
     else:
         rows = [
             (str(each["id"]), each["account_id"], _of(each), each["expected"], each["actual"],
-             say.moment(each["opened_at"]), each["rebalance_id"] or "–", _resolution(each))
+             words.moment(each["opened_at"]), each["rebalance_id"] or "–", _resolution(each))
             for each in listed
         ]  # fmt: skip
         columns = ("break", "account", "of", "books", "custodian", "opened", "by", "resolved")
@@ -178,4 +179,4 @@ def _resolution(each: dict[str, Any]) -> str:
     if each["resolved_at"] is None:
         return "open"
     booked = ", the custodian's figure booked" if each["booked"] else ""
-    return f"{say.moment(each['resolved_at'])} by {each['resolved_by']}{booked}: {each['note']}"
+    return f"{words.moment(each['resolved_at'])} by {each['resolved_by']}{booked}: {each['note']}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import connections
-from cli.say import Refused
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from storage.connection import Transaction

@@ -3,14 +3,17 @@
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import date
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cli.say import Refused
+from reading.actions import do
+from reading.refused import Refused, Unreachable
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
     from temporalio.client import Client
 
     from devstack.connection import StackConnection
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class NoDatabase(Refused):
+class NoDatabase(Unreachable):
     """The database can't be reached, or can't be used: nothing can be recorded there either."""
 
 
@@ -66,8 +69,24 @@ def database_url() -> str:
         return named
     running = stack()
     if running is None:
-        raise Refused(NO_STACK)
+        raise Unreachable(NO_STACK)
     return running.database_url
+
+
+@contextmanager
+def engines() -> "Iterator[Callable[[], Engine]]":
+    """A way to the database's engine, whether it answers or not; what was connected is closed at the end."""
+    from storage.engine import connect
+
+    made: list[Engine] = []
+
+    def engine() -> "Engine":
+        made.append(connect(database_url(), pool_size=1))
+        return made[-1]
+
+    yield engine
+    for each in made:
+        each.dispose()
 
 
 def books(dry_run: bool = False) -> "Books":
@@ -85,7 +104,7 @@ def books(dry_run: bool = False) -> "Books":
             migrated = connection.scalar(text("SELECT to_regclass('alembic_version')"))
     except SQLAlchemyError as flaw:
         raise NoDatabase(
-            f"the database does not answer: {first_line(flaw)}. Is it running? See `rebalancer status`"
+            f"the database does not answer: {first_line(flaw)}. Is it running? ", do("status", told="See `{}`")
         ) from flaw
     if migrated is None:
         raise NoDatabase("the database was never migrated: run `python -m storage.migrations`, or use `make up`")
@@ -108,7 +127,7 @@ async def temporal() -> "Client":
         return await asyncio.wait_for(connect(temporal_address()), timeout=10)
     except (RuntimeError, OSError, TimeoutError) as flaw:
         where = temporal_address() or os.environ.get("TEMPORAL_ADDRESS", "localhost:7233")
-        raise Refused(
+        raise Unreachable(
             f"Temporal does not answer at {where}. Start the stack with `make up`, or set TEMPORAL_ADDRESS"
         ) from flaw
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import say
-from cli.say import Refused
+from reading import words
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from storage.intake.corporate_actions import ActionDone, ActionsReport
@@ -66,9 +67,9 @@ def _raw(file: Path) -> Any:
 
 def _told(file: Path, report: "ActionsReport") -> Iterator[str]:
     if not report.changed_anything:
-        yield f"{file} was applied already: nothing changes ({say.counted(len(report.done), 'action')})"
+        yield f"{file} was applied already: nothing changes ({words.counted(len(report.done), 'action')})"
         return
-    yield f"{file} applied: {say.counted(len(report.done), 'action')}"
+    yield f"{file} applied: {words.counted(len(report.done), 'action')}"
     for each in report.done:
         yield f"  {each.id:<14}  {_of(each)}"
     yield "Next: the day's prices (rebalancer prices), then rebalancer evaluate"
@@ -78,6 +79,6 @@ def _of(done: "ActionDone") -> str:
     what = f"{done.kind.replace('_', ' ')} of {done.symbol}"
     if done.already:
         return f"{what}: was applied already"
-    fractions = f", {say.counted(done.fractions, 'fraction')} paid out" if done.fractions else ""
+    fractions = f", {words.counted(done.fractions, 'fraction')} paid out" if done.fractions else ""
     cash = f", cash of {done.cash}" if done.cash != "0.00" else ""
-    return f"{what}: {say.counted(done.accounts, 'account')}{cash}{fractions}"
+    return f"{what}: {words.counted(done.accounts, 'account')}{cash}{fractions}"

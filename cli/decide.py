@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from cli import connections, say
-from cli.say import Refused
+from reading.refused import Refused
 
 NOT_ANSWERED = 3  # exit status: sent, and nobody knows yet what came of it (DECIDE-2)
 DONE = {"approve": "approved", "cancel": "cancelled", "pause": "paused", "resume": "resumed"}

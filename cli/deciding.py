@@ -4,11 +4,12 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Any
 
-from cli import connections, say
+from cli import connections
 from cli.choosing import Item, Rebalance
 from cli.decide import DONE, NOT_ANSWERED
-from cli.say import Refused
 from cli.updates import ANSWER, Reply, ask_again, running, send
+from reading import words
+from reading.refused import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Decision:
         troubles = [f"account {each['account_id']}: {each['reason']}" for each in answer["refused"]]
         apart = answer.get("liquidations", [])
         notes = [f"{each} is a liquidation, and waits for an approval by its own name (DECIDE-1)" for each in apart]
-        done = f"{id_}  {say.counted(answer['accounts'], 'account')} {DONE[self.update]} by {self.who}"
+        done = f"{id_}  {words.counted(answer['accounts'], 'account')} {DONE[self.update]} by {self.who}"
         line = done if answer["accounts"] else ""
         return Outcome({"request_id": id_, **answer}, 1 if troubles else 0, line, troubles + notes)
 

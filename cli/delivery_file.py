@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from cli.say import Refused
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from domain.books.deliveries import DeliveryRefused, Problems

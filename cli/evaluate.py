@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from cli import connections, say
-from cli.say import Refused
+from reading.refused import Refused
 
 LISTED = 50  # accounts a table names of each kind
 

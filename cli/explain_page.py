@@ -9,7 +9,8 @@ from itertools import count
 from typing import Any
 
 from cli import say
-from cli.plan_page import QUIET, amount, number, share, signed, title
+from cli.plan_page import QUIET, title
+from reading.words import amount, number, share, signed
 
 Json = Mapping[str, Any]
 

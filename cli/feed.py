@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import connections, feed_file, say
-from cli.say import Refused
+from reading import words
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from domain.books.deliveries import Problems
@@ -77,7 +78,7 @@ def tried(file: Path, feed: str | None, form: str) -> int:
         for each in problems.shown:
             click.echo(f"  problem         {each}")
     if problems.count:
-        raise Refused(f"{file} would be refused: {say.counted(problems.count, 'problem')}")
+        raise Refused(f"{file} would be refused: {words.counted(problems.count, 'problem')}")
     return 0
 
 
@@ -164,7 +165,7 @@ def _shown(names: "Names") -> str:
 
 
 def _lots(number: int) -> str:
-    return say.counted(number, "lot") if number else ""
+    return words.counted(number, "lot") if number else ""
 
 
 @feed.command(name="draft")

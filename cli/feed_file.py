@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.say import Refused
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from cli.delivery_file import DeliveredFile

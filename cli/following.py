@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cli import connections, say
-from cli.say import Refused
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from domain.values.outcome import Status

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import say
-from cli.say import Refused
+from reading import words
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from storage.connection import Transaction
@@ -67,7 +68,7 @@ def resume_sending(by: str | None, why: str, form: str) -> None:
         return
     click.echo(f"sending goes on, by {who}: {why.strip()}")
     for each in halts:
-        say.message(f"it was halted {say.moment(each['halted_at'])} by {each['halted_by']}: {each['why']}")
+        say.message(f"it was halted {words.moment(each['halted_at'])} by {each['halted_by']}: {each['why']}")
 
 
 def _meant(why: str) -> str:

@@ -5,7 +5,9 @@ from typing import Any
 import click
 
 from cli import listing, say
-from cli.say import Refused
+from reading import words
+from reading.accounts.known import must_be_known
+from reading.refused import Refused
 
 Json = dict[str, Any]
 # The statuses of domain/values/outcome.py and the stages of storage/schema/execution.py; --help loads neither.
@@ -40,7 +42,7 @@ def history(
     first = say.day("--since", since)
     with connections.books().transaction() as books:
         if account_id is not None:
-            _must_be_known(books, account_id)
+            must_be_known(books, account_id)
         rows = books.rebalances.listing(account_id, status, first, limit + 1, request_id, open_)
     listed = [dict(as_history(row)) for row in rows[:limit]]
     if form != "table":
@@ -65,7 +67,7 @@ def as_table(listed: list[Json]) -> object:
     for each in listed:
         status = Text(each["status"], style=STATUS_STYLES.get(each["status"], ATTENTION))
         people = f"{each['requested_by']} / {each['approved_by'] or '–'}"
-        started = say.moment(each["started_at"])
+        started = words.moment(each["started_at"])
         made.add_row(each["rebalance_id"], each["account_id"], status, _what(each), people, started, each["issue"])
     return made
 
@@ -98,13 +100,3 @@ def show(id_: str, form: str) -> None:
         say.as_json(rebalance.as_json()) if form == "json" else say.show(*rebalance.page())
     else:
         say.as_json(request) if form == "json" else say.show(*request_page.page(request))
-
-
-def _must_be_known(books: Any, account_id: str) -> None:
-    from sqlalchemy import select
-
-    from domain.planning import checks
-    from storage.schema.tables import accounts
-
-    if books.connection.scalar(select(accounts.c.id).where(accounts.c.id == account_id)) is None:
-        raise Refused(checks.unknown(account_id).message)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import say
+from reading import words
 
 if TYPE_CHECKING:
     from storage.connection import Transaction
@@ -84,4 +85,4 @@ def _told(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     text = str(value)
-    return say.moment(text) if text.endswith("Z") and text[:4].isdigit() else text
+    return words.moment(text) if text.endswith("Z") and text[:4].isdigit() else text

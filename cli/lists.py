@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import listing, say
-from cli.say import Refused
+from reading import words
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from storage.connection import Transaction
@@ -114,12 +115,12 @@ def model_show(model_id: str, form: str) -> None:
     if form == "json":
         say.as_json(told)
         return
-    rows = [(each["symbol"], plan_page.share(each["weight"])) for each in told["holdings"]]
-    rows.append(("cash", plan_page.share(told["cash_weight"])))
-    minimum = plan_page.amount(told["investment_minimum"])
+    rows = [(each["symbol"], words.share(each["weight"])) for each in told["holdings"]]
+    rows.append(("cash", words.share(told["cash_weight"])))
+    minimum = words.amount(told["investment_minimum"])
     say.show(
         plan_page.title(f"{found.id} · {found.name} · version {found.version}"),
-        f"{found.manager} · minimum {minimum} · held by {say.counted(holders, 'account')}",
+        f"{found.manager} · minimum {minimum} · held by {words.counted(holders, 'account')}",
         "",
         say.table("", ("holds", "weight"), rows, right=(1,)),
     )

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from cli import refusals
-from cli.say import Refused
+from cli import commands, refusals
+from reading.refused import Refused
 
 # name -> module:attribute, line of help. The modules are imported when their command is called, not before.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -102,8 +102,9 @@ def run() -> int:
         click.echo("interrupted", err=True)
         return 130
     except Refused as refused:
-        click.echo(f"rebalancer: {refused}", err=True)
-        refusals.note(sys.argv[1:], refused)
+        said = commands.line(refused.said) or ""
+        click.echo(f"rebalancer: {said}", err=True)
+        refusals.note(sys.argv[1:], refused, said)
         return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,7 +9,7 @@ import click
 
 from cli import connections, feed_file, lists, say
 from cli.feed_file import feed_option
-from cli.say import Refused
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from cli.feed_file import FeedFile

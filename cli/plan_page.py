@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from reading.words import amount, number, share, signed
+
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
     from rich.table import Table
@@ -268,27 +270,3 @@ def _below(text: str) -> str:
 
 def _sum(listed: Iterable[Json], side: str) -> str:
     return str(sum((Decimal(each["amount"]) for each in listed if each["side"] == side), Decimal(0)))
-
-
-def amount(text: str | None) -> str:
-    """An amount as people read it."""
-    from domain.values.money import money
-
-    return "" if text is None else money(Decimal(text))
-
-
-def signed(text: str) -> str:
-    """An amount with its sign: a gain or a loss."""
-    return f"{'−' if Decimal(text) < 0 else '+'}{amount(str(abs(Decimal(text))))}"
-
-
-def number(text: str) -> str:
-    """A quantity or price with separators, as many decimals as it has."""
-    return f"{Decimal(text):,f}"
-
-
-def share(text: str) -> str:
-    """A weight as people read it."""
-    from domain.values.money import percent
-
-    return percent(Decimal(text))

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from cli import say
-from cli.say import Refused
+from reading.refused import Refused
 
 
 @click.command()

@@ -10,7 +10,7 @@ import click
 
 from cli import feed_file, say
 from cli.feed_file import feed_option
-from cli.say import Refused
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from datetime import date

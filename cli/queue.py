@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from cli import say
+from reading import words
 
 
 @click.command()
@@ -13,24 +14,11 @@ from cli import say
 def queue(reason: str | None, form: str) -> None:
     """The queue, by primary reason, then account. Being in it trades nothing: submit and approve do."""
     from cli import connections
-    from storage.work.rebalances import utc
+    from reading.work.queue import listing
 
     reason = _known(reason)
     with connections.books().transaction() as books:
-        entries = books.queue.entries(reason)
-        held = books.account_states.holds(connections.today())
-    listed = [
-        {
-            "account_id": each.account_id,
-            "primary_reason": each.primary_reason,
-            "reasons": each.reasons,
-            "evidence": each.evidence,
-            "queued_at": utc(each.queued_at),
-            "last_issue": each.last_issue,
-            "held_until": str(held[each.account_id]) if each.account_id in held else None,
-        }
-        for each in entries
-    ]
+        listed = [each.as_json() for each in listing(books, reason, connections.today())]
     if form == "json":
         say.as_json(listed)
     elif not listed:
@@ -43,7 +31,7 @@ def as_table(listed: list[dict[str, Any]]) -> object:
     """The queue for a person: one line an account and reason, the primary one first."""
     from rich.text import Text
 
-    from cli.evidence import in_words
+    from reading.evidence import in_words
 
     made = say.table("", ("account", "reason", "evidence", "since"), [])
     for column in (0, 1, 3):
@@ -52,7 +40,7 @@ def as_table(listed: list[dict[str, Any]]) -> object:
         lines = [(code, line) for code in each["reasons"] for line in in_words(code, each["evidence"][code], few=True)]
         for at, (code, line) in enumerate(lines):
             repeated = at > 0 and lines[at - 1][0] == code
-            since = say.moment(each["queued_at"]) if at == 0 else ""
+            since = words.moment(each["queued_at"]) if at == 0 else ""
             made.add_row(each["account_id"] if at == 0 else "", "" if repeated else code, line, since)
         if each["last_issue"]:
             made.add_row("", Text("last issue", style="yellow"), Text(each["last_issue"], style="yellow"), "")

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from cli import connections, plan_page, say
+from cli import connections, plan_page
+from reading import words
+from reading.accounts.breaks import break_in_words
 
 Json = dict[str, Any]
 
@@ -104,7 +106,7 @@ class RebalancePage:
 
     def _mend(self) -> str:
         """What has to be different before another try can end better, by the first error's rule and evidence."""
-        from cli.plan_page import amount
+        from reading.words import amount
 
         errors = [each for each in (self.row.result or {}).get("findings", []) if each["severity"] == "error"]
         rule, evidence = (errors[0]["rule"], errors[0]["evidence"]) if errors else ("", {})
@@ -130,15 +132,15 @@ class RebalancePage:
 
         row = self.row
         request = f", request {row.request_id}" if row.request_id else ""
-        lines = [f"requested by {row.requested_by}, {say.moment(utc(row.started_at))}{request}"]
+        lines = [f"requested by {row.requested_by}, {words.moment(utc(row.started_at))}{request}"]
         if row.overrides:
             lines.append(f"set aside: {', '.join(row.overrides)}")
         if row.approved_by:
-            lines.append(f"approved by {row.approved_by}, {say.moment(utc(row.approved_at))}")
+            lines.append(f"approved by {row.approved_by}, {words.moment(utc(row.approved_at))}")
         elif row.stage == "PENDING_APPROVAL":
-            lines.append(f"waits for an approval until {say.moment(utc(row.expires_at))}, the exchange's close")
+            lines.append(f"waits for an approval until {words.moment(utc(row.expires_at))}, the exchange's close")
         if row.ended_at:
-            lines.append(f"ended {say.moment(utc(row.ended_at))}")
+            lines.append(f"ended {words.moment(utc(row.ended_at))}")
         return lines
 
     def _placed(self) -> list[str] | None:
@@ -159,7 +161,7 @@ def planned(row: Any, placed: Sequence[str] | None = None) -> list[object]:
     """The plan of a rebalance, and its digest, which an approval of it names (DECIDE-1)."""
     plan = row.plan
     kind = "liquidation · " if plan["liquidation"] else ""
-    as_of = f"as of {plan['as_of']} · {kind}managed value {plan_page.amount(plan['managed_value'])}"
+    as_of = f"as of {plan['as_of']} · {kind}managed value {words.amount(plan['managed_value'])}"
     digest = [f"plan {row.plan_digest}"] if row.plan_digest else []
     return [f"The plan, {as_of}", *digest, *plan_page.body(plan, placed)]
 
@@ -182,8 +184,8 @@ def read(books: Any, row: Any) -> RebalancePage:
 
 def _at_venue(order: Any) -> str:
     """`FILLED`; what is not so, with how much was filled and why."""
-    from cli.plan_page import number
     from domain.values.money import plain
+    from reading.words import number
 
     if order.status == "FILLED" and order.quantity == order.planned_quantity:
         return "FILLED"
@@ -207,14 +209,3 @@ def _break(each: Any) -> Json:
         "actual": plain(each.actual),
         "opened_at": utc(each.opened_at),
     }
-
-
-def break_in_words(each: Any) -> str:
-    """`3, AAPL: the books have 10, the custodian 9`."""
-    from cli.plan_page import number
-    from domain.values.money import money, plain
-
-    if each.kind == "cash":
-        return f"{each.id}, cash: the books have {money(each.expected)}, the custodian {money(each.actual)}"
-    books, custodian = (number(plain(value)) for value in (each.expected, each.actual))
-    return f"{each.id}, {each.symbol}: the books have {books}, the custodian {custodian}"

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 
-from cli.say import Refused
+from reading.refused import Refused
 
 # Commands that only read; what they refuse is nobody's attempt at anything.
 READING = frozenset({"plan", "status", "diagnose", "queue", "history", "show", "audit", "rules", "policy"})
@@ -11,7 +11,7 @@ READING_PARTS = frozenset({("account", "show"), ("target", "show"), ("venue", "s
 LONGEST = 2000  # characters of a command and of a reason that are kept
 
 
-def note(words: Sequence[str], refused: Refused) -> None:
+def note(words: Sequence[str], refused: Refused, said: str) -> None:
     """Records a refused command, where the database can be reached; a second trouble is not told behind the first."""
     if not words or words[0] in READING or tuple(words[:2]) in READING_PARTS:
         return
@@ -20,7 +20,7 @@ def note(words: Sequence[str], refused: Refused) -> None:
     if isinstance(refused, NoDatabase):
         return
     with contextlib.suppress(Exception):
-        _record(words, str(refused))
+        _record(words, said)
 
 
 def _record(words: Sequence[str], reason: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cli import plan_page, say
+from reading import words
 
 Json = dict[str, Any]
 LISTED = 40  # accounts of a page; JSON has all of them
@@ -61,8 +62,10 @@ def page(told: Json) -> list[object]:
         plan_page.status_line("", told["status"]),
     ]
     if told.get("started_at"):
-        ended = f", ended {say.moment(told['ended_at'])}" if told["ended_at"] else ""
-        parts.append(f"{_chosen(told)} · {told['mode']}{_kind(told)} · started {say.moment(told['started_at'])}{ended}")
+        ended = f", ended {words.moment(told['ended_at'])}" if told["ended_at"] else ""
+        parts.append(
+            f"{_chosen(told)} · {told['mode']}{_kind(told)} · started {words.moment(told['started_at'])}{ended}"
+        )
     counts = [(str(count), outcome) for outcome, count in told["counts"].items()]
     parts += ["", say.table("", ("accounts", "status"), counts, right=(0,)), "", _table(listed[:LISTED])]
     if len(listed) > LISTED:
@@ -177,4 +180,4 @@ def _chosen(told: Json) -> str:
 def _kind(told: Json) -> str:
     if told["kind"] == "full":
         return ""
-    return f" · {told['kind']} {plan_page.amount(told['amount'])}"
+    return f" · {told['kind']} {words.amount(told['amount'])}"

@@ -3,7 +3,7 @@
 import click
 
 from cli import say
-from cli.say import Refused
+from reading.refused import Refused
 
 
 @click.command()

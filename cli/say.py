@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reading.refused import Refused
+
 if TYPE_CHECKING:
     from datetime import date
 
     from rich.table import Table
-
-
-class Refused(Exception):
-    """What was asked can't be done: one line that says what, where, and what to do next. Exit status 1."""
 
 
 format_option = click.option(
@@ -54,16 +52,6 @@ def day(option: str, given: str | None) -> "date | None":
         return None if given is None else date.fromisoformat(given)
     except ValueError as flaw:
         raise click.UsageError(f"{option} needs a date like 2026-11-20, not {given}") from flaw
-
-
-def moment(at: str | None) -> str:
-    """A moment of a listing, like 2026-11-20T11:00:00Z, as tables show it."""
-    return "" if at is None else at.replace("T", " ")
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: 1 record, 1,302 records."""
-    return f"{number:,} {noun if number == 1 else noun + 's'}"
 
 
 def message(text: str) -> None:

@@ -8,7 +8,8 @@ import click
 
 from cli import connections, say
 from cli.choosing import Item, Rebalance
-from cli.say import Refused
+from reading import words
+from reading.refused import Refused
 
 
 def on_a_terminal() -> bool:
@@ -71,11 +72,11 @@ def _ask(item: Item) -> None:
     if not about:
         return
     beside = (
-        f" {say.counted(len(apart), 'liquidation')} of it wait for their own approval."
+        f" {words.counted(len(apart), 'liquidation')} of it wait for their own approval."
         if item.is_request and apart
         else ""
     )
-    what = say.counted(len(about), "plan") if item.is_request else _named(about[0])
+    what = words.counted(len(about), "plan") if item.is_request else _named(about[0])
     if not click.confirm(f"{item.id}: approve {what}?{beside}", default=False):
         raise Refused(f"{item.id} was not approved, and waits")
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import connections, say
-from cli.say import Refused
 from domain.values.policy import MODES
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from storage.connection import Books

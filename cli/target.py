@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import account_states, lists, say
-from cli.say import Refused
+from cli import lists, say
+from reading.accounts.known import known
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from storage.intake.target_edits import TargetEdit
@@ -46,7 +47,7 @@ def _change(account_id: str, by: str | None, change: Callable[[Any, Any], str]) 
     from storage.accounts.accounts import TargetUnknown
     from storage.actor import Actor
 
-    with connections.books().transaction(Actor(say.who(by))) as books, account_states.known(account_id):
+    with connections.books().transaction(Actor(say.who(by))) as books, known(account_id):
         try:
             told = change(books.accounts, connections.today())
         except TargetUnknown as flaw:
@@ -178,7 +179,8 @@ def _as_json(target_id: str, known: Any, policy: Any, assigned: int) -> Json:
 
 
 def _page(told: Json) -> Iterator[object]:
-    from cli.plan_page import share, title
+    from cli.plan_page import title
+    from reading.words import share
 
     yield title(f"{told['target']} · {told['name']} · version {told['version']}")
     noun = "account" if told["accounts"] == 1 else "accounts"

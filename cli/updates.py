@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from cli import connections
-from cli.say import Refused
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from temporalio.client import WorkflowUpdateHandle

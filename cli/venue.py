@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from cli import say
-from cli.say import Refused
+from reading import words
+from reading.refused import Refused
 
 
 @click.group()
@@ -45,7 +46,7 @@ def show(form: str) -> None:
             each["venue"],
             each["orders_per_second"] or "no limit",
             f"{each['patience_seconds']} s, at most to the close" if each["patience_seconds"] else "to the close",
-            f"{each['set_by']}, {say.moment(each['set_at'])}" if each["set_by"] else "–",
+            f"{each['set_by']}, {words.moment(each['set_at'])}" if each["set_by"] else "–",
         )
         for each in listed
     ]
@@ -129,7 +130,7 @@ def show_scenario(form: str) -> None:
         say.show("The paper venue follows no scenario: every order is filled whole at its price.")
     else:
         rows = [(str(at), _orders(each), _fate(each)) for at, each in enumerate(found.told["orders"], start=1)]
-        told = f"set by {found.set_by}, {say.moment(utc(found.set_at))} · seed {found.told.get('seed', 0)}"
+        told = f"set by {found.set_by}, {words.moment(utc(found.set_at))} · seed {found.told.get('seed', 0)}"
         say.show(
             told,
             "",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cli.evidence import in_words
+from reading.evidence import in_words
 
 
 def measured(weight: str, breach: str, lower: str = "0.16", upper: str = "0.24") -> dict[str, str]:

@@ -8,8 +8,8 @@ import pytest
 from temporalio.client import WorkflowFailureError
 
 from activities.context import Desk
-from cli import status_of_books
 from devstack.temporal import TemporalServer
+from reading.health import status_of_books
 from storage.connection import Books
 from tests.cli.conftest import Command, Said
 from venues.registry import Venues

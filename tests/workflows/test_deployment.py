@@ -8,8 +8,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from cli.status import _versioned
 from devstack.temporal import TemporalServer
+from reading.health.status import _versioned
 from storage.connection import Books
 from tests.workflows.desk import TestDesk, drifted
 from worker import make_worker

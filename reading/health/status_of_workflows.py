@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from cli.checks import Check, act, good
+from reading.actions import do, shell, tell
+from reading.health.checks import Check, act, good
 
 if TYPE_CHECKING:
     from temporalio.client import Client, WorkflowExecution
@@ -42,13 +43,14 @@ async def check(client: "Client") -> Check:
         )
     except (RPCError, TimeoutError) as flaw:
         said = getattr(flaw, "message", "no answer")
-        return act("workflows", f"not known: {said}", "check the namespace and the rights of this client")
+        return act("workflows", f"not known: {said}", tell("check the namespace and the rights of this client"))
     if stuck:
         told = f"{len(stuck)} stuck: {_named([f'{each.id} ({why})' for each, why in stuck])}"
-        return act("workflows", told, f"temporal workflow describe --workflow-id {stuck[0][0].id}")
+        return act("workflows", told, shell(f"temporal workflow describe --workflow-id {stuck[0][0].id}"))
     if failed:
         told = f"{len(failed)} failed within a day: {_named([f'{each.id} ({why})' for each, why in failed])}"
-        return act("workflows", told, f"temporal workflow show --workflow-id {failed[0][0].id}; rebalancer recover")
+        looked = shell(f"temporal workflow show --workflow-id {failed[0][0].id}")
+        return act("workflows", told, looked, do("recover", told="; {}"))
     return good("workflows", "none is stuck, none failed within a day")
 
 

@@ -5,11 +5,10 @@ Asked by `account show` and `diagnose`, which have something to say even of an a
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import localcontext
 from typing import Any
 
-from cli import connections
-from cli.account_states import known
 from domain.planning import checks
 from domain.targets import sleeves
 from domain.targets.components import ALL_CASH, Component, components
@@ -21,6 +20,7 @@ from domain.targets.valuation import Valuation, value
 from domain.values.money import EXACT
 from domain.values.policy import Policy
 from domain.values.snapshot import Snapshot
+from reading.accounts.known import known
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ class Standing:
     flaw: str | None = None
 
 
-def standing_of(books: Any, account_id: str) -> Standing:
-    """The account in the books, today. Refused where nobody knows it."""
+def standing_of(books: Any, account_id: str, today: date, trade_date: date) -> Standing:
+    """The account in the books on a day, as it would trade on `trade_date`. Raises Unknown where nobody knows it."""
     with known(account_id):
-        snapshot, policy = books.snapshots.take(account_id, None, connections.today(), connections.trade_date())
+        snapshot, policy = books.snapshots.take(account_id, None, today, trade_date)
     with localcontext(EXACT):
         return _stand(snapshot, policy)
 

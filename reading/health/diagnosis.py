@@ -3,21 +3,22 @@
 Every question is a function of what is known of the account; `diagnose` asks them all.
 """
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cli import say
-from cli.checks import Check, act, good, unknown
-from cli.evidence import in_words
-from cli.standing import Standing
 from domain.evaluation import Verdict
 from domain.planning.checks import needed_symbols, price_trouble
 from domain.queue import QUEUE_6
 from domain.targets.minimums import MINIMUM_2
 from domain.targets.targets import TARGET_5, need_not_be_held
 from domain.values.money import money, percent
+from reading import words
+from reading.accounts.breaks import break_in_words
+from reading.accounts.standing import Standing
+from reading.actions import Action, Advice, do, tell
+from reading.evidence import in_words
+from reading.health.checks import Check, act, good, unknown
 
 QUESTIONS = {
     "target": "Is a target assigned?",
@@ -49,8 +50,8 @@ class Facts:
 
     @property
     def id(self) -> str:
-        """The account's id as a shell takes it."""
-        return shlex.quote(self.standing.snapshot.account.id)
+        """The account's id."""
+        return self.standing.snapshot.account.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,10 @@ def target(facts: Facts) -> Check:
         holds = (
             "a rebalance would sell all that it holds" if held.account.holds_securities else "it holds no securities"
         )
-        return act("target", f"no target is assigned: {holds}", f"rebalancer target assign {facts.id} TARGET")
+        return act("target", f"no target is assigned: {holds}", do("target assign", facts.id, "TARGET"))
     if facts.standing.flaw and not facts.standing.named:
-        return act(
-            "target", f"{held.target.id} can't be used: {facts.standing.flaw}", "mend the target and load it again"
-        )
+        mend = tell("mend the target and load it again")
+        return act("target", f"{held.target.id} can't be used: {facts.standing.flaw}", mend)
     return good("target", f"{held.target.id}, version {held.target.version}")
 
 
@@ -90,7 +90,7 @@ def rebalancing(facts: Facts) -> Check:
     if facts.standing.snapshot.account.rebalancing:
         return good("rebalancing", "on")
     told = "off: the daily evaluation leaves the account out, and no change of its target queues it (QUEUE-2)"
-    return act("rebalancing", told, f"if it should be rebalanced: rebalancer account rebalancing {facts.id} on")
+    return act("rebalancing", told, _switch_on(facts, "if it should be rebalanced: {}"))
 
 
 def queue(facts: Facts) -> Check:
@@ -102,22 +102,22 @@ def queue(facts: Facts) -> Check:
         if facts.under_way is not None:
             return good("queue", f"{told}; a rebalance is under way")
         if unfit := _unfit(facts):
-            return act("queue", f"{told}, but not fit to be rebalanced: {unfit}", _mend(facts))
-        return act("queue", f"{told}; being in the queue trades nothing ({QUEUE_6.code})", _submit(facts))
+            return act("queue", f"{told}, but not fit to be rebalanced: {unfit}", *_mend(facts))
+        return act("queue", f"{told}; being in the queue trades nothing ({QUEUE_6.code})", *_submit(facts))
     account = facts.standing.snapshot.account
     verdict = facts.verdict
     if not account.rebalancing:
         codes = ", ".join(verdict.reasons)
         would = f"; switched on, it would be queued for {codes}" if codes else ""
         told = f"not in the queue, because its rebalancing is off{would}"
-        return act("queue", told, f"if it should be: rebalancer account rebalancing {facts.id} on")
+        return act("queue", told, _switch_on(facts, "if it should be: {}"))
     if verdict.kind == "queued":
         lines = "; ".join(line for code, each in verdict.reasons.items() for line in in_words(code, each, few=True))
         told = f"not in the queue, but an evaluation now would queue it for {', '.join(verdict.reasons)} ({lines})"
-        return act("queue", f"{told}. {_last_evaluation(facts)}", "rebalancer evaluate")
+        return act("queue", f"{told}. {_last_evaluation(facts)}", do("evaluate"))
     if verdict.kind == "unable_to_check":
         told = verdict.finding.message if verdict.finding else "it can't be checked"
-        return act("queue", f"not in the queue, because it is unable to check: {told}", _mend(facts))
+        return act("queue", f"not in the queue, because it is unable to check: {told}", *_mend(facts))
     if verdict.kind == "within" and verdict.finding:
         return good("queue", f"not in the queue: {verdict.finding.message}")
     why = "every component is inside its threshold" if facts.standing.components else "there is nothing to rebalance"
@@ -130,12 +130,16 @@ def _last_evaluation(facts: Facts) -> str:
     if facts.evaluated is None:
         return "No evaluation has ended yet"
     said = f"; it noted: {facts.note.message}" if facts.note is not None else ""
-    return f"The last evaluation ended {say.moment(utc(facts.evaluated.ended_at))} for {facts.evaluated.as_of}{said}"
+    return f"The last evaluation ended {words.moment(utc(facts.evaluated.ended_at))} for {facts.evaluated.as_of}{said}"
 
 
-def _submit(facts: Facts) -> str:
+def _switch_on(facts: Facts, told: str) -> Action:
+    return do("account rebalancing", facts.id, "on", told=told)
+
+
+def _submit(facts: Facts) -> Advice:
     """How the account is rebalanced, or what has to be mended first."""
-    return _mend(facts) if _unfit(facts) else f"rebalancer submit {facts.id}, then an approval"
+    return _mend(facts) if _unfit(facts) else (do("submit", facts.id, told="{}, then an approval"),)
 
 
 def _unfit(facts: Facts) -> str | None:
@@ -146,21 +150,21 @@ def _unfit(facts: Facts) -> str | None:
     return found.message if found else facts.standing.flaw
 
 
-def _mend(facts: Facts) -> str:
+def _mend(facts: Facts) -> Advice:
     """What makes an account fit to be checked and planned."""
     if facts.standing.snapshot.account.status != "open":
-        return "rebalancer load FILE with the account open"
+        return (do("load", "FILE", told="{} with the account open"),)
     if price_trouble(facts.standing.snapshot):
-        return "rebalancer load FILE with newer prices"
+        return (do("load", "FILE", told="{} with newer prices"),)
     if facts.breaks:
-        return f"find out whether the books or the custodian are right, then {_resolve(facts)}"
-    return "mend what this names, in the account or its target, and load it"
+        return _resolve(facts, "find out whether the books or the custodian are right, then {}")
+    return (tell("mend what this names, in the account or its target, and load it"),)
 
 
-def _resolve(facts: Facts) -> str:
+def _resolve(facts: Facts, told: str) -> Advice:
     """How an open break is resolved, or set aside."""
-    aside = f"rebalancer submit {facts.id} --override open_break"
-    return f"rebalancer breaks resolve {facts.breaks[0].id} --note TEXT; or trade in spite of it: {aside}"
+    aside = do("submit", facts.id, override="open_break", told="; or trade in spite of it: {}")
+    return do("breaks resolve", str(facts.breaks[0].id), note="TEXT", told=told), aside
 
 
 def sleeves(facts: Facts) -> Check:
@@ -184,8 +188,8 @@ def sleeves(facts: Facts) -> Check:
     if facts.under_way is not None:
         return good("sleeves", f"{'; '.join(told)}; one is under way")
     if not opening and not closing:
-        return act("sleeves", "; ".join(told), "see its minimum, which is the next question")
-    return act("sleeves", "; ".join(told), _submit(facts))
+        return act("sleeves", "; ".join(told), tell("see its minimum, which is the next question"))
+    return act("sleeves", "; ".join(told), *_submit(facts))
 
 
 def minimums(facts: Facts) -> Check:
@@ -199,7 +203,7 @@ def minimums(facts: Facts) -> Check:
     if rejected:
         needed = max(each.shortfall.account_needed for each in standing.minimums if each.shortfall)
         action = f"bring the account to {money(needed)}, or assign a target without what can't open"
-        return act("minimums", " ".join(rejected), action)
+        return act("minimums", " ".join(rejected), tell(action))
     worth = standing.valuation.managed_value
     passed = [
         f"{each.key} gets {percent(each.weight)} of {money(worth)}, which is {money(each.weight * worth)}, and needs "
@@ -219,7 +223,8 @@ def lower_thresholds(facts: Facts) -> Check:
         return good("lower_thresholds", "every component with a weight has to be held")
     named = ", ".join(str(each.evidence["component"]) for each in found)
     told = f"{named} has a lower threshold of 0: that it is missing never counts as drift ({TARGET_5.code})"
-    return act("lower_thresholds", told, "if it should be held, give it a lower threshold above 0 in the target")
+    higher = tell("if it should be held, give it a lower threshold above 0 in the target")
+    return act("lower_thresholds", told, higher)
 
 
 def prices(facts: Facts) -> Check:
@@ -229,7 +234,7 @@ def prices(facts: Facts) -> Check:
     if trouble:
         listed = ", ".join(f"{symbol} ({what})" for symbol, what in trouble.items())
         told = f"missing or too old: {listed}; the oldest allowed is of {snapshot.fresh_from}"
-        return act("prices", told, "rebalancer load FILE with newer prices")
+        return act("prices", told, do("load", "FILE", told="{} with newer prices"))
     days = [snapshot.securities[symbol].price_as_of for symbol in needed_symbols(snapshot)]
     if not days:
         return good("prices", "none is needed")
@@ -245,35 +250,34 @@ def in_flight(facts: Facts) -> Check:
     running = workflow is not None and workflow.status == "RUNNING"
     if row is None and workflow is not None and running:
         told = workflow.failing or "no worker has taken it up yet"
-        return act("in_flight", f"one was started; {told}", "see whether the rebalancer works, the last question")
+        works = tell("see whether the rebalancer works, the last question")
+        return act("in_flight", f"one was started; {told}", works)
     if row is None:
         return good("in_flight", "none")
-    told = f"{row.id} is {row.stage}, asked for by {row.requested_by} {say.moment(utc(row.started_at))}"
+    told = f"{row.id} is {row.stage}, asked for by {row.requested_by} {words.moment(utc(row.started_at))}"
     if workflow is not None and not running:
-        action = f"rebalancer submit {facts.id}: it brings {row.id} to its end first"
+        action = do("submit", facts.id, told=f"{{}}: it brings {row.id} to its end first")
         return act("in_flight", f"{told}, but its workflow ended {workflow.status}", action)
     if workflow is not None and workflow.failing:
-        return act("in_flight", f"{told}; {workflow.failing}", f"mend the cause; rebalancer show {row.id} follows it")
+        mended = do("show", row.id, told="mend the cause; {} follows it")
+        return act("in_flight", f"{told}; {workflow.failing}", mended)
     if row.stage != "PENDING_APPROVAL":
         return good("in_flight", told)
     four_eyes = facts.standing.numbers.four_eyes
     whom = f"anyone but {row.requested_by} (four eyes)" if four_eyes else "anyone"
-    told = f"{told}; it waits until {say.moment(utc(row.expires_at))} for the approval of {whom}"
-    return act("in_flight", told, f"rebalancer approve {row.id} --by WHO, or rebalancer cancel {row.id}")
+    told = f"{told}; it waits until {words.moment(utc(row.expires_at))} for the approval of {whom}"
+    return act("in_flight", told, do("approve", row.id, by="WHO"), do("cancel", row.id, told=", or {}"))
 
 
 def last_rebalance(facts: Facts) -> Check:
     """Did the last one leave an issue or a break?"""
-    from cli.rebalance_page import break_in_words
-
     if facts.breaks:
         told = "open break: " + "; ".join(break_in_words(each) for each in facts.breaks)
-        action = f"find out which is right, then {_resolve(facts)}"
-        return act("last_rebalance", told, action)
+        return act("last_rebalance", told, *_resolve(facts, "find out which is right, then {}"))
     row, workflow = facts.last_ended, facts.workflow
     if workflow is not None and workflow.failure and not workflow.is_of(row):
         told = f"the newest one {workflow.status} before it had a number: {workflow.failure}"
-        return act("last_rebalance", told, f"rebalancer submit {facts.id}")
+        return act("last_rebalance", told, do("submit", facts.id))
     if row is None:
         return good("last_rebalance", "there was none")
     told = f"{row.id} ended {row.status}{f': {row.issue}' if row.issue else ''}"
@@ -282,7 +286,7 @@ def last_rebalance(facts: Facts) -> Check:
     if facts.under_way is not None:
         return good("last_rebalance", f"{told}; another is under way")
     mend = "mend what it names, then " if row.status in {"FAILED", "COMPLETE_WITH_ERRORS"} else "if still wanted: "
-    return act("last_rebalance", told, f"{mend}rebalancer submit {facts.id}")
+    return act("last_rebalance", told, do("submit", facts.id, told=f"{mend}{{}}"))
 
 
 def rebalancer(found: Sequence[Check]) -> Check:
@@ -291,7 +295,7 @@ def rebalancer(found: Sequence[Check]) -> Check:
     if not failing:
         return good("rebalancer", f"yes: {', '.join(each.check.replace('_', ' ') for each in found)} are in order")
     told = "; ".join(f"{each.check.replace('_', ' ')}: {each.found}" for each in failing)
-    return act("rebalancer", told, "rebalancer status")
+    return act("rebalancer", told, do("status"))
 
 
 ACCOUNT_QUESTIONS = (

@@ -1,15 +1,18 @@
 """What `status` asks the database: does it answer, what is known of the day, and what waits for somebody."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, time, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from cli import connections, say
-from cli.checks import Check, act, good, unknown
-from cli.say import Refused
+from reading import words
+from reading.actions import do, shell, tell
+from reading.health.checks import Check, act, good, unknown
+from reading.refused import Refused
 from storage.work.attention import NAMED
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from storage.connection import Transaction
 
 UP = "start the stack with `make up`"
@@ -19,38 +22,35 @@ WAITS = ("accounts", "missing_prices", "breaks", "approvals", "plans", "signals"
 NAMES = (*WORKS, *WAITS)
 
 
-def checks(names: Sequence[str] = NAMES) -> list[Check]:
-    """The database, then the checks of these names."""
+def checks(connect: Callable[[], "Engine"], today: date, names: Sequence[str] = NAMES) -> list[Check]:
+    """The database, then the checks of these names. `connect` gives its engine; Refused where none is named."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from storage import migrations
     from storage.connection import Books
-    from storage.engine import connect
     from storage.faults import first_line
 
     try:
-        engine = connect(connections.database_url(), pool_size=1)
+        engine = connect()
         with engine.connect() as connection:
             revision, needed = migrations.current(connection), migrations.head()
     except Refused as flaw:
-        return _without(names, act("database", str(flaw).partition(":")[0], f"{UP}, or set REBALANCER_DATABASE_URL"))
+        named = tell(f"{UP}, or set REBALANCER_DATABASE_URL")
+        return _without(names, act("database", str(flaw).partition(":")[0], named))
     except SQLAlchemyError as flaw:
-        return _without(
-            names, act("database", f"does not answer: {first_line(flaw)}", f"{UP}, or check REBALANCER_DATABASE_URL")
-        )
+        answers = tell(f"{UP}, or check REBALANCER_DATABASE_URL")
+        return _without(names, act("database", f"does not answer: {first_line(flaw)}", answers))
     if revision != needed:
         has = f"is at migration {revision}" if revision else "was never migrated"
-        return _without(names, act("database", f"{has}, this release needs {needed}", "python -m storage.migrations"))
+        migrate = shell("python -m storage.migrations")
+        return _without(names, act("database", f"{has}, this release needs {needed}", migrate))
     try:
         with Books(engine).transaction() as books:
-            asked = [_ASKED[name](books) for name in names]
+            asked = [_ASKED[name](books, today) for name in names]
             return [good("database", f"answers, at migration {revision}"), *asked]
     except SQLAlchemyError as flaw:
-        return _without(
-            names, act("database", f"answers, but not to this: {first_line(flaw)}", "check the rights of its user")
-        )
-    finally:
-        engine.dispose()
+        rights = tell("check the rights of its user")
+        return _without(names, act("database", f"answers, but not to this: {first_line(flaw)}", rights))
 
 
 def _without(names: Sequence[str], database: Check) -> list[Check]:
@@ -61,27 +61,27 @@ def _without(names: Sequence[str], database: Check) -> list[Check]:
 # --- is it working -----------------------------------------------------------------------------------------------
 
 
-def _sending(books: "Transaction") -> Check:
+def _sending(books: "Transaction", today: date) -> Check:
     """The kill switch: who halted sending, and why."""
     from storage.work.rebalances import utc
 
     halts = books.halts.open()
     if not halts:
         return good("sending", "orders are sent as they are approved")
-    told = "; ".join(f"halted {say.moment(utc(each.halted_at))} by {each.halted_by}: {each.why}" for each in halts)
-    return act("sending", told, "once that is mended, somebody else: rebalancer resume --by WHO --why TEXT")
+    told = "; ".join(f"halted {words.moment(utc(each.halted_at))} by {each.halted_by}: {each.why}" for each in halts)
+    return act("sending", told, do("resume", by="WHO", why="TEXT", told="once that is mended, somebody else: {}"))
 
 
-def _last_evaluation(books: "Transaction") -> Check:
+def _last_evaluation(books: "Transaction", today: date) -> Check:
     last = books.evaluations.last()
     if last is None:
         return good("last_evaluation", "none yet")
     queued = ", ".join(f"{count:,} {reason}" for reason, count in last.queued.items()) or "none"
     when = f"{_at(last.ended_at)} for {last.as_of}"
-    return good("last_evaluation", f"{when}: {say.counted(last.evaluated, 'account')}, queued {queued}")
+    return good("last_evaluation", f"{when}: {words.counted(last.evaluated, 'account')}, queued {queued}")
 
 
-def _prices(books: "Transaction") -> Check:
+def _prices(books: "Transaction", today: date) -> Check:
     """How old the prices of the business day are (DAY-3)."""
     day = books.market.book_day()
     if day is None:
@@ -89,48 +89,48 @@ def _prices(books: "Transaction") -> Check:
     if day.historical:
         return good("prices", f"of {day.as_of}, a historical book: judged from its own day")
     allowed = books.market.policy(day.as_of).price_max_age_days
-    oldest = books.market.fresh_from(day.as_of, connections.today(), False, allowed, day.as_of)
+    oldest = books.market.fresh_from(day.as_of, today, False, allowed, day.as_of)
     told = f"of {day.as_of}; up to {allowed} trading days old are allowed"
-    return (
-        good("prices", told) if day.as_of >= oldest else act("prices", told, "rebalancer prices FILE, with newer ones")
-    )
+    newer = do("prices", "FILE", told="{}, with newer ones")
+    return good("prices", told) if day.as_of >= oldest else act("prices", told, newer)
 
 
-def _queue(books: "Transaction") -> Check:
+def _queue(books: "Transaction", today: date) -> Check:
     depth = books.queue.depth()
     if not depth:
         return good("queue", "empty")
     listed = ", ".join(f"{count:,} {reason}" for reason, count in depth.items())
-    return good("queue", f"{say.counted(sum(depth.values()), 'account')}: {listed}")
+    return good("queue", f"{words.counted(sum(depth.values()), 'account')}: {listed}")
 
 
-def _archive(books: "Transaction") -> Check:
+def _archive(books: "Transaction", today: date) -> Check:
     """Histories of ended rebalances that nobody has kept yet; Temporal forgets them one day."""
     from workflows.contract import ARCHIVE_ID
 
     count, oldest = books.attention.not_archived()
     if not count:
         return good("archive", "the histories of what ended are kept")
-    told = f"it lags: {say.counted(count, 'rebalance')} without a kept history, the oldest ended {_at(oldest)}"
-    return act("archive", told, f"temporal schedule trigger --schedule-id {ARCHIVE_ID}")
+    told = f"it lags: {words.counted(count, 'rebalance')} without a kept history, the oldest ended {_at(oldest)}"
+    return act("archive", told, shell(f"temporal schedule trigger --schedule-id {ARCHIVE_ID}"))
 
 
-def _seals(books: "Transaction") -> Check:
+def _seals(books: "Transaction", today: date) -> Check:
     """When the record was last sealed, and where the hash was last kept outside of the database."""
     last, anchored = books.seals.last(), books.seals.last_anchored()
     if last is None:
         return good("seals", "none yet: the first sweep of a day makes one")
     told = f"the last is seal {last.id} of {_at(last.sealed_at)}"
     if anchored is None:
-        return act("seals", f"{told}, anchored nowhere", "rebalancer audit seal, with REBALANCER_SEAL_ANCHORS set")
+        anchor = do("audit seal", told="{}, with REBALANCER_SEAL_ANCHORS set")
+        return act("seals", f"{told}, anchored nowhere", anchor)
     told = f"{told}; seal {anchored.seal} was anchored {_at(anchored.at)} in {anchored.anchor}"
-    return good("seals", told) if anchored.seal == last.id else act("seals", told, "rebalancer audit seal")
+    return good("seals", told) if anchored.seal == last.id else act("seals", told, do("audit seal"))
 
 
 # --- what waits for somebody -------------------------------------------------------------------------------------
 
 
-def _accounts(books: "Transaction") -> Check:
+def _accounts(books: "Transaction", today: date) -> Check:
     """Those that the last evaluation could not check: how many of how many, by reason and by symbol (QUEUE-3)."""
     last = books.evaluations.last()
     if last is None:
@@ -142,29 +142,29 @@ def _accounts(books: "Transaction") -> Check:
     named = f"; by symbol: {_named(symbols)}" if symbols else ""
     told = f"{last.unable_to_check:,} of {last.evaluated:,} could not be checked: {reasons}{named}"
     first = next(books.evaluations.notes(last.id, "unable_to_check", 1), None)
-    one = f"rebalancer diagnose {first.account_id} says of one what to do" if first else "rebalancer diagnose ACCOUNT"
+    one = do("diagnose", first.account_id, told="{} says of one what to do") if first else do("diagnose", "ACCOUNT")
     if {"ACCOUNT_FROZEN", "ACCOUNT_CLOSED"}.issuperset(last.unable):  # as somebody wants them
         return good("accounts", told)
-    return act("accounts", told, f"{one}; then rebalancer evaluate")
+    return act("accounts", told, one, do("evaluate", told="; then {}"))
 
 
-def _missing_prices(books: "Transaction") -> Check:
+def _missing_prices(books: "Transaction", today: date) -> Check:
     """What is held without a price that counts (QUEUE-3); of prices that are all too old, `prices` tells."""
     day = books.market.book_day()
     if day is None:
         return good("missing_prices", "no book is loaded")
-    allowed, today = books.market.policy(day.as_of).price_max_age_days, connections.today()
+    allowed = books.market.policy(day.as_of).price_max_age_days
     judged_from = day.as_of if day.historical else today
     missing = books.attention.without_price(day.as_of, judged_from - timedelta(days=allowed))
     if missing:  # the calendar is heavy: asked only where calendar days don't do
         missing = books.attention.without_price(day.as_of, books.market.fresh_from(day.as_of, today, False, allowed))
     if not missing:
         return good("missing_prices", "none: all that is held has one that counts")
-    told = f"{say.counted(len(missing), 'symbol')} held without one that counts: {_named(missing)}"
-    return act("missing_prices", told, "rebalancer prices FILE, with these symbols")
+    told = f"{words.counted(len(missing), 'symbol')} held without one that counts: {_named(missing)}"
+    return act("missing_prices", told, do("prices", "FILE", told="{}, with these symbols"))
 
 
-def _breaks(books: "Transaction") -> Check:
+def _breaks(books: "Transaction", today: date) -> Check:
     """Open breaks by age: each keeps its account from being rebalanced (CHECK-1)."""
     found = books.attention.breaks()
     if not found.count:
@@ -173,42 +173,43 @@ def _breaks(books: "Transaction") -> Check:
     ages = ((young, "of the last day"), (found.over_a_day - found.over_a_week, "older than a day"),
             (found.over_a_week, "older than a week"))  # fmt: skip
     by_age = ", ".join(f"{count:,} {age}" for count, age in ages if count)
-    whose = say.counted(found.accounts, "account")
+    whose = words.counted(found.accounts, "account")
     told = f"{found.count:,} open, of {whose}: {by_age}; the oldest since {_at(found.oldest)}"
-    return act("breaks", told, "rebalancer breaks")
+    return act("breaks", told, do("breaks"))
 
 
-def _approvals(books: "Transaction") -> Check:
+def _approvals(books: "Transaction", today: date) -> Check:
     """Rebalances that wait for an approval; those that expire today need somebody (DAY-6)."""
     from policy.clock import EXCHANGE_ZONE
 
-    tomorrow = datetime.combine(connections.today() + timedelta(days=1), time(), EXCHANGE_ZONE)
+    tomorrow = datetime.combine(today + timedelta(days=1), time(), EXCHANGE_ZONE)
     found = books.attention.approvals(tomorrow)
     if not found.waiting:
         return good("approvals", "nothing waits for one")
-    told = f"{say.counted(found.waiting, 'rebalance')} waiting"
+    told = f"{words.counted(found.waiting, 'rebalance')} waiting"
     if not found.today:
         return good("approvals", f"{told}, none expires today; the first does {_at(found.first)}")
     told = f"{told}, {found.today:,} of them until today's close; the first expires {_at(found.first)}"
-    return act("approvals", told, "rebalancer history --status PENDING_APPROVAL")
+    return act("approvals", told, do("history", status="PENDING_APPROVAL"))
 
 
-def _plans(books: "Transaction") -> Check:
+def _plans(books: "Transaction", today: date) -> Check:
     """Plans that a law refused: a fault of the rules, or of what they were given."""
     found = books.attention.refused_by_law()
     if not found:
         return good("plans", "none was refused by a law within 7 days")
     told = "; ".join(f"{each.rule} refused {each.number:,}: {', '.join(each.named)}" for each in found)
-    return act("plans", told, f"rebalancer show {found[0].named[0]} has the plan and what it breaks; tell a developer")
+    has = do("show", found[0].named[0], told="{} has the plan and what it breaks; tell a developer")
+    return act("plans", told, has)
 
 
-def _signals(books: "Transaction") -> Check:
+def _signals(books: "Transaction", today: date) -> Check:
     """Model signals whose rebalance of some accounts failed, and that no later one has mended."""
     found = books.attention.failed_of_signals()
     if not found:
         return good("signals", "none failed for an account within 7 days")
-    told = "; ".join(f"{each.signal} failed for {say.counted(each.number, 'account')}" for each in found[:NAMED])
-    return act("signals", told, f"rebalancer show {found[0].signal}")
+    told = "; ".join(f"{each.signal} failed for {words.counted(each.number, 'account')}" for each in found[:NAMED])
+    return act("signals", told, do("show", found[0].signal))
 
 
 _ASKED = {
@@ -230,10 +231,10 @@ _ASKED = {
 def _at(moment: datetime | None) -> str:
     from storage.work.rebalances import utc
 
-    return say.moment(utc(moment))
+    return words.moment(utc(moment))
 
 
 def _named(counts: Mapping[str, int]) -> str:
     """Symbols with how many accounts each, the first of them."""
-    first = ", ".join(f"{symbol} ({say.counted(count, 'account')})" for symbol, count in list(counts.items())[:NAMED])
+    first = ", ".join(f"{symbol} ({words.counted(count, 'account')})" for symbol, count in list(counts.items())[:NAMED])
     return first if len(counts) <= NAMED else f"{first} and {len(counts) - NAMED:,} more"

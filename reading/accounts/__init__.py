@@ -1,0 +1,1 @@
+"""One account as the books have it, and its breaks."""

@@ -1,0 +1,1 @@
+"""Targets, models and signals as they are now."""
