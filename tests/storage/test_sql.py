@@ -11,7 +11,21 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-CODE = ("domain", "workflows", "activities", "storage", "venues", "anchors", "policy", "cli", "devstack", "worker.py")
+CODE = (
+    "domain",
+    "workflows",
+    "activities",
+    "storage",
+    "venues",
+    "anchors",
+    "policy",
+    "reading",
+    "acting",
+    "markup",
+    "cli",
+    "devstack",
+    "worker.py",
+)
 TAKES_SQL = {"text", "execute", "exec_driver_sql", "DDL", "literal_column", "copy", "scalar", "scalars"}
 STATEMENT = re.compile(
     r"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|CREATE|DROP|ALTER|COPY|GRANT|REVOKE|WITH|SET|LOCK|NOTIFY)\s"
