@@ -233,7 +233,7 @@ class Stack:
         await_ready(self.console.children[0], lambda: port_in_use(self.console_port or 0), CONSOLE_TIMEOUT, every=0.2)
 
     def _start_workers(self) -> None:
-        env = self._environment() | self._application.environment
+        env = {**self._environment(), **self._application.environment}
         self.workers = Workers(self._application.worker, env, self.logs, self._worker_count, self._say)
         self._undo.callback(self.workers.stop)
         self._say(f"starting {self._worker_count} worker{'s' if self._worker_count != 1 else ''}")

@@ -3,12 +3,17 @@
 from web.pages import (
     accounts,
     approvals,
+    breaks,
     overview,
     queue,
     rebalances,
+    record,
     requests,
     review,
+    rules,
     sign_in,
+    stories,
+    targets,
 )
 
 PAGES = [
@@ -21,6 +26,11 @@ PAGES = [
         review,
         approvals,
         rebalances,
+        stories,
         accounts,
+        targets,
+        breaks,
+        record,
+        rules,
     )
 ]

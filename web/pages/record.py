@@ -1,0 +1,116 @@
+"""`/record`: what was recorded, whether it still is what was recorded, and seals over it."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from sqlalchemy import desc, select
+from starlette.responses import Response
+
+from storage.record.chain import moment
+from storage.record.verification import snapshot
+from storage.record.verification import verify as walked
+from storage.schema.audit import audit_records
+from web import tables
+from web.refusals import Refusal
+from web.tables import Format
+from web.visit import Visit, needs
+
+router = APIRouter()
+SIZE = 50
+COLUMNS = ("id", "at", "who", "action", "account_id", "rebalance_id", "rule", "workflow_id", "before", "after")
+SHOWN = 20  # faults that are listed
+
+
+@router.get("/record")
+def show(
+    visit: Annotated[Visit, needs("record")],
+    account: Annotated[str, Query(max_length=80)] = "",
+    rebalance: Annotated[str, Query(max_length=80)] = "",
+    before: Annotated[int | None, Query(ge=1)] = None,
+    format: Format = "html",
+) -> Response:
+    """Records, the newest first, by keyset."""
+    size = SIZE if format == "html" else tables.AT_MOST
+    of = audit_records.c
+    query = select(audit_records).order_by(desc(of.id)).limit(size + 1)
+    for column, value in ((of.account_id, account.strip()), (of.rebalance_id, rebalance.strip())):
+        query = query.where(column == value) if value else query
+    with visit.console.books.reading() as books:
+        rows = books.connection.execute(query.where(of.id < before) if before else query).all()
+        last = books.seals.last()
+    listed = [_listed(row) for row in rows[:size]]
+    if format != "html":
+        return tables.file("record", format, COLUMNS, listed)
+    following = listed[-1]["id"] if len(rows) > size else None
+    return visit.page(
+        "record.html", title="Record", live={}, rows=listed, account=account.strip(), rebalance=rebalance.strip(),
+        before=before, next=following, last=last,
+    )  # fmt: skip
+
+
+@router.post("/record/verify")
+def verify(visit: Annotated[Visit, needs("prove")]) -> Response:
+    """Walks every chain and seal, and names the first record that is not what was recorded."""
+    with snapshot(visit.console.books.engine) as connection:
+        done = walked(connection)
+    return visit.page(
+        "verified.html",
+        title="The record does not hold" if done.faults else "The record is what was recorded",
+        status="fault" if done.faults else "ok",
+        done=done,
+        faults=done.faults[:SHOWN],
+    )
+
+
+@router.post("/record/seal")
+def seal(visit: Annotated[Visit, needs("prove")]) -> Response:
+    """Seals what is recorded now. Its hash, kept elsewhere, proves later that nothing before it was changed."""
+    with visit.console.books.transaction(visit.actor) as books:
+        made = books.seals.seal()
+    told = f"Seal {made.id}: {made.hash.hex()}. Keep it elsewhere." if made else "The last seal has all of it already."
+    return visit.back("/record", told)
+
+
+@router.get("/exports")
+def exports(
+    visit: Annotated[Visit, needs("export")], since: str = "", until: str = "", format: Format = "html"
+) -> Response:
+    """A period of the record as one file; the whole export with its manifest is a command."""
+    today = visit.now.date()
+    first, last = _day(since, today - timedelta(days=1)), _day(until, today)
+    if first > last:
+        raise Refusal(422, "Which days?", f"{first} is after {last}.", (("/exports", "Choose again"),))
+    from_, to = (datetime.combine(each, time(), UTC) for each in (first, last + timedelta(days=1)))
+    of = audit_records.c
+    query = select(audit_records).where(of.at >= from_, of.at < to).order_by(of.id).limit(tables.AT_MOST)
+    if format != "html":
+        with visit.console.books.reading() as books:
+            rows = [_listed(row) for row in books.connection.execute(query)]
+        return tables.file(f"record-{first}-{last}", format, COLUMNS, rows)
+    return visit.page("exports.html", title="Exports", first=first, last=last, at_most=tables.AT_MOST)
+
+
+def _day(given: str, otherwise: date) -> date:
+    try:
+        return date.fromisoformat(given) if given else otherwise
+    except ValueError as flaw:
+        why = f"{given} is no day: write it like 2026-11-20."
+        raise Refusal(422, "Which days?", why, (("/exports", "Choose again"),)) from flaw
+
+
+def _listed(row: Any) -> dict[str, Any]:
+    from storage.record.chain import as_json
+
+    return {
+        "id": row.id,
+        "at": moment(row.at)[:19] + "Z",
+        "who": row.who,
+        "action": row.action,
+        "account_id": row.account_id,
+        "rebalance_id": row.rebalance_id,
+        "rule": row.rule,
+        "workflow_id": row.workflow_id,
+        "before": None if row.before is None else as_json(row.before),
+        "after": None if row.after is None else as_json(row.after),
+    }
