@@ -31,7 +31,7 @@ from activities.messages import (
     Step,
     VerifyDecision,
 )
-from activities.orders import Halted, Over, Sender
+from activities.orders import CLOSED, Halted, OutOfSession, Over, Sender
 from activities.turns import by_turns, take_turn
 from domain.approvals import DECIDE_1, is_shown, same_person
 from domain.days import DAY_6
@@ -107,7 +107,7 @@ class ExecutionSteps:
             books.accounts.locked(message.account_id)
             row = books.rebalances.get(message.rebalance_id, lock=True)
             if row.stage in {"EXECUTING", "RECONCILING", "ENDED"}:
-                return ExecutionBegun(changed=[])
+                return self._begun(row)
             if row.round != message.round:
                 return ExecutionBegun(changed=[f"round {row.round} was planned meanwhile"])
             said = Said(message.approved_by, message.signed, message.approved_at)
@@ -153,7 +153,11 @@ class ExecutionSteps:
                     **({"unseen": True} if message.unseen else {}),
                 },
             )
-            return ExecutionBegun(changed=[])
+            return self._begun(row)
+
+    def _begun(self, row: Any) -> ExecutionBegun:
+        terms = self.desk.venues.terms(restored(row.snapshot).account.custodian)
+        return ExecutionBegun(changed=[], opens_at=terms.opens_at(self.desk.now()))
 
     def _approver(self, books: Transaction, row: Any, said: Said) -> Claims | NotProven | None:
         """Who approved, proven; None where nobody had to, or a typed name is enough; else why it is not."""
@@ -215,11 +219,13 @@ class ExecutionSteps:
         if row.stage == "EXECUTING":  # else a reset workflow comes by again
             sender = Sender(self.desk, row)
             try:
-                if sender.send("sell"):
+                if sender.too_late:
+                    sender.stop(CLOSED, *UNACKNOWLEDGED)
+                elif sender.send("sell"):
                     resized = sender.size_buys()
                     while not sender.send("buy"):
                         resized += sender.size_buys()
-            except (VenueBusy, Halted) as wait:
+            except (VenueBusy, Halted, OutOfSession) as wait:
                 activity.logger.info("%s: %s", message.rebalance_id, wait)
             except Over:
                 pass
@@ -233,7 +239,9 @@ class ExecutionSteps:
         if row.stage == "EXECUTING":
             sender = Sender(self.desk, row)
             with contextlib.suppress(Over):
-                if message.stop is not None:
+                if message.stop is not None and message.timed_out:
+                    sender.give_up(message.stop)
+                elif message.stop is not None:
                     sender.stop(message.stop)
                 else:
                     sender.look()
@@ -255,16 +263,17 @@ class ExecutionSteps:
                         after={"statuses": statuses, "resized": resized},
                     )
                 return OrdersSubmitted(statuses=statuses, resized=resized)
-            sent = books.orders.first_sent(message.rebalance_id)
+            sent, working_since = books.orders.first_sent(message.rebalance_id)
         selling = any(order.side == "sell" and order.status in OPEN for order in orders)
         sendable = [
             order for order in orders if order.status in UNACKNOWLEDGED and (order.side == "sell" or not selling)
         ]
-        custodian = restored(row.snapshot).account.custodian
+        terms = self.desk.venues.terms(restored(row.snapshot).account.custodian)
         return OrdersSubmitted(
             statuses=statuses,
             resized=resized,
             working=statuses.get("WORKING", 0),
             sendable=len(sendable),
-            give_up_at=self.desk.venues.terms(custodian).give_up_at(sent or row.approved_at),
+            give_up_at=terms.give_up_at(row.approved_at, sent, working_since),
+            opens_at=terms.opens_at(self.desk.now()) if sendable else None,
         )

@@ -117,12 +117,14 @@ class BeginExecution(_Message):
 class ExecutionBegun(_Message):
     """`changed` names what is different from what was planned (EXEC-3), `expired`: the close has passed (DAY-6).
 
-    `refused` says why the approval is not proven. In all these cases nothing was begun.
+    `refused` says why the approval is not proven. In all these cases nothing was begun. Where sending waits for an
+    open, `opens_at` is it.
     """
 
     changed: list[str]
     expired: bool = False
     refused: str | None = None
+    opens_at: datetime | None = None
 
 
 class VerifyDecision(Step):
@@ -141,16 +143,21 @@ class DecisionVerified(_Message):
 
 
 class CollectFills(Step):
-    """Asks after orders that work at the venue. `stop` says why what is open is cancelled now."""
+    """Asks after orders that work at the venue. `stop` says why what is open is cancelled now.
+
+    With `timed_out` only time did: what its venue keeps for the next open stays (DAY-6).
+    """
 
     stop: str | None
+    timed_out: bool = False
 
 
 class OrdersSubmitted(_Message):
     """How the orders stand, by status, and what buys gave up because sells brought less (ORDER-4).
 
     `working` are at the venue without a last word, `sendable` are not there yet though nothing but the venue's rate
-    limit holds them. What is open at `give_up_at` is cancelled.
+    limit or its session holds them: they are sent from `opens_at` on, where that is given (DAY-6). What is open at
+    `give_up_at` is cancelled.
     """
 
     statuses: dict[str, int]
@@ -158,6 +165,7 @@ class OrdersSubmitted(_Message):
     working: int = 0
     sendable: int = 0
     give_up_at: datetime | None = None
+    opens_at: datetime | None = None
 
     @property
     def open(self) -> bool:

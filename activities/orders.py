@@ -5,6 +5,7 @@ ID; so a step that runs twice, even at the same time (its worker was taken for d
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from time import monotonic
 from typing import Any, Literal
 
@@ -20,16 +21,21 @@ from domain.values.money import ZERO, plain, to_cent
 from domain.values.snapshot import Snapshot
 from domain.values.snapshot_json import restored
 from storage.connection import Transaction
-from storage.work.orders import OPEN
+from storage.work.orders import OPEN, SENT
 from venues.port import VenueAnswer, VenueOrder
 
 AT_ONCE = 25  # orders between two looks into the books: what a crash leaves unanswered is asked for again
 BEAT = 1.0  # seconds between heartbeats, of which one every ten is needed
+CLOSED = "the exchange has closed"
 NO_CASH_FOR_IT = VenueAnswer("CANCELED", ZERO, ZERO, "not sent: there was no cash left for it")
 
 
 class Halted(Exception):
     """Somebody halted all sending: nothing of it is sent until it is resumed."""
+
+
+class OutOfSession(Exception):
+    """The venue's session is not now: nothing of it is sent until the next open (DAY-6)."""
 
 
 class Over(Exception):
@@ -46,6 +52,8 @@ class Sender:
         self.approved = execution.read(row.plan)
         self.snapshot = restored(row.snapshot)
         self.venue = desk.venues.venue(self.snapshot.account.custodian)
+        self.terms = desk.venues.terms(self.snapshot.account.custodian)
+        self.begun: datetime = row.approved_at
         self.beaten = self.allowed = 0.0  # when it was shown last that the step lives, and seen that it may send
         with desk.books.transaction(actor()) as books:
             self.names = books.orders.names(row.id)
@@ -85,16 +93,21 @@ class Sender:
     def _sending(self, batch: Sequence[Leg], told: Sequence[Told]) -> list[Leg]:
         """Writes down what was told, and then the legs of a batch as sent, unless the venue has them: those that are.
 
-        Raises Over or Halted where nothing may be sent; what was told is written down all the same.
+        Raises Over, Halted or OutOfSession where nothing may be sent; what was told is written down all the same.
         """
+        now = self.desk.now()
+        opens_at = self.terms.opens_at(now)
         with self.desk.books.transaction(actor()) as books:
             mine, halted = self._mine(books), books.halts.hold()
             heard(books, self.rebalance_id, told)
-            due = books.orders.sending(self.rebalance_id, batch, self.desk.now()) if mine and not halted else set()
+            may = mine and not halted and opens_at is None
+            due = books.orders.sending(self.rebalance_id, batch, now) if may else set()
         if not mine:
             raise Over
         if halted:
             raise Halted(halted)
+        if opens_at is not None:
+            raise OutOfSession(f"orders are sent from {opens_at} on")
         self.allowed = monotonic()
         return [leg for leg in batch if leg.number in due]
 
@@ -110,7 +123,7 @@ class Sender:
             self._beat(left[0])
             if monotonic() - self.allowed >= BEAT:
                 with self.desk.books.transaction(actor()) as books:
-                    self._not_halted(books)
+                    self._may_send(books)
             orders = [self._order(leg) for leg in left]
             answers = self.venue.submit_many(orders)
             yield from zip((leg.number for leg in left), orders, answers, strict=False)
@@ -163,14 +176,24 @@ class Sender:
             order = self._order(leg)
             self._note([(leg.number, order, self.venue.look(order))])
 
-    def stop(self, why: str) -> None:
+    def give_up(self, why: str) -> None:
+        """Time is over for what is open; what the venue keeps for the next open stays unsent (DAY-6)."""
+        self.stop(why, *(SENT if self.terms.keeps(self.begun, self.desk.now()) else OPEN))
+
+    @property
+    def too_late(self) -> bool:
+        """True where the close came from which on nothing of it is sent any more (DAY-6)."""
+        last = self.terms.last_close(self.begun)
+        return last is not None and self.desk.now() >= last
+
+    def stop(self, why: str, *statuses: str) -> None:
         """Cancels what is open: what was not sent never will be, the rest is cancelled at the venue."""
-        for leg in self._open(self._legs()):
+        for leg in self._open(self._legs(), *statuses):
             self._beat(leg)
             order = self._order(leg)
             with self.desk.books.transaction(actor()) as books:
                 self._still_mine(books)
-                if books.orders.not_sent(self.rebalance_id, leg.number, f"not sent: {why}"):
+                if books.orders.not_sent(self.rebalance_id, leg.number, never_sent(why)):
                     noted(books, self.rebalance_id, order, VenueAnswer("CANCELED", ZERO, ZERO, why))
                     continue
             self._note([(leg.number, order, cancelled(self.venue.cancel(order), order, why))])
@@ -194,11 +217,13 @@ class Sender:
         if not self._mine(books):
             raise Over
 
-    def _not_halted(self, books: Transaction) -> None:
-        """Holds the switch as it is until the transaction ends. Raises Halted where it is off."""
+    def _may_send(self, books: Transaction) -> None:
+        """Holds the switch as it is until the transaction ends. Raises Halted where it is off, or OutOfSession."""
         halted = books.halts.hold()
         if halted:
             raise Halted(halted)
+        if self.terms.opens_at(self.desk.now()) is not None:
+            raise OutOfSession(CLOSED)
         self.allowed = monotonic()
 
     def _note(self, told: Sequence[Told]) -> None:
@@ -206,6 +231,11 @@ class Sender:
         if told:
             with self.desk.books.transaction(actor()) as books:
                 heard(books, self.rebalance_id, told)
+
+
+def never_sent(why: str) -> str:
+    """What is said of an order that was written down and never sent."""
+    return f"not sent: {why}"
 
 
 def _dear(told: Sequence[Told]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from activities.context import Desk, actor, step
 from activities.messages import CloseRebalance, RebalanceResult, Step
-from activities.orders import Over, Sender, executed, fills
+from activities.orders import CLOSED, Over, Sender, executed, fills, never_sent
 from domain.executing import reconciliation
 from domain.executing.booking import Relief, book
 from domain.executing.execution import EXEC_2
@@ -152,6 +152,10 @@ def _finish(desk: Desk, books: Transaction, row: Any, theirs: Ledger) -> None:
         *reconciliation.findings(row.account_id, opened.items()),
     ]
     traded = any(fill.quantity for fill in done.values()) or any(each.quantity for each in plan.crossings)
+    if not traded and orders and all(order.venue_reason == never_sent(CLOSED) for order in orders):
+        late = f"approved by {row.approved_by}, but nothing could be sent before the exchange's close"
+        _end(desk, books, row, "EXPIRED", late, findings, orders, opened)
+        return
     _end(desk, books, row, outcome.of_account(findings, traded), None, findings, orders, opened)
 
 

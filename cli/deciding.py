@@ -86,7 +86,8 @@ class Decision:
             return self._told(each, "unanswered", self._unanswered(each.rebalance_id, reply), NOT_ANSWERED, reply)
         outcome = reply.answer.get("outcome")
         if outcome in {None, "executing"}:
-            told = f"{DONE[self.update]} by {self.who}{': executing' if outcome else ''}"
+            at_open = f", sent at the open, {opens}" if (opens := reply.answer.get("opens_at")) else ""
+            told = f"{DONE[self.update]} by {self.who}{': executing' if outcome else ''}{at_open}"
             return self._told(each, outcome or DONE[self.update], told, 0)
         why = f"{reply.answer['why']}. See it: rebalancer show {each.rebalance_id}"
         again = ", and was planned again" if outcome == "void" else ""

@@ -10,6 +10,9 @@ from cli import say
 from reading import words
 from reading.refused import Refused
 
+# When orders are sent (DAY-6), as the terms have it and as people read it.
+SENDS = {"any_time": "at any time", "in_session": "in the session", "next_open": "to the next open"}
+
 
 @click.group()
 def venue() -> None:
@@ -23,6 +26,7 @@ def show(form: str) -> None:
     from cli import connections
     from storage.work.rebalances import utc
     from venues.registry import Venues
+    from venues.terms import own_sends
 
     books = connections.books()
     listed: list[dict[str, Any]] = []
@@ -34,6 +38,7 @@ def show(form: str) -> None:
                     "venue": name,
                     "orders_per_second": _text(terms.orders_per_second) if terms else None,
                     "patience_seconds": terms.patience_seconds if terms else None,
+                    "sends": (terms.sends if terms else None) or own_sends(name),
                     "set_by": terms.set_by if terms else None,
                     "set_at": utc(terms.set_at) if terms else None,
                 }
@@ -46,11 +51,12 @@ def show(form: str) -> None:
             each["venue"],
             each["orders_per_second"] or "no limit",
             f"{each['patience_seconds']} s, at most to the close" if each["patience_seconds"] else "to the close",
+            SENDS[each["sends"]],
             f"{each['set_by']}, {words.moment(each['set_at'])}" if each["set_by"] else "–",
         )
         for each in listed
     ]
-    say.show(say.table("", ("venue", "orders a second", "an order may work", "set by"), rows))
+    say.show(say.table("", ("venue", "a second", "an order may work", "orders are sent", "set by"), rows))
 
 
 @venue.command("set")
@@ -61,15 +67,20 @@ def show(form: str) -> None:
 @click.option(
     "--patience", metavar="SECONDS|none", default=None, help="How long an order may work before it is cancelled."
 )
+@click.option(
+    "--sends",
+    type=click.Choice([each.replace("_", "-") for each in SENDS]),
+    help="When orders are sent: what is left at the close ends there, unless it is kept to the next open (DAY-6).",
+)
 @say.by_option
-def set_(name: str, rate: str | None, patience: str | None, by: str | None) -> None:
+def set_(name: str, rate: str | None, patience: str | None, sends: str | None, by: str | None) -> None:
     """Set the terms of VENUE; what is not given stays. `none` takes a limit away."""
     from cli import connections
     from storage.actor import Actor
     from venues.registry import Venues
 
-    if rate is None and patience is None:
-        raise click.UsageError("nothing to set: give --orders-per-second or --patience")
+    if rate is None and patience is None and sends is None:
+        raise click.UsageError("nothing to set: give --orders-per-second, --patience or --sends")
     books = connections.books()
     if name not in (names := Venues(books.engine).names):
         raise Refused(f"{name} is no venue: there is {', '.join(names)}")
@@ -80,6 +91,7 @@ def set_(name: str, rate: str | None, patience: str | None, by: str | None) -> N
             name,
             wanted_rate if rate is not None else now.orders_per_second if now else None,
             wanted_patience if patience is not None else now.patience_seconds if now else None,
+            sends.replace("-", "_") if sends is not None else now.sends if now else None,
         )
     click.echo(f"the terms of {name} are set; every worker sees them from now on")
 

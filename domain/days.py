@@ -28,7 +28,8 @@ DAY_5 = Rule(
 )
 DAY_6 = Rule(
     "DAY-6",
-    "An approval counts until the exchange's close, and execution begins before it; what did not begin is EXPIRED.",
+    "An approval counts until the exchange's close, and execution begins before it; what did not begin is EXPIRED. "
+    "Orders are sent in the venue's session, or, where its terms say so, kept for the next open.",
 )
 DAY_7 = Rule("DAY-7", "Looking back reports, and leaves the live queue alone.")
 DAY_8 = Rule("DAY-8", "A closure that no calendar knew is declared as dated policy data.")

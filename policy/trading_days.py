@@ -5,7 +5,7 @@ The calendar library is heavy and imported where it is used; most callers need i
 
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from policy.clock import exchange_day
 from policy.closures import closures, early_close, is_closed
@@ -70,6 +70,23 @@ def next_close(now: datetime) -> datetime:
     if is_closed(day) or (early is not None and early <= now):
         return next_close(close)
     return close if early is None else min(close, early.astimezone(UTC))
+
+
+class Session(NamedTuple):
+    """A trading day from its open to its close, early ones included, in UTC. The close is no longer in it."""
+
+    opens: datetime
+    closes: datetime
+
+
+def session(now: datetime) -> Session:
+    """The session that there is at a moment, or the next one (DAY-6)."""
+    import pandas
+
+    close = next_close(now)
+    day = exchange_day(close)
+    opens: datetime = _around(day).session_open(pandas.Timestamp(day)).to_pydatetime().astimezone(UTC)
+    return Session(opens, close)
 
 
 def trade_date(now: datetime) -> date:

@@ -113,7 +113,8 @@ class RebalanceAccount:
                 self.refused, waits_on = self.refused + 1, proposal
                 continue
             if not begun.changed:
-                self._decided(proposal, approved_by=approval.by, outcome="executing")
+                opens = {"opens_at": utc(begun.opens_at)} if begun.opens_at else {}
+                self._decided(proposal, approved_by=approval.by, outcome="executing", **opens)
                 return await self._to_the_end(self._execute(proposal))
             round_number = self._plan_again(proposal, f"changed since the plan: {', '.join(begun.changed)}")
 
@@ -241,8 +242,11 @@ class RebalanceAccount:
         while submitted.open:
             self.waiting = True
             stop = await self._wait_for_fills(submitted, since)
+            if submitted.opens_at is not None and not submitted.working:
+                since = self._now()  # fills are looked for from the open on
             if stop or submitted.working:
-                message = CollectFills(**proposal.step.model_dump(), stop=stop)
+                timed_out = stop is not None and self.stop is None
+                message = CollectFills(**proposal.step.model_dump(), stop=stop, timed_out=timed_out)
                 summary = f"cancelling what is open: {stop}" if stop else f"{submitted.working} at the venue"
                 submitted = await self._step("collect_fills", message, OrdersSubmitted, EXECUTE, summary)
             if submitted.sendable:
@@ -255,12 +259,17 @@ class RebalanceAccount:
         return await self._step("submit_trades", proposal.step, OrdersSubmitted, EXECUTE, summary)
 
     async def _wait_for_fills(self, submitted: OrdersSubmitted, since: datetime) -> str | None:
-        """Sleeps until the venue is asked again; says why no more is waited for, where that is so."""
+        """Sleeps until the venue is asked again, or opens; says why no more is waited for, where that is so."""
         assert submitted.give_up_at is not None
-        now, give_up_at = self._now(), submitted.give_up_at
-        pause = min(next_look(now - since), max(give_up_at - now, timedelta()))
-        told = f"{submitted.working} at the venue, {submitted.sendable} to be sent, ended {submitted.statuses}"
-        self._tell("EXECUTING", f"orders: {told}. What is open at {utc(give_up_at)} is cancelled")
+        now, give_up_at, opens_at = self._now(), submitted.give_up_at, submitted.opens_at
+        if opens_at is not None and not submitted.working:
+            pause = max(opens_at - now, timedelta())
+        else:
+            pause = min(next_look(now - since), max(give_up_at - now, timedelta()))
+        at_the_open = f" at the open, {utc(opens_at)}" if opens_at else ""
+        told = f"{submitted.working} at the venue, {submitted.sendable} to be sent{at_the_open}"
+        ends = f"ended {submitted.statuses}. What is open at {utc(give_up_at)} is cancelled"
+        self._tell("EXECUTING", f"orders: {told}, {ends}")
         with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(
                 lambda: self.stop is not None, timeout=pause, timeout_summary="until the venue is asked again"

@@ -14,7 +14,6 @@ from domain.books.action_files import terms
 from domain.books.book import BookRefused, Problem
 from domain.books.corporate_actions import CorporateAction, apply
 from domain.values.money import ZERO, cents
-from policy.clock import EXCHANGE_ZONE
 from storage import account_locks
 from storage.accounts.reading import read_accounts
 from storage.actor import Actor
@@ -28,6 +27,7 @@ from storage.schema.execution import orders, paper_accounts, paper_positions, re
 from storage.schema.feeds import corporate_actions
 from storage.schema.tables import holdings, model_holdings, sleeves, target_components
 from storage.values import among
+from storage.work.orders import TRADED_ON
 from storage.work.rebalances import TRADING
 
 BATCH = 1000
@@ -131,11 +131,10 @@ class _Action:
         trading = select(rebalances.c.account_id).where(holding, rebalances.c.stage.in_(TRADING))
         if busy := self._named(trading):
             yield Problem(path, f"rebalances trade on {busy} now: give the file again when they have ended")
-        traded = func.date(func.timezone(EXCHANGE_ZONE.key, orders.c.booked_at)) >= action.day
         since = (
             select(rebalances.c.account_id)
             .join(orders, orders.c.rebalance_id == rebalances.c.id)
-            .where(orders.c.symbol == action.symbol, orders.c.filled_quantity > 0, traded)
+            .where(orders.c.symbol == action.symbol, orders.c.filled_quantity > 0, action.day <= TRADED_ON)
         )
         if action.kind != "symbol_change" and (late := self._named(since)):
             yield Problem(

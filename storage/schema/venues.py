@@ -6,6 +6,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from storage.schema.execution import PAPER
 from storage.schema.tables import NOW, metadata
 
+# When orders are sent to a venue (DAY-6).
+ANY_TIME, IN_SESSION, NEXT_OPEN = SENDS = ("any_time", "in_session", "next_open")
+
 venue_terms = Table(
     "venue_terms",
     metadata,
@@ -15,6 +18,8 @@ venue_terms = Table(
     Column("next_order_at", DateTime(timezone=True), nullable=False, server_default=NOW),
     Column("set_by", Text, nullable=False),
     Column("set_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    Column("sends", Text, nullable=True),  # null: as such a venue does of itself
+    CheckConstraint(f"sends IN {SENDS}", name="sends_known"),
     CheckConstraint("orders_per_second > 0", name="orders_per_second_above_zero"),
     CheckConstraint("patience_seconds > 0", name="patience_above_zero"),
 )

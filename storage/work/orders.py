@@ -22,6 +22,7 @@ from storage.schema.execution import orders
 
 UNACKNOWLEDGED = ("NEW", "SENT")
 OPEN = (*UNACKNOWLEDGED, "WORKING")
+SENT = ("SENT", "WORKING")  # what a venue has, or may have
 # The day of an order's fills (DAY-2); where the venue did not say it, the exchange's day on which it was sent.
 TRADED_ON = func.coalesce(orders.c.trade_date, cast(func.timezone(EXCHANGE_ZONE.key, orders.c.sent_at), Date))
 HEARD = text(
@@ -138,12 +139,13 @@ class Orders:
         given = dict(zip(names, map(list, columns), strict=True))
         return set(self.connection.scalars(HEARD, given | {"rebalance_id": rebalance_id, "open": list(OPEN)}))
 
-    def first_sent(self, rebalance_id: str) -> datetime | None:
-        """When the first of them was sent."""
-        first: datetime | None = self.connection.execute(
-            select(func.min(orders.c.sent_at)).where(orders.c.rebalance_id == rebalance_id)
-        ).scalar_one()
-        return first
+    def first_sent(self, rebalance_id: str) -> tuple[datetime | None, datetime | None]:
+        """When the first of them was sent, and when the first of those that are open."""
+        sent = func.min(orders.c.sent_at)
+        found = self.connection.execute(
+            select(sent, sent.filter(orders.c.status.in_(OPEN))).where(orders.c.rebalance_id == rebalance_id)
+        ).one()
+        return found[0], found[1]
 
     def booked(self, rebalance_id: str, now: datetime) -> None:
         """All fills of a rebalance are in the books."""

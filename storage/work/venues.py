@@ -1,6 +1,6 @@
 """What operators set for the venues: the terms of each, and the paper venue's scenario. Every change is recorded."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,7 @@ class SetTerms:
 
     orders_per_second: Decimal | None
     patience_seconds: int | None
+    sends: str | None  # None: as such a venue does of itself
     set_by: str
     set_at: datetime
 
@@ -43,12 +44,14 @@ class VenueSettings:
     def terms(self, venue: str) -> SetTerms | None:
         """The terms that were set for a venue; None where none were."""
         row = self.connection.execute(select(venue_terms).where(venue_terms.c.venue == venue)).one_or_none()
-        return None if row is None else SetTerms(row.orders_per_second, row.patience_seconds, row.set_by, row.set_at)
+        return None if row is None else SetTerms(**{each.name: getattr(row, each.name) for each in fields(SetTerms)})
 
-    def set_terms(self, venue: str, orders_per_second: Decimal | None, patience_seconds: int | None) -> None:
+    def set_terms(
+        self, venue: str, orders_per_second: Decimal | None, patience_seconds: int | None, sends: str | None = None
+    ) -> None:
         """Sets a venue's terms for every worker, from now on."""
         before = self.terms(venue)
-        values = {"orders_per_second": orders_per_second, "patience_seconds": patience_seconds}
+        values = {"orders_per_second": orders_per_second, "patience_seconds": patience_seconds, "sends": sends}
         whose = {"set_by": self.audit.actor.who, "set_at": func.now()}
         self.connection.execute(
             insert(venue_terms)
@@ -57,8 +60,10 @@ class VenueSettings:
         )
         self.audit.record(
             "venue terms set",
-            before=None if before is None else _told(venue, before.orders_per_second, before.patience_seconds),
-            after=_told(venue, orders_per_second, patience_seconds),
+            before=None
+            if before is None
+            else _told(venue, before.orders_per_second, before.patience_seconds, before.sends),
+            after=_told(venue, orders_per_second, patience_seconds, sends),
         )
 
     def scenario(self) -> SetScenario | None:
@@ -87,9 +92,12 @@ class VenueSettings:
         )
 
 
-def _told(venue: str, orders_per_second: Decimal | None, patience_seconds: int | None) -> dict[str, object]:
+def _told(
+    venue: str, orders_per_second: Decimal | None, patience_seconds: int | None, sends: str | None
+) -> dict[str, object]:
     return {
         "venue": venue,
         "orders_per_second": None if orders_per_second is None else str(orders_per_second),
         "patience_seconds": patience_seconds,
+        "sends": sends,
     }

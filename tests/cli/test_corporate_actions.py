@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 
 from cli.book_file import open_book
+from domain.executing.booking import Leg
 from domain.executing.reconciliation import compare, ledger
 from domain.plan import plan
+from domain.values.keys import MANAGED
 from domain.values.purpose import FULL
 from policy import in_force
 from storage.actor import Actor
 from storage.connection import Books
 from storage.intake.loading import load
 from storage.market.identifiers import directory
+from storage.work.orders import Answer
 from storage.work.rebalances import NewRebalance
 from tests.cli.conftest import Command, Said
 from tests.storage.small_book import TODAY, audited, effects, last_audit, loaded, rows
@@ -193,6 +196,23 @@ def test_while_a_rebalance_trades_on_a_holder_nothing_is_applied(run: Run, books
     assert said.code == 1
     assert "rebalances trade on A-1 now: give the file again when they have ended" in said.err
     assert held(books, "a-3") == {"Z": 4}
+
+
+@pytest.mark.parametrize(("traded", "refused"), [("2026-11-19", False), ("2026-11-20", True)])
+def test_what_was_traded_counts_by_its_trade_date(run: Run, books: Books, traded: str, refused: bool) -> None:
+    """DAY-2: booked on the action's day, or later, says nothing."""
+    with books.transaction(Actor("test")) as transaction:
+        new = NewRebalance("A-1", "s-1", "w-1", None, FULL, "best_fit", "required", "ann", ())
+        made = transaction.rebalances.create(new)
+        leg = Leg(1, "sell", "Z", Decimal(1), Decimal(20), ((MANAGED, Decimal(1)),), "DESTINATION-1", "too much")
+        transaction.orders.create(transaction.epochs.current(), made, [leg])
+        answer = Answer("FILLED", Decimal(1), Decimal(20), date.fromisoformat(traded), None)
+        transaction.orders.heard(made, {1: answer})
+        transaction.orders.booked(made, datetime(2026, 11, 20, 15, tzinfo=UTC))
+        transaction.rebalances.end(made, "COMPLETE", None, {"status": "COMPLETE"})
+    said = run(SPLIT)
+    assert said.code == (1 if refused else 0)
+    assert ("A-1 traded Z on 2026-11-20 or later" in said.err) is refused
 
 
 def test_fractions_of_a_taxable_account_are_noted_as_sales(run: Run, books: Books) -> None:

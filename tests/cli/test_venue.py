@@ -89,3 +89,14 @@ def test_terms_are_set_one_by_one_and_taken_away(loaded: Command) -> None:
 def test_terms_that_cannot_be(loaded: Command, given: list[str], code: int) -> None:
     said = loaded("venue", "set", *given)
     assert (said.code, "Traceback" in said.err) == (code, False)
+
+
+def test_when_orders_are_sent_is_set_by_itself_and_shown(loaded: Command) -> None:
+    """DAY-6: the paper venue takes them at any time of itself."""
+    assert loaded("venue", "show", "--format", "json").json[0]["sends"] == "any_time"
+    assert loaded("venue", "set", "PAPER", "--patience", "600").code == 0
+    assert loaded("venue", "set", "PAPER", "--sends", "next-open", "--by", "ann").code == 0
+    listed = loaded("venue", "show", "--format", "json").json[0]
+    assert (listed["sends"], listed["patience_seconds"], listed["set_by"]) == ("next_open", 600, "ann")
+    assert "to the next open" in loaded("venue", "show").out
+    assert loaded("venue", "set", "PAPER", "--sends", "never").code == 2

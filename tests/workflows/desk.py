@@ -116,6 +116,11 @@ class TestDesk:
             scenario = read_scenario({"orders": list(orders), **more}, *books.venues.paper_names())
             books.venues.set_scenario(scenario.model_dump(mode="json"))
 
+    def sends(self, when: str) -> None:
+        """When orders are sent to the paper venue (DAY-6)."""
+        with self.books.transaction(Actor("test")) as books:
+            books.venues.set_terms(PAPER, None, None, when)
+
     def patience(self, seconds: int) -> None:
         """How long an order may work at the paper venue."""
         with self.books.transaction(Actor("test")) as books:
