@@ -1,4 +1,4 @@
-"""Executing: a plan becomes legs, fills become books, books are compared with the custodian's.
+"""Executing: a plan becomes legs, legs become blocks, fills are divided and become books, books are compared.
 
 Knows values, tax and how buys are sized.
 """

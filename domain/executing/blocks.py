@@ -1,0 +1,206 @@
+"""Blocks: which orders go to the venue as one, who takes part in it, and what it means to leave.
+
+Asked when a desk forms and releases its blocks, when an account leaves one, and at a day's end. How a block's fills are
+divided is `allocation`'s business.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from decimal import ROUND_FLOOR, Decimal
+from hashlib import sha256
+from typing import Any, Literal
+
+from domain.executing import allocation
+from domain.executing.allocation import Segment
+from domain.values.money import ONE, plain
+from domain.values.record import record
+from domain.values.rules import Rule
+
+BLOCK_1 = Rule(
+    "BLOCK-1",
+    "One block per venue, security, side and order terms at a time; what comes later forms the next one.",
+)
+BLOCK_2 = Rule("BLOCK-2", "A block has whole increments only; an account's fractional tail stays an order of its own.")
+BLOCK_3 = Rule(
+    "BLOCK-3",
+    "Who takes part in a block with how many units is stated and recorded before anything is sent, and changed only by "
+    "an account that leaves.",
+)
+BLOCK_4 = Rule(
+    "BLOCK-4",
+    "Sell blocks first: an account joins buy blocks once its own sells have their last word, on its own cash alone.",
+)
+BLOCK_5 = Rule(
+    "BLOCK-5",
+    "Who leaves a released block takes out what the venue confirms to reduce; those who stay share what is filled from "
+    "then on by what each lacks.",
+)
+BLOCK_6 = Rule(
+    "BLOCK-6",
+    "What a day leaves unfilled goes on as the same block's next child order, or ends, as the venue's terms say.",
+)
+ROT_1 = Rule(
+    "ROT-1", "Several custodians are sent to in turn; who is first moves on by one with every version of the model."
+)
+
+Side = Literal["sell", "buy"]
+
+
+@record
+class Offer:
+    """A leg that an account's rebalance hands over to its venue's desk. `price` is the limit."""
+
+    account: str
+    rebalance_id: str
+    leg: int
+    side: Side
+    symbol: str
+    quantity: Decimal
+    increment: Decimal
+    price: Decimal
+
+
+@record
+class Member:
+    """An account's part of a block, in units, and the tail that is an order of its own, in shares (BLOCK-2)."""
+
+    offer: Offer
+    units: int
+    tail: Decimal
+
+
+@record
+class Block:
+    """One order for many: `unit` is how many shares a unit is."""
+
+    side: Side
+    symbol: str
+    price: Decimal
+    unit: Decimal
+    members: tuple[Member, ...]
+
+    @property
+    def units(self) -> int:
+        """The units of all members."""
+        return sum(each.units for each in self.members)
+
+
+def unit_of(increment: Decimal) -> Decimal:
+    """The shares that a block trades in: whole ones where the security allows it, else its own increment (BLOCK-2)."""
+    return ONE if ONE % increment == 0 else increment
+
+
+def divided(quantity: Decimal, unit: Decimal) -> tuple[int, Decimal]:
+    """A quantity as whole units and the tail that is left of it (BLOCK-2)."""
+    units = int((quantity / unit).to_integral_value(ROUND_FLOOR))
+    return units, quantity - units * unit
+
+
+def formed(offers: Iterable[Offer]) -> tuple[Block, ...]:
+    """The blocks of the offers that one desk has now: sells first, then by security and limit (BLOCK-1, BLOCK-4).
+
+    An account is in a block once: where it offers the same twice, the later leg waits for the next one. Offers of less
+    than a unit form none.
+    """
+    alike: dict[tuple[bool, str, Decimal, Decimal], dict[str, Member]] = defaultdict(dict)
+    for each in sorted(offers, key=lambda offer: (offer.account, offer.rebalance_id, offer.leg)):
+        unit = unit_of(each.increment)
+        units, tail = divided(each.quantity, unit)
+        key = (each.side == "buy", each.symbol, each.price, unit)
+        if units and each.account not in alike[key]:
+            alike[key][each.account] = Member(each, units, tail)
+    return tuple(
+        Block("buy" if buy else "sell", symbol, price, unit, tuple(members.values()))
+        for (buy, symbol, price, unit), members in sorted(alike.items(), key=lambda item: item[0])
+        if members
+    )
+
+
+def joins(legs: Iterable[tuple[Side, bool]]) -> Side | None:
+    """Which of an account's legs may be in blocks now, by side and whether each has its last word (BLOCK-4)."""
+    open_sides = {side for side, ended in legs if not ended}
+    return "sell" if "sell" in open_sides else "buy" if open_sides else None
+
+
+def without(block: Block, account: str) -> Block:
+    """The block before its release without an account (BLOCK-5)."""
+    return replace(block, members=tuple(each for each in block.members if each.offer.account != account))
+
+
+def statement(block_id: str, venue: str, block: Block) -> dict[str, Any]:
+    """What is kept and recorded before anything is sent (BLOCK-3), with its digest."""
+    told: dict[str, Any] = {
+        "block_id": block_id,
+        "venue": venue,
+        "side": block.side,
+        "symbol": block.symbol,
+        "price": plain(block.price),
+        "unit": plain(block.unit),
+        "total": block.units,
+        "accounts": [
+            {
+                "account_id": each.offer.account,
+                "rebalance_id": each.offer.rebalance_id,
+                "leg": each.offer.leg,
+                "units": each.units,
+            }
+            for each in sorted(block.members, key=lambda member: member.offer.account)
+        ],
+    }
+    return told | {"digest": digest(told)}
+
+
+def digest(told: Mapping[str, Any]) -> str:
+    """The SHA-256 of a statement: the same for the same accounts, targets and terms, whatever stored it."""
+    heads = [str(told[key]) for key in ("block_id", "venue", "side", "symbol", "price", "unit", "total")]
+    lines = [f"{each['account_id']}|{each['rebalance_id']}|{each['leg']}|{each['units']}" for each in told["accounts"]]
+    return sha256("\n".join(["|".join(heads), *lines]).encode()).hexdigest()
+
+
+def first_segment(told: Mapping[str, Any], lot: int = 1) -> Segment:
+    """The segment that a statement begins with (ALLOC-1)."""
+    targets = {each["account_id"]: int(each["units"]) for each in told["accounts"]}
+    return allocation.segment(told["block_id"], 1, 0, targets, lot)
+
+
+def rests(segments: Sequence[Segment], filled: int) -> dict[str, int]:
+    """What each account still lacks after so many units are filled: for who lacks any."""
+    ends, now = allocation.cumulative(segments, allocation.capacity(segments)), allocation.cumulative(segments, filled)
+    return {account: ends[account] - now[account] for account in ends if ends[account] > now[account]}
+
+
+def left(block_id: str, segments: Sequence[Segment], account: str, asked_at: int, reduced: int) -> tuple[Segment, ...]:
+    """The block's segments after the venue answered a leaving (BLOCK-5).
+
+    `asked_at` is the cumulative fill when it was asked, `reduced` the units that it confirms to have taken out: none
+    where it refused, and nothing changes; fewer than the rest, and the account stays with the others. Raises ValueError
+    for more than the account lacked then.
+    """
+    lacking = rests(segments, asked_at)
+    if not 0 <= reduced <= lacking.get(account, 0):
+        raise ValueError(f"{block_id}: {account} lacked {lacking.get(account, 0)} units, not {reduced}")
+    if not reduced:
+        return tuple(segments)
+    lacking[account] -= reduced
+    targets = {each: units for each, units in lacking.items() if units}
+    number = int(segments[-1].name.rpartition("/")[2]) + 1
+    kept = [each for each in segments if each.starts_at < asked_at or each is segments[0]]
+    return (*kept, allocation.segment(block_id, number, asked_at, targets, segments[0].lot))
+
+
+def child(block_id: str, day: int) -> str:
+    """The name of a block's order on its first, second, … day: `B-000001`, `B-000001/2` (BLOCK-6)."""
+    return block_id if day == 1 else f"{block_id}/{day}"
+
+
+def carried(segments: Sequence[Segment], filled: int, unfilled: Literal["end", "carry"]) -> int:
+    """The units of the next day's child; none where all is filled or the terms let the rest end (BLOCK-6)."""
+    return allocation.capacity(segments) - filled if unfilled == "carry" else 0
+
+
+def in_turn(custodians: Iterable[str], model_version: int) -> tuple[str, ...]:
+    """In which order several custodians are sent a model's new version (ROT-1)."""
+    named = sorted(set(custodians))
+    first = model_version % len(named) if named else 0
+    return (*named[first:], *named[:first])

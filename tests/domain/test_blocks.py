@@ -1,0 +1,138 @@
+"""Blocks: who goes with whom, what is stated, who leaves, what is carried over (BLOCK-1 to BLOCK-6, ROT-1)."""
+
+from decimal import Decimal
+
+import pytest
+
+from domain.executing import blocks
+from domain.executing.allocation import capacity, cumulative
+from domain.executing.blocks import Offer, Side, formed
+
+
+def offer(
+    account: str,
+    quantity: str,
+    side: Side = "buy",
+    symbol: str = "VTI",
+    price: str = "288",
+    increment: str = "1",
+    leg: int = 1,
+) -> Offer:
+    """A leg of an account's rebalance."""
+    return Offer(account, f"R-{account}", leg, side, symbol, Decimal(quantity), Decimal(increment), Decimal(price))
+
+
+def _told(*offers: Offer) -> list[tuple[str, str, Decimal, int]]:
+    return [(each.side, each.symbol, each.price, each.units) for each in formed(offers)]
+
+
+def test_one_block_for_each_security_side_and_limit_sells_first() -> None:
+    """BLOCK-1, BLOCK-4"""
+    told = _told(
+        offer("1", "5"),
+        offer("2", "6"),
+        offer("3", "7", price="289"),
+        offer("1", "4", "sell", "XOM"),
+        offer("2", "1", symbol="AAA"),
+    )
+    assert told == [
+        ("sell", "XOM", Decimal(288), 4),
+        ("buy", "AAA", Decimal(288), 1),
+        ("buy", "VTI", Decimal(288), 11),
+        ("buy", "VTI", Decimal(289), 7),
+    ]
+
+
+def test_an_account_is_in_a_block_once() -> None:
+    """BLOCK-1: what it offers besides is in the next one."""
+    assert _told(offer("1", "5", leg=1), offer("1", "9", leg=2)) == [("buy", "VTI", Decimal(288), 5)]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "increment", "units", "tail"),
+    [
+        ("12", "1", 12, "0"),
+        ("12.345", "0.001", 12, "0.345"),  # whole shares in the block, the tail on its own
+        ("0.9", "0.1", 0, "0.9"),
+        ("30", "10", 3, "0"),  # units of ten shares
+        ("35.5", "10", 3, "5.5"),  # a whole holding is sold, odd lot and fraction included
+        ("2.5", "0.3", 8, "0.1"),  # one share is no multiple of it
+    ],
+)
+def test_whole_increments_and_a_tail(quantity: str, increment: str, units: int, tail: str) -> None:
+    """BLOCK-2"""
+    assert blocks.divided(Decimal(quantity), blocks.unit_of(Decimal(increment))) == (units, Decimal(tail))
+
+
+def test_what_is_less_than_a_unit_forms_no_block() -> None:
+    assert formed([offer("1", "0.9", increment="0.1")]) == ()
+    (block,) = formed([offer("1", "0.9", increment="0.1"), offer("2", "1.25", increment="0.01")])
+    assert [(each.offer.account, each.units, each.tail) for each in block.members] == [("2", 1, Decimal("0.25"))]
+
+
+def test_the_statement_says_who_takes_part_and_its_digest_holds_it() -> None:
+    """BLOCK-3"""
+    (block,) = formed([offer("B", "6"), offer("A", "5")])
+    told = blocks.statement("B-000001", "PAPER", block)
+    assert [(each["account_id"], each["units"]) for each in told["accounts"]] == [("A", 5), ("B", 6)]
+    assert told["total"] == 11
+    assert told["digest"] == blocks.digest(told)
+    told["accounts"][0]["units"] = 6
+    assert told["digest"] != blocks.digest(told)
+    assert blocks.first_segment(told).targets == (("A", 6), ("B", 6))
+
+
+def test_who_leaves_before_the_release_is_not_in_it() -> None:
+    """BLOCK-5"""
+    (block,) = formed([offer("B", "6"), offer("A", "5")])
+    assert blocks.without(block, "A").units == 6
+
+
+def test_leaving_twice_at_the_same_fill() -> None:
+    """BLOCK-5: the segment that nothing was filled in gives way to the next."""
+    first = blocks.first_segment({"block_id": "B-1", "accounts": [{"account_id": a, "units": 10} for a in "ABC"]})
+    at = 6
+    had = cumulative((first,), at)
+    once = blocks.left("B-1", (first,), "A", at, 10 - had["A"])
+    twice = blocks.left("B-1", once, "B", at, 10 - had["B"])
+    assert [each.name for each in twice] == ["B-1/1", "B-1/3"]
+    assert cumulative(twice, capacity(twice)) == {"A": had["A"], "B": had["B"], "C": 10}
+    none = blocks.left("B-1", twice, "C", at, 10 - had["C"])
+    assert capacity(none) == at
+    assert cumulative(none, at) == had
+
+
+def test_more_than_an_account_lacks_is_not_taken_out() -> None:
+    first = blocks.first_segment({"block_id": "B-1", "accounts": [{"account_id": "A", "units": 10}]})
+    with pytest.raises(ValueError, match="A lacked 4 units, not 5"):
+        blocks.left("B-1", (first,), "A", 6, 5)
+
+
+def test_what_a_day_leaves_goes_on_as_a_child_or_ends() -> None:
+    """BLOCK-6"""
+    first = blocks.first_segment({"block_id": "B-000001", "accounts": [{"account_id": "A", "units": 10}]})
+    assert blocks.carried((first,), 6, "carry") == 4
+    assert blocks.carried((first,), 6, "end") == 0
+    assert [blocks.child("B-000001", day) for day in (1, 2)] == ["B-000001", "B-000001/2"]
+
+
+@pytest.mark.parametrize(
+    ("legs", "side"),
+    [
+        ([("sell", False), ("buy", False)], "sell"),
+        ([("sell", True), ("sell", False), ("buy", False)], "sell"),
+        ([("sell", True), ("buy", False)], "buy"),
+        ([("buy", False)], "buy"),
+        ([("sell", True), ("buy", True)], None),
+    ],
+)
+def test_an_account_joins_buys_when_its_own_sells_are_done(legs: list[tuple[Side, bool]], side: Side | None) -> None:
+    """BLOCK-4"""
+    assert blocks.joins(legs) == side
+
+
+def test_custodians_take_turns_at_being_first() -> None:
+    """ROT-1"""
+    turns = [blocks.in_turn(["C", "A", "B", "A"], version) for version in (3, 4, 5, 6)]
+    assert turns == [("A", "B", "C"), ("B", "C", "A"), ("C", "A", "B"), ("A", "B", "C")]
+    assert blocks.in_turn([], 4) == ()
