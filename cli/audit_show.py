@@ -1,18 +1,13 @@
 """`rebalancer audit show`: the whole story of one rebalance in words."""
 
-import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from cli import say
-from reading.refused import Refused
 
 if TYPE_CHECKING:
-    from cli.audit_story import Line, Story
-    from storage.connection import Books
-
-SHOWN = 5  # rebalances of a request that are named
+    from reading.record.story import Line, Story
 
 
 @click.command()
@@ -21,50 +16,13 @@ SHOWN = 5  # rebalances of a request that are named
 def show(id_: str, form: str) -> None:
     """Who asked, what was seen, what each rule decided, what failed, who approved, what was ordered and filled."""
     from cli import connections
-    from cli.audit_story import archived, story_of
-    from storage.record.histories import HistoryDamaged
-    from storage.work.rebalances import UnknownRebalance
+    from reading.record.telling import story
 
-    desk = connections.books()
-    try:
-        with desk.transaction() as books:
-            row = books.rebalances.get(id_)
-            kept = archived(books, row)
-        live = {} if kept else connections.run(_live(row))
-        with desk.transaction() as books:
-            story = story_of(books, id_, live)
-    except UnknownRebalance as flaw:
-        raise Refused(_no_rebalance(desk, id_)) from flaw
-    except HistoryDamaged as flaw:
-        raise Refused(f"{flaw}. Keep the database as it is: rebalancer audit verify") from flaw
+    told, witness = connections.run(story(connections.books(), connections.temporal, id_))
     if form == "json":
-        say.as_json(story.as_json())
+        say.as_json(told.as_json())
     else:
-        say.show(*_page(story, "archived" if kept else "of the Temporal server" if live else None))
-
-
-def _no_rebalance(desk: "Books", id_: str) -> str:
-    """What an id is that is no rebalance's."""
-    with desk.transaction() as books:
-        of_request = [row.id for row in books.rebalances.listing(request_id=id_, limit=SHOWN + 1)]
-    if of_request:
-        more = " and more" if len(of_request) > SHOWN else ""
-        return f"{id_} is a request: ask for one of its rebalances, {', '.join(of_request[:SHOWN])}{more}"
-    return f"{id_} is no rebalance: see `rebalancer history` for the ids"
-
-
-async def _live(row: Any) -> dict[str, str]:
-    """The history of a workflow that is not archived yet; none where Temporal or the workflow is away."""
-    from temporalio.service import RPCError
-
-    from cli import connections
-
-    with contextlib.suppress(Refused, RPCError, TimeoutError):
-        client = await connections.temporal()
-        run_id = row.start_key.rpartition("#")[2]
-        history = await client.get_workflow_handle(row.workflow_id, run_id=run_id).fetch_history()
-        return {run_id: history.to_json()}
-    return {}
+        say.show(*_page(told, witness))
 
 
 def _page(story: "Story", history: str | None) -> list[object]:

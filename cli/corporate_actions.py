@@ -27,10 +27,11 @@ def corporate_actions(file: Path, by: str | None, form: str) -> int:
     """
     from dataclasses import asdict
 
-    from cli import connections, feed_file
-    from cli.books import listed
+    from cli import connections
     from domain.books.action_files import read_actions
     from domain.books.book import BookRefused
+    from reading.files import feed_file
+    from reading.files.books import listed
     from storage.actor import Actor
     from storage.intake.corporate_actions import apply_actions
 
@@ -49,10 +50,10 @@ def corporate_actions(file: Path, by: str | None, form: str) -> int:
 
 
 def _raw(file: Path) -> Any:
-    from cli import delivery_file
-    from cli.book_file import read_object
     from domain.books.action_files import COLUMNS, TERMS, of_table
     from domain.books.deliveries import Problems
+    from reading.files import delivery_file
+    from reading.files.book_file import read_object
 
     if file.suffix.lower() != ".csv":
         return read_object(file, "is not an object with a list of actions")

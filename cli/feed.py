@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import connections, feed_file, say
+from cli import connections, say
 from reading import words
+from reading.files import feed_file
 from reading.refused import Refused
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def listed(form: str) -> int:
 
 @feed.command(name="try")
 @click.argument("file", type=click.Path(path_type=Path))
-@feed_file.feed_option
+@say.feed_option
 @say.format_option
 def tried(file: Path, feed: str | None, form: str) -> int:
     """Show what FILE gives by its feed; names are as the file has them. No database is needed, nothing is stored."""

@@ -11,7 +11,7 @@ import click
 from cli import say
 
 if TYPE_CHECKING:
-    from cli.book_file import BookFile
+    from reading.files.book_file import BookFile
     from storage.intake.loading import LoadReport
 
 KINDS = ("securities", "identifiers", "prices", "models", "targets")
@@ -35,8 +35,8 @@ def load(
     rebalance for it are in the queue when it is done. Loading the same book again changes nothing; where trades were
     executed since, it is refused.
     """
-    from cli.books import opened
     from cli.connections import books, today
+    from reading.files.books import opened
     from storage.actor import Actor
     from storage.intake.loading import load as load_book
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import connections, feed_file, lists, say
-from cli.feed_file import feed_option
+from cli import connections, lists, say
+from reading.files import feed_file
 from reading.refused import Refused
 
 if TYPE_CHECKING:
-    from cli.feed_file import FeedFile
+    from reading.files.feed_file import FeedFile
     from storage.intake.receiving_signals import SignalReceived
 
 Json = dict[str, Any]
@@ -31,7 +31,7 @@ model.add_command(lists.model_show)
 
 @model.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@feed_option
+@say.feed_option
 @click.option("--id", "model_id", default=None, help="The model, where FILE does not say it.")
 @click.option(
     "--version", type=click.IntRange(min=1), default=None, help="Its new version, where FILE does not say it."
@@ -78,9 +78,9 @@ def signal(
 
 
 def _object(file: Path) -> Json:
-    from cli.book_file import read_object
-    from cli.books import listed
     from domain.books.book import BookRefused
+    from reading.files.book_file import read_object
+    from reading.files.books import listed
 
     try:
         return read_object(file, "is not one signal, an object with id, version and holdings")
@@ -130,8 +130,8 @@ def _table(books: Any, file: Path, of_feed: "FeedFile | None", model_id: str, ve
 
 
 def _receive(books: Any, file: Path, of_feed: "FeedFile | None", raw: Json, who: str) -> "SignalReceived":
-    from cli.books import listed
     from domain.books.book import BookRefused, Problem
+    from reading.files.books import listed
     from storage.actor import Actor
     from storage.intake.receiving_signals import receive_signal
 

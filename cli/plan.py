@@ -90,10 +90,10 @@ def _explained(derived: "Derived", form: str) -> int:
 
 
 def _derived(path: Path, account_id: str, mode: str, purpose: "Purpose") -> "Derived":
-    from cli.books import read_whole
     from domain.plan import unknown_account
     from domain.telling.derivation import Derived, derive, refused
     from policy import in_force
+    from reading.files.books import read_whole
 
     market, accounts = read_whole(path)
     by_id = {account.id: account for account in accounts}
@@ -132,11 +132,11 @@ def asked_for(kind: str, amount: str | None) -> "Purpose":
 
 
 def _plans(path: Path, account_id: str | None, mode: str, purpose: "Purpose") -> "Iterator[RebalancePlan]":
-    from cli.books import read_whole
     from domain.household_plans import plan_household
     from domain.plan import plan as planned
     from domain.plan import unknown_account
     from policy import in_force
+    from reading.files.books import read_whole
 
     market, accounts = read_whole(path)
     asked = [account for account in accounts if account_id in {None, account.id}]

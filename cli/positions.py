@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli import feed_file, say
-from cli.feed_file import feed_option
+from cli import say
+from reading.files import feed_file
 from reading.refused import Refused
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from cli.feed_file import FeedFile
     from domain.books.deliveries import PositionLine, Problems
+    from reading.files.feed_file import FeedFile
     from storage.intake.statements import StatementReport
 
 NAMED = 10  # of what was left out or not understood; the JSON has all
@@ -24,7 +24,7 @@ NAMED = 10  # of what was left out or not understood; the JSON has all
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@feed_option
+@say.feed_option
 @click.option(
     "--date", "given", default=None, metavar="DATE", help="Of which day the statement is, where it doesn't say."
 )
@@ -71,8 +71,8 @@ def _opened(
     file: Path, of_feed: "FeedFile | None", cash: frozenset[str], latest: "date", problems: "Problems"
 ) -> "Iterator[tuple[Iterator[PositionLine], tuple[str, ...]]]":
     """The lines of the file, and the columns that are left out, while the block runs."""
-    from cli import delivery_file
     from domain.books.deliveries import POSITION_COLUMNS, STATEMENT_DAY, DeliveryRefused, read_position
+    from reading.files import delivery_file
 
     if of_feed is not None:
         try:

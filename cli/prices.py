@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli import feed_file, say
-from cli.feed_file import feed_option
+from cli import say
+from reading.files import feed_file
 
 if TYPE_CHECKING:
     from storage.intake.prices import PriceReport
@@ -17,7 +17,7 @@ NAMED = 10  # of what was not understood; the JSON has all
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@feed_option
+@say.feed_option
 @click.option(
     "--accept-jump", "accepted", multiple=True, metavar="SYMBOL", help="A symbol whose jump somebody has looked at."
 )

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from identity.person import Person
+
 
 format_option = click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", help="For people, or for scripts."
@@ -29,6 +31,13 @@ def dry_run_option(function: Any) -> Any:
     return click.option("--dry-run", is_flag=True, help="Only check and report; nothing is written.")(function)
 
 
+def feed_option(function: Any) -> Any:
+    """`--feed NAME`."""
+    return click.option("--feed", default=None, metavar="NAME", help="The feed that FILE is of; else it is found.")(
+        function
+    )
+
+
 def rehearsed(dry_run: bool) -> None:
     """Says, on standard error, that nothing was written."""
     if dry_run:
@@ -42,6 +51,13 @@ def who(by: str | None) -> str:
     if by is not None and not by.strip():
         raise Refused("--by is empty: say who asks, like --by ann")
     return by.strip() if by else getpass.getuser()
+
+
+def person(by: str | None) -> "Person":
+    """Who says to be of this name; nothing at the command line proves it."""
+    from identity.person import asserted
+
+    return asserted(who(by))
 
 
 def day(option: str, given: str | None) -> "date | None":

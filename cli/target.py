@@ -67,9 +67,9 @@ def edit(file: Path, dry_run: bool, by: str | None, form: str) -> None:
     it. Nothing trades.
     """
     from cli import connections
-    from cli.book_file import read_object
-    from cli.books import listed
     from domain.books.book import BookRefused
+    from reading.files.book_file import read_object
+    from reading.files.books import listed
     from storage.actor import Actor
     from storage.intake.target_edits import edit_target
 

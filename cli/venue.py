@@ -107,8 +107,8 @@ def scenario() -> None:
 def set_scenario(file: Path, by: str | None) -> None:
     """Set the scenario in FILE (YAML or JSON); it counts for orders from now on. Refused whole where it has a flaw."""
     from cli import connections
-    from cli.book_file import read_object
     from domain.books.book import BookRefused
+    from reading.files.book_file import read_object
     from storage.actor import Actor
     from venues.scenario import ScenarioRefused, read
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, make_url, text
 
-from cli.book_file import open_book
 from cli.main import run as run_command
 from devstack.postgres import Postgres
 from policy import in_force
 from policy.clock import the_clock
+from reading.files.book_file import open_book
 from storage.actor import Actor
 from storage.connection import Books
 from storage.engine import connect

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from cli import book_file
-from cli.book_file import open_book
 from domain.books.book import BookRefused
+from reading.files import book_file
+from reading.files.book_file import open_book
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SOUND = json.loads((EXAMPLES / "analyst-case.json").read_text())

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from cli.book_file import open_book
 from domain.executing.booking import Leg
 from domain.executing.reconciliation import compare, ledger
 from domain.plan import plan
 from domain.values.keys import MANAGED
 from domain.values.purpose import FULL
 from policy import in_force
+from reading.files.book_file import open_book
 from storage.actor import Actor
 from storage.connection import Books
 from storage.intake.loading import load

@@ -131,7 +131,7 @@ def test_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str], monkeypatc
 def test_a_large_book_is_read_an_account_at_a_time(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("cli.book_file.LARGE", 0)
+    monkeypatch.setattr("reading.files.book_file.LARGE", 0)
     code, out, _ = run(capsys, monkeypatch, "load", write(tmp_path, book()))
     assert code == 0
     assert "accounts    3 created" in out

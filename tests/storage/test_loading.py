@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from cli.book_file import open_book
-from cli.books import read_whole
 from domain.books.book import BookRefused
 from domain.values.snapshot import RecentSale
 from policy import in_force
+from reading.files.book_file import open_book
+from reading.files.books import read_whole
 from storage.actor import Actor
 from storage.connection import Books
 from storage.intake import loading

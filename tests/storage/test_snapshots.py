@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from cli.books import read_whole
 from cli.plan import _snapshot as as_planned
 from domain.plan import plan
 from domain.telling import plan_json
@@ -19,6 +18,7 @@ from domain.values.money import plain
 from domain.values.policy import MODES, Mode, Policy
 from domain.values.snapshot import RebalancedTo, Snapshot
 from domain.values.snapshot_json import kept, restored
+from reading.files.books import read_whole
 from storage.accounts.snapshots import UnknownAccount
 from storage.connection import Books
 from tests.storage.small_book import TODAY, account, book, by_hand, loaded
@@ -244,7 +244,7 @@ def without_zeros(value: Any) -> Any:
 
 
 def load_example(books: Books, path: Path) -> None:
-    from cli.book_file import open_book
+    from reading.files.book_file import open_book
 
     opened = open_book(path)
     loaded(books, opened.market | {"accounts": list(opened.accounts)})

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from cli.book_file import open_book
 from policy import in_force
 from policy.clock import the_clock
+from reading.files.book_file import open_book
 from storage.actor import Actor
 from storage.connection import Books
 from storage.intake.loading import load

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from cli.audit_proof import proof_of
-from cli.audit_report import report
-from cli.audit_story import Story, archived, story_of
+from markup.report import report
+from reading.record.proof import proof_of
+from reading.record.story import Story, archived, story_of
 from tests.workflows.desk import TestDesk, account
 
 ANN = "<b>ann</b>"

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from reading.refused import Refused
 
 if TYPE_CHECKING:
-    from cli.book_file import BookFile
     from domain.books.book import Market
     from domain.values.policy import Policy
     from domain.values.snapshot import Account
+    from reading.files.book_file import BookFile
 
 SHOWN = 200  # problems; more help nobody
 
@@ -20,9 +20,9 @@ SHOWN = 200  # problems; more help nobody
 @contextmanager
 def opened(path: Path) -> "Iterator[tuple[BookFile, Policy]]":
     """A book and the firm's policy on its day. What the block finds wrong with the book is told as Refused."""
-    from cli.book_file import open_book
     from domain.books.book import BookRefused
     from policy import PolicyRefused, in_force
+    from reading.files.book_file import open_book
 
     try:
         book = open_book(path)

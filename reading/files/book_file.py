@@ -95,7 +95,7 @@ def _once(pairs: list[tuple[str, Any]]) -> Json:
 
 
 def _yaml(text: str) -> Any:
-    from cli import yaml_file
+    from reading.files import yaml_file
 
     try:
         return yaml_file.read(text, _once)
@@ -105,7 +105,7 @@ def _yaml(text: str) -> Any:
 
 def _streamed_yaml(path: Path, size: int) -> BookFile:
     """As `_streamed`, of YAML."""
-    from cli import yaml_file
+    from reading.files import yaml_file
 
     try:
         with path.open("rb") as source:

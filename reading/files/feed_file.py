@@ -9,31 +9,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import click
+from typing import TYPE_CHECKING
 
 from reading.refused import Refused
 
 if TYPE_CHECKING:
-    from cli.delivery_file import DeliveredFile
     from domain.books.deliveries import PositionLine, Problems
     from domain.books.identifiers import Directory, Unfound
     from feeds.catalogue import Chosen
     from feeds.definition import Gives
     from feeds.reading import FeedReading
+    from reading.files.delivery_file import DeliveredFile
     from storage.connection import Books
     from storage.intake.delivered_files import Source
 
 Texts = tuple[int, tuple[str, ...]]
 OWN_FORMATS = {".parquet", ".json", ".yaml", ".yml"}
-
-
-def feed_option(function: Any) -> Any:
-    """`--feed NAME`."""
-    return click.option("--feed", default=None, metavar="NAME", help="The feed that FILE is of; else it is found.")(
-        function
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +160,8 @@ def opened(
     path: Path, of_feed: FeedFile | None, columns: Sequence[str], problems: "Problems"
 ) -> Iterator["DeliveredFile"]:
     """A file of prices or weights as its columns' texts, whether a feed read it or it is in our own format."""
-    from cli import delivery_file
     from domain.books.deliveries import WEIGHT_COLUMNS, DeliveryRefused
+    from reading.files import delivery_file
 
     if of_feed is None:
         with delivery_file.opened(path, columns, (), problems) as delivered:
@@ -185,8 +176,8 @@ def opened(
 
 def unread(path: Path, problems: "Problems") -> None:
     """Refused where the file has any problem."""
-    from cli.delivery_file import refusal
     from domain.books.deliveries import DeliveryRefused
+    from reading.files.delivery_file import refusal
 
     try:
         problems.refuse()

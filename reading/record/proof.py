@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cli.audit_story import Story
+    from reading.record.story import Story
     from storage.connection import Transaction
 
 

@@ -86,7 +86,7 @@ def archived(books: "Transaction", row: Any) -> dict[str, str]:
 
 
 def _recorded(records: Sequence[Any], rounds: Sequence[Any]) -> Iterator[Line]:
-    from cli.audit_words import decisions, sentence
+    from reading.record.sentences import decisions, sentence
 
     plans = {each.round: each.plan for each in rounds}
     for each in records:
@@ -104,7 +104,7 @@ def _moment(record: Any) -> datetime:
 
 
 def _witnessed(workflow_id: str, texts: Mapping[str, str]) -> Iterator[Line]:
-    from cli.audit_history import told
+    from reading.record.history import told
 
     many = len(texts) > 1
     seen: set[tuple[datetime, str]] = set()  # a reset run begins with a copy of what the first one had

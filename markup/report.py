@@ -5,13 +5,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.audit_bands import band, colors, shares
+from markup.bands import band, colors, shares
 from reading.words import amount, number, share, signed
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from cli.audit_story import Story
+    from reading.record.story import Story
 
 TEMPLATES = Path(__file__).parent / "templates"
 
