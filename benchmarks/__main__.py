@@ -6,7 +6,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import audit, evaluation, growth, plan, rebalances, target_edit, visibility, workers
+from benchmarks import allocation, audit, evaluation, growth, plan, rebalances, target_edit, visibility, workers
 
 BENCHMARKS: dict[str, Callable[[Sequence[str]], None]] = {
     "plan": plan.main,
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[Sequence[str]], None]] = {
     "visibility": visibility.main,
     "workers": workers.main,
     "audit": audit.main,
+    "allocation": allocation.main,
 }
 WRITES = {
     "plan": "--write",

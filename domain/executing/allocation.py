@@ -143,12 +143,16 @@ def _queue(weights: Sequence[int], length: int) -> "array[int]":
         queue.append(number)
         placed[number] = done = placed[number] + 1
         if done < weights[number]:
-            opens.setdefault(max(done * total // weights[number], place) + 1, []).append(number)
+            opens_at = done * total // weights[number]
+            if opens_at <= place:
+                heappush(ready, -(-(done + 1) * total // weights[number]) * several + number)
+            else:
+                opens.setdefault(opens_at + 1, []).append(number)
     return queue
 
 
 @lru_cache(maxsize=16)  # a queue of a million units is 8 MB, and takes seconds
-def _places(segment: Segment) -> tuple[tuple[str, ...], "array[int]"]:
+def walked(segment: Segment) -> tuple[tuple[str, ...], "array[int]"]:
     """A segment's accounts and its whole queue, in lots, as it is walked from its entry."""
     accounts = tuple(_by_draw(segment.name, [account for account, _ in segment.targets]))
     units = dict(segment.targets)
@@ -164,7 +168,7 @@ def allocated(segment: Segment, filled: int) -> dict[str, int]:
     """
     if not 0 <= filled <= segment.total:
         raise ValueError(f"{segment.name}: {filled} filled of {segment.total} can't be allocated")
-    accounts, places = _places(segment)
+    accounts, places = walked(segment)
     if segment.lot == 1:
         count = Counter(places[:filled])
         return {account: count[number] for number, account in enumerate(accounts)}
@@ -206,9 +210,9 @@ def pro_rata(segments: Sequence[Segment], filled: int) -> dict[str, Fraction]:
     begun = [each for each in segments if each.starts_at <= filled]
     now = begun[-1]
     had = cumulative(segments, now.starts_at)
-    since = filled - now.starts_at
+    since, total = filled - now.starts_at, now.total or 1
     targets = dict(now.targets)
-    return {account: had[account] + Fraction(targets.get(account, 0) * since, now.total or 1) for account in had}
+    return {account: had[account] + Fraction(targets.get(account, 0) * since, total) for account in had}
 
 
 def capacity(segments: Sequence[Segment]) -> int:

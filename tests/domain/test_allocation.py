@@ -113,11 +113,11 @@ def _targets(random: Random, accounts: int, most: int = 300) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize(("accounts", "seed"), [(2, 1), (7, 2), (60, 3), (500, 4), (2_000, 5)])
+@pytest.mark.parametrize(("accounts", "seed"), [(2, 1), (7, 2), (60, 3), (700, 4), (3_000, 5)])
 def test_laws_over_days_of_partial_fills_and_leavings(accounts: int, seed: int) -> None:
     """ALLOC-2, ALLOC-4, BLOCK-5: whatever is filled, and whoever leaves in between, at every moment looked at."""
     random = Random(seed)
-    targets = _targets(random, accounts, most=300 if accounts < 100 else 25)
+    targets = _targets(random, accounts, most=300 if accounts < 1_000 else 60)
     segments: tuple[Segment, ...] = (allocation.segment(f"B-{seed:06d}", 1, 0, targets),)
     before, done, looked, filled, gone = dict.fromkeys(targets, 0), 0, 0, list[DayFilled](), 0
     while done < allocation.capacity(segments):
