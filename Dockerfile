@@ -17,7 +17,20 @@ RUN python -m venv /opt/rebalancer \
  && /opt/rebalancer/bin/pip install --no-index --find-links /wheels --no-build-isolation --editable . \
  && /opt/rebalancer/bin/python -m compileall -q --invalidation-mode unchecked-hash /app
 
+# FIX=yes compiles the official QuickFIX into the image (some minutes); development and tests use a wheel of it.
+ARG FIX=no
+RUN if [ "$FIX" = yes ]; then \
+        apt-get update && apt-get install --yes --no-install-recommends g++ \
+     && echo "quickfix==1.16.0 --hash=sha256:825aceb72cfd69c30fbbf5b380b66f464abe1fe3188374f13d8c9987dd8eb4e9" > /quickfix.txt \
+     && /opt/rebalancer/bin/pip install --require-hashes --no-deps --no-binary :all: --no-build-isolation -r /quickfix.txt; \
+    fi
+
 FROM ${PYTHON}
+ARG FIX=no
+RUN if [ "$FIX" = yes ]; then \
+        apt-get update && apt-get install --yes --no-install-recommends libstdc++6 stunnel4 \
+     && rm -rf /var/lib/apt/lists/*; \
+    fi
 RUN useradd --system --uid 10001 --no-create-home rebalancer && install --directory --owner=rebalancer /anchors
 COPY --from=build /opt/rebalancer /opt/rebalancer
 COPY --from=build /app /app

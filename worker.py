@@ -130,12 +130,13 @@ async def main() -> None:
     try:
         version = await deployment.config(client, os.environ)
         anchors = configured(os.environ)
+        venues = Venues(engine)
     except ValueError as flaw:
         sys.exit(f"worker: {flaw}")
     stop = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    async with make_worker(client, Desk(Books(engine), Venues(engine), anchors=anchors), version=version):
+    async with make_worker(client, Desk(Books(engine), venues, anchors=anchors), version=version):
         told = f"version {version.version.build_id}" if version else "without a version"
         logging.getLogger("worker").info("polling task queue %s, %s", TASK_QUEUE, told)
         await stop.wait()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from devstack.connection import StackConnection
     from storage.connection import Books
+    from venues.registry import Venues
 
 T = TypeVar("T")
 
@@ -130,6 +131,17 @@ async def temporal() -> "Client":
         raise Unreachable(
             f"Temporal does not answer at {where}. Start the stack with `make up`, or set TEMPORAL_ADDRESS"
         ) from flaw
+
+
+def venues(books: "Books") -> "Venues":
+    """The venues of this installation. Raises Refused where a FIX session's file has a flaw."""
+    from venues.fix.sessions import SessionRefused
+    from venues.registry import Venues
+
+    try:
+        return Venues(books.engine)
+    except SessionRefused as flaw:
+        raise Refused(f"{flaw}. Mend its file: docs/fix.md says what belongs into it") from flaw
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("cli.audit:audit", "For auditors: a rebalance's story, the record's proof and export, recomputing."),
     "breaks": ("cli.breaks:breaks", "Differences to the custodian; resolve them with a note."),
     "recover": ("cli.recover:recover", "End rebalances whose workflow is gone; tell a restored database that it is."),
+    "fix": ("cli.fix:fix", "FIX sessions: status, logout, logon, reset, settle."),
     "venue": ("cli.venue:venue", "What venues may be asked; how unkind the paper venue is."),
     "rules": ("cli.rules:rules", "The rule catalogue, from the code itself."),
     "policy": ("cli.policy:policy", "The numbers in force."),

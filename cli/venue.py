@@ -25,13 +25,12 @@ def show(form: str) -> None:
     """The venues that there are, with their terms."""
     from cli import connections
     from storage.work.rebalances import utc
-    from venues.registry import Venues
     from venues.terms import own_sends
 
     books = connections.books()
     listed: list[dict[str, Any]] = []
     with books.transaction() as read:
-        for name in Venues(books.engine).names:
+        for name in connections.venues(books).names:
             terms = read.venues.terms(name)
             listed.append(
                 {
@@ -77,12 +76,11 @@ def set_(name: str, rate: str | None, patience: str | None, sends: str | None, b
     """Set the terms of VENUE; what is not given stays. `none` takes a limit away."""
     from cli import connections
     from storage.actor import Actor
-    from venues.registry import Venues
 
     if rate is None and patience is None and sends is None:
         raise click.UsageError("nothing to set: give --orders-per-second, --patience or --sends")
     books = connections.books()
-    if name not in (names := Venues(books.engine).names):
+    if name not in (names := connections.venues(books).names):
         raise Refused(f"{name} is no venue: there is {', '.join(names)}")
     wanted_rate, wanted_patience = _rate(rate), _patience(patience)
     with books.transaction(Actor(say.who(by))) as change:

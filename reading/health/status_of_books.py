@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from storage.connection import Transaction
+    from venues.fix.standing import Standing
 
 UP = "start the stack with `make up`"
 # In the order in which they are told: how the rebalancer works, and what waits for somebody.
@@ -62,14 +63,27 @@ def _without(names: Sequence[str], database: Check) -> list[Check]:
 
 
 def _sending(books: "Transaction", today: date) -> Check:
-    """The kill switch: who halted sending, and why."""
+    """The kill switch: who halted sending, and why; and FIX sessions that do not send."""
     from storage.work.rebalances import utc
+    from venues.fix import standing
 
     halts = books.halts.open()
     if not halts:
-        return good("sending", "orders are sent as they are approved")
+        sessions = standing.sessions(books.connection)
+        troubled = [each for each in sessions if each.troubled]
+        if troubled:
+            told = "; ".join(_session(each) for each in troubled)
+            return act("sending", told, do("fix", "status", troubled[0].session))
+        by_fix = f", {len(sessions)} of the venues by FIX" if sessions else ""
+        return good("sending", f"orders are sent as they are approved{by_fix}")
     told = "; ".join(f"halted {words.moment(utc(each.halted_at))} by {each.halted_by}: {each.why}" for each in halts)
     return act("sending", told, do("resume", by="WHO", why="TEXT", told="once that is mended, somebody else: {}"))
+
+
+def _session(each: "Standing") -> str:
+    """What keeps a FIX session from sending, or leaves orders of it in doubt."""
+    doubts = f", {words.counted(len(each.doubts), 'order')} in doubt" if each.doubts else ""
+    return f"FIX session {each.session}: {each.state}{doubts}"
 
 
 def _last_evaluation(books: "Transaction", today: date) -> Check:
