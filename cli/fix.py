@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import say
-from cli.say import Refused
+from reading import words
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from venues.fix.standing import Standing, Wish
@@ -129,7 +130,7 @@ def _told(each: "Standing") -> dict[str, Any]:
 def _page(each: "Standing") -> list[str]:
     from storage.work.rebalances import utc
 
-    since = f" since {say.moment(utc(each.logged_on_at))}" if each.state == "logged on" and each.logged_on_at else ""
+    since = f" since {words.moment(utc(each.logged_on_at))}" if each.state == "logged on" and each.logged_on_at else ""
     lines = [
         f"{each.session}: {each.state}{since}",
         f"  numbers          next sent {each.ours:,}, next expected {each.theirs:,}",

@@ -73,7 +73,7 @@ def _sending(books: "Transaction", today: date) -> Check:
         troubled = [each for each in sessions if each.troubled]
         if troubled:
             told = "; ".join(_session(each) for each in troubled)
-            return act("sending", told, do("fix", "status", troubled[0].session))
+            return act("sending", told, do("fix status", troubled[0].session))
         by_fix = f", {len(sessions)} of the venues by FIX" if sessions else ""
         return good("sending", f"orders are sent as they are approved{by_fix}")
     told = "; ".join(f"halted {words.moment(utc(each.halted_at))} by {each.halted_by}: {each.why}" for each in halts)
