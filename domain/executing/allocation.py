@@ -53,7 +53,8 @@ class Segment:
     """A stretch of a block in which nobody leaves: who takes part in it, with how many units, from which fill on.
 
     `starts_at` is the cumulative fill of the block at which it begins; `entry` how many lots the queue is entered
-    behind; `lot` the units of a lot, 1 unless de minimis is on (ALLOC-6).
+    behind; `lot` the units of a lot, 1 unless de minimis is on (ALLOC-6); `moved` what a departure moves between
+    accounts when it begins (ALLOC-9).
     """
 
     name: str
@@ -61,6 +62,7 @@ class Segment:
     targets: Targets
     entry: int
     lot: int = 1
+    moved: Targets = ()
 
     @property
     def total(self) -> int:
@@ -194,10 +196,13 @@ def cumulative(segments: Sequence[Segment], filled: int) -> dict[str, int]:
 
     Raises ValueError where more is filled than the block has.
     """
-    got = {account: 0 for each in segments for account, _ in each.targets}
+    got = {account: 0 for each in segments for account, _ in (*each.targets, *each.moved)}
     for each, ends in _stretches(segments):
         for account, units in allocated(each, max(0, min(filled, ends) - each.starts_at)).items():
             got[account] += units
+        if each.moved and filled >= each.starts_at:
+            for account, units in each.moved:
+                got[account] += units
     if sum(got.values()) != filled:
         raise ValueError(f"{segments[-1].name}: {filled} filled, and {sum(got.values())} is all there is to allocate")
     return got

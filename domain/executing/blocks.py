@@ -182,11 +182,25 @@ def left(block_id: str, segments: Sequence[Segment], account: str, asked_at: int
         raise ValueError(f"{block_id}: {account} lacked {lacking.get(account, 0)} units, not {reduced}")
     if not reduced:
         return tuple(segments)
-    lacking[account] -= reduced
-    targets = {each: units for each, units in lacking.items() if units}
+    return begun_anew(block_id, segments, asked_at, lacking, {account: reduced})
+
+
+def begun_anew(
+    block_id: str, segments: Sequence[Segment], at: int, lacking: Mapping[str, int], less: Mapping[str, int]
+) -> tuple[Segment, ...]:
+    """The segments with a new one from a cumulative fill on, of what each lacks less what it is relieved of.
+
+    Units that don't leave the block are moved: what one is relieved of, another lacks more (ALLOC-9).
+    """
+    moved = tuple(less.items()) if not sum(less.values()) else ()
+    rest = {account: lacking.get(account, 0) - less.get(account, 0) for account in lacking.keys() | less.keys()}
     number = int(segments[-1].name.rpartition("/")[2]) + 1
-    kept = [each for each in segments if each.starts_at < asked_at or each is segments[0]]
-    return (*kept, allocation.segment(block_id, number, asked_at, targets, segments[0].lot))
+    kept = [
+        each for each in segments if each.starts_at < at or each is segments[0] or (each.moved and each.starts_at == at)
+    ]
+    targets = {account: units for account, units in rest.items() if units}
+    new = allocation.segment(block_id, number, at, targets, segments[0].lot)
+    return (*kept, replace(new, moved=moved))
 
 
 def child(block_id: str, day: int) -> str:

@@ -1,12 +1,17 @@
 """Blocks: who goes with whom, what is stated, who leaves, what is carried over (BLOCK-1 to BLOCK-6, ROT-1)."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from domain.executing import blocks
-from domain.executing.allocation import capacity, cumulative
+from domain.executing.allocation import DayFilled, capacity, cumulative, days
 from domain.executing.blocks import Offer, Side, formed
+from domain.executing.booking import ExecutablePlan, Fill, Leg
+from domain.executing.execution import resized_buys
+from domain.values.money import ZERO
+from tests.domain.planning import snapshot_of
 
 
 def offer(
@@ -129,6 +134,31 @@ def test_what_a_day_leaves_goes_on_as_a_child_or_ends() -> None:
 def test_an_account_joins_buys_when_its_own_sells_are_done(legs: list[tuple[Side, bool]], side: Side | None) -> None:
     """BLOCK-4"""
     assert blocks.joins(legs) == side
+
+
+def test_a_buy_is_sized_on_the_accounts_own_part_of_the_sells() -> None:
+    """BLOCK-4, ORDER-4: 96 of 160 are sold at 50.005; A's 60 brought 3,000.30, and 17 VTI at 288.00 become 10."""
+    sold = blocks.first_segment(
+        {"block_id": "B-000002", "accounts": [{"account_id": "A", "units": 100}, {"account_id": "B", "units": 60}]}
+    )
+    (_, parts), *_ = days((sold,), [DayFilled(date(2026, 11, 20), 96, Decimal("4800.48"))])
+    held = {"symbol": "OLD", "lots": [{"quantity": "100", "cost_per_share": "40.00", "acquired": "2024-01-02"}]}
+    snapshot, _ = snapshot_of(
+        {
+            "as_of": "2026-11-20",
+            "securities": [{"symbol": "OLD", "price": "50.005"}, {"symbol": "VTI", "price": "288.00"}],
+            "accounts": [{"id": "A", "custodian": "PAPER", "cash": "0.00", "holdings": [held]}],
+        }
+    )
+    legs = (
+        Leg(1, "sell", "OLD", Decimal(100), Decimal("50.005"), (("managed", Decimal(100)),), "DESTINATION-1", ""),
+        Leg(2, "buy", "VTI", Decimal(17), Decimal("288.00"), (("managed", Decimal(17)),), "DESTINATION-1", ""),
+    )
+    plan = ExecutablePlan(legs, (), {}, frozenset(), frozenset(), ZERO)
+    sells = {1: Fill(Decimal(parts["A"].units), parts["A"].amount)}
+    sized = resized_buys(snapshot.account, plan, sells, {"OLD": Decimal(1), "VTI": Decimal(1)})
+    assert sells[1] == Fill(Decimal(60), Decimal("3000.30"))
+    assert sized.legs[1].quantity == 10
 
 
 def test_custodians_take_turns_at_being_first() -> None:

@@ -23,7 +23,7 @@ RULE_BOOK = {  # code: how many rules there are of it
     "EXEC": 3,
     "RECON": 2,
     "BLOCK": 6,
-    "ALLOC": 8,
+    "ALLOC": 9,
     "ROT": 1,
     "DECIDE": 2,
     "LAW": 8,
