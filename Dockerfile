@@ -31,7 +31,8 @@ RUN if [ "$FIX" = yes ]; then \
         apt-get update && apt-get install --yes --no-install-recommends libstdc++6 stunnel4 \
      && rm -rf /var/lib/apt/lists/*; \
     fi
-RUN useradd --system --uid 10001 --no-create-home rebalancer && install --directory --owner=rebalancer /anchors
+RUN useradd --system --uid 10001 --no-create-home rebalancer && install --directory --owner=rebalancer /anchors \
+ && install --directory --owner=rebalancer --mode=700 /keys
 COPY --from=build /opt/rebalancer /opt/rebalancer
 COPY --from=build /app /app
 ENV PATH=/opt/rebalancer/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -126,8 +126,8 @@ async def main() -> None:
             f"worker: {DATABASE_URL} is not set: name the database, like postgresql://user:password@host/rebalancer"
         )
     engine = connect(url, pool_size=THREADS, lock_timeout="5s")  # a step that waits longer is better tried again
-    client = await connect_temporal()
     try:
+        client = await connect_temporal()
         version = await deployment.config(client, os.environ)
         anchors = configured(os.environ)
         venues = Venues(engine)

@@ -20,6 +20,8 @@ from temporalio.service import RPCError
 from activities.context import Desk, actor, step
 from activities.messages import ArchivePage, DaySealed, PageArchived, SealDay
 from anchors.keeping import keep_seals
+from payloads.errors import CannotDecode
+from payloads.messages import readable
 from policy.clock import machine_now
 from storage.actor import Actor
 from storage.record.histories import ClosedWorkflow
@@ -136,11 +138,20 @@ def keep(desk: Desk, closed: ClosedWorkflow | None, by: Actor) -> bool:
 
 
 async def closed_workflow(client: Client, run: WorkflowExecution) -> ClosedWorkflow | None:
-    """A closed run with its whole history; None where somebody deleted it, or retention took it, meanwhile."""
+    """A closed run with its whole history, decrypted: the record must be readable when its keys are long gone.
+
+    None where somebody deleted it, or retention took it, meanwhile; or where a key is missing, until it is back.
+    """
     try:
         history = await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
     except RPCError as flaw:
         LOG.warning("the history of %s, run %s, can't be read: %s", run.id, run.run_id, flaw.message)
+        return None
+    try:
+        for event in history.events:
+            readable(client, event)
+    except CannotDecode as flaw:
+        LOG.warning("the history of %s, run %s, can't be archived: %s", run.id, run.run_id, flaw)
         return None
     started = history.events[0].workflow_execution_started_event_attributes
     return ClosedWorkflow(

@@ -122,10 +122,13 @@ def temporal_address() -> str | None:
 
 async def temporal() -> "Client":
     """A client of Temporal. Refused where it does not answer."""
+    from payloads.errors import BadKeyFile
     from workflows.connection import connect
 
     try:
         return await asyncio.wait_for(connect(temporal_address()), timeout=10)
+    except BadKeyFile as flaw:
+        raise Refused(str(flaw)) from flaw
     except (RuntimeError, OSError, TimeoutError) as flaw:
         where = temporal_address() or os.environ.get("TEMPORAL_ADDRESS", "localhost:7233")
         raise Unreachable(

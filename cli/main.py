@@ -111,6 +111,9 @@ def run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as flaw:
+        if type(flaw).__module__ == "payloads.errors":
+            click.echo(f"rebalancer: {flaw}", err=True)
+            return 1
         if not type(flaw).__module__.startswith("sqlalchemy"):
             raise
         from storage.faults import first_line

@@ -48,9 +48,13 @@ async def send(workflow_id: str, update: str, said: dict[str, Any], patience: ti
     from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError, WorkflowUpdateStage
     from temporalio.service import RPCError
 
+    from payloads.messages import ensure_readable
+
     update_id = f"{update}-{secrets.token_hex(8)}"
-    handle = (await connections.temporal()).get_workflow_handle(workflow_id)
+    client = await connections.temporal()
+    handle = client.get_workflow_handle(workflow_id)
     try:
+        await ensure_readable(client, workflow_id)
         asked = await handle.start_update(
             update, said, id=update_id, wait_for_stage=WorkflowUpdateStage.ACCEPTED, rpc_timeout=ANSWER
         )

@@ -66,13 +66,11 @@ def _deploy(temporal_address: str) -> None:
 def _ensure_schedule(temporal_address: str) -> None:
     import asyncio
 
-    from temporalio.client import Client
-    from temporalio.contrib.pydantic import pydantic_data_converter
-
+    from workflows.connection import connect
     from workflows.schedule import ensure_schedule
 
     async def ensure() -> None:
-        await ensure_schedule(await Client.connect(temporal_address, data_converter=pydantic_data_converter))
+        await ensure_schedule(await connect(temporal_address))
 
     asyncio.run(ensure())
 

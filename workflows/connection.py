@@ -5,20 +5,23 @@ import sys
 from typing import NoReturn
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
+
+from payloads.settings import converter, ring
 
 
 async def connect(address: str | None = None) -> Client:
     """A client of the server at an address, else of the one that TEMPORAL_ADDRESS and the like name.
 
     An address given is an embedded stack's: whatever credentials the environment holds are for other clusters.
+    With REBALANCER_PAYLOAD_KEYS, what it sends is encrypted. Raises BadKeyFile.
     """
+    payloads = converter(ring(os.environ))
     if address:
-        return await Client.connect(address, data_converter=pydantic_data_converter)
+        return await Client.connect(address, data_converter=payloads)
     options = ClientConfig.load_client_connect_config()
     options.setdefault("target_host", "localhost:7233")
-    return await Client.connect(**options, data_converter=pydantic_data_converter)
+    return await Client.connect(**options, data_converter=payloads)
 
 
 def leave(code: int) -> NoReturn:

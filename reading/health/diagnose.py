@@ -71,6 +71,7 @@ async def _workflow(temporal: Connect, account_id: str, workflow_id: str | None)
     from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
     from temporalio.service import RPCError
 
+    from payloads.messages import readable
     from reading.health.diagnosis import Workflow
     from reading.refused import Refused
     from workflows.contract import rebalance_workflow_id
@@ -83,7 +84,7 @@ async def _workflow(temporal: Connect, account_id: str, workflow_id: str | None)
         for each in told.raw_description.pending_activities:
             if each.attempt > 1:
                 often = f"failed {each.attempt - 1} times and is tried again"
-                failing = f"its step {each.activity_type.name} {often}: {each.last_failure.message}"
+                failing = f"its step {each.activity_type.name} {often}: {readable(client, each.last_failure).message}"
         if told.status not in {WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.COMPLETED}:
             await handle.result(rpc_timeout=timedelta(seconds=ANSWER))
     except WorkflowFailureError as flaw:

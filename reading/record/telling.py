@@ -50,9 +50,14 @@ async def _live(temporal: Connect, row: Any) -> dict[str, str]:
     """The history of a workflow that is not archived yet; none where Temporal or the workflow is away."""
     from temporalio.service import RPCError
 
-    with contextlib.suppress(Refused, RPCError, TimeoutError):
+    from payloads.errors import CannotDecode
+    from payloads.messages import readable
+
+    with contextlib.suppress(Refused, RPCError, TimeoutError, CannotDecode):
         client = await temporal()
         run_id = row.start_key.rpartition("#")[2]
         history = await client.get_workflow_handle(row.workflow_id, run_id=run_id).fetch_history()
+        for event in history.events:
+            readable(client, event)
         return {run_id: history.to_json()}
     return {}

@@ -73,7 +73,7 @@ def test_only_the_migrations_log_in_as_the_owner_of_the_tables() -> None:
 
 def test_every_service_is_set_up_or_stays_up() -> None:
     assert set(SERVICES) == ONE_SHOT | LONG_RUNNING
-    assert {"postgres", "temporal", "temporal-ui", "worker"} == LONG_RUNNING
+    assert {"codec", "postgres", "temporal", "temporal-ui", "worker"} == LONG_RUNNING
 
 
 @pytest.mark.parametrize("service", sorted(LONG_RUNNING))
@@ -120,7 +120,7 @@ def test_the_team_runs_the_temporal_that_the_tests_run() -> None:
 
 def test_ports_are_for_this_machine_unless_someone_says_otherwise() -> None:
     ports = {port for service in SERVICES.values() for port in service.get("ports", [])}
-    assert ports == {"${BIND_ADDRESS:-127.0.0.1}:7233:7233", "${BIND_ADDRESS:-127.0.0.1}:8233:8080"}
+    assert ports == {f"${{BIND_ADDRESS:-127.0.0.1}}:{port}" for port in ("7233:7233", "8233:8080", "8234:8234")}
 
 
 def test_temporal_as_the_contract_and_the_decisions_say() -> None:

@@ -184,7 +184,8 @@ def test_temporal_commands_have_these_flags(document: Path) -> None:
         path = tuple(word for at, word in enumerate(words) if not any(w.startswith("-") for w in words[: at + 1]))
         told = _temporal_help(path)
         for flag in (word for word in words if word.startswith("-")):
-            everywhere = flag in {"--address", "--namespace", "--output", "-o"}  # `temporal options` has them
+            # `temporal options` has these
+            everywhere = flag in {"--address", "--namespace", "--output", "-o", "--codec-endpoint"}
             assert everywhere or re.search(rf"(?<![\w-]){flag}(?![\w-])", told), f"{line}: {flag}"
 
 
