@@ -43,6 +43,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "breaks": ("cli.breaks:breaks", "Differences to the custodian; resolve them with a note."),
     "recover": ("cli.recover:recover", "End rebalances whose workflow is gone; tell a restored database that it is."),
     "fix": ("cli.fix:fix", "FIX sessions: status, logout, logon, reset, settle."),
+    "people": ("cli.people:people", "Who may sign in at the console, and as what."),
+    "keys": ("cli.people:keys", "The keys that sign what people decide."),
     "venue": ("cli.venue:venue", "What venues may be asked; how unkind the paper venue is."),
     "rules": ("cli.rules:rules", "The rule catalogue, from the code itself."),
     "policy": ("cli.policy:policy", "The numbers in force."),

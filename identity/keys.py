@@ -7,6 +7,8 @@ from pathlib import Path
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
+SIGNING_KEY = "REBALANCER_SIGNING_KEY"  # names the file of the private key
+
 
 class NoKey(Exception):
     """There is no private key to sign with, or it can't be used; says why and what to do."""

@@ -8,6 +8,7 @@ from identity.person import Person
 Role = Literal["viewer", "operator", "approver", "auditor", "admin"]
 Act = Literal[
     "read",
+    "self",
     "submit",
     "evaluate",
     "pause",
@@ -31,13 +32,15 @@ Act = Literal[
 ROLES: tuple[Role, ...] = get_args(Role)
 ACTS: tuple[Act, ...] = get_args(Act)
 
-# `assign` is an account's target, `switch` the toggle of its rebalancing, `signal` a model's new version, `halt` the
-# kill switch. Who administers people never approves: nobody makes the approver that they need.
+# `self` is one's own sessions, passkeys and tokens; `assign` an account's target, `switch` the toggle of its
+# rebalancing, `signal` a model's new version, `halt` the kill switch. Who administers people never approves: nobody
+# makes the approver that they need.
 MAY: Mapping[Role, frozenset[Act]] = {
-    "viewer": frozenset({"read"}),
+    "viewer": frozenset({"read", "self"}),
     "operator": frozenset(
         {
             "read",
+            "self",
             "submit",
             "evaluate",
             "pause",
@@ -51,9 +54,9 @@ MAY: Mapping[Role, frozenset[Act]] = {
             "cancel",
         }
     ),
-    "approver": frozenset({"read", "approve", "cancel"}),
-    "auditor": frozenset({"read", "record", "prove", "export"}),
-    "admin": frozenset({"read", "people", "tokens", "keys", "webhooks"}),
+    "approver": frozenset({"read", "self", "approve", "cancel"}),
+    "auditor": frozenset({"read", "self", "record", "prove", "export"}),
+    "admin": frozenset({"read", "self", "people", "tokens", "keys", "webhooks"}),
 }
 
 

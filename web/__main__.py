@@ -4,13 +4,21 @@ import logging
 import os
 import socket
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
+from identity import keys
+from identity.keys import SIGNING_KEY, NoKey
 from storage.connection import Books
 from storage.engine import DATABASE_URL, connect
+from storage.faults import first_line
+from web import oidc
 from web.app import create
 from web.console import Console, Temporal
+from web.session import SignedIn
 from web.settings import Settings, from_environment
 from workflows.connection import connect as connect_temporal
 
@@ -31,7 +39,10 @@ def main() -> int:
         other = f"REBALANCER_CONSOLE_PORT={settings.port + 100}"
         return _refused(f"port {settings.port} is used by another program: stop that, or choose another: {other}")
     engine = connect(url, pool_size=10, lock_timeout="5s")
-    console = Console(Books(engine), Temporal(connect_temporal), settings)
+    try:
+        console = _console(Books(engine), settings)
+    except (NoKey, ValueError, SQLAlchemyError) as flaw:
+        return _refused(str(flaw) if not isinstance(flaw, SQLAlchemyError) else first_line(flaw))
     # Behind a proxy of ours the address of who asks is in its header; an open page must not hold up the end.
     config = uvicorn.Config(
         create(console),
@@ -46,6 +57,23 @@ def main() -> int:
     uvicorn.Server(config).run(sockets=[door])
     engine.dispose()
     return 0
+
+
+def _console(books: Books, settings: Settings) -> Console:
+    """The console, which signs where decisions have to be signed: the database says so. Raises NoKey, ValueError."""
+    with books.reading() as work:
+        identity = work.proof.identity()
+        known = work.proof.keys()
+    settings = replace(settings, identity=identity)
+    console = Console(books, Temporal(connect_temporal), settings)
+    if identity == "signed":
+        where = Path(os.environ.get(SIGNING_KEY) or "")
+        console.key = keys.read(where)
+        if keys.name(console.key) not in known:
+            raise ValueError(f"the key at {where} is not the one that signs here: rebalancer keys list, keys rotate")
+        console.sessions = SignedIn(books, console.clock, settings.is_secure)
+        console.oidc = oidc.from_environment(os.environ, settings.origin)
+    return console
 
 
 def _door(settings: Settings) -> socket.socket | None:

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from identity.claims import About, input_digest
 from reading.refused import Conflict, Unreachable
 from web.console import Console
+from workflows.contract import request_workflow_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from temporalio.client import Client
 
     from identity.person import Person
+    from identity.roles import Act
 
 ANSWER = timedelta(seconds=12)  # how long a worker may take to take it up; a browser does not wait for ever
 
@@ -30,19 +35,35 @@ class Reply:
     why: str = ""
 
 
+def _signed(console: Console, person: "Person", act: "Act", about: "About", id_: str, passkey: Any = None) -> Json:
+    """The envelope of what somebody decides, where decisions are signed; else nothing."""
+    if console.key is None:
+        return {}
+    from dataclasses import replace
+
+    from identity.claims import made
+    from identity.envelope import seal
+
+    claims = made(person.subject, person.name, person.how, act, about, id_, console.clock.now())
+    return {"signed": seal(replace(claims, passkey=passkey), console.key)}
+
+
 def start_request(console: Console, person: "Person", given: Json) -> str:
     """Starts a rebalance request of what is given, and returns its id. It is in the books a moment later."""
     request_id = f"Q-{console.clock.today():%Y%m%d}-{secrets.token_hex(4)}"
-    asked = {"request_id": request_id, "requested_by": person.name, **given}
+    given = {"request_id": request_id, "requested_by": person.name, **given}
+    asked = {key: value for key, value in given.items() if value not in (None, [], "")}
+    about = About(request_workflow_id(request_id), plan=input_digest(asked))
+    asked |= _signed(console, person, "submit", about, request_id)
 
     async def start(client: "Client") -> None:
         from workflows import search_attributes
-        from workflows.contract import TASK_QUEUE, request_workflow_id
+        from workflows.contract import TASK_QUEUE
         from workflows.priorities import BY_NAME
 
         await client.start_workflow(
             "RebalanceRequest",
-            {key: value for key, value in asked.items() if value not in (None, [], "")},
+            asked,
             id=request_workflow_id(request_id),
             task_queue=TASK_QUEUE,
             search_attributes=search_attributes.of_request(request_id),
@@ -73,9 +94,22 @@ def start_evaluation(console: Console) -> None:
     console.temporal.ask(start)
 
 
-def tell(console: Console, workflow_id: str, update: str, said: Json) -> Reply:
-    """Tells a workflow. Raises Conflict with its reason where it refuses, or is not there any more."""
-    update_id = f"{update}-{secrets.token_hex(8)}"
+def tell(
+    console: Console,
+    person: "Person",
+    workflow_id: str,
+    update: "Act",
+    said: Json,
+    passkey: "Mapping[str, str] | None" = None,
+    id_: str | None = None,
+) -> Reply:
+    """Tells a workflow. Raises Conflict with its reason where it refuses, or is not there any more.
+
+    `id_` is the idempotency key of who asks, where they gave one: told twice under it, it is told once.
+    """
+    update_id = id_ or f"{update}-{secrets.token_hex(8)}"
+    about = About(workflow_id, said.get("rebalance_id"), said.get("round"), said.get("plan"))
+    said = said | _signed(console, person, update, about, update_id, passkey)
 
     async def send(client: "Client") -> Reply:
         from temporalio.client import (

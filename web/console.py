@@ -13,9 +13,11 @@ from web.session import Asserted, Sessions
 from web.settings import Settings
 
 if TYPE_CHECKING:
+    from joserfc.jwk import OKPKey
     from temporalio.client import Client
 
     from web.live import Live
+    from web.oidc import Provider
 
 T = TypeVar("T")
 PATIENCE = timedelta(seconds=30)
@@ -59,3 +61,5 @@ class Console:
     clock: Clock = field(default_factory=the_clock)
     sessions: Sessions = field(default_factory=Asserted)
     live: "Live | None" = None
+    key: "OKPKey | None" = None  # signs what people decide, where `identity` is `signed`
+    oidc: "Provider | None" = None  # who vouches for people beside this console

@@ -13,6 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from identity.person import Person, asserted
+from identity.tokens import PREFIX
+from policy.clock import Clock
+from storage.actor import Actor
+from storage.connection import Books, Transaction
 
 # Whom `make demo` and `make up` know where nobody signs in, and which role each is there to try.
 DEMO_PEOPLE = {
@@ -20,6 +24,7 @@ DEMO_PEOPLE = {
     "ben": frozenset({"approver"}),
     "cleo": frozenset({"auditor"}),
     "dora": frozenset({"operator", "approver", "auditor"}),
+    "ada": frozenset({"admin"}),
     "vic": frozenset({"viewer"}),
 }
 
@@ -30,6 +35,7 @@ class Session:
 
     person: Person
     secret: str
+    id: int | None = None  # where it is kept
 
     @property
     def form_token(self) -> str:
@@ -70,6 +76,61 @@ class Asserted:
     def end(self, response: Response) -> None:
         """Nobody's."""
         response.delete_cookie(self.COOKIE, path="/")
+
+
+class SignedIn:
+    """`identity: signed`: who signed in, by a secret whose hash is in the database; ended, it is nobody's."""
+
+    def __init__(self, books: Books, clock: Clock, secure: bool) -> None:
+        self.books = books
+        self.clock = clock
+        self.secure = secure
+
+    @property
+    def cookie(self) -> str:
+        """Behind TLS a browser takes it from this host alone (`__Host-`)."""
+        return "__Host-rebalancer" if self.secure else "rebalancer-session"
+
+    def of(self, request: Request) -> Session | None:
+        """The session of the cookie, with the roles that its person has now; or the person of an API token."""
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        secret = token.strip() if kind.lower() == "bearer" else request.cookies.get(self.cookie, "")
+        if not secret:
+            return None
+        now = self.clock.now()
+        with self.books.transaction(Actor("console")) as books:
+            if kind.lower() == "bearer" and secret.startswith(PREFIX["api"]):
+                person = books.sessions.by_token(secret, now)
+                if person is None:
+                    return None
+                books.sessions.token_used(secret, now)
+                return Session(person, secret)
+            found = books.sessions.find(secret, now)
+            if found is None:
+                return None
+            books.sessions.use(found, now)
+            return Session(found.person, secret, found.id)
+
+    def begin(self, request: Request, response: Response, person: Person) -> None:
+        """A new session in this browser; the one before, if any, ends."""
+        address = request.client.host if request.client else None
+        with self.books.transaction(Actor(person.name)) as books:
+            self._end(request, books)
+            secret = books.sessions.open(person, self.clock.now(), address, request.headers.get("user-agent"))
+        response.set_cookie(
+            self.cookie, secret, httponly=True, samesite="strict", secure=self.secure, path="/", max_age=12 * 3600
+        )
+
+    def end(self, request: Request, response: Response) -> None:
+        """Signs out."""
+        with self.books.transaction(Actor("console")) as books:
+            self._end(request, books)
+        response.delete_cookie(self.cookie, path="/", secure=self.secure, httponly=True, samesite="strict")
+
+    def _end(self, request: Request, books: Transaction) -> None:
+        secret = request.cookies.get(self.cookie)
+        if secret:
+            books.sessions.end(secret)
 
 
 def signed_in(request: Request) -> Session | None:

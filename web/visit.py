@@ -4,6 +4,7 @@ A handler asks for `Annotated[Visit, needs("approve")]`: the act that it takes i
 without a role for it gets to the handler (`identity.roles`).
 """
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,7 +46,12 @@ class Visit:
     @property
     def actor(self) -> Actor:
         """Under whose name it is recorded."""
-        return Actor(self.person.name)
+        return Actor(self.person.name, signed_in=self._signed_in)
+
+    @property
+    def _signed_in(self) -> Mapping[str, object] | None:
+        """Who that is, where it is not merely a name that was chosen."""
+        return None if self.person.is_asserted else {"subject": self.person.subject, "how": self.person.how}
 
     @property
     def is_fragment(self) -> bool:
@@ -117,7 +123,7 @@ class Need:
 
     async def __call__(self, request: Request) -> Visit:
         """The visit. Raises SignIn, or Refusal with why not."""
-        session = request.app.state.console.sessions.of(request)
+        session = await asyncio.to_thread(request.app.state.console.sessions.of, request)
         if session is None:
             raise SignIn(request)
         refused = roles.refusal(session.person, self.act)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 UP = "start the stack with `make up`"
 # In the order in which they are told: how the rebalancer works, and what waits for somebody.
-WORKS = ("sending", "last_evaluation", "prices", "queue", "archive", "seals")
+WORKS = ("sending", "identity", "last_evaluation", "prices", "queue", "archive", "seals")
 WAITS = ("accounts", "missing_prices", "breaks", "approvals", "plans", "signals")
 NAMES = (*WORKS, *WAITS)
 
@@ -84,6 +84,19 @@ def _session(each: "Standing") -> str:
     """What keeps a FIX session from sending, or leaves orders of it in doubt."""
     doubts = f", {words.counted(len(each.doubts), 'order')} in doubt" if each.doubts else ""
     return f"FIX session {each.session}: {each.state}{doubts}"
+
+
+def _identity(books: "Transaction", today: date) -> Check:
+    """Whether who decides is proven, or a name that was typed."""
+    if books.proof.identity() == "asserted":
+        return good("identity", "asserted: whoever decides types a name, which nothing proves")
+    keys = books.proof.keys()
+    if not keys:
+        return act(
+            "identity", "signed, and no key signs: nobody can decide anything", do("keys rotate", why="TEXT")
+        )
+    named = ", ".join(each[:12] for each in sorted(keys))
+    return good("identity", f"signed: whoever decides has signed in; key {named}")
 
 
 def _last_evaluation(books: "Transaction", today: date) -> Check:
@@ -228,6 +241,7 @@ def _signals(books: "Transaction", today: date) -> Check:
 
 _ASKED = {
     "sending": _sending,
+    "identity": _identity,
     "last_evaluation": _last_evaluation,
     "accounts": _accounts,
     "prices": _prices,

@@ -3,13 +3,37 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from identity.person import IN_WORDS
 from reading.words import amount, counted, share
+from storage.record.audit import SIGNED_IN
 
 Json = Mapping[str, Any]
 
 
 def sentence(action: str, who: str, before: Any, after: Any) -> str:
-    """What a record says; an action that has no words of its own is told with its values."""
+    """What a record says; an action that has no words of its own is told with its values.
+
+    Where it is proven who said so, with who that is, how they signed in, and by which key it was signed.
+    """
+    if not isinstance(after, Mapping) or SIGNED_IN not in after:
+        return _said(action, who, before, after)
+    rest = {name: each for name, each in after.items() if name != SIGNED_IN}
+    return f"{_said(action, who, before, rest or None)}. {_proven(who, after[SIGNED_IN])}"
+
+
+def _proven(who: str, given: Json) -> str:
+    key = f", signed by key {given['key'][:12]}…" if given.get("key") else ""
+    return f"{who} had signed in {IN_WORDS.get(given['how'], given['how'])} as {given['subject']}{key}"
+
+
+def _not_proven(who: str, given: Json) -> str:
+    claimed = given["claimed"]
+    name = claimed.get("name") or claimed.get("by")
+    subject = f" ({claimed['subject']})" if claimed.get("subject") else ""
+    return f"Somebody claimed to be {name}{subject}, which was not proven: {given['reason']}. Nothing was done for it"
+
+
+def _said(action: str, who: str, before: Any, after: Any) -> str:
     given = after if isinstance(after, Mapping) else {}
     words = SENTENCES.get(action)
     if words is not None and (given or action == "left the queue"):
@@ -138,6 +162,10 @@ SENTENCES: dict[str, Callable[[str, Json], str]] = {
     "trades generated": _trades,
     "decision kept": _kept,
     "approved": _approved,
+    "approval not proven": _not_proven,
+    "cancellation not proven": _not_proven,
+    "request approval not proven": _not_proven,
+    "request cancellation not proven": _not_proven,
     "approval void: the account changed": _void,
     "orders submitted": _submitted,
     "buys sized again": _resized,

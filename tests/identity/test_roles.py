@@ -6,11 +6,11 @@ from identity.person import Person, asserted
 from identity.roles import ACTS, MAY, ROLES, Act, known, may, refusal, who_may
 
 TABLE: dict[str, str] = {
-    "viewer": "read",
-    "operator": "read submit evaluate pause resume load signal assign switch resolve halt cancel",
-    "approver": "read approve cancel",
-    "auditor": "read record prove export",
-    "admin": "read people tokens keys webhooks",
+    "viewer": "read self",
+    "operator": "read self submit evaluate pause resume load signal assign switch resolve halt cancel",
+    "approver": "read self approve cancel",
+    "auditor": "read self record prove export",
+    "admin": "read self people tokens keys webhooks",
 }
 
 

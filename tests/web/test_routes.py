@@ -12,8 +12,9 @@ from web.pages import PAGES
 from web.session import DEMO_PEOPLE
 from web.visit import Need
 
+WAYS = ("passkey", "passkey/options", "oidc", "oidc/back")
 # What anybody may ask for: to sign in and out. `/live` and `/health`, which are no pages, are of the application.
-OPEN = {"/sign-in", "/sign-out"}
+OPEN = {"/sign-in", "/sign-out", "/set-up"} | {f"/sign-in/{way}" for way in WAYS}
 LEAST = 20
 
 

@@ -4,7 +4,9 @@ from web.pages import (
     accounts,
     approvals,
     breaks,
+    me,
     overview,
+    people,
     queue,
     rebalances,
     record,
@@ -32,5 +34,7 @@ PAGES = [
         breaks,
         record,
         rules,
+        me,
+        people,
     )
 ]

@@ -68,7 +68,7 @@ def approve(
         why = f"{row.id} was planned again since you looked: this is round {row.round}, you saw round {round}."
         raise Refusal(412, "It changed since you looked", f"{why} Nothing was approved.", back)
     said = {"by": visit.person.name, "plan": plan, "rebalance_id": row.id, "round": round}
-    reply = acts.tell(visit.console, row.workflow_id, "approve", said)
+    reply = acts.tell(visit.console, visit.person, row.workflow_id, "approve", said)
     if reply.answer is None:
         return visit.back(
             f"/rebalances/{row.id}", f"Sent, and not answered yet: {reply.why}. It may still take effect."
@@ -97,7 +97,7 @@ def cancel(
             ((f"/rebalances/{row.id}", "See it"),),
         )
     said = {"by": visit.person.name, "rebalance_id": row.id} | ({"reason": why.strip()} if why.strip() else {})
-    reply = acts.tell(visit.console, row.workflow_id, "cancel", said)
+    reply = acts.tell(visit.console, visit.person, row.workflow_id, "cancel", said)
     told = "Cancelled." if reply.answer is not None else f"Sent, and not answered yet: {reply.why}. It may take effect."
     return visit.back(f"/rebalances/{row.id}", told)
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Form, Query
 from starlette.responses import RedirectResponse, Response
 
 from domain.requests import counted
+from identity.roles import Act
 from storage.work.rebalances import as_history, utc
 from storage.work.requests import UnknownRequest
 from web import acts, tables
@@ -114,9 +115,9 @@ def again(visit: Annotated[Visit, needs("submit")], request_id: str) -> Response
     return visit.back(f"/requests/{made}", f"What failed in {request_id} is being planned again.")
 
 
-def _steer(visit: Visit, request_id: str, update: str, done: str, said: dict[str, str] | None = None) -> Response:
+def _steer(visit: Visit, request_id: str, update: Act, done: str, said: dict[str, str] | None = None) -> Response:
     row = _request(visit, request_id)
-    reply = acts.tell(visit.console, row.workflow_id, update, {"by": visit.person.name} | (said or {}))
+    reply = acts.tell(visit.console, visit.person, row.workflow_id, update, {"by": visit.person.name} | (said or {}))
     told = done if reply.answer is not None else f"Sent, and not answered yet: {reply.why}. It may still take effect."
     return visit.back(f"/requests/{request_id}", told)
 

@@ -1,12 +1,14 @@
 """`/requests/Q/review`: everything of a request that waits, seen whole, and approved or cancelled as it was shown."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from domain.approvals import listed, same_person
-from storage.work.requests import UnknownRequest
+from storage.people.proof import ShownPlan
+from storage.work.requests import RequestAccount, UnknownRequest
 from web import acts, reviewing
 from web.refusals import Refusal
 from web.visit import Visit, needs
@@ -81,11 +83,11 @@ def approve(
     apart = [str(each.rebalance_id) for each in about if each.liquidation]
     said = {
         "by": visit.person.name,
-        "plan": listed((str(each.rebalance_id), str(each.plan)) for each in about),
+        "plan": _kept(visit, request_id, about),
         "account_ids": [each.account_id for each in about],
         "liquidations": apart,
     }
-    reply = acts.tell(visit.console, row.workflow_id, "approve", said)
+    reply = acts.tell(visit.console, visit.person, row.workflow_id, "approve", said)
     if reply.answer is None:
         return visit.back(
             f"/requests/{request_id}", f"Sent, and not answered yet: {reply.why}. It may still take effect."
@@ -119,9 +121,16 @@ def cancel(
         why = "Nothing of what was shown waits any more."
         raise Refusal(409, "Nothing was cancelled", why, ((f"/requests/{request_id}", "The request"),))
     said = {"by": visit.person.name, "account_ids": about} | ({"reason": why.strip()} if why.strip() else {})
-    reply = acts.tell(visit.console, row.workflow_id, "cancel", said)
+    reply = acts.tell(visit.console, visit.person, row.workflow_id, "cancel", said)
     told = f"Cancelled {len(about):,}." if reply.answer is not None else f"Sent, and not answered yet: {reply.why}."
     return visit.back(f"/requests/{request_id}", told)
+
+
+def _kept(visit: Visit, request_id: str, plans: Sequence[RequestAccount]) -> str:
+    """Keeps the list of plans as they were shown; its digest, which is what the approval names, and signs."""
+    shown = [ShownPlan(str(each.rebalance_id), each.round or 0, str(each.plan)) for each in plans]
+    with visit.console.books.transaction(visit.actor) as books:
+        return books.proof.show(request_id, shown, visit.person.subject)
 
 
 def _list(ids: list[str]) -> str:

@@ -1,0 +1,210 @@
+"""`rebalancer people` and `rebalancer keys`: who may sign in and as what, and the keys that sign what they decide."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli import say
+from cli.say import Refused
+
+if TYPE_CHECKING:
+    from storage.connection import Transaction
+
+LINK_GOOD_FOR = timedelta(hours=24)
+ORIGIN = "REBALANCER_CONSOLE_ORIGIN"
+SIGNING_KEY = "REBALANCER_SIGNING_KEY"  # as in identity/keys.py, which is too heavy to import for help
+roles_option = click.option(
+    "--role", "roles", multiple=True, metavar="ROLE", help="viewer, operator, approver, auditor or admin; several."
+)
+
+
+@click.group()
+def people() -> None:
+    """Who may sign in at the console, and as what."""
+
+
+@people.command("list")
+@say.format_option
+def list_(form: str) -> None:
+    """Everybody who may sign in."""
+    from cli import connections
+    from storage.work.rebalances import utc
+
+    with connections.books().transaction() as books:
+        found = [
+            {
+                "name": row.name,
+                "roles": sorted(row.roles),
+                "subject": row.subject,
+                "added_by": row.added_by,
+                "signed_in_at": utc(row.signed_in_at),
+            }
+            for row in books.people.listing()
+        ]
+    if form == "json":
+        say.as_json(found)
+        return
+    rows = [
+        (each["name"], ", ".join(each["roles"]) or "none", each["subject"], say.moment(each["signed_in_at"]))
+        for each in found
+    ]
+    say.show(say.table("", ("name", "roles", "subject", "signed in"), rows))
+
+
+@people.command()
+@click.argument("name")
+@roles_option
+@say.by_option
+def add(name: str, roles: tuple[str, ...], by: str | None) -> None:
+    """Add a local account, and print the link by which NAME sets a password, once, within a day."""
+    from storage.people.people import NameTaken
+
+    line = name.strip()
+    if not line or not line.isprintable() or len(line) > 200:
+        raise Refused("NAME is one line of at most 200 characters")
+    try:
+        with _changing(by) as books:
+            subject = books.people.add(line, roles)
+            link = _link(books, subject)
+    except (NameTaken, ValueError) as flaw:
+        raise Refused(str(flaw)) from flaw
+    click.echo(f"{line} may sign in, as {', '.join(sorted(roles)) or 'nobody: give a role'}")
+    click.echo(f"{line} sets a password, once, within a day: {link}")
+
+
+@people.command("roles")
+@click.argument("name")
+@roles_option
+@say.by_option
+def roles_(name: str, roles: tuple[str, ...], by: str | None) -> None:
+    """Give NAME these roles and no others; at once, wherever they are signed in."""
+    from storage.people.people import UnknownPerson
+
+    try:
+        with _changing(by) as books:
+            row = books.people.named(name)
+            books.people.set_roles(row.subject, roles)
+    except (UnknownPerson, ValueError) as flaw:
+        raise Refused(str(flaw)) from flaw
+    click.echo(f"{row.name} is {', '.join(sorted(roles)) or 'nobody'} from now on")
+
+
+@people.command()
+@click.argument("name")
+@say.by_option
+def link(name: str, by: str | None) -> None:
+    """Print another link by which NAME sets a password: the one before was lost, or the password was."""
+    from storage.people.people import UnknownPerson
+
+    try:
+        with _changing(by) as books:
+            row = books.people.named(name)
+            made = _link(books, row.subject)
+    except UnknownPerson as flaw:
+        raise Refused(str(flaw)) from flaw
+    click.echo(f"{row.name} sets a password, once, within a day: {made}")
+
+
+@people.command()
+@click.argument("name")
+@say.by_option
+def remove(name: str, by: str | None) -> None:
+    """Let NAME sign in no more: sessions and tokens end now; what they decided stays theirs."""
+    from storage.people.people import UnknownPerson
+
+    try:
+        with _changing(by) as books:
+            row = books.people.named(name)
+            books.people.remove(row.subject)
+    except UnknownPerson as flaw:
+        raise Refused(str(flaw)) from flaw
+    click.echo(f"{row.name} may not sign in any more")
+
+
+@click.group()
+def keys() -> None:
+    """The keys that sign what people decide: public parts are in the database, the private one is the console's."""
+
+
+@keys.command("list")
+@say.format_option
+def list_keys(form: str) -> None:
+    """Every key there ever was; public parts."""
+    from cli import connections
+    from storage.work.rebalances import utc
+
+    with connections.books().transaction() as books:
+        identity = books.proof.identity()
+        found: list[dict[str, Any]] = [
+            {
+                "key": row.kid,
+                "public_key": row.public_key,
+                "added_at": utc(row.added_at),
+                "added_by": row.added_by,
+                "retired_at": utc(row.retired_at),
+                "why": row.retired_why,
+            }
+            for row in books.proof.key_listing()
+        ]
+    if form == "json":
+        say.as_json({"identity": identity, "keys": found})
+        return
+    rows = [
+        (
+            each["key"][:12],
+            say.moment(each["added_at"]),
+            each["added_by"],
+            say.moment(each["retired_at"]),
+            each["why"] or "–",
+        )
+        for each in found
+    ]
+    say.show(say.table("", ("key", "since", "by", "until", "why"), rows), "", f"identity: {identity}")
+
+
+@keys.command()
+@click.option("--why", required=True, metavar="TEXT", help="Why; kept for good.")
+@click.option("--file", "path", type=click.Path(path_type=Path), envvar=SIGNING_KEY, help=f"Where; else {SIGNING_KEY}.")
+@say.by_option
+def rotate(why: str, path: Path | None, by: str | None) -> None:
+    """Make a new signing key, and retire the one before; then start the console anew.
+
+    The private part goes to a file of mode 0600. Needs the database as its owner: the application may only read keys.
+    """
+    from sqlalchemy.exc import ProgrammingError
+
+    from identity import keys as made
+    from policy.clock import the_clock
+
+    if path is None:
+        raise Refused(f"say where the private key is kept: --file, or {SIGNING_KEY}")
+    key = made.fresh()
+    try:
+        with _changing(by) as books:
+            books.proof.rotate(key, why.strip(), the_clock().now())
+            made.write(key, path)  # inside: a key that is nowhere signs nothing
+    except ProgrammingError as flaw:
+        raise Refused(
+            "keys are rotated by who owns the tables: set REBALANCER_DATABASE_URL as for python -m storage.migrations"
+        ) from flaw
+    except OSError as flaw:
+        raise Refused(f"the key was not rotated: {path} can't be written: {flaw.strerror}") from flaw
+    click.echo(f"key {made.name(key)[:12]} signs from now on; its private part is in {path}. Start the console anew")
+
+
+def _changing(by: str | None) -> Any:
+    from cli import connections
+    from storage.actor import Actor
+
+    return connections.books().transaction(Actor(say.who(by)))
+
+
+def _link(books: "Transaction", subject: str) -> str:
+    import os
+
+    from policy.clock import the_clock
+
+    secret = books.people.setup_link(subject, the_clock().now() + LINK_GOOD_FOR)
+    return f"{os.environ.get(ORIGIN) or 'http://localhost:8234'}/set-up?link={secret}"

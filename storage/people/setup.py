@@ -1,0 +1,53 @@
+"""What a database needs before people sign in: a key that signs, the setting, and somebody who administers.
+
+Asked by whoever owns the tables: migrations of a deployment, and the embedded stack. Safe to repeat.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from storage.people.people import People, UnknownPerson
+from storage.people.proof import Identity, Proof
+
+ADMIN = "admin"  # the first person; others are added by them
+LINK_GOOD_FOR = timedelta(hours=24)
+
+
+class Work(Protocol):
+    """What of a transaction it needs."""
+
+    people: People
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """`key` is the name of the key that signs. `link` is a secret that sets the first person's password, where they
+    have none yet.
+    """
+
+    key: str | None
+    link: str | None
+
+
+def prepare(work: Work, identity: Identity, key_file: Path, now: datetime) -> Ready:
+    """Sets whether decisions have to be signed, and what that needs. Raises NoKey where a key is no good."""
+    from identity import keys
+
+    work.proof.set_identity(identity)
+    if identity == "asserted":
+        return Ready(None, None)
+    if not key_file.exists():
+        keys.write(keys.fresh(), key_file)
+    key = keys.read(key_file)
+    in_force = work.proof.keys()
+    if keys.name(key) not in in_force:
+        work.proof.rotate(key, "the console's key was set up", now)
+    try:
+        row = work.people.named(ADMIN)
+    except UnknownPerson:
+        row = work.people.get(work.people.add(ADMIN, ["admin"]))
+    link = work.people.setup_link(row.subject, now + LINK_GOOD_FOR) if row.password_hash is None else None
+    return Ready(keys.name(key), link)

@@ -1,0 +1,110 @@
+"""`/me`: my sessions, passkeys and tokens; each is ended where it is listed."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.responses import JSONResponse, Response
+
+from web import signing_in
+from web.pages.sign_in import site
+from web.refusals import Refusal
+from web.signing_in import NotSignedIn
+from web.visit import Visit, needs
+
+router = APIRouter()
+BACK = (("/me", "What is mine"),)
+Id = Annotated[str, Form(max_length=400)]
+
+
+@router.get("/me")
+def show(visit: Annotated[Visit, needs("self")]) -> Response:
+    """Who I am here, what I may, and by what I sign in."""
+    return _page(visit)
+
+
+@router.post("/me/sessions/end")
+def end_session(visit: Annotated[Visit, needs("self")], id: Annotated[int, Form()]) -> Response:
+    """Signs one of my browsers out."""
+    with visit.console.books.transaction(visit.actor) as books:
+        ended = books.sessions.revoke(visit.person.subject, id)
+    return visit.back("/me", "That browser is signed out." if ended else "It was signed out already.")
+
+
+@router.post("/me/passkeys/options")
+def ask_passkey(visit: Annotated[Visit, needs("self")]) -> Response:
+    """What the browser is asked for a new passkey."""
+    _proven(visit)
+    return JSONResponse(signing_in.new_passkey(visit.console.books, site(visit.console), visit.person, visit.now))
+
+
+@router.post("/me/passkeys")
+def add_passkey(
+    visit: Annotated[Visit, needs("self")],
+    answer: Annotated[str, Form(max_length=20_000)],
+    label: Annotated[str, Form(max_length=60)] = "",
+) -> Response:
+    """Keeps the passkey that the browser made."""
+    _proven(visit)
+    try:
+        signing_in.add_passkey(visit.console.books, site(visit.console), visit.person, label, answer, visit.now)
+    except NotSignedIn as flaw:
+        raise Refusal(422, "No passkey was added", str(flaw), BACK) from flaw
+    return visit.back("/me", "The passkey is yours: sign in with it next time.")
+
+
+@router.post("/me/passkeys/remove")
+def remove_passkey(visit: Annotated[Visit, needs("self")], id: Id) -> Response:
+    """Takes a passkey away."""
+    with visit.console.books.transaction(visit.actor) as books:
+        removed = books.passkeys.remove(visit.person.subject, id, visit.now)
+    return visit.back("/me", "The passkey is removed." if removed else "It was removed already.")
+
+
+@router.post("/me/tokens")
+def make_token(
+    visit: Annotated[Visit, needs("self")],
+    label: Annotated[str, Form(min_length=1, max_length=60)],
+    days: Annotated[int, Form(ge=1, le=366)] = 90,
+    role: Annotated[list[str], Form()] = [],  # noqa: B006  (FastAPI copies it)
+) -> Response:
+    """A token for a program, with a part of my roles; it is shown this once."""
+    _proven(visit)
+    try:
+        with visit.console.books.transaction(visit.actor) as books:
+            secret = books.sessions.make_token(visit.person, label, role, visit.now, timedelta(days=days))
+    except ValueError as flaw:
+        raise Refusal(422, "No token was made", f"{flaw}.", BACK) from flaw
+    answer = _page(visit, secret)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@router.post("/me/tokens/end")
+def end_token(visit: Annotated[Visit, needs("self")], id: Annotated[int, Form()]) -> Response:
+    """Ends a token of mine."""
+    with visit.console.books.transaction(visit.actor) as books:
+        ended = books.sessions.end_token(visit.person.subject, id)
+    return visit.back("/me", "The token is ended." if ended else "It was ended already.")
+
+
+def _page(visit: Visit, secret: str = "") -> Response:
+    subject = visit.person.subject
+    with visit.console.books.reading() as books:
+        return visit.page(
+            "me.html",
+            title=visit.person.name,
+            live=None,
+            sessions=books.sessions.of(subject, visit.now),
+            this=visit.session.id,
+            passkeys=books.passkeys.of(subject),
+            tokens=books.sessions.tokens_of(subject),
+            secret=secret,
+        )
+
+
+def _proven(visit: Visit) -> None:
+    """Raises Refusal for who merely chose a name, or came by a token: neither makes more ways in."""
+    if visit.person.how in {"asserted", "token"}:
+        why = "Only who signed in at the console makes passkeys and tokens."
+        raise Refusal(409, "Sign in for that", why, BACK)
