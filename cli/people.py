@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import say
-from cli.say import Refused
+from reading import words
+from reading.refused import Refused
 
 if TYPE_CHECKING:
     from storage.connection import Transaction
@@ -47,7 +48,7 @@ def list_(form: str) -> None:
         say.as_json(found)
         return
     rows = [
-        (each["name"], ", ".join(each["roles"]) or "none", each["subject"], say.moment(each["signed_in_at"]))
+        (each["name"], ", ".join(each["roles"]) or "none", each["subject"], words.moment(each["signed_in_at"]))
         for each in found
     ]
     say.show(say.table("", ("name", "roles", "subject", "signed in"), rows))
@@ -154,9 +155,9 @@ def list_keys(form: str) -> None:
     rows = [
         (
             each["key"][:12],
-            say.moment(each["added_at"]),
+            words.moment(each["added_at"]),
             each["added_by"],
-            say.moment(each["retired_at"]),
+            words.moment(each["retired_at"]),
             each["why"] or "–",
         )
         for each in found
