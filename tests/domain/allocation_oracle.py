@@ -1,7 +1,7 @@
 """A second allocation, slow and plain, that shares no code with the first: every unit, every window, every fraction."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil, floor
@@ -35,6 +35,25 @@ def shares(name: str, targets: Mapping[str, int], filled: int, entry: int | None
     line = holders(name, targets)
     had = [line[(start + step) % whole] for step in range(filled)]
     return {account: had.count(account) for account in targets}
+
+
+def with_leavings(
+    block: str, targets: Mapping[str, int], leavings: Sequence[tuple[int, str, int]], filled: int
+) -> dict[str, int]:
+    """As `shares`, of a block that accounts left: each leaving as the fill at which, who, and how many units (BLOCK-5).
+
+    Told as a story: fill up to a leaving, give everyone what that brought, begin anew with what each then lacks.
+    """
+    lacks, has, done = dict(targets), dict.fromkeys(targets, 0), 0
+    for number, (at, who, out) in enumerate([*leavings, (filled, "", 0)], start=1):
+        there = {account: units for account, units in lacks.items() if units}
+        for account, units in (shares(f"{block}/{number}", there, at - done) if there else {}).items():
+            has[account] += units
+            lacks[account] -= units
+        done = at
+        if who:
+            lacks[who] -= out
+    return has
 
 
 def cash(draw: str, units: Mapping[str, int], amount: Decimal) -> dict[str, Decimal]:

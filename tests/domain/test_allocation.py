@@ -95,6 +95,27 @@ def test_it_is_what_the_oracle_says(targets: dict[str, int], number: int, data: 
     assert split(amount, having, one.name) == oracle.cash(one.name, having, amount)
 
 
+@settings(max_examples=120, deadline=None)
+@given(TARGETS, st.integers(1, 999), st.data())
+def test_it_is_what_the_oracle_says_of_who_leaves(targets: dict[str, int], number: int, data: st.DataObject) -> None:
+    """BLOCK-5: several leave, one after the other, in part or whole; some are refused."""
+    block = f"B-{number:06d}"
+    segments: tuple[Segment, ...] = (allocation.segment(block, 1, 0, targets),)
+    done, leavings = 0, list[tuple[int, str, int]]()
+    for _ in range(data.draw(st.integers(1, 4))):
+        if done + 1 >= allocation.capacity(segments):
+            break
+        done = data.draw(st.integers(done + 1, allocation.capacity(segments) - 1))
+        lacking = rests(segments, done)
+        who = data.draw(st.sampled_from(sorted(lacking)))
+        out = data.draw(st.integers(0, lacking[who]))
+        segments = left(block, segments, who, done, out)
+        if out:
+            leavings.append((done, who, out))
+    filled = data.draw(st.integers(done, allocation.capacity(segments)))
+    assert cumulative(segments, filled) == oracle.with_leavings(block, targets, leavings, filled)
+
+
 @settings(max_examples=60, deadline=None)
 @given(TARGETS, st.integers(1, 999))
 def test_on_the_mean_over_all_entries_it_is_exactly_pro_rata(targets: dict[str, int], number: int) -> None:
