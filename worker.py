@@ -10,12 +10,13 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig
 
 from activities.context import Desk
 from activities.evaluation import EvaluationSteps
@@ -36,6 +37,8 @@ from activities.turns import TurnSteps
 from anchors.settings import configured
 from storage.connection import Books
 from storage.engine import DATABASE_URL, connect
+from telemetry.serving import served
+from telemetry.settings import BadSetting, endpoint, set_up_logs
 from venues.registry import Venues
 from workflows import deployment
 from workflows.apply_model_signal import ApplyModelSignal
@@ -62,7 +65,11 @@ WORKFLOWS = (
 
 
 def make_worker(
-    client: Client, desk: Desk, threads: int = THREADS, version: WorkerDeploymentConfig | None = None
+    client: Client,
+    desk: Desk,
+    threads: int = THREADS,
+    version: WorkerDeploymentConfig | None = None,
+    counting: Sequence[Interceptor] = (),
 ) -> Worker:
     """A worker with every workflow and activity; tests make theirs with it too. To be called where the loop runs."""
     desk = replace(desk, is_over=asking(client, asyncio.get_running_loop()))
@@ -106,6 +113,7 @@ def make_worker(
             histories.seal_day,
         ],
         interceptors=[
+            *counting,
             Endings(HistoryKeeper(desk, client).ended),
             OneInput(),
             Refusals(RefusalRecords(desk).tell),
@@ -127,7 +135,9 @@ async def main() -> None:
         )
     engine = connect(url, pool_size=THREADS, lock_timeout="5s")  # a step that waits longer is better tried again
     try:
-        client = await connect_temporal()
+        set_up_logs(os.environ)
+        told_at = endpoint(os.environ)
+        client = await connect_temporal(runtime=told_at.runtime() if told_at else None)
         version = await deployment.config(client, os.environ)
         anchors = configured(os.environ)
         venues = Venues(engine)
@@ -136,15 +146,17 @@ async def main() -> None:
     stop = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    async with make_worker(client, Desk(Books(engine), venues, anchors=anchors), version=version):
-        told = f"version {version.version.build_id}" if version else "without a version"
-        logging.getLogger("worker").info("polling task queue %s, %s", TASK_QUEUE, told)
-        await stop.wait()
+    desk = Desk(Books(engine), venues, anchors=anchors)
+    try:
+        with served(engine, told_at) as counting:
+            async with make_worker(client, desk, version=version, counting=counting):
+                told = f"version {version.version.build_id}" if version else "without a version"
+                logging.getLogger("worker").info("polling task queue %s, %s", TASK_QUEUE, told)
+                await stop.wait()
+    except BadSetting as flaw:
+        sys.exit(f"worker: {flaw}")
     engine.dispose()
 
 
 if __name__ == "__main__":
-    logging.basicConfig(
-        level=os.environ.get("LOG_LEVEL", "INFO"), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
     asyncio.run(main())

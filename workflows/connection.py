@@ -6,22 +6,24 @@ from typing import NoReturn
 
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
+from temporalio.runtime import Runtime
 
 from payloads.settings import converter, ring
 
 
-async def connect(address: str | None = None) -> Client:
+async def connect(address: str | None = None, runtime: Runtime | None = None) -> Client:
     """A client of the server at an address, else of the one that TEMPORAL_ADDRESS and the like name.
 
     An address given is an embedded stack's: whatever credentials the environment holds are for other clusters.
     With REBALANCER_PAYLOAD_KEYS, what it sends is encrypted. Raises BadKeyFile.
+    `runtime` is the SDK's, where its figures are told.
     """
     payloads = converter(ring(os.environ))
     if address:
-        return await Client.connect(address, data_converter=payloads)
+        return await Client.connect(address, data_converter=payloads, runtime=runtime)
     options = ClientConfig.load_client_connect_config()
     options.setdefault("target_host", "localhost:7233")
-    return await Client.connect(**options, data_converter=payloads)
+    return await Client.connect(**options, data_converter=payloads, runtime=runtime)
 
 
 def leave(code: int) -> NoReturn:
