@@ -1,4 +1,4 @@
-"""The installation's figures as Prometheus reads them, from the database when it asks, and not more often than needed."""
+"""The installation's figures as Prometheus reads them, from the database, and not more often than needed."""
 
 import threading
 import time
