@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from storage.connection import Transaction
 
 LINK_GOOD_FOR = timedelta(hours=24)
-ORIGIN = "REBALANCER_CONSOLE_ORIGIN"
 SIGNING_KEY = "REBALANCER_SIGNING_KEY"  # as in identity/keys.py, which is too heavy to import for help
 roles_option = click.option(
     "--role", "roles", multiple=True, metavar="ROLE", help="viewer, operator, approver, auditor or admin; several."
@@ -206,6 +205,6 @@ def _link(books: "Transaction", subject: str) -> str:
     import os
 
     from policy.clock import the_clock
+    from storage.people.setup import link_of
 
-    secret = books.people.setup_link(subject, the_clock().now() + LINK_GOOD_FOR)
-    return f"{os.environ.get(ORIGIN) or 'http://localhost:8234'}/set-up?link={secret}"
+    return link_of(books.people.setup_link(subject, the_clock().now() + LINK_GOOD_FOR), os.environ)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from devstack.connection import PROJECT
+from devstack.connection import PROJECT, home_folder
+from devstack.errors import StackError
 
 REPEATS = 60
 
@@ -34,6 +37,36 @@ def _migrate(database_url: str) -> None:
     from storage import migrations
 
     migrations.upgrade(database_url)
+    _people(database_url)
+
+
+def signing_key() -> Path:
+    """The console's private key: the file that is named, else one in the stack's folder."""
+    return Path(os.environ.get("REBALANCER_SIGNING_KEY") or home_folder() / "signing-key.json")
+
+
+def _people(database_url: str) -> None:
+    """Whether decisions have to be signed, as the environment asks; the first person's link is printed once."""
+    from identity.keys import NoKey
+    from policy.clock import the_clock
+    from storage.actor import Actor
+    from storage.connection import Books
+    from storage.engine import connect
+    from storage.people import setup
+
+    try:
+        identity = setup.wanted(os.environ)
+        if identity is None:
+            return
+        engine = connect(database_url, pool_size=1)
+        with Books(engine).transaction(Actor("devstack")) as work:
+            ready = setup.prepare(work, identity, signing_key(), the_clock().now())
+        engine.dispose()
+    except (NoKey, ValueError) as flaw:
+        raise StackError(str(flaw)) from flaw
+    if ready.link:
+        told = setup.link_of(ready.link, os.environ)
+        print(f"the first person, {setup.ADMIN}, sets a password, once, within a day: {told}", file=sys.stderr)
 
 
 def _build_id() -> str:

@@ -226,6 +226,7 @@ class Stack:
             return
         env = self._environment() | {"REBALANCER_CONSOLE_PORT": str(self.console_port)}
         env |= {"TEMPORAL_UI_URL": self.temporal.ui_url} if self.temporal.ui_url else {}
+        env.setdefault("REBALANCER_SIGNING_KEY", str(self.home / "signing-key.json"))
         self.console = Workers(command, env, self.logs, 1, self._say, called="console")
         self._undo.callback(self.console.stop)
         self._say("starting the console")

@@ -11,12 +11,19 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from identity.keys import SIGNING_KEY, NoKey
+from policy.clock import the_clock
 from storage import migrations
-from storage.engine import DATABASE_URL
+from storage.actor import Actor
+from storage.connection import Books
+from storage.engine import DATABASE_URL, connect
 from storage.faults import first_line
+from storage.people import setup
+from storage.people.proof import Identity
 
 _SAYS = "Brings a database to the tables of this release, or answers for its guard."
 
@@ -37,14 +44,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows = migrations.attest(url, given.why.strip())
             sys.stdout.write(f"the guard is attested as it stands, and {rows:,} rows without a record with it\n")
             return 0
+        identity = setup.wanted(os.environ)
         applied = migrations.upgrade(url)
+        said = _people(url, identity) if identity is not None else ""
+    except (NoKey, ValueError, OSError) as flaw:
+        return _refused(str(flaw))
     except ArgumentError:
         return _refused(f"{DATABASE_URL} is not a database URL. Next: give it as postgresql://user:password@host/name")
     except DBAPIError as flaw:
         return _refused(f"the database can't be migrated: {first_line(flaw)}")
     done = f"applied {', '.join(applied)}" if applied else "nothing to do"
-    sys.stdout.write(f"database at revision {migrations.head()}: {done}\n")
+    sys.stdout.write(f"database at revision {migrations.head()}: {done}\n{said}")
     return 0
+
+
+def _people(url: str, identity: Identity) -> str:
+    """Sets whether decisions have to be signed, as the environment asks; what a person has to know of it."""
+    file = os.environ.get(SIGNING_KEY)
+    if identity == "signed" and not file:
+        raise ValueError(f"{SIGNING_KEY} is not set. Next: name the file of the console's private key")
+    engine = connect(url, pool_size=1)
+    try:
+        with Books(engine).transaction(Actor("migrations")) as work:
+            ready = setup.prepare(work, identity, Path(file or ""), the_clock().now())
+    finally:
+        engine.dispose()
+    key = f"identity: signed, by key {ready.key[:12]}\n" if ready.key else "identity: asserted\n"
+    link = (
+        f"the first person, {setup.ADMIN}, sets a password: {setup.link_of(ready.link, os.environ)}\n"
+        if ready.link
+        else ""
+    )
+    return key + link
 
 
 def _refused(why: str) -> int:

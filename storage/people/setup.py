@@ -3,6 +3,7 @@
 Asked by whoever owns the tables: migrations of a deployment, and the embedded stack. Safe to repeat.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,8 +12,25 @@ from typing import Protocol
 from storage.people.people import People, UnknownPerson
 from storage.people.proof import Identity, Proof
 
+IDENTITY = "REBALANCER_IDENTITY"  # asserted or signed: what a migration sets; unset, it stays as it is
+ORIGIN = "REBALANCER_CONSOLE_ORIGIN"
 ADMIN = "admin"  # the first person; others are added by them
 LINK_GOOD_FOR = timedelta(hours=24)
+
+
+def wanted(environ: Mapping[str, str]) -> Identity | None:
+    """What the environment asks for; None where it leaves it as it is. Raises ValueError."""
+    given = environ.get(IDENTITY)
+    if not given:
+        return None
+    if given not in {"asserted", "signed"}:
+        raise ValueError(f"{IDENTITY}={given} is neither asserted nor signed")
+    return "signed" if given == "signed" else "asserted"
+
+
+def link_of(secret: str, environ: Mapping[str, str]) -> str:
+    """Where a set-up link's secret is used."""
+    return f"{(environ.get(ORIGIN) or 'http://localhost:8234').rstrip('/')}/set-up?link={secret}"
 
 
 class Work(Protocol):
