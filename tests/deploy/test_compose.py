@@ -91,6 +91,20 @@ def test_dependencies_wait_for_the_right_thing(service: str) -> None:
         assert how["condition"] == expected, needed
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_has_bounds_and_no_rights_to_spare(service: str) -> None:
+    given = SERVICES[service]
+    assert given["cap_drop"] == ["ALL"] and given["security_opt"] == ["no-new-privileges:true"]
+    assert re.fullmatch(r"\d+[mg]", given["mem_limit"]) and 0 < given["pids_limit"] <= 1024
+    assert "privileged" not in given and "cap_add" not in given
+    if given["image"].startswith("temporalio/"):
+        assert "user" not in given  # theirs is `temporal`
+        return
+    assert given["read_only"] is True
+    ours = "build" in given and "USER rebalancer" in (ROOT / "Dockerfile").read_text()
+    assert ours or given["user"] == "postgres"
+
+
 def test_data_is_in_declared_named_volumes() -> None:
     declared = set(yaml.safe_load(COMPOSE.read_text())["volumes"])
     mounts = [mount.split(":") for service in SERVICES.values() for mount in service.get("volumes", [])]
