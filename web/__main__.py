@@ -41,11 +41,12 @@ def main() -> int:
     engine = connect(url, pool_size=10, lock_timeout="5s")
     try:
         console = _console(Books(engine), settings)
+        app = create(console)
     except (NoKey, ValueError, SQLAlchemyError) as flaw:
         return _refused(str(flaw) if not isinstance(flaw, SQLAlchemyError) else first_line(flaw))
     # Behind a proxy of ours the address of who asks is in its header; an open page must not hold up the end.
     config = uvicorn.Config(
-        create(console),
+        app,
         timeout_graceful_shutdown=3,
         server_header=False,
         access_log=False,

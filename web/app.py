@@ -15,12 +15,15 @@ from web import refusals, security
 from web.console import Console
 from web.live import Live
 from web.pages import PAGES
+from web.session import Asserted
 from web.settings import STATIC
 from web.workers import polling
 
 
 def create(console: Console) -> FastAPI:
     """The application. It opens what it needs when it begins, and closes its streams when it ends."""
+    if console.settings.identity == "signed" and isinstance(console.sessions, Asserted):
+        raise ValueError("REBALANCER_IDENTITY=signed, and nobody could sign in: names would be taken as they are typed")
     app = FastAPI(title="rebalancer", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_life)
     app.state.console = console
     app.add_middleware(_Guarded, console=console)

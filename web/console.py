@@ -1,10 +1,10 @@
 """What every page has at hand: the books, the way to Temporal, the clock, and who is signed in."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from policy.clock import Clock, the_clock
 from storage.connection import Books
@@ -41,14 +41,18 @@ class Temporal:
                 raise Refusal(503, "Temporal does not answer", why, (("/status", "See what works"),)) from flaw
         return self._client
 
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """From a page's thread: what a question of `reading` answers."""
+        assert self.loop is not None, "the server has not begun"
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE.total_seconds())
+
     def ask(self, what: Callable[["Client"], Awaitable[T]]) -> T:
         """From a page's thread: what somebody asks of Temporal, and its answer."""
-        assert self.loop is not None, "the server has not begun"
 
         async def asked() -> T:
             return await what(await self.client())
 
-        return asyncio.run_coroutine_threadsafe(asked(), self.loop).result(PATIENCE.total_seconds())
+        return self.run(asked())
 
 
 @dataclass

@@ -71,7 +71,9 @@ class Visit:
         if self.is_fragment:
             known["layout"] = "fragment.html"
         content = templating.environment().get_template(template).render(known)
-        return self._answer(content, code, {"As-Of": known["as_of"], "Vary": "HX-Request, Cookie"})
+        named = f"{status} · {title}" if status else title  # as the layout has it; a header takes no other letters
+        headers = {"As-Of": known["as_of"], "Page-Title": quote(f"{named} · rebalancer"), "Vary": "HX-Request, Cookie"}
+        return self._answer(content, code, headers)
 
     def _answer(self, content: str, code: int, headers: dict[str, str]) -> Response:
         said = self.request.cookies.get(SAID)

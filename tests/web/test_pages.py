@@ -6,7 +6,7 @@ import pytest
 from pyarrow import parquet
 
 from storage.connection import Books
-from tests.web.conftest import Visitor
+from tests.web.conftest import Visitor, form_token
 from web.session import DEMO_PEOPLE
 
 EMPTY = {
@@ -19,6 +19,16 @@ EMPTY = {
     "/approvals": "Nothing waits for you",
     "/accounts": "There are no accounts yet",
     "/accounts?q=Z": "begins with Z",
+    "/targets": "There are no targets yet",
+    "/breaks": "No break is open",
+    "/loads": "no book was ever loaded",
+    "/rules": "DECIDE-1",
+    "/policy": "four_eyes",
+}
+AUDITORS = {
+    "/record": "Verify all of it",
+    "/record?account=Z": "Nothing is recorded of that",
+    "/exports": "The whole export",
 }
 FULL = {
     "/": "no target",
@@ -29,11 +39,19 @@ FULL = {
     "/accounts?q=Halv": "A-103",
     "/accounts/A-103": "Halvorsen family trust",
     "/accounts/A-113": "RRC",
+    "/targets": "BALANCED",
+    "/targets/BALANCED": "model:LARGE-GROWTH",
+    "/models/HEALTH": "its version is the book",
 }
 ABSENT = {
     "/requests/Q-9": 503,  # whether a workflow has it can't be asked
     "/rebalances/R-000009": 404,
     "/accounts/A-9": 404,
+    "/targets/NONE": 404,
+    "/models/NONE": 404,
+    "/rebalances/R-000009/story": 404,
+    "/rebalances/R-000009/explain": 404,
+    "/policy?as_of=yesterday": 422,
     "/queue?reason=BOREDOM": 404,
     "/queue?after=nonsense": 422,
     "/nothing": 404,
@@ -47,6 +65,21 @@ def test_empty(visitor: Visitor, name: str) -> None:
         answer = client.get(path)
         assert answer.status_code == 200, path
         assert told in answer.text, path
+
+
+def test_the_record_is_for_auditors(visitor: Visitor) -> None:
+    for name in ("cleo", "dora"):
+        for path, told in AUDITORS.items():
+            assert told in visitor(name).get(path).text, path
+    assert visitor("ben").get("/record").status_code == 403
+
+
+def test_the_record_is_verified_and_sealed(demo: Books, visitor: Visitor) -> None:
+    client = visitor("cleo")
+    token = form_token(client, "/record")
+    assert "The record is what was recorded" in client.post("/record/verify", data={"form": token}).text
+    client.post("/record/seal", data={"form": token})
+    assert "Seal 1: " in client.get("/record").text
 
 
 @pytest.mark.parametrize("name", [*DEMO_PEOPLE])

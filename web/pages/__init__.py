@@ -4,6 +4,7 @@ from web.pages import (
     accounts,
     approvals,
     breaks,
+    loads,
     me,
     overview,
     people,
@@ -14,6 +15,7 @@ from web.pages import (
     review,
     rules,
     sign_in,
+    status,
     stories,
     targets,
 )
@@ -32,8 +34,10 @@ PAGES = [
         accounts,
         targets,
         breaks,
+        loads,
         record,
         rules,
+        status,
         me,
         people,
     )

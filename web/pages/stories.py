@@ -10,9 +10,11 @@ from domain.telling.derivation import derive
 from domain.values import purpose as purposes
 from domain.values.policy import Policy
 from domain.values.snapshot_json import restored
+from markup.report import report
 from reading import words
+from reading.record.proof import proof_of
+from reading.record.story import story_of
 from storage.recomputation import recompute
-from storage.record.reading import of_rebalance
 from storage.work.rebalances import UnknownRebalance
 from web.refusals import Refusal
 from web.visit import Visit, needs
@@ -42,15 +44,22 @@ def explain(visit: Annotated[Visit, needs("read")], rebalance_id: str) -> Respon
 
 @router.get("/rebalances/{rebalance_id}/story")
 def story(visit: Annotated[Visit, needs("read")], rebalance_id: str) -> Response:
-    """Every record of it, in order, beside what the workflow's history has kept."""
+    """What happened, in order, from both witnesses: the audit record and the workflow's archived history."""
     with visit.console.books.reading() as books:
         row = _row(visit, books, rebalance_id)
-        records = of_rebalance(books.connection, row)
-        kept = books.histories.of_start(row.workflow_id, str(row.start_key).rpartition("#")[2])
-    lines = [(each.at, each.who, each.action, each.rule, _values(each)) for each in records]
-    return visit.page(
-        "story.html", title=f"The story of {row.id}", live={"rebalance": row.id}, row=row, lines=lines, kept=kept
-    )
+        told = story_of(books, row.id)
+    return visit.page("story.html", title=f"The story of {row.id}", live={"rebalance": row.id}, row=row, told=told)
+
+
+@router.get("/rebalances/{rebalance_id}/report")
+def auditors_report(visit: Annotated[Visit, needs("read")], rebalance_id: str) -> Response:
+    """The auditor's report, a page that needs nothing else: to be kept, not to be shown inside the console."""
+    with visit.console.books.reading() as books:
+        row = _row(visit, books, rebalance_id)
+        told = story_of(books, row.id)
+        content = report(told, proof_of(books, told, f"{row.id} alone"))
+    named = {"Content-Disposition": f'attachment; filename="{row.id}.html"'}
+    return Response(content, media_type="text/html; charset=utf-8", headers=named)
 
 
 def _row(visit: Visit, books: Any, rebalance_id: str) -> Any:
@@ -58,12 +67,6 @@ def _row(visit: Visit, books: Any, rebalance_id: str) -> Any:
         return books.rebalances.get(rebalance_id)
     except UnknownRebalance:
         visit.unknown(f"rebalance {rebalance_id}", "/requests")
-
-
-def _values(record: Any) -> list[tuple[str, str]]:
-    """What a record says of itself, short enough to be read."""
-    given = record.after if isinstance(record.after, dict) else {}
-    return [(key.replace("_", " "), str(value)[:200]) for key, value in given.items() if value not in (None, [], {})]
 
 
 def _step(each: Any) -> dict[str, Any]:

@@ -72,6 +72,8 @@
     const answer = event.detail?.ctx?.response;
     const at = answer?.headers?.get?.("As-Of");
     if (at) { stamp(at); lost(false); }
+    const title = answer?.headers?.get?.("Page-Title");
+    if (title && event.target?.id === "live") document.title = decodeURIComponent(title);
     if (answer?.status === 401) location.reload();
   });
   document.addEventListener("htmx:after:swap", () => { reveal(); count(); });
