@@ -5,13 +5,15 @@ from random import Random
 
 # How often each comes, of a hundred.
 KINDS = {
-    "worker killed": 34,
-    "database connections dropped": 22,
+    "worker killed": 30,
+    "database connections dropped": 18,
     "workflow reset": 18,
     "workflow cancelled": 8,
     "workflow terminated": 6,
     "PostgreSQL restarted": 6,
     "Temporal restarted": 6,
+    "desk halted": 4,
+    "record forged": 4,
 }
 EVERY = 2.0  # seconds between faults, about; each time from 0.4 to 1.75 of it
 

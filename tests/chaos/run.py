@@ -86,7 +86,7 @@ def run(
         report.venue = _venue(books, seed)  # before it is told to be kind
         report.failed_workflows = asyncio.run(_settled(world, books))
         report.records = proof.read(books, begun)
-        report.checks = proof.checked(books, report.records)
+        report.checks = [*proof.checked(books, report.records), *world.attempts.checked()]
         report.unseen = list(least.missing(seconds, len(faults), report.injected, report.records, report.checks))
         with books.transaction() as read:
             report.ended = Counter(row.status for row in read.rebalances.listing(limit=1_000_000))

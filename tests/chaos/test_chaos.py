@@ -6,10 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from domain.executing.reconciliation import Ledger
+from storage.connection import Books
 from tests.chaos import least, proof
 from tests.chaos.__main__ import summary
+from tests.chaos.attempts import FORGERIES, Attempts
 from tests.chaos.faults import KINDS, planned
 from tests.chaos.proof import Records
 from tests.chaos.run import Report, run
@@ -115,3 +118,14 @@ def test_the_proof_sees_what_is_wrong(
 ) -> None:
     assert report.records is not None
     assert list(check(tamper(report.records)))
+
+
+def test_a_forgery_that_is_accepted_and_an_order_of_a_halted_desk_are_seen(books: Books, owner: Engine) -> None:
+    attempts = Attempts(books)
+    for number in range(len(FORGERIES)):
+        assert attempts.forge(number)
+    assert attempts.halt(1)
+    assert [(each.looked_at, each.wrong) for each in attempts.checked()] == [(1, ()), (len(FORGERIES), ())]
+    careless = Attempts(Books(owner))
+    assert careless.forge(FORGERIES.index("DROP TABLE audit_seals"))
+    assert "audit_seals" in careless.checked()[0].wrong[0]

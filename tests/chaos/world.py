@@ -15,6 +15,9 @@ from devstack.postgres import Postgres
 from devstack.processes import Child, finish, spawn
 from devstack.temporal import TemporalServer, binary, clean_env
 from storage import migrations
+from storage.connection import Books
+from storage.engine import connect
+from tests.chaos.attempts import Attempts
 from tests.chaos.book import account_id
 from tests.chaos.faults import Fault
 
@@ -33,11 +36,13 @@ class World:
         self.workers: list[Child | None] = [None] * workers
         self.injected: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
+        self.attempts: Attempts
 
     def __enter__(self) -> Self:
         try:
             self.postgres.start()
             migrations.upgrade(self.postgres.url)
+            self.attempts = Attempts(Books(connect(self.postgres.application_url, pool_size=1)))
             self.temporal.start()
             for number in range(len(self.workers)):
                 self._start_worker(number)
@@ -65,6 +70,8 @@ class World:
             "workflow reset": self._reset,
             "workflow cancelled": self._cancel,
             "workflow terminated": self._terminate,
+            "desk halted": self.attempts.halt,
+            "record forged": self.attempts.forge,
         }[fault.kind](fault.number)
         (self.injected if happened else self.missed)[fault.kind] += 1
 
