@@ -17,6 +17,7 @@ from policy import PolicyRefused
 from storage import limits
 from storage.accounts.snapshots import UnknownAccount
 from storage.faults import first_line
+from storage.work.model_signals import UnknownSignal
 from storage.work.requests import UnknownRequest
 from venues.port import UnknownVenue
 
@@ -31,6 +32,7 @@ UNACCEPTABLE = "Unacceptable"
 REFUSALS: dict[type[Exception], tuple[str, Callable[[Exception], str]]] = {
     UnknownAccount: (UNKNOWN_ACCOUNT, str),
     UnknownRequest: (UNKNOWN_REQUEST, lambda flaw: f"there is no request {flaw}"),
+    UnknownSignal: (UNKNOWN_SIGNAL, str),
     UnknownVenue: (UNKNOWN_VENUE, str),
     PolicyRefused: (UNACCEPTABLE, first_line),
     DataError: (UNACCEPTABLE, first_line),  # a number or text that no retry makes acceptable

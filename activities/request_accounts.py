@@ -19,11 +19,10 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.context import Desk, actor, step
-from activities.faults import UNKNOWN_REQUEST
 from activities.request_messages import AccountApproved, AccountRefusal, AccountsTold, LookAfter, Looked, TellAccounts
 from activities.requests import handed_plans, note, standing
 from domain.requests import has_ended
-from storage.work.requests import RequestAccount, UnknownRequest
+from storage.work.requests import RequestAccount
 
 AT_ONCE = 20  # workflows that are asked at the same time
 ANSWER = timedelta(seconds=20)  # how long one may take to answer, workers being busy
@@ -140,11 +139,7 @@ class RequestAccountSteps:
 
     def _unseen(self, message: LookAfter) -> list[RequestAccount]:
         with self.desk.books.transaction(actor()) as books:
-            try:
-                books.requests.get(message.request_id)
-            except UnknownRequest as flaw:
-                told = f"there is no request {flaw}"
-                raise ApplicationError(told, type=UNKNOWN_REQUEST, non_retryable=True) from flaw
+            books.requests.get(message.request_id)  # refused where there is none
             return books.requests.unseen(message.request_id, message.up_to, LOOKED_AT)
 
     def _looked(self, message: LookAfter, found: Iterable[tuple[RequestAccount, str | None]]) -> Looked:

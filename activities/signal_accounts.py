@@ -6,7 +6,7 @@ from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.context import Desk, actor
+from activities.context import Desk, actor, step
 from activities.request_accounts import ANSWER, AT_ONCE, beating
 from activities.signal_messages import LookAfterSleeves, SleevesLooked
 from domain.planning.signals import outcome_of
@@ -19,7 +19,7 @@ class SignalAccountSteps:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    @activity.defn
+    @step
     async def look_after_sleeves(self, message: LookAfterSleeves) -> SleevesLooked:
         """Says which accounts merely wait, and how those that were handed on ended.
 

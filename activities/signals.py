@@ -10,10 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from activities.context import Desk, actor, step
-from activities.faults import UNKNOWN_SIGNAL
 from activities.reconciliation import end_without_trades
 from activities.signal_messages import (
     BeginSignal,
@@ -33,7 +31,6 @@ from domain.values.policy import Policy
 from domain.values.snapshot import Snapshot
 from domain.values.snapshot_json import kept
 from storage.connection import Transaction
-from storage.work.model_signals import UnknownSignal
 from storage.work.rebalances import SIGNAL, TRADING, NewRebalance
 
 
@@ -47,10 +44,7 @@ class SignalSteps:
     def begin_model_signal(self, message: BeginSignal) -> SignalBegun:
         """Says by how much the version changes any weight (SIGNAL-2). An unknown one is refused, by name."""
         with self.desk.books.transaction(actor(SIGNAL)) as books:
-            try:
-                row = books.signals.begin(message.model_id, message.version)
-            except UnknownSignal as flaw:
-                raise ApplicationError(str(flaw), type=UNKNOWN_SIGNAL, non_retryable=True) from flaw
+            row = books.signals.begin(message.model_id, message.version)
             return SignalBegun(
                 largest_change=plain(row.largest_change),
                 sleeves=books.signals.holders(message.model_id),
