@@ -8,7 +8,6 @@ import click
 
 from cli import account_states, lists, say
 from reading import words
-from reading.accounts.known import known
 
 if TYPE_CHECKING:
     from domain.values.snapshot import Holding, Snapshot
@@ -53,12 +52,11 @@ def show(account_id: str, form: str) -> None:
 @say.by_option
 def rebalancing(account_id: str, state: str, by: str | None) -> None:
     """Switch rebalancing on, which queues the account at once, or off, which withdraws it from the queue."""
+    from acting import accounts
     from cli import connections
-    from storage.actor import Actor
 
-    with connections.books().transaction(Actor(say.who(by))) as books, known(account_id):
-        told = books.accounts.switch_rebalancing(account_id, state == "on", connections.today())
-    click.echo(told)
+    on = state == "on"
+    click.echo(accounts.switch_rebalancing(connections.books(), say.person(by), account_id, on, connections.today()))
 
 
 def as_json(standing: "Standing", in_queue: Sequence[str], under_way: str | None) -> Json:

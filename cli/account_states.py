@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import say
-from reading.accounts.known import known
-from reading.refused import Refused
 
 if TYPE_CHECKING:
     from storage.accounts.states import Status
@@ -25,24 +23,20 @@ def why_option(function: Any) -> Any:
 @say.by_option
 def hold(account_id: str, until: str | None, lift: bool, why: str, by: str | None) -> None:
     """Keep ACCOUNT out of `submit --queue` until a day; it stays in the queue, and a person may submit it by name."""
+    from acting import accounts
     from cli import connections
-    from storage.actor import Actor
 
     day = say.day("--until", until)
     if (day is None) is not lift:
         raise click.UsageError("say --until DATE, or --lift; one of them")
-    if day is not None and day < connections.today():
-        raise Refused(f"--until {day} is over: a hold ends today or later")
-    reason = _given(why)
-    with connections.books().transaction(Actor(say.who(by))) as books, known(account_id):
-        if day is not None:
-            books.account_states.hold(account_id, day, reason)
-            told = f"account {account_id} is held until {day}, that day included: {reason}"
-        elif books.account_states.lift(account_id, reason):
-            told = f"account {account_id} is held no more"
-        else:
-            told = f"account {account_id} is not held: nothing changes"
-    click.echo(told)
+    if day is not None:
+        accounts.must_be_ahead(day, connections.today())
+    reason = accounts.given(why)
+    books, person = connections.books(), say.person(by)
+    if day is None:
+        click.echo(accounts.lift(books, person, account_id, reason))
+    else:
+        click.echo(accounts.hold(books, person, account_id, day, reason, connections.today()))
 
 
 @click.command()
@@ -73,20 +67,9 @@ def reopen(account_id: str, why: str, by: str | None) -> None:
 
 
 def _set(account_id: str, status: "Status", why: str, by: str | None) -> None:
+    from acting import accounts
     from cli import connections
-    from storage.accounts.states import NotNow
-    from storage.actor import Actor
 
-    reason = _given(why)
-    try:
-        with connections.books().transaction(Actor(say.who(by))) as books, known(account_id):
-            changed = books.account_states.set_status(account_id, status, reason)
-    except NotNow as flaw:
-        raise Refused(f"account {account_id} can't be {status} now: {flaw}") from flaw
+    reason = accounts.given(why)
+    changed = accounts.set_status(connections.books(), say.person(by), account_id, status, reason)
     click.echo(f"account {account_id} is {status}{'' if changed else ' already: nothing changes'}")
-
-
-def _given(why: str) -> str:
-    if not why.strip():
-        raise Refused("--why is empty: say why, like --why 'estate in probate'")
-    return why.strip()

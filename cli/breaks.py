@@ -1,16 +1,11 @@
 """`rebalancer breaks`: differences between the books and the custodian, and how somebody resolves them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from cli import say
 from reading import words
-from reading.refused import Refused
-
-if TYPE_CHECKING:
-    from domain.executing.reconciliation import Break, Ledger
-    from storage.connection import Books, Transaction
 
 
 @click.group(invoke_without_command=True)
@@ -23,9 +18,10 @@ def breaks(ctx: click.Context, account_id: str | None, all_: bool, form: str) ->
     if ctx.invoked_subcommand is not None:
         return
     from cli import connections
+    from reading.accounts.breaks import listing
 
     with connections.books().transaction() as books:
-        listed = [_as_json(each) for each in books.breaks.listing(account_id, all_)]
+        listed = listing(books, account_id, all_)
     if form == "json":
         say.as_json(listed)
     elif not listed:
@@ -58,115 +54,18 @@ def resolve(break_id: str, note: str, book_custodian: bool, by: str | None) -> N
     (shares at an unknown cost), what it has less goes out of it first. Without, the books stay as they are; if the
     custodian does not mend its side, the next rebalance opens the break again.
     """
+    from acting import breaks
     from cli import connections
-    from storage.accounts.breaks import UnknownBreak
-    from storage.actor import Actor
 
     if not (break_id.isascii() and break_id.isdigit()):
         raise click.UsageError(f"a break is a number, like 3, not {break_id}: rebalancer breaks lists them")
-    number = int(break_id[:18])
-    if not note.strip():
-        raise Refused("--note is empty: say what was found out, like --note 'dividend of 20 November, booked late'")
-    refused: Refused | None = None
-    database = connections.books()
-    with database.transaction() as books:
-        try:
-            account_id = books.breaks.get(number).account_id
-        except UnknownBreak as flaw:
-            raise Refused(f"there is no break {number}: rebalancer breaks --all lists them") from flaw
-        custodian = books.accounts.custodian(account_id)
-    theirs = _theirs(database, custodian, account_id) if book_custodian else None
-    with database.transaction(Actor(say.who(by))) as books:
-        books.accounts.locked(account_id)
-        row = books.breaks.get(number)
-        if row.resolved_at is not None:
-            raise Refused(f"break {number} was resolved by {row.resolved_by} already: {row.note}")
-        if theirs is not None:
-            refused = _book(books, row, theirs)
-        if refused is None:
-            books.breaks.resolve(row, note.strip(), book_custodian)
-            left = [str(each.id) for each in books.breaks.open_of(account_id)]
-    if refused is not None:
-        raise refused
-    done = ", and the books have the custodian's figure" if book_custodian else ""
-    click.echo(f"break {number} of account {account_id} is resolved{done}")
-    more = f"still open: {', '.join(left)}" if left else f"it can be rebalanced again: rebalancer submit {account_id}"
-    say.message(more)
-
-
-def _theirs(database: "Books", custodian: str, account_id: str) -> "Ledger":
-    """The custodian's figures, asked while nobody holds the account."""
-    from venues.port import UnknownAtCustodian
-    from venues.registry import Venues
-
-    try:
-        return Venues(database.engine).custodian(custodian).ledger(account_id)
-    except UnknownAtCustodian as flaw:
-        raise Refused(f"{flaw}: there is no figure to book") from flaw
-
-
-def _book(books: "Transaction", row: Any, theirs: "Ledger") -> Refused | None:
-    """Takes the custodian's figure into the books, or says why not.
-
-    Nobody books a figure that he has not seen: where it is no longer the break's, the break shows the new one.
-    """
-    from cli import connections
-    from domain.executing.reconciliation import COMPARED, corrected
-
-    if row.kind not in COMPARED:
-        return Refused(
-            f"break {row.id} is about an order, and what was filled of it is in the books: there is nothing to book. "
-            "Resolve it without --book-custodian"
-        )
-    under_way = books.rebalances.executing(row.account_id)
-    if under_way is not None:
-        return Refused(
-            f"{under_way.id} trades on account {row.account_id} now: wait for its end (rebalancer show "
-            f"{under_way.id}), then try again"
-        )
-    snapshot, _ = books.snapshots.take(row.account_id, None, connections.today())
-    account = snapshot.account
-    now = _now(account, row, theirs)
-    if (now.expected, now.actual) != (row.expected, row.actual):
-        books.breaks.renew(row, now)
-        return Refused(
-            f"break {row.id} is not what it was: now the books have {now.expected:f} and the custodian "
-            f"{now.actual:f}. Nothing was booked; look again, and repeat the command if that is right"
-        )
-    books.accounts.store_positions(account.id, account, corrected(account, now))
-    return None
-
-
-def _now(account: Any, row: Any, theirs: "Ledger") -> "Break":
-    """The break's figures as they are now."""
-    from domain.executing.reconciliation import Break, ledger
-    from domain.values.money import ZERO
-
-    ours = ledger(account)
-    if row.kind == "cash":
-        return Break("cash", None, ours.cash, theirs.cash)
-    return Break("quantity", row.symbol, ours.positions.get(row.symbol, ZERO), theirs.positions.get(row.symbol, ZERO))
-
-
-def _as_json(row: Any) -> dict[str, Any]:
-    from domain.values.money import cents, plain
-    from storage.work.rebalances import utc
-
-    shown = cents if row.kind == "cash" else plain
-    return {
-        "id": row.id,
-        "account_id": row.account_id,
-        "rebalance_id": row.rebalance_id,
-        "kind": row.kind,
-        "symbol": row.symbol,
-        "expected": shown(row.expected),
-        "actual": shown(row.actual),
-        "opened_at": utc(row.opened_at),
-        "resolved_at": utc(row.resolved_at),
-        "resolved_by": row.resolved_by,
-        "note": row.note,
-        "booked": row.booked,
-    }
+    number, why = int(break_id[:18]), breaks.noted(note)
+    books, today = connections.books(), connections.today()
+    done = breaks.resolve(books, say.person(by), number, why, book_custodian, today)
+    booked = ", and the books have the custodian's figure" if done.booked else ""
+    click.echo(f"break {number} of account {done.account_id} is resolved{booked}")
+    again = f"it can be rebalanced again: rebalancer submit {done.account_id}"
+    say.message(f"still open: {', '.join(done.left)}" if done.left else again)
 
 
 def _of(each: dict[str, Any]) -> str:

@@ -1,14 +1,13 @@
 """`rebalancer target`: what accounts should hold, and which accounts."""
 
-from collections.abc import Callable, Iterator
-from decimal import Decimal, localcontext
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli import lists, say
-from reading.accounts.known import known
 from reading.refused import Refused
 
 if TYPE_CHECKING:
@@ -31,7 +30,10 @@ target.add_command(lists.target_list)
 @say.by_option
 def assign(account_id: str, target_id: str, by: str | None) -> None:
     """Assign TARGET to ACCOUNT, in place of any other. Queues the account at once; nothing trades."""
-    _change(account_id, by, lambda accounts, today: accounts.assign_target(account_id, target_id, today))
+    from acting import targets
+    from cli import connections
+
+    click.echo(targets.assign(connections.books(), say.person(by), account_id, target_id, connections.today()))
 
 
 @target.command()
@@ -39,20 +41,10 @@ def assign(account_id: str, target_id: str, by: str | None) -> None:
 @say.by_option
 def remove(account_id: str, by: str | None) -> None:
     """Remove the target of ACCOUNT. A rebalance then sells it to cash, once it is submitted and approved."""
-    _change(account_id, by, lambda accounts, today: accounts.remove_target(account_id, today))
-
-
-def _change(account_id: str, by: str | None, change: Callable[[Any, Any], str]) -> None:
+    from acting import targets
     from cli import connections
-    from storage.accounts.accounts import TargetUnknown
-    from storage.actor import Actor
 
-    with connections.books().transaction(Actor(say.who(by))) as books, known(account_id):
-        try:
-            told = change(books.accounts, connections.today())
-        except TargetUnknown as flaw:
-            raise _unknown(flaw.target_id) from flaw
-    click.echo(told)
+    click.echo(targets.remove(connections.books(), say.person(by), account_id, connections.today()))
 
 
 @target.command()
@@ -66,16 +58,15 @@ def edit(file: Path, dry_run: bool, by: str | None, form: str) -> None:
     Every account that it serves, rebalancing on, is in the queue when it is done, those included whose target contains
     it. Nothing trades.
     """
+    from acting import targets
     from cli import connections
     from domain.books.book import BookRefused
     from reading.files.book_file import read_object
     from reading.files.books import listed
-    from storage.actor import Actor
-    from storage.intake.target_edits import edit_target
 
     try:
         raw = read_object(file, "is not one target, an object with id and components")
-        done = edit_target(connections.books(dry_run), raw, Actor(say.who(by)))
+        done = targets.edit(connections.books(dry_run), say.person(by), raw)
     except BookRefused as flaw:
         raise Refused(listed(file, flaw)) from flaw
     say.rehearsed(dry_run)
@@ -123,59 +114,14 @@ def _edited(file: Path, done: "TargetEdit") -> Iterator[str]:
 def show(target_id: str, form: str) -> None:
     """What TARGET comes to: every component with its bands, sub-targets flattened, and how many accounts have it."""
     from cli import connections
-    from domain.targets.targets import TargetRefused
-    from storage.market.reading import read_targets
+    from reading.market import targets
 
     with connections.books().transaction() as books:
-        known = read_targets(books.connection, [target_id])
-        if target_id not in known:
-            raise _unknown(target_id)
-        day = books.market.book_day()
-        policy = books.market.policy(day.as_of if day else connections.today())
-        assigned = books.accounts.assigned(target_id)
-    try:
-        told = _as_json(target_id, known, policy, assigned)
-    except TargetRefused as flaw:
-        raise Refused(f"target {target_id} can't be used: {flaw}") from flaw
+        told = targets.show(books, target_id, connections.today())
     if form == "json":
         say.as_json(told)
     else:
         say.show(*_page(told))
-
-
-def _unknown(target_id: str) -> Refused:
-    return Refused(f"target {target_id} is unknown: check the id, or load a book that has it")
-
-
-def _as_json(target_id: str, known: Any, policy: Any, assigned: int) -> Json:
-    from domain.targets.targets import flatten
-    from domain.values.money import EXACT, weight_text
-
-    shown = known[target_id]
-    with localcontext(EXACT):
-        flat = flatten(shown, known, policy.overridden(shown.policy))
-        return {
-            "target": target_id,
-            "name": shown.name,
-            "version": shown.version,
-            "accounts": assigned,
-            "sub_targets": [
-                {"target": each.ref, "name": known[each.ref].name, "weight": weight_text(each.weight)}
-                for each in shown.components
-                if each.kind == "target"
-            ],
-            "components": [
-                {
-                    "component": each.key,
-                    "weight": weight_text(each.weight),
-                    "lower": weight_text(each.threshold.lower),
-                    "upper": weight_text(each.threshold.upper),
-                    "precision_lower": weight_text(each.precision.lower),
-                    "precision_upper": weight_text(each.precision.upper),
-                }
-                for each in flat
-            ],
-        }
 
 
 def _page(told: Json) -> Iterator[object]:

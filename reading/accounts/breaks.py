@@ -1,8 +1,40 @@
 """Differences between the books and the custodian (RECON-1)."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reading.words import number
+
+if TYPE_CHECKING:
+    from storage.connection import Transaction
+
+Json = dict[str, Any]
+
+
+def listing(books: "Transaction", account_id: str | None = None, resolved: bool = False) -> list[Json]:
+    """Open breaks, of one account or of all, the oldest first; with `resolved` those too that somebody resolved."""
+    return [as_json(each) for each in books.breaks.listing(account_id, resolved)]
+
+
+def as_json(row: Any) -> Json:
+    """A break in its public form."""
+    from domain.values.money import cents, plain
+    from storage.work.rebalances import utc
+
+    shown = cents if row.kind == "cash" else plain
+    return {
+        "id": row.id,
+        "account_id": row.account_id,
+        "rebalance_id": row.rebalance_id,
+        "kind": row.kind,
+        "symbol": row.symbol,
+        "expected": shown(row.expected),
+        "actual": shown(row.actual),
+        "opened_at": utc(row.opened_at),
+        "resolved_at": utc(row.resolved_at),
+        "resolved_by": row.resolved_by,
+        "note": row.note,
+        "booked": row.booked,
+    }
 
 
 def break_in_words(each: Any) -> str:

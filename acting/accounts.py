@@ -1,0 +1,62 @@
+"""What a person says of an account: held, frozen, closed, open; rebalanced or not."""
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from acting.actors import actor
+from identity.person import Person
+from reading.accounts.known import known
+from reading.refused import Conflict, Refused
+
+if TYPE_CHECKING:
+    from storage.accounts.states import Status
+    from storage.connection import Books
+
+
+def switch_rebalancing(books: "Books", person: Person, account_id: str, on: bool, today: date) -> str:
+    """Switches rebalancing on, which queues the account at once, or off, which withdraws it; says what it did."""
+    with books.transaction(actor(person)) as work, known(account_id):
+        return work.accounts.switch_rebalancing(account_id, on, today)
+
+
+def hold(books: "Books", person: Person, account_id: str, until: date, why: str, today: date) -> str:
+    """Keeps an account out of what is submitted from the queue, `until` included; says what it did."""
+    must_be_ahead(until, today)
+    reason = given(why)
+    with books.transaction(actor(person)) as work, known(account_id):
+        work.account_states.hold(account_id, until, reason)
+    return f"account {account_id} is held until {until}, that day included: {reason}"
+
+
+def lift(books: "Books", person: Person, account_id: str, why: str) -> str:
+    """Takes a hold back; says what it did."""
+    reason = given(why)
+    with books.transaction(actor(person)) as work, known(account_id):
+        if work.account_states.lift(account_id, reason):
+            return f"account {account_id} is held no more"
+        return f"account {account_id} is not held: nothing changes"
+
+
+def set_status(books: "Books", person: Person, account_id: str, status: "Status", why: str) -> bool:
+    """Opens, freezes or closes an account; False where it is so already. Raises Conflict where it can't be now."""
+    from storage.accounts.states import NotNow
+
+    reason = given(why)
+    try:
+        with books.transaction(actor(person)) as work, known(account_id):
+            return work.account_states.set_status(account_id, status, reason)
+    except NotNow as flaw:
+        raise Conflict(f"account {account_id} can't be {status} now: {flaw}") from flaw
+
+
+def must_be_ahead(until: date, today: date) -> None:
+    """Refused where the last day of a hold is over."""
+    if until < today:
+        raise Refused(f"--until {until} is over: a hold ends today or later")
+
+
+def given(why: str) -> str:
+    """A reason that says something."""
+    if not why.strip():
+        raise Refused("--why is empty: say why, like --why 'estate in probate'")
+    return why.strip()

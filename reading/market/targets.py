@@ -1,0 +1,64 @@
+"""Targets: what accounts should hold, with sub-targets flattened and every component's bands."""
+
+from datetime import date
+from decimal import localcontext
+from typing import TYPE_CHECKING, Any
+
+from reading.refused import Conflict, Unknown
+
+if TYPE_CHECKING:
+    from storage.connection import Transaction
+
+Json = dict[str, Any]
+
+
+def show(books: "Transaction", target_id: str, today: date) -> Json:
+    """A target in its public form. Raises Unknown, and Conflict where it can't be used."""
+    from domain.targets.targets import TargetRefused
+    from storage.market.reading import read_targets
+
+    known = read_targets(books.connection, [target_id])
+    if target_id not in known:
+        raise unknown(target_id)
+    day = books.market.book_day()
+    policy = books.market.policy(day.as_of if day else today)
+    try:
+        return _as_json(target_id, known, policy, books.accounts.assigned(target_id))
+    except TargetRefused as flaw:
+        raise Conflict(f"target {target_id} can't be used: {flaw}") from flaw
+
+
+def unknown(target_id: str) -> Unknown:
+    """The refusal of a target that nobody knows."""
+    return Unknown(f"target {target_id} is unknown: check the id, or load a book that has it")
+
+
+def _as_json(target_id: str, known: Any, policy: Any, assigned: int) -> Json:
+    from domain.targets.targets import flatten
+    from domain.values.money import EXACT, weight_text
+
+    shown = known[target_id]
+    with localcontext(EXACT):
+        flat = flatten(shown, known, policy.overridden(shown.policy))
+        return {
+            "target": target_id,
+            "name": shown.name,
+            "version": shown.version,
+            "accounts": assigned,
+            "sub_targets": [
+                {"target": each.ref, "name": known[each.ref].name, "weight": weight_text(each.weight)}
+                for each in shown.components
+                if each.kind == "target"
+            ],
+            "components": [
+                {
+                    "component": each.key,
+                    "weight": weight_text(each.weight),
+                    "lower": weight_text(each.threshold.lower),
+                    "upper": weight_text(each.threshold.upper),
+                    "precision_lower": weight_text(each.precision.lower),
+                    "precision_upper": weight_text(each.precision.upper),
+                }
+                for each in flat
+            ],
+        }
