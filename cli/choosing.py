@@ -1,51 +1,13 @@
 """Which rebalances and requests a person means: by id, by a file of ids, or by a filter over what waits."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from cli import connections
 from reading.refused import Refused
-
-if TYPE_CHECKING:
-    from storage.connection import Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class Rebalance:
-    """A rebalance, and where its workflow is. `plan` is the digest of what waits, or waited last."""
-
-    rebalance_id: str
-    account_id: str
-    workflow_id: str
-    round: int
-    ended: str | None
-    plan: str | None
-    liquidation: bool
-    waits: bool  # for an approval
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """What an id names: a rebalance, or a request with its rebalances. `shown` is the digest written behind it."""
-
-    id: str
-    rebalances: tuple[Rebalance, ...]
-    workflow_id: str | None = None  # of a request
-    known: bool = True  # the request is in the books, or has rebalances
-    shown: str | None = None
-
-    @property
-    def is_request(self) -> bool:
-        """True for a request, also where its workflow is gone or was never there."""
-        return self.workflow_id is not None
-
-    @property
-    def pending(self) -> list[Rebalance]:
-        """What of it waits for an approval, in the order in which a list of plans has it."""
-        return [each for each in self.rebalances if each.waits]
+from reading.work.choosing import Item, named, waiting
 
 
 def chosen(ids: Sequence[str], file: Any, accounts: Sequence[str], requested_by: str | None) -> list[Item]:
@@ -54,70 +16,10 @@ def chosen(ids: Sequence[str], file: Any, accounts: Sequence[str], requested_by:
     if accounts or requested_by:
         if given or file is not None:
             raise click.UsageError("name ids, or say by --account and --requested-by what is meant; one of them")
-        return _found(accounts, requested_by)
+        return waiting(connections.books(), accounts, requested_by)
     if not given:
         raise click.UsageError("name what is meant: ID…, --file, --account or --requested-by")
-    return [named(each) for each in dict.fromkeys(given)]
-
-
-def named(id_: str) -> Item:
-    """What an id means, like R-000001, R-000001@1f3870be or Q-20261120-1f."""
-    from storage.work.rebalances import UnknownRebalance
-    from storage.work.requests import UnknownRequest
-    from workflows.contract import request_workflow_id
-
-    name, _, shown = id_.partition("@")
-    with connections.books().transaction() as books:
-        try:
-            return Item(name, (_rebalance(books.rebalances.get(name)),), shown=shown or None)
-        except UnknownRebalance:
-            rows = list(books.rebalances.listing(request_id=name, limit=None))
-        try:
-            request = books.requests.get(name)
-        except UnknownRequest:  # no worker has taken it up yet, or its rebalances were started one by one
-            rows.sort(key=lambda row: str(row.account_id))
-            there = tuple(map(_rebalance, rows))
-            return Item(name, there, request_workflow_id(name), bool(rows), shown or None)
-        return Item(name, _in_order(books, name, rows), str(request.workflow_id), True, shown or None)
-
-
-def _in_order(books: "Transaction", request_id: str, rows: Iterable[Any]) -> tuple[Rebalance, ...]:
-    """The request's rebalances in the order of its accounts; those pending as the request's list has them."""
-    at = {each.account_id: each.position for each in books.requests.accounts(request_id)}
-    waiting = {each.rebalance_id for each in books.requests.pending(request_id)}
-    made = [replace(each, waits=each.rebalance_id in waiting) for each in map(_rebalance, rows)]
-    return tuple(sorted(made, key=lambda each: at.get(each.account_id, 0)))
-
-
-def _found(accounts: Sequence[str], requested_by: str | None) -> list[Item]:
-    from domain.approvals import same_person
-
-    with connections.books().transaction() as books:
-        rows = [
-            row
-            for row in books.rebalances.listing(status="PENDING_APPROVAL", limit=None)
-            if (not accounts or row.account_id in accounts)
-            and (not requested_by or same_person(row.requested_by, requested_by))
-        ]
-    if not rows:
-        raise Refused(
-            "nothing that waits for an approval is of that: see `rebalancer history --status PENDING_APPROVAL`"
-        )
-    made = map(_rebalance, sorted(rows, key=lambda row: str(row.account_id)))
-    return [Item(each.rebalance_id, (each,)) for each in made]
-
-
-def _rebalance(row: Any) -> Rebalance:
-    return Rebalance(
-        row.id,
-        row.account_id,
-        row.workflow_id,
-        row.round,
-        row.status,
-        row.plan_digest,
-        row.liquidation,
-        row.stage == "PENDING_APPROVAL",
-    )
+    return [named(connections.books(), each) for each in dict.fromkeys(given)]
 
 
 def _lines(file: Any) -> list[str]:

@@ -5,10 +5,9 @@ from typing import Any
 import click
 
 from cli import connections, say
-from reading.refused import Refused
 
 NOT_ANSWERED = 3  # exit status: sent, and nobody knows yet what came of it (DECIDE-2)
-DONE = {"approve": "approved", "cancel": "cancelled", "pause": "paused", "resume": "resumed"}
+EXIT = {"done": 0, "refused": 1, "unanswered": NOT_ANSWERED}
 
 
 def _which(function: Any) -> Any:
@@ -54,9 +53,8 @@ def approve(
     items = chosen(ids, file, accounts, requested_by)
     if plan and len(items) != 1:
         raise click.UsageError("--plan names one plan: with several, write each as ID@DIGEST")
-    who = say.who(by)
     seen = Seen(plan, unseen, ask=form == "table" and not unseen and on_a_terminal())
-    return _decide("approve", items, who, again, form, seen.of)
+    return _decide("approve", items, by, again, form, seen.of)
 
 
 @click.command()
@@ -82,7 +80,7 @@ def cancel(
 
     items = chosen(ids, file, accounts, requested_by)
     said = {"reason": why} if why else {}
-    return _decide("cancel", items, say.who(by), again, form, lambda item: said)
+    return _decide("cancel", items, by, again, form, lambda item: said)
 
 
 @click.command()
@@ -91,7 +89,7 @@ def cancel(
 @say.format_option
 def pause(id_: str, by: str | None, form: str) -> int:
     """Pause a request (Q-…): no more accounts are started, and none goes from approval to execution."""
-    return _steer("pause", id_, say.who(by), form)
+    return _steer("pause", id_, by, form)
 
 
 @click.command()
@@ -110,48 +108,43 @@ def resume(id_: str | None, why: str | None, by: str | None, form: str) -> int:
         return 0
     if why is not None:
         raise click.UsageError("--why goes with resuming sending, without an ID")
-    return _steer("resume", id_, say.who(by), form)
+    return _steer("resume", id_, by, form)
 
 
-def _decide(update: str, items: list[Any], who: str, again: str | None, form: str, said: Any) -> int:
+def _decide(update: str, items: list[Any], by: str | None, again: str | None, form: str, said: Any) -> int:
     """Decides about one after the other; what came of each is said, and the worst is the exit status."""
-    from cli.deciding import Decision
+    from acting.deciding import Decision
+    from cli import commands
 
     if again is not None and len(items) != 1:
         raise click.UsageError("--again asks about one decision: name the one ID that it was about")
-    told, code = [], 0
+    person, told, code = say.person(by), [], 0
     for item in items:
-        decision = Decision(update, item, who)
-        outcomes = decision.ask_again(again) if again is not None else decision.send(said(item))
-        for each in outcomes:
-            told.append(each.as_json())
-            code = max(code, each.code)
+        decision = Decision(update, item, person, connections.temporal)
+        asked = decision.ask_again(again) if again is not None else decision.send(said(item))
+        for each in connections.run(asked):
+            told.append(each.as_json(commands.line))
+            code = max(code, EXIT[each.ended])
             if form == "table":
-                click.echo(each.line) if each.line else None
+                click.echo(each.done) if each.done else None
                 for line in each.troubles:
-                    say.message(f"rebalancer: {line}")
+                    say.message(f"rebalancer: {commands.line(line)}")
     if form == "json":
         say.as_json(told[0] if len(items) == 1 and items[0].is_request and len(told) == 1 else told)
     return code
 
 
-def _steer(update: str, id_: str, who: str, form: str) -> int:
-    from cli.choosing import named
-    from cli.updates import Reply, running, send
+def _steer(update: str, id_: str, by: str | None, form: str) -> int:
+    from acting.deciding import DONE, steer
+    from reading.work.choosing import named
 
-    item = named(id_)
-    workflow = item.workflow_id if item.is_request else None
-    if workflow is None or not connections.run(running(workflow)):
-        what = (
-            f"request {id_} is not running" if workflow else f"{id_} is a rebalance: only a request is {DONE[update]}"
-        )
-        raise Refused(f"{what}. See `rebalancer show {id_}`")
-    reply: Reply = connections.run(send(workflow, update, {"by": who}))
+    person = say.person(by)
+    reply = connections.run(steer(update, named(connections.books(), id_), person, connections.temporal))
     if reply.answer is None:
         say.message(f"rebalancer: {id_}: {reply.why}. Look whether it took effect: rebalancer show {id_}")
         return NOT_ANSWERED
     if form == "json":
         say.as_json({"request_id": id_, **reply.answer})
     else:
-        click.echo(f"{id_}  {DONE[update]} by {who}")
+        click.echo(f"{id_}  {DONE[update]} by {person.name}")
     return 0

@@ -7,21 +7,14 @@ from typing import Any
 import click
 
 from cli import connections, say
-from cli.choosing import Item, Rebalance
 from reading import words
 from reading.refused import Refused
+from reading.work.choosing import Item, Rebalance, list_of
 
 
 def on_a_terminal() -> bool:
     """True where somebody can look, and answer."""
     return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def list_of(item: Item) -> str:
-    """The digest of what of a request waits for an approval; liquidations are approved by their own name."""
-    from domain.approvals import listed
-
-    return listed((each.rebalance_id, each.plan or "") for each in item.pending if not each.liquidation)
 
 
 @dataclass(frozen=True, slots=True)

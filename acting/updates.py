@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from cli import connections
-from reading.refused import Refused
+from reading.actions import do
+from reading.refused import Conflict, Refused, Unreachable
+from reading.temporal import Connect
 
 if TYPE_CHECKING:
     from temporalio.client import WorkflowUpdateHandle
@@ -27,21 +28,24 @@ class Reply:
     why: str = ""
 
 
-async def running(workflow_id: str) -> bool:
+async def running(temporal: Connect, workflow_id: str) -> bool:
     """True where a workflow of this id runs. Refused where Temporal can't say: then nothing was sent."""
     from temporalio.client import WorkflowExecutionStatus
     from temporalio.service import RPCError, RPCStatusCode
 
-    handle = (await connections.temporal()).get_workflow_handle(workflow_id)
+    handle = (await temporal()).get_workflow_handle(workflow_id)
     try:
         return (await handle.describe(rpc_timeout=ANSWER)).status == WorkflowExecutionStatus.RUNNING
     except RPCError as flaw:
         if flaw.status == RPCStatusCode.NOT_FOUND:
             return False
-        raise Refused(f"Temporal does not answer ({flaw}): nothing was sent. See `rebalancer status`") from flaw
+        status = do("status", told="See `{}`")
+        raise Unreachable(f"Temporal does not answer ({flaw}): nothing was sent. ", status) from flaw
 
 
-async def send(workflow_id: str, update: str, said: dict[str, Any], patience: timedelta = ALL_OF_IT) -> Reply:
+async def send(
+    temporal: Connect, workflow_id: str, update: str, said: dict[str, Any], patience: timedelta = ALL_OF_IT
+) -> Reply:
     """Sends an update under an id of its own, and what came of it. Refused with the workflow's reason."""
     import secrets
 
@@ -51,7 +55,7 @@ async def send(workflow_id: str, update: str, said: dict[str, Any], patience: ti
     from payloads.messages import ensure_readable
 
     update_id = f"{update}-{secrets.token_hex(8)}"
-    client = await connections.temporal()
+    client = await temporal()
     handle = client.get_workflow_handle(workflow_id)
     try:
         await ensure_readable(client, workflow_id)
@@ -65,9 +69,9 @@ async def send(workflow_id: str, update: str, said: dict[str, Any], patience: ti
     return await _answered(asked, patience)
 
 
-async def ask_again(workflow_id: str, update_id: str) -> Reply:
+async def ask_again(temporal: Connect, workflow_id: str, update_id: str) -> Reply:
     """What came of an update that was sent before. Refused where it was refused, or nothing of it is known."""
-    handle = (await connections.temporal()).get_workflow_handle(workflow_id)
+    handle = (await temporal()).get_workflow_handle(workflow_id)
     return await _answered(handle.get_update_handle(update_id), ANSWER)
 
 
@@ -78,7 +82,7 @@ async def _answered(asked: "WorkflowUpdateHandle[Any]", patience: timedelta) -> 
     try:
         return Reply(asked.id, await asked.result(rpc_timeout=patience))
     except WorkflowUpdateFailedError as refused:
-        raise Refused(str(getattr(refused.cause, "message", None) or refused.cause)) from refused
+        raise Conflict(str(getattr(refused.cause, "message", None) or refused.cause)) from refused
     except WorkflowUpdateRPCTimeoutOrCancelledError:
         return Reply(asked.id, None, "it was not answered in time")
     except RPCError as flaw:
@@ -90,7 +94,7 @@ def _of_a_fault(update_id: str, workflow_id: str, flaw: Any) -> Reply:
     from temporalio.service import RPCStatusCode
 
     if flaw.status == RPCStatusCode.NOT_FOUND:
-        raise Refused(f"its workflow {workflow_id} is not there any more, or never took it up") from flaw
+        raise Conflict(f"its workflow {workflow_id} is not there any more, or never took it up") from flaw
     definite = {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.FAILED_PRECONDITION}
     if flaw.status in definite:
         raise Refused(f"Temporal refused it ({flaw})") from flaw
