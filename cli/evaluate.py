@@ -6,7 +6,6 @@ from typing import Any
 import click
 
 from cli import connections, say
-from reading.refused import Refused
 
 LISTED = 50  # accounts a table names of each kind
 
@@ -23,8 +22,10 @@ def evaluate(as_of: str | None, form: str) -> int:
             as_of = date.fromisoformat(as_of).isoformat()
         except ValueError as flaw:
             raise click.UsageError(f"--as-of needs a date like 2026-11-20, not {as_of}") from flaw
+    from acting import evaluate as acting
+
     books = connections.books()
-    found = connections.run(_evaluate({"as_of": as_of} if as_of else {}))
+    found = connections.run(acting.evaluate(connections.temporal, as_of))
     with books.reading() as read:
         unable = read.evaluations.notes(found["evaluation_id"], "unable_to_check")
         if form == "json":
@@ -65,24 +66,3 @@ def _show(found: dict[str, Any], unable: list[Any], within: list[Any], asked: bo
 
 def _as_json(note: Any) -> dict[str, Any]:
     return {"account_id": note.account_id, "why": note.why, "message": note.message, "evidence": note.evidence}
-
-
-async def _evaluate(given: dict[str, str]) -> dict[str, Any]:
-    """Runs the evaluation, or joins the one that is running."""
-    from temporalio.client import WorkflowFailureError
-    from temporalio.exceptions import WorkflowAlreadyStartedError
-
-    from workflows.contract import EVALUATION_ID, TASK_QUEUE
-
-    client = await connections.temporal()
-    try:
-        handle = await client.start_workflow("DailyTargetEvaluation", given, id=EVALUATION_ID, task_queue=TASK_QUEUE)
-    except WorkflowAlreadyStartedError as flaw:
-        raise Refused(
-            f"an evaluation is running already: follow it with `temporal workflow show -w {EVALUATION_ID} --follow`"
-        ) from flaw
-    try:
-        result: dict[str, Any] = await handle.result()
-    except WorkflowFailureError as failure:
-        raise Refused(getattr(failure.cause, "message", None) or f"the evaluation failed: {failure.cause}") from failure
-    return result

@@ -1,0 +1,163 @@
+"""Submitting accounts for a rebalance: one request, which checks and plans each. Nothing trades before an approval."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from identity.person import Person
+from reading.actions import do
+from reading.refused import Conflict, Refused, Unknown
+from reading.temporal import Connect
+
+if TYPE_CHECKING:
+    from storage.connection import Books
+
+Json = dict[str, Any]
+AT_MOST = 50_000  # accounts by name; the queue may hold any number
+LOOKED_AT = 200  # of accounts with a rebalance under way, so many are asked whether it is alive
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A request, how many accounts it has, and a line for each that a rebalance is under way on."""
+
+    request_id: str
+    accounts: int
+    busy: list[str]
+    approval: str | None
+
+    def as_json(self) -> Json:
+        """The public form."""
+        return {"request_id": self.request_id, "accounts": self.accounts, "busy": self.busy}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be submitted: accounts by name, the queue (for a reason), or what failed in a request; one of them.
+
+    `terms` are the request's mode, approval, kind, amount and override, as far as they are given.
+    """
+
+    terms: Json
+    accounts: Sequence[str] = ()
+    queue: bool = False
+    reason: str | None = None
+    failed_of: str | None = None
+
+
+async def submit(books: "Books", temporal: Connect, person: Person, wanted: Wanted, today: date) -> Submitted:
+    """Starts the request. Raises Unknown, and Conflict where a rebalance is under way on every account of it."""
+    given = dict(wanted.terms)
+    if wanted.failed_of:
+        given, chosen = await _again(books, temporal, wanted.failed_of, given)
+    elif wanted.queue:
+        chosen = _queued(books, wanted.reason, today)
+        given["queue"] = {"reasons": [wanted.reason] if wanted.reason else []}
+    else:
+        given["account_ids"] = chosen = _known(books, wanted.accounts)
+    busy = await _busy(books, temporal, chosen)
+    request_id = f"Q-{today:%Y%m%d}-{secrets.token_hex(4)}"
+    given |= {"request_id": request_id, "requested_by": person.name}
+    await _start(temporal, {key: value for key, value in given.items() if value not in (None, [])})
+    return Submitted(request_id, len(chosen), busy, given.get("approval"))
+
+
+def _queued(books: "Books", reason: str | None, today: date) -> list[str]:
+    from domain.queue import REASONS
+
+    if reason and reason not in REASONS:
+        raise Refused(f"unknown reason {reason}: there is {', '.join(REASONS)}")
+    with books.transaction() as read:
+        found = read.requests.queued([reason] if reason else [], today)
+    if not found:
+        of = f" for {reason}" if reason else ""
+        raise Unknown(f"nothing is queued{of} that nobody holds: ", do("queue", told="see `{}`"))
+    return found
+
+
+def _known(books: "Books", accounts: Sequence[str]) -> list[str]:
+    """The accounts named, once each. Refused whole where one is unknown."""
+    wanted = list(dict.fromkeys(accounts))
+    if len(wanted) > AT_MOST:
+        raise Refused(f"{len(wanted)} accounts are more than {AT_MOST} at once: submit them in several requests")
+    with books.transaction() as read:
+        unknown = read.requests.unknown(wanted)
+    if unknown:
+        raise Unknown(f"unknown account {', '.join(unknown)}: nothing was submitted. Check the id, or load a book")
+    return wanted
+
+
+async def _again(books: "Books", temporal: Connect, request_id: str, given: Json) -> tuple[Json, list[str]]:
+    """What failed in a request, to be submitted as it was, except for what is given anew."""
+    from domain.requests import FAILED, NOT_STARTED
+    from domain.values.money import plain
+    from storage.work.requests import UnknownRequest
+
+    with books.transaction() as read:
+        try:
+            row = read.requests.get(request_id)
+        except UnknownRequest:
+            raise Unknown(f"{request_id} is no request: ", do("history", told="see `{}` for the ids")) from None
+        chosen = [each.account_id for each in read.requests.accounts(request_id, [*FAILED, NOT_STARTED])]
+    if row.stage != "ENDED" and await runs(temporal, [row.workflow_id]):
+        follow = do("submit", resume=request_id, told="follow it with `{}`")
+        raise Conflict(f"{request_id} is still {row.stage}: ", follow)
+    if not chosen:
+        raise Conflict(f"nothing of {request_id} FAILED: ", do("show", request_id, told="see `{}`"))
+    before = {"mode": row.mode, "approval": row.approval, "kind": row.kind, "override": list(row.overrides)}
+    if row.amount is not None:
+        before["amount"] = plain(row.amount)
+    return before | {key: value for key, value in given.items() if value} | {"failed_of": request_id}, chosen
+
+
+async def _busy(books: "Books", temporal: Connect, chosen: list[str]) -> list[str]:
+    """A line for each account that a rebalance is under way on. Refused where they all are: nothing could be done."""
+    with books.transaction() as read:
+        rows = read.requests.under_way(chosen)
+    alive = await runs(temporal, [row.workflow_id for row in rows[:LOOKED_AT]]) if rows else set()
+    busy = [row for row in rows if row.workflow_id in alive]
+    lines = [f"account {row.account_id} is busy: {row.id} is {row.stage} (EXEC-3)" for row in busy]
+    if busy and len(busy) == len(chosen):
+        look = do("show", busy[0].id, told="Decide about it: {}")
+        more = f". So are the other {len(busy) - 1}" if len(busy) > 1 else ""
+        raise Conflict(f"{lines[0]}. ", look, f"{more}; nothing was submitted", rule="EXEC-3")
+    return lines
+
+
+async def _start(temporal: Connect, given: Json) -> None:
+    from workflows import search_attributes
+    from workflows.contract import TASK_QUEUE, request_workflow_id
+    from workflows.priorities import BY_NAME
+
+    client = await temporal()
+    await client.start_workflow(
+        "RebalanceRequest",
+        given,
+        id=request_workflow_id(given["request_id"]),
+        task_queue=TASK_QUEUE,
+        search_attributes=search_attributes.of_request(given["request_id"]),
+        static_summary=f"request {given['request_id']} of {given['requested_by']}",
+        priority=BY_NAME["person"],
+    )
+
+
+async def runs(temporal: Connect, workflow_ids: list[str]) -> set[str]:
+    """Those of the workflows that are running."""
+    from temporalio.client import WorkflowExecutionStatus
+    from temporalio.service import RPCError
+
+    client, gate = await temporal(), asyncio.Semaphore(20)
+
+    async def one(workflow_id: str) -> bool:
+        async with gate:
+            try:
+                described = await client.get_workflow_handle(workflow_id).describe()
+            except RPCError:
+                return False
+            return described.status == WorkflowExecutionStatus.RUNNING
+
+    answers = await asyncio.gather(*map(one, workflow_ids))
+    return {each for each, running in zip(workflow_ids, answers, strict=True) if running}
