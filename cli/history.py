@@ -7,7 +7,8 @@ import click
 from cli import listing, say
 from reading import words
 from reading.accounts.known import must_be_known
-from reading.refused import Refused
+from reading.actions import do
+from reading.refused import Unknown
 
 Json = dict[str, Any]
 # The statuses of domain/values/outcome.py and the stages of storage/schema/execution.py; --help loads neither.
@@ -82,21 +83,23 @@ def _what(each: Json) -> str:
 @say.format_option
 def show(id_: str, form: str) -> None:
     """One rebalance (R-…) whole, or a request (Q-…) or a model signal (model-signal/…) with all its rebalances."""
-    from cli import connections, rebalance_page, request_page, signal_page
+    from cli import commands, connections, rebalance_page, request_page
+    from reading.work import rebalances, requests, signals
     from storage.work.rebalances import UnknownRebalance
     from storage.work.requests import UnknownRequest
 
     with connections.books().transaction() as books:
         try:
-            rebalance = rebalance_page.read(books, books.rebalances.get(id_))
+            rebalance = rebalances.read(books, books.rebalances.get(id_))
         except UnknownRebalance:
             rebalance = None
         try:
-            signal = signal_page.read(books, id_)
-            request = signal or (request_page.read(books, id_) if rebalance is None else {})
+            request = signals.read(books, id_) or (requests.read(books, id_) if rebalance is None else None)
         except UnknownRequest:
-            raise Refused(f"{id_} is no rebalance and no request: see `rebalancer history` for the ids") from None
+            ids = do("history", told="see `{}` for the ids")
+            raise Unknown(f"{id_} is no rebalance and no request: ", ids) from None
     if rebalance is not None:
-        say.as_json(rebalance.as_json()) if form == "json" else say.show(*rebalance.page())
-    else:
-        say.as_json(request) if form == "json" else say.show(*request_page.page(request))
+        say.as_json(rebalance.as_json(commands.line)) if form == "json" else say.show(*rebalance_page.page(rebalance))
+    elif request is not None:
+        told = request.as_json(commands.line)
+        say.as_json(told) if form == "json" else say.show(*request_page.page(told))

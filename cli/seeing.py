@@ -48,11 +48,12 @@ class Seen:
 
 
 def _show(item: Item) -> None:
-    from cli import plan_page, rebalance_page, request_page
+    from cli import commands, plan_page, rebalance_page, request_page
+    from reading.work import requests
 
     with connections.books().transaction() as books:
         if item.is_request:
-            say.show(*request_page.page(request_page.read(books, item.id)))
+            say.show(*request_page.page(requests.read(books, item.id).as_json(commands.line)))
             return
         row = books.rebalances.get(item.id)
         say.show(plan_page.title(f"{row.id} · account {row.account_id} · plan {str(row.plan_digest)[:8]}"))

@@ -102,8 +102,9 @@ def _say_submitted(request_id: str, count: int, busy: list[str], form: str) -> N
 
 def _follow(books: "Books", request_id: str, form: str) -> int:
     """Follows a request to its end, and shows it; Ctrl-C leaves it to itself."""
-    from cli import request_page
+    from cli import commands, request_page
     from cli.following import follow
+    from reading.work import requests
 
     try:
         status = follow(books, request_id)
@@ -113,6 +114,6 @@ def _follow(books: "Books", request_id: str, form: str) -> int:
         )
         return 130
     with books.transaction() as read:
-        told = request_page.read(read, request_id)
+        told = requests.read(read, request_id).as_json(commands.line)
     say.as_json(told) if form == "json" else say.show("", *request_page.page(told))
     return 0 if status == "COMPLETE" else 1

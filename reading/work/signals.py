@@ -1,15 +1,20 @@
-"""One model signal, whole: which version came from whom, how its accounts stand, what next. Printed by `show`."""
+"""One model signal, whole: which version came from whom, how its accounts stand, what next."""
 
 import re
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from reading.actions import Advice, shell
+from reading.work.requests import Request, counted_rebalances
+
+if TYPE_CHECKING:
+    from storage.connection import Transaction
 
 Json = dict[str, Any]
 
 
-def read(books: Any, id_: str) -> Json | None:
+def read(books: "Transaction", id_: str) -> Request | None:
     """A signal by its workflow's id, in the form of a request; None where the id is none of a signal's."""
-    from cli.request_page import counted_rebalances
     from storage.work.rebalances import utc
 
     named = re.fullmatch(r"model-signal/([^/]+)/([0-9]{1,9})", id_)
@@ -17,7 +22,7 @@ def read(books: Any, id_: str) -> Json | None:
     if row is None:
         return None
     rebalances, counts = counted_rebalances(books, id_)
-    return {
+    told: Json = {
         "request_id": id_,
         "status": _status(row, counts),
         "requested_by": row.received_by,
@@ -28,9 +33,10 @@ def read(books: Any, id_: str) -> Json | None:
         "result": row.result,
         "accounts": len(rebalances),
         "counts": counts,
-        "next_action": _next_action(row, id_, counts),
+        "next_action": None,
         "rebalances": sorted(rebalances, key=lambda each: str(each["account_id"])),
     }
+    return Request(told, _next_action(row, id_, counts))
 
 
 def _status(row: Any, counts: dict[str, int]) -> str:
@@ -42,14 +48,14 @@ def _status(row: Any, counts: dict[str, int]) -> str:
     return str(status_of(counts) or "COMPLETE")
 
 
-def _next_action(row: Any, id_: str, counts: dict[str, int]) -> str | None:
+def _next_action(row: Any, id_: str, counts: dict[str, int]) -> Advice:
     given = shlex.quote(f'{{"model_id": "{row.model_id}", "version": {row.version}}}')
     start = (
         f"temporal workflow start --type ApplyModelSignal --task-queue rebalancer --workflow-id {shlex.quote(id_)} "
         f"--input {given} --fail-existing"
     )
     if row.begun_at is None:
-        return f"start its trades: {start}"
+        return (shell(start, told="start its trades: {}"),)
     if row.ended_at is not None and (counts.get("FAILED") or counts.get("COMPLETE_WITH_ERRORS")):
-        return f"mend what the issues name, then trade those again: {start}"
-    return None
+        return (shell(start, told="mend what the issues name, then trade those again: {}"),)
+    return ()

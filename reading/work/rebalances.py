@@ -1,0 +1,136 @@
+"""One rebalance, whole: who asked, approved and when; what was planned, what the venue did, how it ended, what next."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reading import words
+from reading.actions import Action, Advice, do, tell
+
+if TYPE_CHECKING:
+    from storage.connection import Transaction
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rebalance:
+    """A rebalance's row, its orders as the venue left them, and the account's open breaks that it opened."""
+
+    row: Any
+    orders: Sequence[Any]
+    breaks: Sequence[Any]
+    four_eyes: bool
+
+    def as_json(self, say: Callable[[Advice], str | None]) -> Json:
+        """The row as `history` has it, with more of it, the plan and the result; `say` says what to do."""
+        from domain.values.money import plain
+        from storage.work.rebalances import as_history, utc
+
+        row = self.row
+        return {
+            **as_history(row),
+            "stage": row.stage,
+            "kind": row.kind,
+            "approval": row.approval,
+            "approved_at": utc(row.approved_at),
+            "expires_at": utc(row.expires_at),
+            "overrides": row.overrides,
+            "round": row.round,
+            "plan_digest": row.plan_digest,
+            "workflow_id": row.workflow_id,
+            "run_id": self.run_id,
+            "next_action": say(self.next_action),
+            "plan": row.plan,
+            "orders": [
+                {
+                    "client_order_id": each.client_order_id,
+                    "side": each.side,
+                    "symbol": each.symbol,
+                    "planned_quantity": plain(each.planned_quantity),
+                    "quantity": plain(each.quantity),
+                    "status": each.status,
+                    "filled_quantity": plain(each.filled_quantity),
+                    "filled_amount": plain(each.filled_amount),
+                    "venue_reason": each.venue_reason,
+                }
+                for each in self.orders
+            ],
+            "open_breaks": [_break(each) for each in self.breaks],
+            "result": row.result,
+        }
+
+    @property
+    def run_id(self) -> str:
+        """The run of its workflow that it began with."""
+        return str(self.row.start_key).rpartition("#")[2]
+
+    @property
+    def findings(self) -> Sequence[Json]:
+        """What the rules found: of the result, else of the plan."""
+        return (self.row.result or {}).get("findings") or (self.row.plan or {}).get("findings") or []
+
+    @property
+    def next_action(self) -> Advice:
+        """What somebody has to do now; nothing where nothing is."""
+        row = self.row
+        again = "submit", row.account_id
+        if row.stage == "PENDING_APPROVAL":
+            other = f", who is not {row.requested_by}" if self.four_eyes else ""
+            return do("approve", row.id, by="WHO", told=f"{{}}{other}"), do("cancel", row.id, told="; or {}")
+        if waiting := sum(order.status == "WORKING" for order in self.orders):
+            noun = "order waits" if waiting == 1 else "orders wait"
+            told = f"{waiting} {noun} at the venue; to wait no longer: {{}}"
+            return (do("cancel", row.id, why="TEXT", told=told),)
+        if self.breaks:
+            right = "find out whether the books or the custodian are right, then {}"
+            resolve = do("breaks resolve", str(self.breaks[0].id), note="TEXT", told=right)
+            return resolve, do(*again, override="open_break", told="; or in spite of it: {}")
+        if row.status in {"EXPIRED", "CANCELED"}:
+            return (do(*again, told="if it is still wanted: {}"),)
+        if row.status in {"FAILED", "COMPLETE_WITH_ERRORS"}:
+            return self._mend(), do(*again, told=", then {}")
+        return ()
+
+    def _mend(self) -> Action:
+        """What has to be different before another try can end better, by the first error's rule and evidence."""
+        errors = [each for each in (self.row.result or {}).get("findings", []) if each["severity"] == "error"]
+        rule, evidence = (errors[0]["rule"], errors[0]["evidence"]) if errors else ("", {})
+        if rule == "MINIMUM-1":
+            needed = [
+                f"{words.amount(each['evidence']['account_needed'])} for {each['evidence']['component']}"
+                for each in errors
+                if each["rule"] == rule
+            ]
+            return tell(f"bring the account to {', '.join(needed)}, or take it out of the target")
+        if rule == "CHECK-1" and "prices" in evidence:
+            return tell(f"load newer prices of {', '.join(evidence['symbols'])}")
+        if rule == "EXEC-2":
+            return tell("ask the venue about the orders that did not fill")
+        return do("diagnose", self.row.account_id, told="mend what the issue names ({} helps)")
+
+
+def read(books: "Transaction", row: Any) -> Rebalance:
+    """All that there is to tell of a rebalance."""
+    from domain.values.policy import Policy
+
+    return Rebalance(
+        row,
+        books.orders.of(row.id),
+        [each for each in books.breaks.open_of(row.account_id) if each.rebalance_id == row.id],
+        Policy.from_json(row.policy).four_eyes if row.policy else True,
+    )
+
+
+def _break(each: Any) -> Json:
+    from domain.values.money import plain
+    from storage.work.rebalances import utc
+
+    return {
+        "id": each.id,
+        "kind": each.kind,
+        "symbol": each.symbol,
+        "expected": plain(each.expected),
+        "actual": plain(each.actual),
+        "opened_at": utc(each.opened_at),
+    }

@@ -1,0 +1,126 @@
+"""One request, whole: who asked for what, how its accounts stand, what each said, what next."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reading.actions import Advice, do
+
+if TYPE_CHECKING:
+    from storage.connection import Transaction
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What there is to tell of a request, or of a signal in a request's form; and what somebody has to do now."""
+
+    told: Json
+    next_action: Advice
+
+    def as_json(self, say: Callable[[Advice], str | None]) -> Json:
+        """The public form; `say` says what to do as whoever asks is used to."""
+        return {key: say(self.next_action) if key == "next_action" else value for key, value in self.told.items()}
+
+
+def read(books: "Transaction", request_id: str) -> Request:
+    """A request. Raises UnknownRequest where neither a request nor a rebalance is of that id."""
+    from domain.requests import counted
+    from storage.work.rebalances import as_history, utc
+    from storage.work.requests import UnknownRequest, listed_plans, plans_shown
+
+    rebalances = [dict(as_history(row)) for row in books.rebalances.listing(request_id=request_id, limit=None)]
+    try:
+        row = books.requests.get(request_id)
+    except UnknownRequest:
+        if not rebalances:
+            raise
+        return _without_request(request_id, rebalances)
+    by_id = {each["rebalance_id"]: each for each in rebalances}
+    accounts = [_standing(each, by_id.get(each.rebalance_id), row) for each in books.requests.accounts(request_id)]
+    counts = counted(each["status"] for each in accounts)
+    waiting = books.requests.pending(request_id)
+    next_action = _next_action(request_id, row.status, row.stage, counts)
+    told: Json = {
+        "request_id": request_id,
+        "status": row.status or ("PAUSED" if row.stage == "PAUSED" else "IN_PROGRESS"),
+        "requested_by": row.requested_by,
+        "started_at": utc(row.started_at),
+        "ended_at": utc(row.ended_at),
+        "chosen": row.chosen,
+        "mode": row.mode,
+        "kind": row.kind,
+        "amount": None if row.amount is None else f"{row.amount:.2f}",
+        "approval": row.approval,
+        "overrides": row.overrides,
+        "workflow_id": row.workflow_id,
+        "accounts": row.accounts,
+        "counts": counts,
+        "plans": listed_plans(plans_shown(waiting)) or None,
+        "liquidations": [each.rebalance_id for each in waiting if each.liquidation],
+        "next_action": None,
+        "rebalances": accounts,
+    }
+    return Request(told, next_action)
+
+
+def _standing(account: Any, rebalance: Json | None, request: Any) -> Json:
+    """An account as `history` lists its rebalance; without one, `rebalance_id` is null."""
+    there = rebalance or {
+        "rebalance_id": None,
+        "account_id": account.account_id,
+        "mode": request.mode,
+        "kind": request.kind,
+        "requested_by": request.requested_by,
+        "approved_by": None,
+        "started_at": None,
+        "ended_at": None,
+        "request_id": request.id,
+    }
+    shown = {"plan_digest": account.plan, "liquidation": account.liquidation}
+    return there | {"status": account.outcome, "issue": account.issue} | shown
+
+
+def counted_rebalances(books: Any, request_id: str) -> tuple[list[Json], dict[str, int]]:
+    """The rebalances under a name, of each account the newest, as `history` lists them, and how many of each status."""
+    from domain.requests import counted
+    from storage.work.rebalances import as_history
+
+    newest: dict[str, Json] = {}
+    for row in books.rebalances.listing(request_id=request_id, limit=None):
+        newest.setdefault(row.account_id, dict(as_history(row)))
+    return list(newest.values()), counted(each["status"] for each in newest.values())
+
+
+def _without_request(request_id: str, rebalances: list[Json]) -> Request:
+    """Rebalances that were started one by one under a request's name."""
+    from domain.requests import counted, status_of
+
+    counts = counted(each["status"] for each in rebalances)
+    status = status_of(counts)
+    next_action = _next_action(request_id, status, "RUNNING", counts)
+    told: Json = {
+        "request_id": request_id,
+        "status": status or "IN_PROGRESS",
+        "requested_by": rebalances[0]["requested_by"],
+        "accounts": len(rebalances),
+        "counts": counts,
+        "next_action": None,
+        "rebalances": sorted(rebalances, key=lambda each: str(each["account_id"])),
+    }
+    return Request(told, next_action)
+
+
+def _next_action(request_id: str, status: str | None, stage: str, counts: dict[str, int]) -> Advice:
+    """What somebody has to do now; nothing where nothing is."""
+    if stage == "PAUSED":
+        return do("resume", request_id), do("cancel", request_id, told=", or {}")
+    if counts.get("PENDING_APPROVAL"):
+        decides = f"{{}} (or cancel) decides {counts['PENDING_APPROVAL']} at once"
+        return (do("approve", request_id, by="WHO", told=decides),)
+    if status and (counts.get("FAILED") or counts.get("BUSY")):
+        return (do("submit", failed_of=request_id, told="mend what the issues name, then {}"),)
+    if not status:
+        return (do("submit", resume=request_id, told="{} follows it"),)
+    return ()
