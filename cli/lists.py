@@ -1,17 +1,14 @@
 """The listings that are commands: `account list`, `model list|show`, `target list`, `request list`, `signal list`."""
 
-from collections.abc import Sequence
-from decimal import localcontext
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli import listing, say
 from reading import words
-from reading.refused import Refused
 
 if TYPE_CHECKING:
-    from storage.connection import Transaction
+    pass
 
 Json = dict[str, Any]
 ACCOUNT = ("account_id", "name", "household", "status", "rebalancing", "target", "managed_value", "cash", "queued")
@@ -35,39 +32,14 @@ def account_list(
 ) -> None:  # fmt: skip
     """Accounts by id, with their managed value and total cash at the business day's prices."""
     from cli import connections
+    from reading.accounts import accounts
 
     on = None if rebalancing is None else rebalancing == "on"
     with connections.books().transaction() as books:
         found = books.listings.accounts((page - 1) * size, size, status, target, household, on)
-        listed = _accounts(books, found.rows)
+        listed = accounts.listed(books, found.rows, connections.today())
     listing.show(listed, form, ACCOUNT, "No account is like that.", right=(6, 7))
     listing.more(found.more, page)
-
-
-def _accounts(books: "Transaction", rows: Sequence[Any]) -> list[Json]:
-    from cli import connections
-    from domain.targets.valuation import value
-    from domain.values.money import EXACT, ZERO, cents
-
-    read = books.snapshots.of([row.id for row in rows], None, connections.today())
-    taken = {snapshot.account.id: (snapshot, policy) for snapshot, policy in read}
-    listed = []
-    with localcontext(EXACT):
-        for row in rows:
-            worth = cash = None
-            if row.id in taken:
-                snapshot, policy = taken[row.id]
-                cash = cents(sum((each.cash for each in snapshot.account.sleeves), ZERO))
-                try:
-                    worth = cents(value(snapshot, snapshot.numbers(policy)).managed_value)
-                except LookupError:  # without a price for all that it holds
-                    worth = None
-            listed.append({
-                "account_id": row.id, "name": row.name, "household": row.household_id, "status": row.status,
-                "rebalancing": row.rebalancing, "target": row.target_id, "managed_value": worth, "cash": cash,
-                "queued": row.queued,
-            })  # fmt: skip
-    return listed
 
 
 @click.command("list")
@@ -94,24 +66,10 @@ def model_list(manager: str | None, page: int, size: int, form: str) -> None:
 def model_show(model_id: str, form: str) -> None:
     """MODEL as it is now: its manager, minimum and holdings, and how many accounts have a sleeve of it."""
     from cli import connections, plan_page
-    from domain.values.money import cents, weight_text
-    from storage.market.reading import read_models
+    from reading.market import models
 
     with connections.books().transaction() as books:
-        found = read_models(books.connection, [model_id]).get(model_id)
-        holders = books.signals.holders(model_id)
-    if found is None:
-        raise Refused(f"model {model_id} is unknown: rebalancer model list has those there are")
-    told: Json = {
-        "model_id": found.id,
-        "name": found.name,
-        "manager": found.manager,
-        "version": found.version,
-        "investment_minimum": cents(found.investment_minimum),
-        "accounts": holders,
-        "holdings": [{"symbol": each.symbol, "weight": weight_text(each.weight)} for each in found.holdings],
-        "cash_weight": weight_text(found.cash_weight),
-    }
+        told = models.show(books, model_id)
     if form == "json":
         say.as_json(told)
         return
@@ -119,8 +77,8 @@ def model_show(model_id: str, form: str) -> None:
     rows.append(("cash", words.share(told["cash_weight"])))
     minimum = words.amount(told["investment_minimum"])
     say.show(
-        plan_page.title(f"{found.id} · {found.name} · version {found.version}"),
-        f"{found.manager} · minimum {minimum} · held by {words.counted(holders, 'account')}",
+        plan_page.title(f"{told['model_id']} · {told['name']} · version {told['version']}"),
+        f"{told['manager']} · minimum {minimum} · held by {words.counted(told['accounts'], 'account')}",
         "",
         say.table("", ("holds", "weight"), rows, right=(1,)),
     )

@@ -1,0 +1,159 @@
+"""Accounts as the books have them: one whole, with its weights against their bands, and listings with their values."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import localcontext
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from domain.values.snapshot import Holding, Snapshot
+    from reading.accounts.standing import Standing
+    from storage.connection import Transaction
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where an account stands; why it is in the queue, with the evidence; the rebalance that is under way on it."""
+
+    standing: "Standing"
+    in_queue: Sequence[str]
+    evidence: Mapping[str, Any]
+    under_way: str | None
+
+    def as_json(self) -> Json:
+        """The public form. Without a price for all that it holds it has no value and no components."""
+        return _as_json(self.standing, self.in_queue, self.under_way)
+
+    def flaws(self) -> Iterator[str]:
+        """What keeps it from being valued, or makes its value doubtful."""
+        return _flaws(self.standing)
+
+
+def show(books: "Transaction", account_id: str, today: date, trade_date: date) -> Account:
+    """One account. Raises Unknown where nobody knows it."""
+    from reading.accounts.standing import in_flight, standing_of
+
+    standing = standing_of(books, account_id, today, trade_date)
+    entry, under_way = books.queue.entry(account_id), in_flight(books, account_id)
+    reasons, evidence = (entry.reasons, entry.evidence) if entry else ([], {})
+    return Account(standing, reasons, evidence, under_way.id if under_way else None)
+
+
+def listed(books: "Transaction", rows: Sequence[Any], today: date) -> list[Json]:
+    """Rows of a listing in their public form, with managed value and total cash at the business day's prices."""
+    from domain.targets.valuation import value
+    from domain.values.money import EXACT, ZERO, cents
+
+    read = books.snapshots.of([row.id for row in rows], None, today)
+    taken = {snapshot.account.id: (snapshot, policy) for snapshot, policy in read}
+    found = []
+    with localcontext(EXACT):
+        for row in rows:
+            worth = cash = None
+            if row.id in taken:
+                snapshot, policy = taken[row.id]
+                cash = cents(sum((each.cash for each in snapshot.account.sleeves), ZERO))
+                try:
+                    worth = cents(value(snapshot, snapshot.numbers(policy)).managed_value)
+                except LookupError:  # without a price for all that it holds
+                    worth = None
+            found.append({
+                "account_id": row.id, "name": row.name, "household": row.household_id, "status": row.status,
+                "rebalancing": row.rebalancing, "target": row.target_id, "managed_value": worth, "cash": cash,
+                "queued": row.queued,
+            })  # fmt: skip
+    return found
+
+
+def _as_json(standing: "Standing", in_queue: Sequence[str], under_way: str | None) -> Json:
+    from domain.values.money import EXACT, cents
+
+    known = standing.snapshot.account
+    with localcontext(EXACT):
+        return {
+            "account_id": known.id,
+            "rebalancing": known.rebalancing,
+            "status": known.status,
+            "target": known.target_id,
+            "managed_value": cents(standing.valuation.managed_value) if standing.valuation else None,
+            "cash": cents(known.managed.cash),
+            "in_queue": list(in_queue),
+            "in_flight": under_way,
+            "open_breaks": [int(each) for each in standing.snapshot.open_breaks],
+            "components": list(_components(standing)),
+            "sleeves": list(_sleeves(standing)),
+        }
+
+
+def _components(standing: "Standing") -> Iterator[Json]:
+    """As a plan has them, without what only a plan decides."""
+    from domain.values.money import cents, weight_text
+
+    rejected = {each.component for each in standing.minimums if not each.accepted}
+    for each in standing.components:
+        assert standing.valuation is not None
+        yield {
+            "component": each.key,
+            "weight": weight_text(each.weight),
+            "lower": weight_text(each.threshold.lower),
+            "upper": weight_text(each.threshold.upper),
+            "precision_lower": weight_text(each.precision.lower),
+            "precision_upper": weight_text(each.precision.upper),
+            "current_value": cents(each.value),
+            "current_weight": weight_text(each.value / standing.valuation.managed_value),
+            "breach": each.breach,
+            "sleeve": each.sleeve,
+            "outcome": "rejected" if each.key in rejected else "accepted",
+        }
+
+
+def _sleeves(standing: "Standing") -> Iterator[Json]:
+    """The sleeves that there are: the managed one, the models', and the protected one where it holds anything."""
+    from domain.values.money import ZERO, cents
+    from domain.values.snapshot import PROTECTED
+
+    known = standing.snapshot.account
+    held = [(each.key, each.cash, each.holdings) for each in known.sleeves]
+    if known.protected:
+        held.append((PROTECTED, ZERO, known.protected))
+    for key, cash, holdings in held:
+        worth = [_worth(standing.snapshot, each) for each in holdings]
+        priced = [each for each in worth if each is not None]
+        yield {
+            "sleeve": key,
+            "status": standing.states.get(key, "open"),
+            "cash": cents(cash),
+            "value": cents(cash + sum(priced, ZERO)) if len(priced) == len(worth) else None,
+            "holdings": [_holding(each, value) for each, value in zip(holdings, worth, strict=True)],
+        }
+
+
+def _worth(snapshot: "Snapshot", holding: "Holding") -> Any:
+    security = snapshot.securities.get(holding.symbol)
+    return None if security is None or security.price is None else holding.quantity * security.price
+
+
+def _holding(holding: "Holding", worth: Any) -> Json:
+    from domain.telling import plan_json
+    from domain.values.money import cents, plain
+
+    return {
+        "symbol": holding.symbol,
+        "quantity": plain(holding.quantity),
+        "value": None if worth is None else cents(worth),
+        "lots": [plan_json.lot(each) for each in holding.lots],
+    }
+
+
+def _flaws(standing: "Standing") -> Iterator[str]:
+    from domain.planning.checks import price_trouble
+
+    trouble = price_trouble(standing.snapshot)
+    if trouble:
+        listed = ", ".join(f"{symbol} ({what})" for symbol, what in trouble.items())
+        yield f"prices missing or too old: {listed}; the oldest allowed is of {standing.snapshot.fresh_from}"
+    if standing.flaw:
+        yield standing.flaw
