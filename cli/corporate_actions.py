@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from cli import say
 from reading import words
-from reading.refused import Refused
 
 if TYPE_CHECKING:
     from storage.intake.corporate_actions import ActionDone, ActionsReport
@@ -27,43 +26,16 @@ def corporate_actions(file: Path, by: str | None, form: str) -> int:
     """
     from dataclasses import asdict
 
+    from acting.corporate_actions import apply
     from cli import connections
-    from domain.books.action_files import read_actions
-    from domain.books.book import BookRefused
-    from reading.files import feed_file
-    from reading.files.books import listed
-    from storage.actor import Actor
-    from storage.intake.corporate_actions import apply_actions
 
-    books = connections.books()
-    try:
-        actions = read_actions(_raw(file), connections.today())
-        report = apply_actions(books, actions, feed_file.source_of(file), Actor(say.who(by)))
-    except BookRefused as flaw:
-        raise Refused(listed(file, flaw)) from flaw
+    report = apply(connections.books(), say.person(by), file, connections.today())
     if form == "json":
         say.as_json({"actions": [asdict(each) for each in report.done]})
         return 0
     for told in _told(file, report):
         click.echo(told)
     return 0
-
-
-def _raw(file: Path) -> Any:
-    from domain.books.action_files import COLUMNS, TERMS, of_table
-    from domain.books.deliveries import Problems
-    from reading.files import delivery_file
-    from reading.files.book_file import read_object
-
-    if file.suffix.lower() != ".csv":
-        return read_object(file, "is not an object with a list of actions")
-    problems = Problems()
-    with delivery_file.opened(file, COLUMNS, TERMS, problems) as delivered:
-        rows = list(delivered.lines)
-        problems.refuse()
-        if delivered.ignored:
-            raise Refused(f"{file} refused: no action has a column {', '.join(delivered.ignored)}; nothing was changed")
-    return of_table(rows, delivered.columns)
 
 
 def _told(file: Path, report: "ActionsReport") -> Iterator[str]:

@@ -35,25 +35,13 @@ def load(
     rebalance for it are in the queue when it is done. Loading the same book again changes nothing; where trades were
     executed since, it is refused.
     """
-    from cli.connections import books, today
-    from reading.files.books import opened
-    from storage.actor import Actor
-    from storage.intake.loading import load as load_book
+    from acting.load import Meant
+    from acting.load import load as load_book
+    from cli import connections
 
-    actor = Actor(say.who(by))
-    with opened(file) as (book, policy), _progress(book) as progress:
-        report = load_book(
-            books(dry_run),
-            book.market,
-            book.accounts,
-            policy,
-            today(),
-            actor,
-            progress,
-            historical,
-            business_day,
-            overwrite_positions,
-        )
+    meant = Meant(historical, business_day, overwrite_positions)
+    person, today = say.person(by), connections.today()
+    report = load_book(lambda: connections.books(dry_run), person, file, today, meant, _progress)
     for line in told(file, report):
         click.echo(line)
     say.rehearsed(dry_run)

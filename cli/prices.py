@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import say
-from reading.files import feed_file
 
 if TYPE_CHECKING:
     from storage.intake.prices import PriceReport
@@ -33,43 +32,17 @@ def prices(file: Path, feed: str | None, accepted: tuple[str, ...], dry_run: boo
     price_jump), unless a split says why (`rebalancer corporate-actions`) or --accept-jump names it. A newer date
     becomes the business day where its prices cover what is held (DAY-4). Loading the same file again changes nothing.
     """
+    from acting.prices import load
     from cli import connections
-    from domain.books.deliveries import PRICE_COLUMNS, Problems, read_price
-    from storage.actor import Actor
-    from storage.intake.prices import latest_day, load_prices
 
-    books, today, problems = connections.books(dry_run), connections.today(), Problems()
-    latest = latest_day(books, today)
-    of_feed = feed_file.read(books, file, "prices", feed, today, problems)
-    source = feed_file.source_of(file, of_feed)
-    with feed_file.opened(file, of_feed, PRICE_COLUMNS, problems) as delivered:
-        read = (read_price(line, texts, latest, problems) for line, texts in delivered.lines)
-        lines = (each for each in read if each is not None)
-        report = load_prices(books, lines, problems, source, today, Actor(say.who(by)), accepted)
+    done = load(connections.books(dry_run), say.person(by), file, feed, accepted, connections.today())
     say.rehearsed(dry_run)
     if form == "json":
-        say.as_json(_as_json(report, delivered.ignored))
+        say.as_json(done.as_json())
         return 0
-    for told in _told(file, report, delivered.ignored):
+    for told in _told(file, done.report, done.ignored):
         click.echo(told)
     return 0
-
-
-def _as_json(report: "PriceReport", ignored: tuple[str, ...]) -> dict[str, object]:
-    return {
-        "lines": report.lines,
-        "new": report.new,
-        "corrected": report.corrected,
-        "unchanged": report.unchanged,
-        "unknown_symbols": report.unknown,
-        "held_back": {f"{each.symbol} {each.day}": each.why for each in report.held_back},
-        "ignored_columns": list(ignored),
-        "business_day": None if report.day_now is None else str(report.day_now),
-        "business_day_before": None if report.day_before is None else str(report.day_before),
-        "not_the_business_day": [
-            {"day": str(each.day), "why": each.why, "missing": list(each.missing)} for each in report.stays
-        ],
-    }
 
 
 def _told(file: Path, report: "PriceReport", ignored: tuple[str, ...]) -> Iterator[str]:
