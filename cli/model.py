@@ -1,19 +1,14 @@
 """`rebalancer model`: what managers say. A signal is a model's new version; its sleeves trade without an approval."""
 
-import re
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from cli import connections, lists, say
 from reading.files import feed_file
 from reading.refused import Refused
-
-if TYPE_CHECKING:
-    from reading.files.feed_file import FeedFile
-    from storage.intake.receiving_signals import SignalReceived
 
 Json = dict[str, Any]
 TABLES = {".csv"}
@@ -48,19 +43,24 @@ def signal(
     empty symbol); or a fund's holdings as its company publishes them (`rebalancer feed list`). Prints the id of the
     workflow that trades. Nothing waits for an approval.
     """
+    from acting import signals
     from workflows.contract import signal_workflow_id
 
     by_feed = feed is not None or (model_id is not None and file.suffix.lower() not in feed_file.OWN_FORMATS)
     books = connections.books() if by_feed else None
-    of_feed = _of_feed(books, file, feed)
+    of_feed = signals.of_feed(books, file, feed, connections.today(), say.message) if books is not None else None
     is_table = of_feed is not None or file.suffix.lower() in TABLES
     if is_table is not (model_id is not None and version is not None) or (model_id is None) is not (version is None):
         raise click.UsageError("a CSV file needs --id and --version; any other file says both itself")
     books = books or connections.books()
-    raw = _table(books, file, of_feed, str(model_id), version or 0) if is_table else _object(file)
-    received = _receive(books, file, of_feed, raw, say.who(by))
+    if is_table:
+        raw = signals.table_of(books, file, of_feed, str(model_id), version or 0, say.message)
+    else:
+        raw = signals.object_of(file)
+    received = signals.receive(books, say.person(by), file, of_feed, raw, _reachable)
     workflow_id = signal_workflow_id(received.model_id, received.version)
-    connections.run(_start(workflow_id, received))
+    if not connections.run(signals.start(connections.temporal, workflow_id, received)):
+        say.message(f"{workflow_id} is running already")
     if form == "table":
         click.echo(workflow_id)
         say.message(
@@ -77,111 +77,9 @@ def signal(
     return 1 if result is not None and (result["failed"] or result["superseded_by"]) else 0
 
 
-def _object(file: Path) -> Json:
-    from domain.books.book import BookRefused
-    from reading.files.book_file import read_object
-    from reading.files.books import listed
-
-    try:
-        return read_object(file, "is not one signal, an object with id, version and holdings")
-    except BookRefused as flaw:
-        raise Refused(listed(file, flaw)) from flaw
-
-
-class _Table(dict[str, Any]):
-    """A signal from a CSV file, with the file's line of each holding."""
-
-    lines: list[int]
-
-
-def _of_feed(books: Any, file: Path, feed: str | None) -> "FeedFile | None":
-    """The file as a feed reads it, where --feed or --id and --version say that it is a table."""
-    from domain.books.deliveries import Problems
-
-    if books is None:
-        return None
-    problems = Problems()
-    found = feed_file.read(books, file, "model", feed, connections.today(), problems)
-    if found is not None:
-        feed_file.unread(file, problems)
-        for note in found.notes:
-            say.message(note)
-    return found
-
-
-def _table(books: Any, file: Path, of_feed: "FeedFile | None", model_id: str, version: int) -> Json:
-    """A table as the object that a JSON file would have been."""
-    from domain.books.deliveries import WEIGHT_COLUMNS, Problems, cash_symbols
-
-    with books.transaction() as read:
-        cash = cash_symbols(read.market.is_security("CASH"))
-    problems = Problems()
-    with feed_file.opened(file, of_feed, WEIGHT_COLUMNS, problems) as delivered:
-        rows = list(delivered.lines)
-        problems.refuse()
-    for column in delivered.ignored if of_feed is None else ():
-        say.message(f"the column {column} is left out")
-    holdings = [
-        ({"cash": True} if symbol in cash else {"symbol": symbol}) | {"weight": weight} for _, (symbol, weight) in rows
-    ]
-    table = _Table(id=model_id, version=version, holdings=holdings)
-    table.lines = [line for line, _ in rows]
-    return table
-
-
-def _receive(books: Any, file: Path, of_feed: "FeedFile | None", raw: Json, who: str) -> "SignalReceived":
-    from domain.books.book import BookRefused, Problem
-    from reading.files.books import listed
-    from storage.actor import Actor
-    from storage.intake.receiving_signals import receive_signal
-
-    try:
-        source = feed_file.source_of(file, of_feed)
-        return receive_signal(books, raw, Actor(who), _reachable, source)
-    except BookRefused as flaw:
-        told = flaw
-        if isinstance(raw, _Table):
-            told = BookRefused(Problem(_line(each.path, raw.lines), each.message) for each in flaw.problems)
-        raise Refused(listed(file, told)) from flaw
-
-
-def _line(path: str, lines: list[int]) -> str:
-    """`holdings[2].symbol` as the line of a CSV file."""
-    found = re.fullmatch(r"holdings\[([0-9]+)\](?:\.(.*))?", path)
-    if found is None:
-        return path.replace("holdings", "")
-    return f"line {lines[int(found[1])]}" + (f": {found[2]}" if found[2] else "")
-
-
 def _reachable() -> None:
     """Refused before anything is stored where the trades could not be started."""
     connections.run(connections.temporal())
-
-
-async def _start(workflow_id: str, received: "SignalReceived") -> None:
-    from temporalio.common import WorkflowIDConflictPolicy
-    from temporalio.exceptions import WorkflowAlreadyStartedError
-    from temporalio.service import RPCError
-
-    from workflows.contract import TASK_QUEUE
-
-    client = await connections.temporal()
-    try:
-        await client.start_workflow(
-            "ApplyModelSignal",
-            {"model_id": received.model_id, "version": received.version},
-            id=workflow_id,
-            task_queue=TASK_QUEUE,
-            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-            static_summary=f"version {received.version} of model {received.model_id}",
-        )
-    except WorkflowAlreadyStartedError:
-        say.message(f"{workflow_id} is running already")
-    except RPCError as flaw:
-        raise Refused(
-            f"version {received.version} of model {received.model_id} is stored, but its trades were not started "
-            f"({flaw}): give the same command again"
-        ) from flaw
 
 
 async def _follow(workflow_id: str, sleeves: int) -> Json:

@@ -1,6 +1,5 @@
 """`rebalancer policy`: the numbers in force, what each means and why it is so. Needs neither database nor Temporal."""
 
-from datetime import date
 from typing import Any
 
 import click
@@ -17,23 +16,10 @@ def policy(as_of: str | None, form: str) -> None:
     database is connected, what the last book overrides. Targets and accounts may override them again.
     """
     from cli import connections
-    from policy import PolicyRefused, numbers
+    from reading import policy
 
     day = say.day("--as-of", as_of) or connections.today()
-    try:
-        listed = [_row(number, day) for number in numbers().values()]
-    except PolicyRefused as flaw:
-        raise Refused(str(flaw)) from flaw
-    overrides, book = _of_the_book()
-    for row in listed:
-        if row["key"] in overrides:
-            row |= {
-                "firm_value": row["value"],
-                "value": overrides[row["key"]],
-                "since": book,
-                "because": "the last book loaded says so",
-                "source": f"book of {book}",
-            }
+    listed = policy.overridden(policy.listing(day), *_of_the_book())
     if form == "json":
         say.as_json(listed)
         return
@@ -42,22 +28,6 @@ def policy(as_of: str | None, form: str) -> None:
     made = say.table("", ("key", "value", "what it means, and why it is so"), rows, right=(1,))
     made.columns[0].no_wrap = made.show_lines = True
     say.show(made)
-
-
-def _row(number: Any, day: date) -> dict[str, Any]:
-    from decimal import Decimal
-
-    held = number.on(day)
-    return {
-        "key": number.key,
-        "value": str(held.value) if isinstance(held.value, Decimal) else held.value,
-        "unit": number.unit,
-        "says": number.says,
-        "rule": number.rule,
-        "since": str(held.since),
-        "because": held.because,
-        "source": number.source,
-    }
 
 
 def _why(row: dict[str, Any]) -> str:
@@ -81,12 +51,11 @@ def _of_the_book() -> tuple[dict[str, Any], str]:
         return {}, ""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from domain.values.snapshot_json import overrides_as_json
+    from reading.policy import of_the_book
 
     try:
         with connections.books().transaction() as books:
-            day = books.market.book_day()
+            return of_the_book(books)
     except (Refused, SQLAlchemyError) as flaw:
         say.message(f"what the last book overrides is not shown: {str(flaw).splitlines()[0]}")
         return {}, ""
-    return (overrides_as_json(day.policy), str(day.as_of)) if day else ({}, "")
