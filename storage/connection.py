@@ -12,6 +12,7 @@ from storage.accounts.snapshots import Snapshots
 from storage.accounts.states import AccountStates
 from storage.actor import Actor
 from storage.market.market import MarketRecords
+from storage.people.calls import Calls
 from storage.people.passkeys import Passkeys
 from storage.people.people import People
 from storage.people.proof import Proof
@@ -100,6 +101,7 @@ class Transaction:
         self.passkeys = Passkeys(connection, self.audit)
         self.sign_ins = SignIns(connection)
         self.proof = Proof(connection, self.audit)
+        self.calls = Calls(connection)
 
     def execute(self, statement: Any, *arguments: Any) -> Any:
         """A statement of a caller with its own tables (the paper venue)."""

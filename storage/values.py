@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,14 @@ from storage.schema.tables import MONEY
 def exact(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """A number as it was written, without the zeros that the column's scale adds: 10, not 10.000000000000."""
     return func.trim_scale(column, type_=MONEY)
+
+
+def moment_of(said: str) -> datetime:
+    """A moment from ISO 8601 with its offset. Raises ValueError."""
+    found = datetime.fromisoformat(said)
+    if found.tzinfo is None:
+        raise ValueError(f"{said} has no offset")
+    return found
 
 
 def by_key(column: ColumnElement[Any]) -> ColumnElement[Any]:

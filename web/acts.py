@@ -3,6 +3,7 @@
 What is sent has an id of its own (DECIDE-2). A workflow that nobody takes up is no refusal, and is told apart from one.
 """
 
+import contextlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -48,29 +49,35 @@ def _signed(console: Console, person: "Person", act: "Act", about: "About", id_:
     return {"signed": seal(replace(claims, passkey=passkey), console.key)}
 
 
-def start_request(console: Console, person: "Person", given: Json) -> str:
-    """Starts a rebalance request of what is given, and returns its id. It is in the books a moment later."""
-    request_id = f"Q-{console.clock.today():%Y%m%d}-{secrets.token_hex(4)}"
+def start_request(console: Console, person: "Person", given: Json, request_id: str | None = None) -> str:
+    """Starts a rebalance request of what is given, and returns its id. It is in the books a moment later.
+
+    `request_id` is made of the idempotency key of who asks, where they gave one: started twice, it is started once.
+    """
+    request_id = request_id or f"Q-{console.clock.today():%Y%m%d}-{secrets.token_hex(4)}"
     given = {"request_id": request_id, "requested_by": person.name, **given}
     asked = {key: value for key, value in given.items() if value not in (None, [], "")}
     about = About(request_workflow_id(request_id), plan=input_digest(asked))
     asked |= _signed(console, person, "submit", about, request_id)
 
     async def start(client: "Client") -> None:
+        from temporalio.exceptions import WorkflowAlreadyStartedError
+
         from workflows import search_attributes
         from workflows.contract import TASK_QUEUE
         from workflows.priorities import BY_NAME
 
-        await client.start_workflow(
-            "RebalanceRequest",
-            asked,
-            id=request_workflow_id(request_id),
-            task_queue=TASK_QUEUE,
-            search_attributes=search_attributes.of_request(request_id),
-            static_summary=f"request {request_id} of {person.name}",
-            priority=BY_NAME["person"],
-            rpc_timeout=ANSWER,
-        )
+        with contextlib.suppress(WorkflowAlreadyStartedError):  # by the same call, whose answer was lost
+            await client.start_workflow(
+                "RebalanceRequest",
+                asked,
+                id=request_workflow_id(request_id),
+                task_queue=TASK_QUEUE,
+                search_attributes=search_attributes.of_request(request_id),
+                static_summary=f"request {request_id} of {person.name}",
+                priority=BY_NAME["person"],
+                rpc_timeout=ANSWER,
+            )
 
     console.temporal.ask(start)
     return request_id

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from storage.record.following import Changed, Follower
 from web import refusals, security
+from web.api import app as web_api
 from web.console import Console
 from web.live import Live
 from web.pages import PAGES
@@ -31,6 +32,13 @@ def create(console: Console) -> FastAPI:
     app.mount("/static", _Static(directory=STATIC), name="static")
     app.add_api_route("/live", live, methods=["GET"], include_in_schema=False)
     app.add_api_route("/health", health, methods=["GET"], include_in_schema=False)
+    api = web_api.create(console)
+    app.mount(web_api.PREFIX, api, name="api")
+
+    def documented(request: Request) -> Response:
+        return web_api.documentation(api, request)
+
+    app.add_api_route("/api/docs", documented, include_in_schema=False)
     for page in PAGES:
         app.include_router(page)
     return app

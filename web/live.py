@@ -51,6 +51,11 @@ class Live:
         """How many streams there are."""
         return len(self._streams)
 
+    @property
+    def closed(self) -> bool:
+        """Whether the server ends."""
+        return self._over.is_set()
+
     async def poll(self) -> None:
         """Looks until it is cancelled. A database that is away is looked for again."""
         while True:

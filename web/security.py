@@ -7,7 +7,7 @@ Nothing inline runs: scripts and styles come from here or not at all. What chang
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.settings import Settings
@@ -62,7 +62,10 @@ class Guard:
 
         if refused is not None:
             status, why = refused
-            await PlainTextResponse(why + "\n", status)(scope, receive, with_headers)
+            answer = (
+                _problem(status, why) if scope["path"].startswith("/api/") else PlainTextResponse(why + "\n", status)
+            )
+            await answer(scope, receive, with_headers)
         else:
             await self.app(scope, receive, with_headers)
 
@@ -84,3 +87,10 @@ class Guard:
                 "Nothing was changed: this was sent by a page of another site. Open the console, and do it there",
             )
         return None
+
+
+def _problem(status: int, why: str) -> Response:
+    """For who calls the API: refused as everything there is."""
+    from web.api.problems import answer
+
+    return answer(status, "guarded", why)

@@ -3,6 +3,7 @@
 from alembic import context
 
 import storage.schema.audit
+import storage.schema.calls
 import storage.schema.deliveries
 import storage.schema.execution
 import storage.schema.feeds

@@ -4,9 +4,10 @@ Ids are given out before they commit, so whoever remembers the last id has misse
 is the transaction up to which all have ended (the snapshot's horizon): what is before it can't change any more.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 HORIZON = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
 SINCE = text(
@@ -51,3 +52,18 @@ class Follower:
             frozenset(row.rebalance_id for row in news if row.rebalance_id),
             everything=general or len(news) == AT_ONCE,
         )
+
+
+# Each behind a place and before the horizon, so that nothing can come in between any more.
+EVENTS = text(
+    "SELECT CAST(written_in AS text) AS written_in, id, at, who, action, account_id, rebalance_id, rule"
+    " FROM audit_records"
+    " WHERE written_in >= CAST(:transaction AS xid8) AND (written_in, id) > (CAST(:transaction AS xid8), :id)"
+    " AND written_in < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY written_in, id LIMIT :limit"
+)
+
+
+def events(connection: Connection, after: tuple[str, str], limit: int) -> Sequence[Row[Any]]:
+    """Records behind a place, the transaction and the id of one; each is there once all before it are."""
+    asked = {"transaction": after[0], "id": int(after[1]), "limit": limit}
+    return connection.execute(EVENTS, asked).all()

@@ -3,13 +3,13 @@
 from datetime import UTC, date, datetime, time
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, desc, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, desc, func, literal, or_, select, tuple_
 
 from storage.schema.deliveries import model_signals
 from storage.schema.execution import rebalances
 from storage.schema.requests import rebalance_requests
 from storage.schema.tables import accounts, model_holdings, models, queue_entries, sleeves, targets
-from storage.values import by_key, exact
+from storage.values import by_key, exact, moment_of
 
 
 class Page(NamedTuple):
@@ -100,6 +100,21 @@ class Listings:
         if since is not None:
             where.append(of.started_at >= datetime.combine(since, time(), UTC))
         return self._page(query.where(*where).order_by(desc(of.started_at), desc(of.id)), skip, size)
+
+    def requests_before(
+        self, before: tuple[str, str] | None, size: int, status: str | None = None, by: str | None = None
+    ) -> Page:
+        """Requests, newest first, behind the place `before`: when one was started, in ISO 8601, and its id.
+
+        Raises ValueError where that is no place.
+        """
+        of = rebalance_requests.c
+        waiting = select(func.count()).where(rebalances.c.request_id == of.id, rebalances.c.stage == "PENDING_APPROVAL")
+        query = select(rebalance_requests, waiting.scalar_subquery().label("pending"))
+        where = _given((func.coalesce(of.status, of.stage), status), (of.requested_by, by))
+        if before is not None:
+            where.append(tuple_(of.started_at, of.id) < tuple_(literal(moment_of(before[0])), literal(before[1])))
+        return self._page(query.where(*where).order_by(desc(of.started_at), desc(of.id)), 0, size)
 
     def signals(self, skip: int, size: int, model: str | None = None) -> Page:
         """Model signals, newest first."""

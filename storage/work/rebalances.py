@@ -5,7 +5,21 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Text, and_, cast, desc, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Text,
+    and_,
+    cast,
+    desc,
+    func,
+    literal,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.values import purpose as purposes
@@ -15,7 +29,7 @@ from domain.values.rules import RULES_VERSION
 from storage.record.audit import Audit
 from storage.schema.audit import rebalance_rounds
 from storage.schema.execution import rebalance_numbers, rebalances
-from storage.values import among, by_key
+from storage.values import among, by_key, moment_of
 
 Json = dict[str, Any]
 DECISION_KEPT = "decision kept"  # the audit record of a round: SHA-256 of its snapshot, policy and plan
@@ -255,9 +269,16 @@ class Rebalances:
         limit: int | None = 200,
         request_id: str | None = None,
         under_way: bool = False,
+        before: tuple[str, str] | None = None,
     ) -> Sequence[Row[Any]]:
-        """Rebalances, newest first, without their snapshots and plans; `status` may be a stage of those under way."""
-        where = []
+        """Rebalances, newest first, without their snapshots and plans; `status` may be a stage of those under way.
+
+        `before` is the place behind which they are: when one was started, in ISO 8601, and its id. Raises ValueError.
+        """
+        where: list[ColumnElement[bool]] = []
+        if before is not None:
+            place = tuple_(literal(moment_of(before[0])), literal(before[1]))
+            where.append(tuple_(rebalances.c.started_at, rebalances.c.id) < place)
         if under_way:
             where.append(UNDER_WAY)
         if account_id:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import IntegrityError
 
 import storage.schema.audit
+import storage.schema.calls
 import storage.schema.deliveries
 import storage.schema.feeds
 import storage.schema.people  # noqa: F401

@@ -1,0 +1,76 @@
+"""The API as an application of its own: its operations, its problems, its description and its documentation."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from web import templating
+from web.api import (
+    accounts,
+    breaks,
+    evaluations,
+    events,
+    health,
+    market,
+    problems,
+    queue,
+    rebalances,
+    requests,
+    rules,
+)
+from web.console import Console
+
+PREFIX = "/api/v1"
+RESOURCES = (queue, evaluations, requests, rebalances, accounts, market, breaks, health, rules, events)
+DESCRIPTION = (
+    "Decimals are texts. Lists go by `limit` and `cursor`. Every write needs an `Idempotency-Key`; a decision about "
+    "one rebalance needs `If-Match` with the ETag that was shown. Refusals are problems (RFC 9457)."
+)
+
+
+def create(console: Console) -> FastAPI:
+    """The application, to be mounted at `PREFIX`."""
+    app = FastAPI(title="rebalancer", version="1", description=DESCRIPTION, docs_url=None, redoc_url=None)
+    app.state.console = console
+    problems.register(app)
+    for resource in RESOURCES:
+        app.include_router(resource.router)
+    app.openapi = lambda: described(app)  # type: ignore[method-assign]
+    return app
+
+
+def described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI description: what FastAPI knows, and how a caller says who they are."""
+    if app.openapi_schema:
+        return app.openapi_schema
+    found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    found["servers"] = [{"url": PREFIX}]
+    parts = found.setdefault("components", {})
+    shapes = parts.setdefault("schemas", {})
+    whole = problems.ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
+    shapes.update(whole.pop("$defs", {}))
+    shapes["ProblemBody"] = whole
+    for left in ("HTTPValidationError", "ValidationError"):
+        shapes.pop(left, None)
+    parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    found["security"] = [{"token": []}]
+    app.openapi_schema = found
+    return found
+
+
+def documentation(api: FastAPI, request: Request) -> Response:
+    """`/api/docs`: every operation as a page, made of the description; nothing is fetched from anywhere."""
+    console: Console = api.state.console
+    description = described(api)
+    operations = [
+        {"path": PREFIX + path, "method": method.upper(), **operation}
+        for path, methods in description["paths"].items()
+        for method, operation in methods.items()
+    ]
+    frame = templating.frame(request, console, console.clock.now())
+    told = {"title": "API", "status": "", "said": "", "person": None, "operations": operations,
+            "shapes": description["components"]["schemas"], "says": description["info"]["description"]}  # fmt: skip
+    return HTMLResponse(templating.environment().get_template("api.html").render(frame | told))

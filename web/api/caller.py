@@ -1,0 +1,67 @@
+"""Who calls: the person of a token or of a browser's session, and whether their roles let them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fastapi import Depends
+from fastapi.params import Depends as Dependency
+from starlette.requests import Request
+
+from identity import roles
+from identity.person import Person
+from storage.actor import Actor
+from web.api.problems import Problem
+from web.console import Console
+
+SIGN_IN = {"WWW-Authenticate": 'Bearer realm="rebalancer"'}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A call of a person who may make it."""
+
+    console: Console
+    person: Person
+    now: datetime
+
+    @property
+    def actor(self) -> Actor:
+        """Under whose name it is recorded, and how they signed in."""
+        return Actor(self.person.name, signed_in=self._signed_in)
+
+    @property
+    def _signed_in(self) -> Mapping[str, object] | None:
+        return None if self.person.is_asserted else {"subject": self.person.subject, "how": self.person.how}
+
+
+@dataclass(frozen=True)
+class Need:
+    """Asked by FastAPI before an operation: the caller may take this act."""
+
+    act: roles.Act
+
+    def __call__(self, request: Request) -> Caller:
+        """The caller. Raises Problem 401 or 403."""
+        console: Console = request.app.state.console
+        session = console.sessions.of(request)
+        if session is None:
+            told = "Send Authorization: Bearer with a token of yours (the console's page /me makes one)."
+            raise Problem(401, "unauthenticated", told, headers=SIGN_IN)
+        refused = roles.refusal(session.person, self.act)
+        if refused:
+            raise Problem(403, "forbidden", f"{refused}. Nothing was changed.", evidence={"act": self.act})
+        return Caller(console, session.person, console.clock.now())
+
+
+def needs(act: roles.Act) -> Any:
+    """`Annotated[Caller, needs("read")]`."""
+    dependency: Dependency = Depends(Need(act))
+    return dependency
+
+
+def may_approve(caller: Caller) -> None:
+    """An operation that cancels or approves asks for the second role itself. Raises Problem."""
+    if refused := roles.refusal(caller.person, "approve"):
+        raise Problem(403, "forbidden", f"{refused}. Nothing was changed.", evidence={"act": "approve"})

@@ -1,0 +1,88 @@
+"""`/status` and an account's `/diagnosis`: what waits for somebody, and why an account is not rebalanced."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Path
+
+from policy.trading_days import trade_date
+from reading.actions import Advice
+from reading.health import diagnose, status
+from reading.refused import Unreachable
+from web.actions import command
+from web.api.caller import Caller, needs
+from web.api.problems import documented
+from web.api.shapes import Shape
+from web.refusals import Refusal
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+router = APIRouter(tags=["health"])
+T = TypeVar("T")
+PATIENCE = 30  # seconds
+
+
+class CheckRow(Shape):
+    """A check; `ok` is false where somebody has to act."""
+
+    check: str
+    ok: bool
+    found: str
+    next_action: str | None
+
+
+class Status(Shape):
+    """Whether all is well: every check, in the order in which to mend them."""
+
+    ok: bool
+    checks: list[CheckRow]
+
+
+class Diagnosis(Shape):
+    """The questions of an account, with their answers."""
+
+    account_id: str
+    checks: list[CheckRow]
+
+
+@router.get("/status", responses=documented())
+def show(caller: Annotated[Caller, needs("read")]) -> Status:
+    """Is it working, and what waits for somebody?"""
+    console = caller.console
+    found = _asked(caller, status.checks(lambda: console.books.engine, lambda: _client(caller), console.clock.today()))
+    return Status(ok=all(each.ok for each in found), checks=[CheckRow(**each.as_json(_said)) for each in found])
+
+
+@router.get("/accounts/{account_id}/diagnosis", responses=documented(404))
+def why(
+    caller: Annotated[Caller, needs("read")],
+    account_id: Annotated[str, Path(max_length=200, pattern=r"^[^\x00/]+$")],
+) -> Diagnosis:
+    """Why is this account not rebalanced?"""
+    console = caller.console
+    asked = diagnose.diagnose(
+        console.books, lambda: _client(caller), account_id, console.clock.today(), trade_date(caller.now)
+    )
+    found = _asked(caller, asked)
+    checks = [CheckRow(**each.as_json(_said)) for each in found.checks]
+    return Diagnosis(account_id=found.account_id, checks=checks)
+
+
+async def _client(caller: Caller) -> "Client":
+    try:
+        return await caller.console.temporal.client()
+    except Refusal as flaw:
+        raise Unreachable(flaw.what) from flaw
+
+
+def _asked(caller: Caller, question: Coroutine[Any, Any, T]) -> T:
+    """The answer to what is asked on the server's loop, from an operation's thread."""
+    loop = caller.console.temporal.loop
+    assert loop is not None, "the server has not begun"
+    return asyncio.run_coroutine_threadsafe(question, loop).result(PATIENCE)
+
+
+def _said(advice: Advice) -> str:
+    return "; ".join(each.said(command(each)) for each in advice)

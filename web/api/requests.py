@@ -1,0 +1,341 @@
+"""`/requests`: many accounts at once: submitted, looked at, decided as they were shown, paused and resumed."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import Field
+from starlette.responses import Response
+
+from domain.queue import REASONS
+from domain.requests import counted
+from reading.refused import Changed, Conflict, Unknown
+from storage.people.proof import ShownPlan
+from storage.work.rebalances import utc
+from storage.work.requests import UnknownRequest
+from web import acts
+from web.api.caller import Caller, may_approve, needs
+from web.api.cursors import LIMIT, Cursor, Limit, cursor, lost, moment_and_id, place
+from web.api.once import Done, Once, once
+from web.api.problems import Problem, documented
+from web.api.shapes import Accepted, Decided, Given, RequestRow, Shape
+from workflows.contract import request_workflow_id
+
+router = APIRouter(tags=["requests"])
+Id = Annotated[str, Path(max_length=120, pattern=r"^[A-Za-z0-9._-]+$")]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+Status = Literal["RUNNING", "PAUSED", "COMPLETE", "COMPLETE_WITH_ERRORS", "FAILED", "EXPIRED", "CANCELED"]
+
+
+class Submission(Given):
+    """Which accounts, and what is to be planned. One of `account_ids`, `reasons` and `failed_of` says which.
+
+    `reasons`: what is in the queue for one of them; empty, all of the queue.
+    """
+
+    account_ids: Annotated[list[Name], Field(min_length=1, max_length=50_000)] | None = None
+    reasons: list[Literal[REASONS]] | None = None  # type: ignore[valid-type]
+    failed_of: Name | None = None
+    mode: Literal["best_fit", "exact", "min_transaction"] = "best_fit"
+    kind: Literal["full", "raise_cash", "invest_cash"] = "full"
+    amount: Annotated[str, Field(pattern=r"^[0-9]{1,15}(\.[0-9]{1,2})?$")] | None = None
+
+
+class Requests(Shape):
+    """A page of requests, newest first."""
+
+    requests: list[RequestRow]
+    next_cursor: str | None
+
+
+class Request(Shape):
+    """A request: how far it is. `counts` are accounts by status; `plans` waits: what an approval would be of."""
+
+    request_id: str
+    status: str
+    requested_by: str
+    mode: str
+    kind: str
+    amount: str | None
+    approval: str
+    started_at: str
+    ended_at: str | None
+    workflow_id: str
+    accounts: int
+    counts: dict[str, int]
+    plans: list["PendingPlan"]
+
+
+class PendingPlan(Shape):
+    """A plan that waits for approval. `plan` is its SHA-256, which a decision names."""
+
+    account_id: str
+    rebalance_id: str
+    round: int
+    plan: str
+    liquidation: bool
+
+
+class RequestAccount(Shape):
+    """An account of a request."""
+
+    position: int
+    account_id: str
+    status: str
+    rebalance_id: str | None
+    round: int | None
+    plan: str | None
+    liquidation: bool
+    issue: str | None
+    decided_by: str | None
+
+
+class RequestAccounts(Shape):
+    """A page of a request's accounts, in the order in which they are started."""
+
+    accounts: list[RequestAccount]
+    next_cursor: str | None
+
+
+class NamedPlan(Given):
+    """A plan as it was shown: of which rebalance, and its digest."""
+
+    rebalance_id: Name
+    plan: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class RequestDecision(Given):
+    """A decision about plans that were shown. Of liquidations only those that `liquidations` names are approved."""
+
+    decision: Literal["approve", "cancel"]
+    plans: Annotated[list[NamedPlan], Field(min_length=1, max_length=50_000)]
+    liquidations: Annotated[tuple[Name, ...], Field(max_length=1000, strict=False)] = ()
+    reason: Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")] | None = None
+
+
+class State(Given):
+    """RUNNING goes on; PAUSED starts no more accounts, and none goes from approval to execution."""
+
+    state: Literal["RUNNING", "PAUSED"]
+
+
+@router.post("/requests", status_code=202, response_model=Accepted, responses=documented(404, 409))
+def submit(
+    caller: Annotated[Caller, needs("submit")], call: Annotated[Once, Depends(once)], body: Submission
+) -> Response:
+    """Has accounts checked and planned. Nothing trades before somebody else approves."""
+    given = [name for name in ("account_ids", "reasons", "failed_of") if getattr(body, name) is not None]
+    if len(given) != 1:
+        raise Problem(422, "unreadable", "Give one of account_ids, reasons and failed_of.")
+    if (body.kind == "full") is not (body.amount is None):
+        raise Problem(422, "unreadable", "amount goes with kind raise_cash or invest_cash, and they with it.")
+    if body.amount is not None and not float(body.amount):
+        raise Problem(422, "unreadable", "amount is to be above 0.")
+    with caller.console.books.reading() as books:
+        if body.account_ids is not None and (unknown := books.requests.unknown(body.account_ids)):
+            raise Unknown(f"Nobody knows account {', '.join(unknown[:5])}. Nothing was submitted.")
+        if body.reasons is not None and not books.requests.queued(body.reasons, caller.console.clock.today()):
+            raise Conflict("Nothing is queued for that, or somebody holds all of it. Nothing was submitted.")
+        if body.failed_of is not None:
+            _row(books, body.failed_of)
+    asked: dict[str, Any] = {"mode": body.mode, "kind": body.kind, "amount": body.amount, "failed_of": body.failed_of}
+    asked["account_ids"] = None if body.account_ids is None else list(dict.fromkeys(body.account_ids))
+    asked["queue"] = None if body.reasons is None else {"reasons": body.reasons}
+
+    def do(day: Any) -> Done:
+        request_id = f"Q-{day:%Y%m%d}-{call.id(caller, 8)}"
+        acts.start_request(caller.console, caller.person, asked, request_id)
+        href = f"/api/v1/requests/{request_id}"
+        return Done(202, {"id": request_id, "href": href}, {"Location": href})
+
+    return call.answered(caller, do)
+
+
+@router.get("/requests", responses=documented())
+def listing(
+    caller: Annotated[Caller, needs("read")],
+    status: Status | None = None,
+    by: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$", description="Who asked for it")] = None,
+    limit: Limit = LIMIT,
+    cursor_: Annotated[Cursor, Query(alias="cursor")] = None,
+) -> Requests:
+    """Requests, newest first, by keyset."""
+    before = moment_and_id(cursor_)
+    with caller.console.books.reading() as books:
+        found = books.listings.requests_before(before, limit, status, by or None)
+    last = found.rows[-1] if found.more else None
+    return Requests(
+        requests=[_listed(row) for row in found.rows],
+        next_cursor=None if last is None else cursor(last.started_at.isoformat(), last.id),
+    )
+
+
+@router.get("/requests/{request_id}", responses=documented(404))
+def show(caller: Annotated[Caller, needs("read")], request_id: Id) -> Request:
+    """How far it is, and every plan of it that waits. It is unknown for a moment after it was submitted."""
+    with caller.console.books.reading() as books:
+        row = _row(books, request_id)
+        accounts = books.requests.accounts(request_id)
+        pending = books.requests.pending(request_id)
+    return Request(
+        request_id=row.id,
+        status=row.status or ("PAUSED" if row.stage == "PAUSED" else "IN_PROGRESS"),
+        requested_by=row.requested_by,
+        mode=row.mode,
+        kind=row.kind,
+        amount=None if row.amount is None else f"{row.amount:.2f}",
+        approval=row.approval,
+        started_at=utc(row.started_at) or "",
+        ended_at=utc(row.ended_at),
+        workflow_id=row.workflow_id,
+        accounts=row.accounts,
+        counts=counted(each.outcome for each in accounts),
+        plans=[_pending(each) for each in pending],
+    )
+
+
+@router.get("/requests/{request_id}/accounts", responses=documented(404))
+def accounts_of(
+    caller: Annotated[Caller, needs("read")],
+    request_id: Id,
+    limit: Limit = LIMIT,
+    cursor_: Annotated[Cursor, Query(alias="cursor")] = None,
+) -> RequestAccounts:
+    """Its accounts, in the order in which they are started."""
+    after = -1 if cursor_ is None else _position(place(cursor_, 1)[0])
+    with caller.console.books.reading() as books:
+        _row(books, request_id)
+        found = [each for each in books.requests.accounts(request_id) if each.position > after]
+    page = found[:limit]
+    more = len(found) > limit
+    return RequestAccounts(
+        accounts=[_account(each) for each in page],
+        next_cursor=cursor(str(page[-1].position)) if more else None,
+    )
+
+
+@router.post("/requests/{request_id}/decisions", response_model=Decided, responses=documented(404, 409, 412))
+def decide(
+    caller: Annotated[Caller, needs("cancel")],
+    call: Annotated[Once, Depends(once)],
+    request_id: Id,
+    body: RequestDecision,
+) -> Response:
+    """Approves or cancels the plans that were shown, and no others; what was planned again meanwhile is left out."""
+    if body.decision == "approve":
+        may_approve(caller)
+    with caller.console.books.reading() as books:
+        row = _row(books, request_id)
+        pending = {each.rebalance_id: each for each in books.requests.pending(request_id)}
+    asked = {each.rebalance_id: each.plan for each in body.plans}
+    about = [each for name, each in pending.items() if asked.get(str(name)) == each.plan]
+    left_out = sorted(set(asked) - {str(each.rebalance_id) for each in about})
+    if not about:
+        changed = sorted(name for name in left_out if name in pending)
+        if changed:
+            raise Changed(
+                f"{', '.join(changed[:5])} was planned again since you looked. Nothing was decided: look again.",
+                evidence={"planned_again": changed},
+            )
+        raise Conflict("Nothing of what was shown waits any more. Nothing was decided.")
+    apart = [str(each.rebalance_id) for each in about if each.liquidation]
+    if body.decision == "approve" and (unnamed := sorted(set(apart) - set(body.liquidations))):
+        told = f"{', '.join(unnamed[:5])} sells everything of its account: name it in liquidations too."
+        raise Problem(422, "liquidation", told, evidence={"liquidations": unnamed})
+    said: dict[str, Any] = {"by": caller.person.name, "account_ids": [each.account_id for each in about]}
+    if body.decision == "approve":
+        shown = [ShownPlan(str(each.rebalance_id), each.round or 0, str(each.plan)) for each in about]
+        said["liquidations"] = apart
+    elif body.reason is not None:
+        said["reason"] = body.reason
+
+    def do(_: Any) -> Done:
+        if body.decision == "approve":
+            with caller.console.books.transaction(caller.actor) as books:
+                said["plan"] = books.proof.show(request_id, shown, caller.person.subject)
+        id_ = f"{body.decision}-{call.id(caller)}"
+        reply = acts.tell(caller.console, caller.person, row.workflow_id, body.decision, said, id_=id_)
+        done = "approved" if body.decision == "approve" else "cancelled"
+        answer = reply.answer or {}
+        told = Decided(
+            outcome="unanswered" if reply.answer is None else done,  # type: ignore[arg-type]
+            id=reply.update_id,
+            accounts=answer.get("accounts"),
+            refused=tuple(answer.get("refused", ())),
+            left_out=tuple(left_out),
+            why=reply.why or None,
+        )
+        return Done(202 if reply.answer is None else 200, told.model_dump(mode="json"))
+
+    return call.answered(caller, do)
+
+
+@router.put("/requests/{request_id}/state", response_model=State, responses=documented(404, 409))
+def steer(
+    caller: Annotated[Caller, needs("pause")], call: Annotated[Once, Depends(once)], request_id: Id, body: State
+) -> Response:
+    """Pauses it, or has it go on."""
+    with caller.console.books.reading() as books:
+        row = _row(books, request_id)
+    act: Literal["pause", "resume"] = "pause" if body.state == "PAUSED" else "resume"
+
+    def do(_: Any) -> Done:
+        id_ = f"{act}-{call.id(caller)}"
+        acts.tell(caller.console, caller.person, row.workflow_id, act, {"by": caller.person.name}, id_=id_)
+        return Done(200, {"state": body.state})
+
+    return call.answered(caller, do)
+
+
+def _row(books: Any, request_id: str) -> Any:
+    try:
+        return books.requests.get(request_id)
+    except UnknownRequest as flaw:
+        told = f"There is no request {request_id}; one that was just submitted is known in a moment."
+        raise Unknown(told, evidence={"workflow_id": request_workflow_id(request_id)}) from flaw
+
+
+def _position(given: str) -> int:
+    if not given.isdecimal() or len(given) > 9:
+        raise lost()
+    return int(given)
+
+
+def _listed(row: Any) -> RequestRow:
+    return RequestRow(
+        request_id=row.id,
+        status=row.status or row.stage,
+        requested_by=row.requested_by,
+        kind=row.kind,
+        amount=None if row.amount is None else f"{row.amount:.2f}",
+        accounts=row.accounts,
+        pending=row.pending,
+        started_at=utc(row.started_at) or "",
+        ended_at=utc(row.ended_at),
+    )
+
+
+def _pending(each: Any) -> PendingPlan:
+    return PendingPlan(
+        account_id=each.account_id,
+        rebalance_id=str(each.rebalance_id),
+        round=each.round or 0,
+        plan=str(each.plan),
+        liquidation=bool(each.liquidation),
+    )
+
+
+def _account(each: Any) -> RequestAccount:
+    return RequestAccount(
+        position=each.position,
+        account_id=each.account_id,
+        status=each.outcome,
+        rebalance_id=each.rebalance_id,
+        round=each.round,
+        plan=each.plan,
+        liquidation=bool(each.liquidation),
+        issue=each.issue,
+        decided_by=each.decided_by,
+    )
+
+
+Request.model_rebuild()
