@@ -146,6 +146,10 @@ async def main() -> None:
     stop = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        from telemetry.traces import statements
+
+        statements(engine)
     desk = Desk(Books(engine), venues, anchors=anchors)
     try:
         with served(engine, told_at) as counting:

@@ -86,6 +86,8 @@ def main() -> None:
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
         sys.stderr.flush()
+    if "telemetry.traces" in sys.modules:
+        sys.modules["telemetry.traces"].flush()
     if "temporalio" in sys.modules:
         os._exit(code)
     sys.exit(code)

@@ -4,7 +4,7 @@ import os
 import sys
 from typing import NoReturn
 
-from temporalio.client import Client
+from temporalio.client import Client, Interceptor
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime
 
@@ -18,12 +18,21 @@ async def connect(address: str | None = None, runtime: Runtime | None = None) ->
     With REBALANCER_PAYLOAD_KEYS, what it sends is encrypted. Raises BadKeyFile.
     `runtime` is the SDK's, where its figures are told.
     """
-    payloads = converter(ring(os.environ))
+    payloads, watching = converter(ring(os.environ)), _watching()
     if address:
-        return await Client.connect(address, data_converter=payloads, runtime=runtime)
+        return await Client.connect(address, data_converter=payloads, runtime=runtime, interceptors=watching)
     options = ClientConfig.load_client_connect_config()
     options.setdefault("target_host", "localhost:7233")
-    return await Client.connect(**options, data_converter=payloads, runtime=runtime)
+    return await Client.connect(**options, data_converter=payloads, runtime=runtime, interceptors=watching)
+
+
+def _watching() -> list[Interceptor]:
+    """Traces, where an endpoint for them is set; nothing of them is imported else."""
+    if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+        return []
+    from telemetry.traces import interceptor
+
+    return [interceptor()]
 
 
 def leave(code: int) -> NoReturn:
