@@ -73,7 +73,9 @@ def test_only_the_migrations_log_in_as_the_owner_of_the_tables() -> None:
 
 def test_every_service_is_set_up_or_stays_up() -> None:
     assert set(SERVICES) == ONE_SHOT | LONG_RUNNING
-    assert {"codec", "postgres", "temporal", "temporal-ui", "worker"} == LONG_RUNNING
+    assert {
+        "codec", "console", "console-proxy", "postgres", "temporal", "temporal-ui", "worker",
+    } == LONG_RUNNING  # fmt: skip
 
 
 @pytest.mark.parametrize("service", sorted(LONG_RUNNING))
@@ -102,7 +104,7 @@ def test_a_service_has_bounds_and_no_rights_to_spare(service: str) -> None:
         return
     assert given["read_only"] is True
     ours = "build" in given and "USER rebalancer" in (ROOT / "Dockerfile").read_text()
-    assert ours or given["user"] == "postgres"
+    assert ours or given["user"] in {"postgres", "101"}  # the proxy's image has no name for whom it runs as
 
 
 def test_data_is_in_declared_named_volumes() -> None:
@@ -121,6 +123,8 @@ def test_the_image_is_pinned(service: str) -> None:
         assert image == f"rebalancer:${{REBALANCER_VERSION:-{PROJECT['project']['version']}}}"
     elif image.startswith("postgres:"):
         assert re.fullmatch(r"postgres:\d+", image)
+    elif service == "console-proxy":
+        assert re.fullmatch(r"nginxinc/nginx-unprivileged:\d+\.\d+", image)
     else:
         assert re.fullmatch(r"temporalio/[\w-]+:\d+\.\d+\.\d+", image)
 
@@ -134,7 +138,9 @@ def test_the_team_runs_the_temporal_that_the_tests_run() -> None:
 
 def test_ports_are_for_this_machine_unless_someone_says_otherwise() -> None:
     ports = {port for service in SERVICES.values() for port in service.get("ports", [])}
-    assert ports == {f"${{BIND_ADDRESS:-127.0.0.1}}:{port}" for port in ("7233:7233", "8233:8080", "8234:8234")}
+    assert ports == {
+        f"${{BIND_ADDRESS:-127.0.0.1}}:{port}" for port in ("7233:7233", "8233:8080", "8234:8234", "8443:8443")
+    }
 
 
 def test_temporal_as_the_contract_and_the_decisions_say() -> None:
