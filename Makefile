@@ -16,7 +16,7 @@ ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && cat $(STAMP) 2>/dev/null),$(CU
 $(STAMP): again
 endif
 
-.PHONY: help setup demo up test laws fuzz chaos lint freeze bench clean again
+.PHONY: help setup demo up test laws fuzz chaos fix-chaos lint freeze bench clean again
 
 help:
 	@echo 'make setup   .venv with everything that is needed; the other targets call it'
@@ -24,6 +24,7 @@ help:
 	@echo 'make up      the stack, until Ctrl-C: the console on 8234, Temporal on 7233, workers (WORKERS=1)'
 	@echo 'make test    the tests (ARGS="-k minimums" for some)'
 	@echo 'make chaos   rebalances while everything breaks, and the proof (ARGS="--minutes 5 --seed 1")'
+	@echo 'make fix-chaos  the same on the wire to a FIX broker (ORDERS=400)'
 	@echo 'make laws    every law over generated accounts with everything on (ARGS="--accounts 200000 --seed 1")'
 	@echo 'make fuzz    broken input at every boundary, for minutes (ARGS="--minutes 5 --seed 1")'
 	@echo 'make lint    ruff, mypy, import-linter'
@@ -58,6 +59,9 @@ test: setup
 
 chaos: setup
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+fix-chaos: setup
+	@FIX_CHAOS=$(or $(ORDERS),400) $(BIN)/python -m pytest -s tests/venues/fix/test_chaos.py $(ARGS)
 
 laws: setup
 	@$(BIN)/python -m tests.laws $(ARGS)

@@ -205,16 +205,15 @@ def open_orders(connection: Connection, session: str, *, unanswered: bool = Fals
     With `unanswered` only those of which the broker has said nothing yet.
     """
     states = ("HANDED",) if unanswered else ("HANDED", "ANSWERED")
-    handed = select(fix_messages.c.order_id).where(
-        fix_messages.c.session == session, fix_messages.c.kind == "D", fix_messages.c.state.in_(states)
-    )
     return list(
         connection.execute(
-            select(fix_orders)
+            select(fix_orders, fix_messages.c.times)
+            .join(fix_messages, fix_messages.c.order_id == fix_orders.c.client_order_id)
             .where(
                 fix_orders.c.session == session,
                 fix_orders.c.status == WORKING,
-                fix_orders.c.client_order_id.in_(handed),
+                fix_messages.c.kind == "D",
+                fix_messages.c.state.in_(states),
             )
             .order_by(fix_orders.c.taken_at, fix_orders.c.client_order_id)
         )

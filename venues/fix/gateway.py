@@ -91,7 +91,7 @@ class Gateway:
             elif kind == "J":
                 outbox.numbered(connection, self.session.session, fields.get(70) or "", number)
         if kind == "H":
-            self.hearing.questions[number] = self._question_of(fields)
+            self.hearing.questions[number] = fields.get(790) or (fields.get(11) or "").partition("/")[0]
         return True
 
     def heard(self, kind: str, raw: str) -> None:
@@ -191,9 +191,7 @@ class Gateway:
             if None in asked or name in asked or now >= due:
                 self._asked[name] = (now + pause, pause * 2)
                 order = VenueOrder(name, row.account_id, row.side, row.symbol, row.quantity, row.price)
-                engine.send(
-                    outgoing.question(self.session, order, row.name, f"{name}?{int(self.clock.now().timestamp())}")
-                )
+                engine.send(outgoing.question(self.session, order, row.name, f"{name}?{row.times}"))
             else:
                 self._asked.setdefault(name, (due, pause))
 
@@ -211,9 +209,6 @@ class Gateway:
     def _dated(self, message: Outgoing, *, again: bool) -> Outgoing:
         fields = {**message.fields, 60: self.clock.now().strftime("%Y%m%d-%H:%M:%S")}
         return Outgoing(message.kind, fields | {97: "Y"} if again else fields, message.groups)
-
-    def _question_of(self, fields: Fields) -> str:
-        return (fields.get(11) or "").partition("/")[0]
 
     # --- who holds it, and from where it goes on ---------------------------------------------------------------------
 

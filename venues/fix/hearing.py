@@ -23,7 +23,7 @@ class Hearing:
     engine: Engine
     session: Session
     ask: Callable[[str | None], None]
-    questions: dict[int, str] = field(default_factory=dict)  # number of a 35=H → order
+    questions: dict[int, str] = field(default_factory=dict)  # number of a 35=H → its OrdStatusReqID, or order
 
     def message(self, kind: str, raw: str) -> None:
         """One message of the broker."""
@@ -72,7 +72,7 @@ class Hearing:
                     connection, self.session.session, says=f"an execution of {said.name}, which is no order of ours"
                 )
             elif said.unknown:
-                outbox.unknown(connection, self.session, heard.order_id)
+                outbox.unknown(connection, self.session, heard.order_id, said.question)
         if heard.ask:
             self.ask(heard.order_id)
 
@@ -107,9 +107,9 @@ class Hearing:
                 )
             if what == "H" or asked is not None:
                 if asked is not None and fields.get(380) == UNKNOWN_ID:
-                    outbox.unknown(connection, self.session, asked)
+                    outbox.unknown(connection, self.session, asked.partition("?")[0], asked)
                 elif asked is not None:
-                    outbox.unasked(connection, self.session, asked)
+                    outbox.unasked(connection, self.session, asked.partition("?")[0])
                 lease.note(connection, self.session.session, says=f"a question after an order: {told}")
                 return
             if outbox.refused(connection, self.session.session, told, name=name, sequence=number) is None:

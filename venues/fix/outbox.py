@@ -98,28 +98,31 @@ def again(connection: Connection, session: str) -> int:
     return int(back.rowcount)
 
 
-def unknown(connection: Connection, session: Session, order_id: str) -> bool:
-    """The broker says that it does not know an order. True where that is proof, and it is sent again (FIX-2)."""
+def unknown(connection: Connection, session: Session, order_id: str, question: str | None) -> bool:
+    """The broker says that it does not know an order. True where that is proof, and it is sent again (FIX-2).
+
+    Proof is only the answer to a question that was asked since the order was handed over the last time: an older
+    answer may come late, or be resent, when the order has gone out again. FIX 4.2 does not say which question it
+    answers, so there it is for a person to clear up.
+    """
     row = books.get(connection, order_id, lock=True)
     if row is None or row.status != WORKING:
         return False
     message = connection.execute(select(fix_messages).where(M.order_id == order_id, M.kind == "D")).one_or_none()
-    known = message is None or message.state != "HANDED" or row.said_quantity or row.filled_quantity
-    if known:  # it answered of it before: what it says now contradicts that
-        books.doubt(
-            connection, order_id, f"{session.session} answered of it before, and now says that it does not know it"
-        )
+    if message is None or message.state != "HANDED" or row.said_quantity or row.filled_quantity:
+        return False  # it answered of it before, or it is about to be sent again: late news
+    if question not in (None, f"{order_id}?{message.times}") and "?" in (question or ""):
         return False
-    if not session.rules.unknown_is_proof:
+    if not session.rules.unknown_is_proof or question is None or "?" not in question:
         books.doubt(
             connection,
             order_id,
             f"{session.session} says that it does not know it, which is no proof by its rules "
-            "(rules.unknown_is_proof): ask the broker, then rebalancer fix settle",
+            "(rules.unknown_is_proof, and FIX.4.4): ask the broker, then rebalancer fix settle",
         )
         return False
     connection.execute(
-        update(fix_messages).where(M.number == message.number, M.state == "HANDED").values(state="NEW", sequence=None)  # type: ignore[union-attr]
+        update(fix_messages).where(M.number == message.number, M.state == "HANDED").values(state="NEW", sequence=None)
     )
     return True
 

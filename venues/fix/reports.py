@@ -56,6 +56,7 @@ class Report:
     average: Decimal | None
     asked: bool  # the broker answers a question, or speaks of an order that it does not know
     unknown: bool  # the broker does not know the order
+    question: str | None  # OrdStatusReqID: to which of our questions this is the answer
     duplicate: bool  # it had the order already (103=6)
     replaced: bool
     reason: str | None
@@ -94,6 +95,7 @@ def report(fields: Fields) -> Report:
         average=fields.number(6),
         asked=kind == "status" or fields.get(790) is not None,
         unknown=why == UNKNOWN_ORDER,
+        question=fields.get(790),
         duplicate=why == DUPLICATE_ORDER,
         replaced=said == "5" or fields.get(150) == "5",
         reason=_reason(fields, why),

@@ -140,7 +140,7 @@ def test_unknown_is_proof_only_where_the_brokers_rules_say_so(books: Books, proo
     FixVenue(books.engine, ours).submit(ORDER)
     hand_over(books)
     with books.engine.begin() as connection:
-        assert outbox.unknown(connection, ours, ORDER.client_order_id) is proof
+        assert outbox.unknown(connection, ours, ORDER.client_order_id, f"{ORDER.client_order_id}?1") is proof
     assert hand_over(books) == ([f"D {ORDER.client_order_id}"] if proof else [])
     (doubt,) = rows(books, "SELECT doubt FROM fix.orders")
     assert (doubt == (None,)) is proof
@@ -152,5 +152,19 @@ def test_unknown_is_no_proof_once_the_broker_has_answered(books: Books) -> None:
     hand_over(books)
     hear(books, "39=0 150=0")
     with books.engine.begin() as connection:
-        assert not outbox.unknown(connection, ours, ORDER.client_order_id)
+        assert not outbox.unknown(connection, ours, ORDER.client_order_id, f"{ORDER.client_order_id}?1")
+    assert hand_over(books) == []
+
+
+def test_unknown_is_no_proof_where_it_answers_an_older_question_or_says_not_which(books: Books) -> None:
+    """Chaos found it: resent by the broker, the old answer came when the order had gone out again."""
+    ours = session(rules={"unknown_is_proof": True})
+    FixVenue(books.engine, ours).submit(ORDER)
+    hand_over(books)
+    with books.engine.begin() as connection:
+        assert outbox.unknown(connection, ours, ORDER.client_order_id, f"{ORDER.client_order_id}?1")
+    assert hand_over(books) == [f"D {ORDER.client_order_id}"]
+    for question in (f"{ORDER.client_order_id}?1", None):
+        with books.engine.begin() as connection:
+            assert not outbox.unknown(connection, ours, ORDER.client_order_id, question)
     assert hand_over(books) == []
