@@ -4,10 +4,14 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
+from acting import breaks as acting
 from domain.executing.reconciliation import Break, compare, ledger
 from domain.values.purpose import Purpose
+from identity.person import Person
+from policy.clock import the_clock
+from reading.refused import Changed
 from storage.actor import Actor
 from storage.connection import Books
 from storage.schema.audit import audit_records
@@ -116,3 +120,25 @@ def test_nothing_is_booked_while_orders_are_out(loaded: Command, desk: Books, di
     said = loaded("breaks", "resolve", str(number), "--note", "right", "--book-custodian")
     assert said.code == 1
     assert rebalance_id in said.err
+
+
+def test_nobody_resolves_what_they_have_not_seen(desk: Books, differ: Differ) -> None:
+    """What a page has shown comes back with the decision: where the figures are others by then, nothing is done."""
+    number, today = differ("AAPL", "-2"), the_clock().today()
+    kim = Person("local:7", "kim", "passkey", frozenset({"operator"}))
+    with desk.transaction() as books:
+        row = books.breaks.get(number)
+    stale = (row.expected, row.actual - 1)
+    with pytest.raises(Changed, match="is not what it was") as refused:
+        acting.resolve(desk, kim, number, "looked", False, today, stale)
+    assert refused.value.rule == "RECON-1"
+    with desk.transaction() as books:
+        assert books.breaks.get(number).resolved_at is None
+    done = acting.resolve(desk, kim, number, "looked", False, today, (row.expected, row.actual))
+    assert (done.account_id, done.booked, done.left) == ("A-103", False, [])
+    with desk.transaction() as books:
+        of = audit_records.c
+        told = books.connection.execute(
+            select(of.who, of.after).where(of.action == "break resolved").order_by(of.id)
+        ).all()
+    assert [(each.who, each.after["signed_in"]) for each in told] == [("kim", {"subject": "local:7", "how": "passkey"})]

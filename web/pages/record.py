@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query
 from sqlalchemy import desc, select
 from starlette.responses import Response
 
+from acting import seals
+from reading.record.verify import verify as walked
 from storage.record.chain import moment
-from storage.record.verification import snapshot
-from storage.record.verification import verify as walked
 from storage.schema.audit import audit_records
 from web import tables
 from web.refusals import Refusal
@@ -52,8 +52,7 @@ def show(
 @router.post("/record/verify")
 def verify(visit: Annotated[Visit, needs("prove")]) -> Response:
     """Walks every chain and seal, and names the first record that is not what was recorded."""
-    with snapshot(visit.console.books.engine) as connection:
-        done = walked(connection)
+    done, _ = walked(visit.console.books)
     return visit.page(
         "verified.html",
         title="The record does not hold" if done.faults else "The record is what was recorded",
@@ -66,9 +65,13 @@ def verify(visit: Annotated[Visit, needs("prove")]) -> Response:
 @router.post("/record/seal")
 def seal(visit: Annotated[Visit, needs("prove")]) -> Response:
     """Seals what is recorded now. Its hash, kept elsewhere, proves later that nothing before it was changed."""
-    with visit.console.books.transaction(visit.actor) as books:
-        made = books.seals.seal()
-    told = f"Seal {made.id}: {made.hash.hex()}. Keep it elsewhere." if made else "The last seal has all of it already."
+    done = seals.seal(visit.console.books, visit.person)
+    if done.made is None:
+        return visit.back("/record", "The last seal has all of it already.")
+    anchored = done.anchored is not None and done.anchored.seal == done.made.id
+    kept = f"It is anchored in {done.anchored.anchor}." if anchored else "Keep it elsewhere."
+    failed = f" Not anchored, and tried again with the next seal: {'; '.join(done.failed)}." if done.failed else ""
+    told = f"Seal {done.made.id}: {done.made.hash.hex()}. {kept}{failed}"
     return visit.back("/record", told)
 
 
