@@ -11,8 +11,9 @@ from starlette.responses import Response
 from domain.approvals import same_person
 from domain.values.money import plain
 from domain.values.policy import Policy
+from identity.claims import About
 from storage.work.rebalances import UnknownRebalance
-from web import acts
+from web import acts, vouching
 from web.refusals import Refusal
 from web.visit import Visit, needs
 
@@ -46,7 +47,21 @@ def show(visit: Annotated[Visit, needs("read")], rebalance_id: str) -> Response:
         changes=_changes(rounds),
         run_id=str(row.start_key).rpartition("#")[2],
         forbidden=_forbidden(visit, row),
+        vouched=vouching.is_asked(visit),
     )
+
+
+@router.post("/rebalances/{rebalance_id}/vouch")
+def vouch(
+    visit: Annotated[Visit, needs("approve")],
+    rebalance_id: str,
+    plan: Annotated[str, Form(min_length=8, max_length=64)],
+    round: Annotated[int, Form(ge=1)],
+) -> Response:
+    """What the approver's device is asked to vouch for: this plan, and no other."""
+    with visit.console.books.reading() as books:
+        row = _row(visit, books, rebalance_id)
+    return vouching.options(visit, About(row.workflow_id, row.id, round, plan))
 
 
 @router.post("/rebalances/{rebalance_id}/approve")
@@ -55,6 +70,7 @@ def approve(
     rebalance_id: str,
     plan: Annotated[str, Form(min_length=8, max_length=64)],
     round: Annotated[int, Form(ge=1)],
+    answer: Annotated[str, Form(max_length=20_000)] = "",
 ) -> Response:
     """Approves the plan that was shown, by its digest; one that was made since is refused."""
     with visit.console.books.reading() as books:
@@ -68,7 +84,8 @@ def approve(
         why = f"{row.id} was planned again since you looked: this is round {row.round}, you saw round {round}."
         raise Refusal(412, "It changed since you looked", f"{why} Nothing was approved.", back)
     said = {"by": visit.person.name, "plan": plan, "rebalance_id": row.id, "round": round}
-    reply = acts.tell(visit.console, visit.person, row.workflow_id, "approve", said)
+    passkey = vouching.evidence(answer)
+    reply = acts.tell(visit.console, visit.person, row.workflow_id, "approve", said, passkey)
     if reply.answer is None:
         return visit.back(
             f"/rebalances/{row.id}", f"Sent, and not answered yet: {reply.why}. It may still take effect."

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from domain.approvals import listed, same_person
+from identity.claims import About
 from storage.people.proof import ShownPlan
 from storage.work.requests import RequestAccount, UnknownRequest
-from web import acts, reviewing
+from web import acts, reviewing, vouching
 from web.refusals import Refusal
 from web.visit import Visit, needs
 
@@ -41,6 +42,7 @@ def show(
         more=len(ids) - len(plans),
         trades=reviewing.by_security(ordinary),
         whole=_list(ids),
+        vouched=vouching.is_asked(visit),
         own=same_person(row.requested_by, visit.person.name),
         live=None,
     )
@@ -54,12 +56,32 @@ def since(visit: Annotated[Visit, needs("read")], request_id: str, whole: str, b
     return visit.page("since.html", title="", request_id=request_id, by=by, changed=now != whole)
 
 
+@router.post("/requests/{request_id}/review/vouch")
+def vouch(
+    visit: Annotated[Visit, needs("approve")],
+    request_id: str,
+    shown: Annotated[str, Form(max_length=200_000)],
+    liquidation: Annotated[list[str], Form()] = [],  # noqa: B006  (FastAPI copies it)
+) -> Response:
+    """What the approver's device is asked to vouch for: the list of what was shown and still waits."""
+    with visit.console.books.reading() as books:
+        try:
+            row = books.requests.get(request_id)
+        except UnknownRequest:
+            visit.unknown(f"request {request_id}", "/requests")
+        pending = books.requests.pending(request_id)
+    asked = {*shown.split(), *liquidation}
+    about = [each for each in pending if reviewing.named(each.rebalance_id, each.round, each.plan) in asked]
+    return vouching.options(visit, About(row.workflow_id, plan=_kept(visit, request_id, about)))
+
+
 @router.post("/requests/{request_id}/review/approve")
 def approve(
     visit: Annotated[Visit, needs("approve")],
     request_id: str,
     shown: Annotated[str, Form(max_length=200_000)],
     liquidation: Annotated[list[str], Form()] = [],  # noqa: B006  (FastAPI copies it)
+    answer: Annotated[str, Form(max_length=20_000)] = "",
 ) -> Response:
     """Approves what was shown and still waits; what was planned again meanwhile is left out, and said so."""
     with visit.console.books.reading() as books:
@@ -87,7 +109,8 @@ def approve(
         "account_ids": [each.account_id for each in about],
         "liquidations": apart,
     }
-    reply = acts.tell(visit.console, visit.person, row.workflow_id, "approve", said)
+    passkey = vouching.evidence(answer)
+    reply = acts.tell(visit.console, visit.person, row.workflow_id, "approve", said, passkey)
     if reply.answer is None:
         return visit.back(
             f"/requests/{request_id}", f"Sent, and not answered yet: {reply.why}. It may still take effect."
