@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from cli import commands, refusals
+from cli import commands, historical, refusals
 from reading.refused import Refused
 
 # name -> module:attribute, line of help. The modules are imported when their command is called, not before.
@@ -97,6 +97,7 @@ def run() -> int:
     """Runs the command; one line for what a person did wrong, never a traceback for it."""
     try:
         outcome: Any = rebalancer.main(standalone_mode=False)
+        historical.tell(sys.argv[1:])
         return outcome if isinstance(outcome, int) else 0
     except click.exceptions.Exit as asked:
         return asked.exit_code

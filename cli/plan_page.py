@@ -32,8 +32,10 @@ class Fitting:
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         from rich.measure import Measurement
 
+        from cli.fitting import fitted
+
         fitting = (each for each in self.tables if Measurement.get(console, options, each).maximum < options.max_width)
-        yield next(fitting, self.tables[-1])
+        yield next(fitting, None) or fitted(self.tables[-1], options.max_width)
 
 
 def page(plan: "RebalancePlan") -> list[object]:

@@ -6,8 +6,16 @@ from collections.abc import Sequence
 from reading.refused import Refused
 
 # Commands that only read; what they refuse is nobody's attempt at anything.
-READING = frozenset({"plan", "status", "diagnose", "queue", "history", "show", "audit", "rules", "policy"})
-READING_PARTS = frozenset({("account", "show"), ("target", "show"), ("venue", "show")})
+READING = frozenset(
+    {"plan", "status", "diagnose", "queue", "history", "show", "audit", "rules", "policy", "request", "signal"}
+)
+READING_PARTS = frozenset(
+    {
+        *((noun, verb) for noun in ("account", "model", "target") for verb in ("list", "show")),
+        *(("feed", verb) for verb in ("list", "draft", "try")),
+        ("venue", "show"),
+    }
+)
 LONGEST = 2000  # characters of a command and of a reason that are kept
 
 

@@ -103,8 +103,11 @@ def show(*parts: object) -> None:
     import sys
 
     from rich.console import Console
+    from rich.table import Table
+
+    from cli.fitting import fitted
 
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 160
     console = Console(width=width, highlight=False, soft_wrap=False, markup=False, emoji=False)
     for part in parts:
-        console.print(part)
+        console.print(fitted(part, console.width) if isinstance(part, Table) else part)

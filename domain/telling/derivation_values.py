@@ -66,7 +66,7 @@ def bands(case: Case) -> Step:
         lands = destination_band(each, case.mode)
         weights = (each.weight, each.threshold.lower, each.threshold.upper, lands.lower, lands.upper)
         state = f"{each.breach} its threshold" if each.breach else "inside"
-        rows.append((each.key, *weights, each.value / total, state))
+        rows.append((each.key, *weights, each.value / total if total else ZERO, state))  # a withdrawal may take it all
     reached = {"exact": "the weight itself", "best_fit": "its precision band", "min_transaction": "its threshold"}
     return step(
         "What the target asks, and where the account is",

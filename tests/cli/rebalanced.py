@@ -19,7 +19,7 @@ REQUEST = "Q-20221228-1"
 CLOSE = datetime(2022, 12, 28, 21, 0, tzinfo=UTC)
 
 
-def pending(books: Books, account_id: str) -> str:
+def pending(books: Books, account_id: str, day: date = date(2022, 12, 28)) -> str:
     """A rebalance of the account, asked for by ann, that waits for an approval."""
     with books.transaction(Actor("ann")) as transaction:
         made = transaction.rebalances.create(
@@ -35,7 +35,7 @@ def pending(books: Books, account_id: str) -> str:
                 overrides=(),
             )
         )
-        snapshot, policy = transaction.snapshots.take(account_id, None, date(2022, 12, 28))
+        snapshot, policy = transaction.snapshots.take(account_id, None, day)
         transaction.rebalances.keep_snapshot(made, 1, kept(snapshot), policy.as_json())
         planned = json.loads(plan_json.dumps(plan(snapshot, policy)))
         transaction.rebalances.keep_plan(made, planned, "PENDING_APPROVAL", CLOSE)
