@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter
 
 from domain.values.rules import RULES_VERSION, catalogue
-from policy import numbers
+from policy import DatedValue, PolicyNumber, PolicyRefused, numbers
 from web.api.caller import Caller, needs
-from web.api.problems import documented
+from web.api.problems import Flaw, Problem, documented
 from web.api.shapes import Shape
 
 router = APIRouter(tags=["rules"])
@@ -63,7 +63,7 @@ def policy(caller: Annotated[Caller, needs("read")], as_of: date | None = None) 
     day = as_of or caller.console.clock.today()
     rows = []
     for number in numbers().values():
-        held = number.on(day)
+        held = _on(number, day)
         value = _plain(held.value)
         rows.append(
             NumberRow(
@@ -78,6 +78,15 @@ def policy(caller: Annotated[Caller, needs("read")], as_of: date | None = None) 
             )
         )
     return Policy(as_of=str(day), policy=rows)
+
+
+def _on(number: PolicyNumber, day: date) -> DatedValue:
+    """The value on a day. Raises Problem for a day before the first."""
+    try:
+        return number.on(day)
+    except PolicyRefused as flaw:
+        wrong = Flaw(pointer="/query/as_of", detail=str(flaw))
+        raise Problem(422, "unreadable", f"{flaw}.", errors=[wrong]) from flaw
 
 
 def _plain(value: object) -> str | bool | int | list[str]:

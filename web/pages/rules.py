@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from policy import PolicyRefused
 from reading import policy as numbers
 from reading import rules as rules_
 from web import tables
@@ -37,7 +38,10 @@ def policy(visit: Annotated[Visit, needs("read")], as_of: str = "", format: Form
         raise Refusal(422, "Which day?", why, (("/policy", "Today"),)) from flaw
     with visit.console.books.reading() as books:
         overrides, of_day = numbers.of_the_book(books)
-    listed = numbers.overridden(numbers.listing(day), overrides, of_day)
+    try:
+        listed = numbers.overridden(numbers.listing(day), overrides, of_day)
+    except PolicyRefused as flaw:  # a day before the first value
+        raise Refusal(422, "Which day?", f"{flaw}.", (("/policy", "Today"),)) from flaw
     if format != "html":
         return tables.file(f"policy-{day}", format, NUMBER, listed)
     return visit.page("policy.html", title="Policy", rows=listed, day=day)
