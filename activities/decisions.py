@@ -20,7 +20,7 @@ from storage.people.proof import ShownPlan
 UNPROVEN = "unproven"  # the actor of what nobody proved that they said
 NOT_PROVEN = "NotProven"  # the type of a failure that says so
 OF_THE_WORKFLOW = "temporal"  # who cancels where a workflow was cancelled
-UNSIGNED = "it is not signed, and decisions are signed here: sign in at the console, or by rebalancer login"
+UNSIGNED = "it is not signed, and decisions are signed here: sign in at the console, or call the API with a token"
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ def _entitled(books: Transaction, message: CheckTarget, today: date) -> tuple[Ch
     if request is None and books.proof.identity() == "signed":
         raise ApplicationError(
             f"rebalance refused: no signed request is for account {message.account_id}, and who asks has to sign in "
-            "here. Submit it at the console, or by rebalancer login and rebalancer submit",
+            "here. Submit it at the console, or by the API with a token",
             type=NOT_PROVEN,
             non_retryable=True,
         )

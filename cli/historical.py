@@ -25,4 +25,8 @@ def tell(words: Sequence[str]) -> None:
     with connections.books().transaction() as read:
         day = read.market.book_day()
     if day is not None and day.historical:
-        say.show("", f"Historical books: everything is judged from {day.as_of}, not from today (DAY-3).")
+        line = f"Historical books: everything is judged from {day.as_of}, not from today (DAY-3)."
+        if words[0] == "submit":
+            say.message(line)  # on standard output is the request's id alone: scripts take it from there
+        else:
+            say.show("", line)

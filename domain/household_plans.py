@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from domain.plan import plan
 from domain.rebalance_plan import RebalancePlan
+from domain.targets.restrictions import limits
 from domain.tax.household_trades import left_of
 from domain.values.money import ZERO
 from domain.values.policy import Mode, Policy
@@ -47,7 +48,7 @@ def _sales(members: Sequence[Member], plans: Sequence[RebalancePlan]) -> list[Sa
         [
             RecentSale(
                 order.symbol,
-                made.as_of,
+                snapshot.trade_date,
                 each.lot.quantity,
                 each.gain or ZERO,
                 snapshot.account.id,
@@ -94,7 +95,8 @@ def in_turn(
     """One account after the other, each once and for good; those first that sell at a loss, liquidations before all.
 
     `plans` are what is known of them. Each buys nothing that an earlier one sells at a loss, and sells nothing at a
-    loss that an earlier one buys.
+    loss that an earlier one buys; nor does it buy what a restriction makes a later one sell at a loss, whatever others
+    do.
     """
     losing = {account for account, _ in _lost(_sales(members, plans))}
     order = sorted(
@@ -102,21 +104,36 @@ def in_turn(
         key=lambda at: (not plans[at].liquidation, plans[at].account_id not in losing, plans[at].account_id),
     )
     made: dict[int, RebalancePlan] = {}
+    forced = [_leaving(*each) for each in zip(members, _sales(members, plans), strict=True)]
     for at in order:
         earlier = [members[each] for each in made]
         sales = _sales(earlier, list(made.values()))
         done = [[replace(each, planned=False) for each in sold] for sold in sales]
-        told = _told(members[at][0], [(snapshot, sold) for (snapshot, _), sold in zip(earlier, done, strict=True)])
+        told = _told(
+            members[at][0],
+            [
+                *((snapshot, sold) for (snapshot, _), sold in zip(earlier, done, strict=True)),
+                *((members[later][0], forced[later]) for later in order if later != at and later not in made),
+            ],
+        )
         buys = tuple(_buys(earlier, list(made.values())))
         told = replace(told, household_buys=(*told.household_buys, *buys), household_plans_buy=buys)
         made[at] = plan(told, members[at][1], mode, purpose=purpose)
     return [made[at] for at in range(len(members))]
 
 
+def _leaving(member: Member, sold: Sales) -> Sales:
+    """Of what a member sells what restrictions take out of it."""
+    allowed = limits(member[0], {})
+    return [replace(each, planned=False) for each in sold if allowed.leaves(each.symbol)]
+
+
 def _buys(members: Sequence[Member], plans: Sequence[RebalancePlan]) -> list[RecentBuy]:
     """What the plans buy."""
     return [
-        RecentBuy(order.symbol, made.as_of, order.quantity, made.account_id, snapshot.account.tax_status, order.price)
+        RecentBuy(
+            order.symbol, snapshot.trade_date, order.quantity, made.account_id, snapshot.account.tax_status, order.price
+        )
         for (snapshot, _), made in zip(members, plans, strict=True)
         for order in made.orders
         if order.side == "buy"

@@ -413,8 +413,8 @@ class RebalanceAccount:
             raise ValueError(wrong)
         if approves.signed is None and pending.checked.signed:
             raise ValueError(
-                f"approval refused: it is not signed, and decisions are signed here. Sign in: "
-                f"rebalancer login ({by} is but a name that was typed)"
+                f"approval refused: it is not signed, and decisions are signed here ({by} is but a name that was "
+                "typed). Sign in at the console, or call the API with a token"
             )
         self._signed_or_refuse("approval", "approve", approves, pending, approves.plan)
 

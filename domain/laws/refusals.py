@@ -99,10 +99,15 @@ def forbidden(snapshot: Snapshot, policy: Policy) -> Forbidden:
 
 def leaving_by_symbol(snapshot: Snapshot) -> dict[str, Restriction]:
     """Restrictions in force that take a security out, by its symbol (RESTRICT-1 unless it is kept, RESTRICT-2)."""
+    return {symbol: each for symbol, each in replaced_by_symbol(snapshot).items() if not each.hold}
+
+
+def replaced_by_symbol(snapshot: Snapshot) -> dict[str, Restriction]:
+    """Restrictions in force that give a security's weight to others or to cash, by its symbol; kept or not."""
     return {
         each.symbol: each
         for each in snapshot.account.restrictions
-        if (each.type == "substitute" or (each.type == "exclude" and not each.hold)) and each.in_force(snapshot.as_of)
+        if each.type in {"exclude", "substitute"} and each.in_force(snapshot.as_of)
     }
 
 

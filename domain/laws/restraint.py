@@ -11,7 +11,7 @@ from decimal import Decimal
 from domain.laws.broken import Broken
 from domain.laws.landing import bounds, cash_bounds, rounding, step_of
 from domain.laws.ledger import NOTHING, Ledger
-from domain.laws.refusals import Forbidden, leaving_by_symbol, nothing_may_be_bought, symbols_of
+from domain.laws.refusals import Forbidden, nothing_may_be_bought, replaced_by_symbol, symbols_of
 from domain.rebalance_plan import ComponentOutcome
 from domain.values.keys import named
 from domain.values.money import ONE, ZERO, money, plain
@@ -149,7 +149,8 @@ def _beyond_their_bands(books: Ledger) -> tuple[Unasked, Unasked]:
 def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
     """Model sleeves that sell what their model names beyond what they pay, or trade without anything to do."""
     cents = rounding(books)
-    leaving = leaving_by_symbol(books.snapshot) if books.snapshot.account.restrictions else {}
+    replaced = replaced_by_symbol(books.snapshot) if books.snapshot.account.restrictions else {}
+    leaving = {symbol: each for symbol, each in replaced.items() if not each.hold}
     funded = {end for each in books.plan.transfers if not each.symbol for end in (each.source, each.destination)}
     for each in books.plan.components:
         key = each.component
@@ -166,7 +167,7 @@ def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
         sells = [symbol for symbol, change in changes.items() if change < ZERO] if cash >= ZERO else []
         if not sells:
             continue
-        asks, stays = _asked_of(model, leaving)
+        asks, stays = _asked_of(model, replaced)
         sold, prices = ZERO, books.prices
         for symbol in sells:
             if symbol in asks:
@@ -184,13 +185,13 @@ def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
             )
 
 
-def _asked_of(model: Model, leaving: Mapping[str, Restriction]) -> tuple[Set[str], Decimal]:
+def _asked_of(model: Model, replaced: Mapping[str, Restriction]) -> tuple[Set[str], Decimal]:
     """The symbols that a model asks for, and the weight that stays in cash, as restrictions leave it."""
-    if leaving.keys().isdisjoint(symbols_of(model)):
+    if replaced.keys().isdisjoint(symbols_of(model)):
         return symbols_of(model), model.cash_weight
     asks, stays = set[str](), model.cash_weight
     for line in model.holdings:
-        taken_out = leaving.get(line.symbol)
+        taken_out = replaced.get(line.symbol)
         if taken_out is None:
             asks.add(line.symbol)
         elif taken_out.by:

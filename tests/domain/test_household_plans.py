@@ -234,7 +234,7 @@ def test_the_plans_of_a_group_hold_jointly(way: Callable[..., list[RebalancePlan
     seen: Counter[str] = Counter()
 
     @given(groups(), st.sampled_from(["exact", "best_fit", "min_transaction"]))
-    @settings(max_examples=150)
+    @settings(max_examples=150, deadline=None)
     def hold(book: Json, mode: Mode) -> None:
         accounts = {each["id"]: each for each in book["accounts"]}
         taxable = {name for name, each in accounts.items() if each["tax_status"] == "taxable"}

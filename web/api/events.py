@@ -108,7 +108,7 @@ def _goes_on(caller: Caller) -> bool:
 
 def _event(row: Any) -> Event:
     return Event(
-        id=cursor(str(row.written_in), str(row.id)),
+        id=cursor(row.transaction, str(row.id)),
         at=row.at.isoformat().replace("+00:00", "Z"),
         who=row.who,
         action=row.action,
