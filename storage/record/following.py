@@ -54,8 +54,8 @@ class Follower:
         )
 
 
-# Each behind a place and before the horizon, so that nothing can come in between any more. Ordered by the column: a name
-# of its text would order 1000 before 999.
+# Each behind a place and before the horizon, so that nothing can come in between any more. Ordered by the column: by a
+# name of its text 1000 would come before 999.
 EVENTS = text(
     "SELECT CAST(written_in AS text) AS transaction, id, at, who, action, account_id, rebalance_id, rule"
     " FROM audit_records"
