@@ -55,7 +55,7 @@ up: setup
 	@$(BIN)/python -m devstack up --workers $(WORKERS)
 
 test: setup
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 3 $(ARGS)
 
 chaos: setup
 	@$(BIN)/python -m tests.chaos $(ARGS)
