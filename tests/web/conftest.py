@@ -25,6 +25,14 @@ async def away() -> None:
     raise RuntimeError("nobody is there")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def anchors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Seals are kept in a file of these tests alone: another database's are not theirs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REBALANCER_SEAL_ANCHORS", f"file:{tmp_path_factory.mktemp('anchors') / 'seals.jsonl'}")
+        yield
+
+
 @pytest.fixture
 def demo(books: Books) -> Books:
     """Books with the demo's accounts."""
