@@ -17,6 +17,7 @@ from fastapi.params import Depends as Dependency
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from acting.actors import actor
 from identity import roles
 from identity.person import Person
 from storage.actor import Actor
@@ -46,12 +47,7 @@ class Visit:
     @property
     def actor(self) -> Actor:
         """Under whose name it is recorded."""
-        return Actor(self.person.name, signed_in=self._signed_in)
-
-    @property
-    def _signed_in(self) -> Mapping[str, object] | None:
-        """Who that is, where it is not merely a name that was chosen."""
-        return None if self.person.is_asserted else {"subject": self.person.subject, "how": self.person.how}
+        return actor(self.person)
 
     @property
     def is_fragment(self) -> bool:

@@ -93,13 +93,10 @@ class Listings:
         self, skip: int, size: int, status: str | None = None, by: str | None = None, since: date | None = None
     ) -> Page:
         """Requests, newest first, each with how many of its rebalances wait for approval. `since` is a day in UTC."""
-        of = rebalance_requests.c
-        waiting = select(func.count()).where(rebalances.c.request_id == of.id, rebalances.c.stage == "PENDING_APPROVAL")
-        query = select(rebalance_requests, waiting.scalar_subquery().label("pending"))
-        where = _given((func.coalesce(of.status, of.stage), status), (of.requested_by, by))
+        where = []
         if since is not None:
-            where.append(of.started_at >= datetime.combine(since, time(), UTC))
-        return self._page(query.where(*where).order_by(desc(of.started_at), desc(of.id)), skip, size)
+            where.append(rebalance_requests.c.started_at >= datetime.combine(since, time(), UTC))
+        return self._requests(where, skip, size, status, by)
 
     def requests_before(
         self, before: tuple[str, str] | None, size: int, status: str | None = None, by: str | None = None
@@ -108,13 +105,19 @@ class Listings:
 
         Raises ValueError where that is no place.
         """
+        of, where = rebalance_requests.c, []
+        if before is not None:
+            where.append(tuple_(of.started_at, of.id) < tuple_(literal(moment_of(before[0])), literal(before[1])))
+        return self._requests(where, 0, size, status, by)
+
+    def _requests(
+        self, where: list[ColumnElement[bool]], skip: int, size: int, status: str | None, by: str | None
+    ) -> Page:
         of = rebalance_requests.c
         waiting = select(func.count()).where(rebalances.c.request_id == of.id, rebalances.c.stage == "PENDING_APPROVAL")
         query = select(rebalance_requests, waiting.scalar_subquery().label("pending"))
-        where = _given((func.coalesce(of.status, of.stage), status), (of.requested_by, by))
-        if before is not None:
-            where.append(tuple_(of.started_at, of.id) < tuple_(literal(moment_of(before[0])), literal(before[1])))
-        return self._page(query.where(*where).order_by(desc(of.started_at), desc(of.id)), 0, size)
+        given = _given((func.coalesce(of.status, of.stage), status), (of.requested_by, by))
+        return self._page(query.where(*given, *where).order_by(desc(of.started_at), desc(of.id)), skip, size)
 
     def signals(self, skip: int, size: int, model: str | None = None) -> Page:
         """Model signals, newest first."""

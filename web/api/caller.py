@@ -1,6 +1,5 @@
 """Who calls: the person of a token or of a browser's session, and whether their roles let them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +8,7 @@ from fastapi import Depends
 from fastapi.params import Depends as Dependency
 from starlette.requests import Request
 
+from acting.actors import actor
 from identity import roles
 from identity.person import Person
 from storage.actor import Actor
@@ -29,11 +29,7 @@ class Caller:
     @property
     def actor(self) -> Actor:
         """Under whose name it is recorded, and how they signed in."""
-        return Actor(self.person.name, signed_in=self._signed_in)
-
-    @property
-    def _signed_in(self) -> Mapping[str, object] | None:
-        return None if self.person.is_asserted else {"subject": self.person.subject, "how": self.person.how}
+        return actor(self.person)
 
 
 @dataclass(frozen=True)
