@@ -1,13 +1,15 @@
 """`/requests/Q/review`: everything of a request that waits, seen whole, and approved or cancelled as it was shown."""
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import Sequence, Set
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form
+from sqlalchemy import Row
 from starlette.responses import Response
 
 from domain.approvals import listed, same_person
 from identity.claims import About
+from storage.connection import Transaction
 from storage.people.proof import ShownPlan
 from storage.work.requests import RequestAccount, UnknownRequest
 from web import acts, reviewing, vouching
@@ -24,10 +26,7 @@ def show(
 ) -> Response:
     """Turnover, gains and findings of every plan; the same trades by security; liquidations apart."""
     with visit.console.books.reading() as books:
-        try:
-            row = books.requests.get(request_id)
-        except UnknownRequest:
-            visit.unknown(f"request {request_id}", "/requests")
+        row = _row(visit, books, request_id)
         ids = [str(each.rebalance_id) for each in books.requests.pending(request_id)]
         plans = [reviewing.waiting(each) for each in books.rebalances.plans(ids[: reviewing.AT_ONCE])]
     ordinary = [each for each in plans if not each.liquidation]
@@ -64,14 +63,8 @@ def vouch(
     liquidation: Annotated[list[str], Form()] = [],  # noqa: B006  (FastAPI copies it)
 ) -> Response:
     """What the approver's device is asked to vouch for: the list of what was shown and still waits."""
-    with visit.console.books.reading() as books:
-        try:
-            row = books.requests.get(request_id)
-        except UnknownRequest:
-            visit.unknown(f"request {request_id}", "/requests")
-        pending = books.requests.pending(request_id)
     asked = {*shown.split(), *liquidation}
-    about = [each for each in pending if reviewing.named(each.rebalance_id, each.round, each.plan) in asked]
+    row, _, about = _waiting(visit, request_id, asked)
     return vouching.options(visit, About(row.workflow_id, plan=_kept(visit, request_id, about)))
 
 
@@ -84,14 +77,8 @@ def approve(
     answer: Annotated[str, Form(max_length=20_000)] = "",
 ) -> Response:
     """Approves what was shown and still waits; what was planned again meanwhile is left out, and said so."""
-    with visit.console.books.reading() as books:
-        try:
-            row = books.requests.get(request_id)
-        except UnknownRequest:
-            visit.unknown(f"request {request_id}", "/requests")
-        pending = books.requests.pending(request_id)
     asked = {*shown.split(), *liquidation}
-    about = [each for each in pending if reviewing.named(each.rebalance_id, each.round, each.plan) in asked]
+    row, pending, about = _waiting(visit, request_id, asked)
     seen = {each.partition("@")[0] for each in asked}
     changed = [each for each in pending if each.rebalance_id in seen and each not in about]
     if not about:
@@ -134,10 +121,7 @@ def cancel(
 ) -> Response:
     """Cancels what was shown and has not begun to trade."""
     with visit.console.books.reading() as books:
-        try:
-            row = books.requests.get(request_id)
-        except UnknownRequest:
-            visit.unknown(f"request {request_id}", "/requests")
+        row = _row(visit, books, request_id)
         seen = {each.partition("@")[0] for each in (*shown.split(), *liquidation)}
         about = [each.account_id for each in books.requests.pending(request_id) if each.rebalance_id in seen]
     if not about:
@@ -147,6 +131,23 @@ def cancel(
     reply = acts.tell(visit.console, visit.person, row.workflow_id, "cancel", said)
     told = f"Cancelled {len(about):,}." if reply.answer is not None else f"Sent, and not answered yet: {reply.why}."
     return visit.back(f"/requests/{request_id}", told)
+
+
+def _row(visit: Visit, books: Transaction, request_id: str) -> Row[Any]:
+    try:
+        return books.requests.get(request_id)
+    except UnknownRequest:
+        visit.unknown(f"request {request_id}", "/requests")
+
+
+def _waiting(
+    visit: Visit, request_id: str, asked: Set[str]
+) -> tuple[Row[Any], Sequence[RequestAccount], Sequence[RequestAccount]]:
+    """The request, all of it that waits, and what of that is as it was shown: vouched for and approved is the same."""
+    with visit.console.books.reading() as books:
+        row, pending = _row(visit, books, request_id), books.requests.pending(request_id)
+    about = [each for each in pending if reviewing.named(each.rebalance_id, each.round, each.plan) in asked]
+    return row, pending, about
 
 
 def _kept(visit: Visit, request_id: str, plans: Sequence[RequestAccount]) -> str:
