@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from identity.person import Person
@@ -61,7 +61,7 @@ async def submit(books: "Books", temporal: Connect, person: Person, wanted: Want
     busy = await _busy(books, temporal, chosen)
     request_id = f"Q-{today:%Y%m%d}-{secrets.token_hex(4)}"
     given |= {"request_id": request_id, "requested_by": person.name}
-    await _start(temporal, {key: value for key, value in given.items() if value not in (None, [])})
+    await start(temporal, {key: value for key, value in given.items() if value not in (None, [])})
     return Submitted(request_id, len(chosen), busy, given.get("approval"))
 
 
@@ -127,7 +127,8 @@ async def _busy(books: "Books", temporal: Connect, chosen: list[str]) -> list[st
     return lines
 
 
-async def _start(temporal: Connect, given: Json) -> None:
+async def start(temporal: Connect, given: Json, patience: timedelta | None = None) -> None:
+    """Starts a request of what is given, as docs/formats.md has it. Raises WorkflowAlreadyStartedError."""
     from workflows import search_attributes
     from workflows.contract import TASK_QUEUE, request_workflow_id
     from workflows.priorities import BY_NAME
@@ -141,10 +142,11 @@ async def _start(temporal: Connect, given: Json) -> None:
         search_attributes=search_attributes.of_request(given["request_id"]),
         static_summary=f"request {given['request_id']} of {given['requested_by']}",
         priority=BY_NAME["person"],
+        rpc_timeout=patience,
     )
 
 
-async def runs(temporal: Connect, workflow_ids: list[str]) -> set[str]:
+async def runs(temporal: Connect, workflow_ids: list[str], patience: timedelta | None = None) -> set[str]:
     """Those of the workflows that are running."""
     from temporalio.client import WorkflowExecutionStatus
     from temporalio.service import RPCError
@@ -154,7 +156,7 @@ async def runs(temporal: Connect, workflow_ids: list[str]) -> set[str]:
     async def one(workflow_id: str) -> bool:
         async with gate:
             try:
-                described = await client.get_workflow_handle(workflow_id).describe()
+                described = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=patience)
             except RPCError:
                 return False
             return described.status == WorkflowExecutionStatus.RUNNING

@@ -5,10 +5,11 @@ What is sent has an id of its own (DECIDE-2). A workflow that nobody takes up is
 
 import contextlib
 import secrets
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from acting import submit
+from acting.updates import Reply
 from identity.claims import About, input_digest
 from reading.refused import Conflict, Unreachable
 from web.console import Console
@@ -25,15 +26,6 @@ if TYPE_CHECKING:
 ANSWER = timedelta(seconds=12)  # how long a worker may take to take it up; a browser does not wait for ever
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a workflow answered; None where it was sent and nobody took it up yet."""
-
-    update_id: str
-    answer: Json | None
-    why: str = ""
 
 
 def _signed(console: Console, person: "Person", act: "Act", about: "About", id_: str, passkey: Any = None) -> Json:
@@ -60,24 +52,11 @@ def start_request(console: Console, person: "Person", given: Json, request_id: s
     about = About(request_workflow_id(request_id), plan=input_digest(asked))
     asked |= _signed(console, person, "submit", about, request_id)
 
-    async def start(client: "Client") -> None:
+    async def start(_: "Client") -> None:
         from temporalio.exceptions import WorkflowAlreadyStartedError
 
-        from workflows import search_attributes
-        from workflows.contract import TASK_QUEUE
-        from workflows.priorities import BY_NAME
-
         with contextlib.suppress(WorkflowAlreadyStartedError):  # by the same call, whose answer was lost
-            await client.start_workflow(
-                "RebalanceRequest",
-                asked,
-                id=request_workflow_id(request_id),
-                task_queue=TASK_QUEUE,
-                search_attributes=search_attributes.of_request(request_id),
-                static_summary=f"request {request_id} of {person.name}",
-                priority=BY_NAME["person"],
-                rpc_timeout=ANSWER,
-            )
+            await submit.start(console.temporal.client, asked, ANSWER)
 
     console.temporal.ask(start)
     return request_id
@@ -146,24 +125,4 @@ def tell(
 
 def running(console: Console, workflow_ids: list[str]) -> set[str]:
     """Those of the workflows that run."""
-
-    async def ask(client: "Client") -> set[str]:
-        import asyncio
-
-        from temporalio.client import WorkflowExecutionStatus
-        from temporalio.service import RPCError
-
-        gate = asyncio.Semaphore(20)
-
-        async def runs(workflow_id: str) -> bool:
-            async with gate:
-                try:
-                    found = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=ANSWER)
-                except RPCError:
-                    return False
-                return found.status == WorkflowExecutionStatus.RUNNING
-
-        answers = await asyncio.gather(*map(runs, workflow_ids))
-        return {each for each, is_so in zip(workflow_ids, answers, strict=True) if is_so}
-
-    return console.temporal.ask(ask)
+    return console.temporal.ask(lambda _: submit.runs(console.temporal.client, workflow_ids, ANSWER))
