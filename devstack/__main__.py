@@ -8,10 +8,11 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from types import FrameType
 from typing import NoReturn
 
-from devstack.connection import StackConnection
+from devstack.connection import PROJECT, StackConnection
 from devstack.errors import StackError
 from devstack.processes import ENDING_SIGNALS
 from devstack.stack import TEMPORAL_PORT, AlreadyRunning, Stack, say_on_stderr
@@ -27,7 +28,7 @@ The rebalancer is up.
 
 In another terminal:
 
-  {bin}/rebalancer status                        is everything working
+{which}  {bin}/rebalancer status                        is everything working
   {bin}/rebalancer load examples/demo.yaml       a dozen accounts on real prices
   {bin}/rebalancer queue                         who needs a rebalance, and why
   {bin}/rebalancer --help                        all commands
@@ -91,10 +92,16 @@ def page(stack: StackConnection, ending: str) -> str:
         console=f"{stack.console_url}: choose a person there; ben approves" if stack.console_url else "none",
         postgres=f"{host}, database {database} (URL with password: {_short(stack.home / 'stack.json')})",
         home=_short(stack.home),
+        which=_which(stack.home),
         bin=_short(Path(sys.executable).parent),
         address="" if int(port) == TEMPORAL_PORT else f" --address {stack.temporal_address}",
         ending=ending,
     )
+
+
+def _which(home: Path) -> str:
+    """The line after which commands find a stack that is not where they look by themselves."""
+    return "" if home == PROJECT / ".rebalancer" else f"  export REBALANCER_HOME={quote(_short(home))}\n"
 
 
 def _demo() -> int:

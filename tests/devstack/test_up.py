@@ -1,6 +1,7 @@
 """`python -m devstack up` as a person meets it: its page, its exit codes, its one-line troubles."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -95,6 +96,9 @@ def test_a_second_up_says_where_the_first_is(up: Up, home: Path) -> None:
     assert second.returncode == 0
     assert stack.temporal_address in page
     assert f"It was up already, since {stack.started_at} (pid {stack.pid})." in page
+    named = re.search(r"^  export REBALANCER_HOME=(\S+)$", page, re.MULTILINE)
+    assert named is not None  # the commands below it are of this stack, and not of the folder's own
+    assert Path(named[1]).resolve() == home.resolve()
 
 
 def test_after_a_kill_it_comes_up_again_on_the_same_data(up: Up, home: Path) -> None:
