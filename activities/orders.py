@@ -193,8 +193,7 @@ class Sender:
             order = self._order(leg)
             with self.desk.books.transaction(actor()) as books:
                 self._still_mine(books)
-                if books.orders.not_sent(self.rebalance_id, leg.number, never_sent(why)):
-                    noted(books, self.rebalance_id, order, VenueAnswer("CANCELED", ZERO, ZERO, why))
+                if not_sent(books, self.rebalance_id, leg.number, order, why):
                     continue
             self._note([(leg.number, order, cancelled(self.venue.cancel(order), order, why))])
 
@@ -231,6 +230,14 @@ class Sender:
         if told:
             with self.desk.books.transaction(actor()) as books:
                 heard(books, self.rebalance_id, told)
+
+
+def not_sent(books: Transaction, rebalance_id: str, number: int, order: VenueOrder, why: str) -> bool:
+    """Ends an order that never will be sent, with its record; False where it was sent, or may have been."""
+    ended = books.orders.not_sent(rebalance_id, number, never_sent(why))
+    if ended:
+        noted(books, rebalance_id, order, VenueAnswer("CANCELED", ZERO, ZERO, why))
+    return ended
 
 
 def never_sent(why: str) -> str:

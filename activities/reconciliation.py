@@ -8,7 +8,7 @@ from typing import Any
 
 from activities.context import Desk, actor, step
 from activities.messages import CloseRebalance, RebalanceResult, Step
-from activities.orders import CLOSED, Over, Sender, executed, fills, never_sent
+from activities.orders import CLOSED, Over, Sender, executed, fills, never_sent, not_sent
 from domain.executing import reconciliation
 from domain.executing.booking import Relief, book
 from domain.executing.execution import EXEC_2
@@ -25,7 +25,7 @@ from domain.values.snapshot_json import restored
 from storage.connection import Transaction
 from storage.work.orders import OPEN
 from storage.work.rebalances import SIGNAL, TRADING
-from venues.port import StillWorking, UnknownAtCustodian
+from venues.port import StillWorking, UnknownAtCustodian, VenueOrder
 
 Json = dict[str, Any]
 GONE = "its workflow ended before it had its last word"
@@ -73,7 +73,11 @@ def _take_back(books: Transaction, row: Any, why: str) -> bool:
     orders = books.orders.of(row.id)
     if any(order.status != "NEW" for order in orders):
         return False
-    return all(books.orders.not_sent(row.id, order.leg, f"not sent: {why}") for order in orders)
+    return all(not_sent(books, row.id, order.leg, _as_sent(row, order), why) for order in orders)
+
+
+def _as_sent(row: Any, order: Any) -> VenueOrder:
+    return VenueOrder(order.client_order_id, row.account_id, order.side, order.symbol, order.quantity, order.price)
 
 
 def conclude(desk: Desk, rebalance_id: str, account_id: str) -> RebalanceResult:

@@ -34,6 +34,12 @@ async def test_a_cancellation_during_a_step_is_obeyed_after_it(
         row = read.rebalances.latest("A-1")
         assert row is not None
         orders = read.orders.of(row.id)
+        told = read.connection.scalar(
+            text("SELECT count(*) FROM audit_records WHERE rebalance_id = :id AND action = 'order canceled'"),
+            {"id": row.id},
+        )
+    assert told == len(orders)  # each order's last word is recorded, also of one that was never sent
+    assert (step == "begin_execution") is (len(orders) > 0)
     assert (row.stage, row.status, row.issue) == ("ENDED", "CANCELED", "its workflow was cancelled")
     assert {order.status for order in orders} == ({"CANCELED"} if step == "begin_execution" else set())
     assert desk.venue_orders() == []
