@@ -97,7 +97,7 @@ def test_what_the_gate_refuses_is_rejected_with_its_words(world: World, kind: st
 
 
 def test_an_order_that_the_broker_lost_is_asked_after_and_sent_again(world: World) -> None:
-    """Killed between the marking and the answer: 35=H first, then, as its rules call "unknown" a proof, once more."""
+    """Killed between the marking and the answer: 35=H first, then, as its rules call "unknown" a proof, once more (FIX-2)."""
     world.fixcore(lose=1)
     gateway = world.gateway()
     world.logged_on()
@@ -222,6 +222,7 @@ def test_a_second_gateway_waits_and_takes_over_at_once(world: World) -> None:
 
 
 def test_a_gateway_that_was_stopped_longer_than_its_lease_marks_nothing(world: World) -> None:
+    """One gateway a session, for as long as it holds the lease (FIX-1)."""
     world.fixcore()
     first = world.gateway()
     world.logged_on()
@@ -275,6 +276,7 @@ def test_a_restored_database_says_nothing_before_somebody_looked(world: World) -
 
 
 def test_a_block_goes_out_with_its_accounts_is_reduced_and_allocated(world: World) -> None:
+    """591=1 with the accounts, 35=G for who leaves, and an allocation that is ours (FIX-8)."""
     world.fixcore(hold=True)
     world.gateway()
     block = order("E-B-000001-1")
