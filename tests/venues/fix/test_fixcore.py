@@ -97,7 +97,7 @@ def test_what_the_gate_refuses_is_rejected_with_its_words(world: World, kind: st
 
 
 def test_an_order_that_the_broker_lost_is_asked_after_and_sent_again(world: World) -> None:
-    """Killed between the marking and the answer: 35=H first, then, as its rules call "unknown" a proof, once more (FIX-2)."""
+    """Killed between marking and answer: 35=H first; then, as its rules call "unknown" a proof, once more (FIX-2)."""
     world.fixcore(lose=1)
     gateway = world.gateway()
     world.logged_on()
