@@ -1,11 +1,12 @@
 """What a person says of an account: held, frozen, closed, open; rebalanced or not."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
 from acting.actors import actor
 from identity.person import Person
-from reading.accounts.known import known
+from reading.accounts.known import known, must_all_be_known
 from reading.refused import Conflict, Refused
 
 if TYPE_CHECKING:
@@ -13,10 +14,15 @@ if TYPE_CHECKING:
     from storage.connection import Books
 
 
-def switch_rebalancing(books: "Books", person: Person, account_id: str, on: bool, today: date) -> str:
-    """Switches rebalancing on, which queues the account at once, or off, which withdraws it; says what it did."""
-    with books.transaction(actor(person)) as work, known(account_id):
-        return work.accounts.switch_rebalancing(account_id, on, today)
+def switch_rebalancing(books: "Books", person: Person, account_ids: Sequence[str], on: bool, today: date) -> list[str]:
+    """Switches rebalancing on, which queues accounts at once, or off, which withdraws them: all or none.
+
+    Says what it did, of each.
+    """
+    with books.transaction(actor(person)) as work:
+        must_all_be_known(work, account_ids)  # locked in one order, so that two of these never wait for each other
+        done = {each: work.accounts.switch_rebalancing(each, on, today) for each in sorted(account_ids)}
+    return [done[each] for each in account_ids]
 
 
 def hold(books: "Books", person: Person, account_id: str, until: date, why: str, today: date) -> str:

@@ -1,5 +1,6 @@
 """Resolving a break: somebody found out which side is right (RECON-1)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from storage.connection import Books, Transaction
 
 Seen = tuple[Decimal, Decimal]  # the books' figure, and the custodian's
+NAMED = 10  # of many that are refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,38 +32,86 @@ class Resolved:
 def resolve(
     books: "Books", person: Person, number: int, note: str, book_custodian: bool, today: date, seen: Seen | None = None
 ) -> Resolved:
-    """Resolves a break with a note; the account can be rebalanced again.
+    """Resolves a break with a note; the account can be rebalanced again. As `resolve_all`, of one.
 
-    `book_custodian`: the books take over the custodian's figure. `seen`: the figures that whoever decides has looked
-    at. Raises Unknown, Conflict, and Changed where it is not what it was; such a break then shows its new figures.
+    `seen`: the figures that whoever decides has looked at.
     """
-    from storage.accounts.breaks import UnknownBreak
+    looked = {} if seen is None else {number: seen}
+    (done,) = resolve_all(books, person, [number], note, book_custodian, today, looked)
+    return done
 
-    why = noted(note)
-    refused: Refused | None = None
-    left: list[str] = []
+
+def resolve_all(
+    books: "Books",
+    person: Person,
+    numbers: Sequence[int],
+    note: str,
+    book_custodian: bool,
+    today: date,
+    seen: Mapping[int, Seen] | None = None,
+) -> list[Resolved]:
+    """Resolves breaks with one note, all or none; their accounts can be rebalanced again (BREAK-1).
+
+    `book_custodian`: the books take over the custodian's figures. Raises Unknown, Conflict, and Changed where one is
+    not what it was; such a break then shows its new figures.
+    """
+    why, wanted = noted(note), sorted(set(numbers))
     with books.transaction() as read:
-        try:
-            account_id = read.breaks.get(number).account_id
-        except UnknownBreak as flaw:
-            raise Unknown(f"there is no break {number}: ", do("breaks", all=True, told="{} lists them")) from flaw
-        custodian = read.accounts.custodian(account_id)
-    theirs = _theirs(books, custodian, account_id) if book_custodian else None
+        rows = {row.id: row for row in read.breaks.numbered(wanted)}
+        missing = [str(number) for number in wanted if number not in rows]
+        if missing:
+            what = "is no break" if len(missing) == 1 else "are no breaks"
+            lists = do("breaks", all=True, told="{} lists them")
+            raise Unknown(f"there {what} {', '.join(missing[:NAMED])}: ", lists)
+        accounts = sorted({str(row.account_id) for row in rows.values()})
+        custodians = {each: read.accounts.custodian(each) for each in accounts} if book_custodian else {}
+    theirs = {each: _theirs(books, custodian, each) for each, custodian in custodians.items()}
     with books.transaction(actor(person)) as work:
-        work.accounts.locked(account_id)
-        row = work.breaks.get(number)
-        if row.resolved_at is not None:
-            raise Conflict(f"break {number} was resolved by {row.resolved_by} already: {row.note}")
-        if seen is not None and seen != (row.expected, row.actual):
-            raise _changed(number, row, "Nothing was resolved; look again")
-        if theirs is not None:
-            refused = _book(work, row, theirs, today)
-        if refused is None:
-            work.breaks.resolve(row, why, book_custodian)
-            left = [str(each.id) for each in work.breaks.open_of(account_id)]
-    if refused is not None:
-        raise refused
-    return Resolved(number, account_id, book_custodian, left)
+        for account_id in accounts:
+            work.accounts.locked(account_id)
+        found = [_stands(work, number, (seen or {}).get(number), theirs, today) for number in wanted]
+        refused = [each.refused for each in found if each.refused is not None]
+        for each in found:
+            if not refused:
+                _close(work, each, why, today)
+            elif each.refused is not None and each.now is not None:
+                work.breaks.renew(each.row, each.now)
+        left = {each: [str(row.id) for row in work.breaks.open_of(each)] for each in accounts}
+    if refused:
+        raise _together(refused)
+    return [Resolved(each.row.id, each.row.account_id, book_custodian, left[each.row.account_id]) for each in found]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stands:
+    """A break as it is: why it can't be resolved; `now`: its figures, where the custodian's are to be booked."""
+
+    row: Any
+    refused: Refused | None = None
+    now: "Break | None" = None
+
+
+def _stands(
+    work: "Transaction", number: int, seen: Seen | None, theirs: "Mapping[str, Ledger]", today: date
+) -> _Stands:
+    row = work.breaks.get(number)
+    if row.resolved_at is not None:
+        return _Stands(row, Conflict(f"break {number} was resolved by {row.resolved_by} already: {row.note}"))
+    if seen is not None and seen != (row.expected, row.actual):
+        return _Stands(row, _changed(number, row, "Nothing was resolved; look again"))
+    if row.account_id in theirs:
+        return _bookable(work, row, theirs[row.account_id], today)
+    return _Stands(row)
+
+
+def _together(refused: list[Refused]) -> Refused:
+    """One refusal for all."""
+    if len(refused) == 1:
+        return refused[0]
+    more = f"; and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
+    told = "; ".join(str(each).rstrip(". ") for each in refused[:NAMED])
+    rule = "RECON-1" if any(isinstance(each, Changed) for each in refused) else None
+    return Conflict(f"none was resolved: {told}{more}", rule=rule)
 
 
 def noted(note: str) -> str:
@@ -87,31 +137,38 @@ def _theirs(database: "Books", custodian: str, account_id: str) -> "Ledger":
         raise Conflict(f"{flaw}: there is no figure to book") from flaw
 
 
-def _book(books: "Transaction", row: Any, theirs: "Ledger", today: date) -> Refused | None:
-    """Takes the custodian's figure into the books, or says why not.
+def _bookable(work: "Transaction", row: Any, theirs: "Ledger", today: date) -> _Stands:
+    """Whether the custodian's figure can be taken into the books.
 
     Nobody books a figure that he has not seen: where it is no longer the break's, the break shows the new one.
     """
-    from domain.executing.reconciliation import COMPARED, corrected
+    from domain.executing.reconciliation import COMPARED
 
     if row.kind not in COMPARED:
-        return Conflict(
+        told = (
             f"break {row.id} is about an order, and what was filled of it is in the books: there is nothing to book. "
-            "Resolve it without --book-custodian"
         )
-    under_way = books.rebalances.executing(row.account_id)
+        return _Stands(row, Conflict(f"{told}Resolve it without --book-custodian"))
+    under_way = work.rebalances.executing(row.account_id)
     if under_way is not None:
         look = do("show", under_way.id, told="({})")
         told = f"{under_way.id} trades on account {row.account_id} now: wait for its end "
-        return Conflict(told, look, ", then try again")
-    snapshot, _ = books.snapshots.take(row.account_id, None, today)
-    account = snapshot.account
-    now = _now(account, row, theirs)
+        return _Stands(row, Conflict(told, look, ", then try again"))
+    now = _now(work.snapshots.take(row.account_id, None, today)[0].account, row, theirs)
     if (now.expected, now.actual) != (row.expected, row.actual):
-        books.breaks.renew(row, now)
-        return _changed(row.id, now, "Nothing was booked; look again, and repeat the command if that is right")
-    books.accounts.store_positions(account.id, account, corrected(account, now))
-    return None
+        again = "Nothing was booked; look again, and repeat the command if that is right"
+        return _Stands(row, _changed(row.id, now, again), now)
+    return _Stands(row, now=now)
+
+
+def _close(work: "Transaction", each: _Stands, why: str, today: date) -> None:
+    """Resolves it; with figures, the books take over the custodian's."""
+    from domain.executing.reconciliation import corrected
+
+    if each.now is not None:
+        account = work.snapshots.take(each.row.account_id, None, today)[0].account
+        work.accounts.store_positions(account.id, account, corrected(account, each.now))
+    work.breaks.resolve(each.row, why, each.now is not None)
 
 
 def _now(account: Any, row: Any, theirs: "Ledger") -> "Break":

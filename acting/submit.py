@@ -22,16 +22,17 @@ LOOKED_AT = 200  # of accounts with a rebalance under way, so many are asked whe
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A request, how many accounts it has, and a line for each that a rebalance is under way on."""
+    """A request, its accounts, and a line for each that a rebalance is under way on. Rehearsed, it has no id."""
 
-    request_id: str
-    accounts: int
+    request_id: str | None
+    account_ids: list[str]
     busy: list[str]
     approval: str | None
 
     def as_json(self) -> Json:
-        """The public form."""
-        return {"request_id": self.request_id, "accounts": self.accounts, "busy": self.busy}
+        """The public form. What was only rehearsed names its accounts."""
+        told: Json = {"request_id": self.request_id, "accounts": len(self.account_ids), "busy": self.busy}
+        return told if self.request_id else told | {"account_ids": self.account_ids}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,21 @@ class Wanted:
 
 async def submit(books: "Books", temporal: Connect, person: Person, wanted: Wanted, today: date) -> Submitted:
     """Starts the request. Raises Unknown, and Conflict where a rebalance is under way on every account of it."""
+    given, chosen, busy = await _checked(books, temporal, wanted, today)
+    request_id = f"Q-{today:%Y%m%d}-{secrets.token_hex(4)}"
+    given |= {"request_id": request_id, "requested_by": person.name}
+    await start(temporal, {key: value for key, value in given.items() if value not in (None, [])})
+    return Submitted(request_id, chosen, busy, given.get("approval"))
+
+
+async def rehearse(books: "Books", temporal: Connect, wanted: Wanted, today: date) -> Submitted:
+    """What `submit` would do, by the same checks, with the same refusals; nothing is started."""
+    given, chosen, busy = await _checked(books, temporal, wanted, today)
+    return Submitted(None, chosen, busy, given.get("approval"))
+
+
+async def _checked(books: "Books", temporal: Connect, wanted: Wanted, today: date) -> tuple[Json, list[str], list[str]]:
+    """What the request would be given, its accounts, and a line for each that is busy."""
     given = dict(wanted.terms)
     if wanted.failed_of:
         given, chosen = await _again(books, temporal, wanted.failed_of, given)
@@ -58,11 +74,7 @@ async def submit(books: "Books", temporal: Connect, person: Person, wanted: Want
         given["queue"] = {"reasons": [wanted.reason] if wanted.reason else []}
     else:
         given["account_ids"] = chosen = _known(books, wanted.accounts)
-    busy = await _busy(books, temporal, chosen)
-    request_id = f"Q-{today:%Y%m%d}-{secrets.token_hex(4)}"
-    given |= {"request_id": request_id, "requested_by": person.name}
-    await start(temporal, {key: value for key, value in given.items() if value not in (None, [])})
-    return Submitted(request_id, len(chosen), busy, given.get("approval"))
+    return given, chosen, await _busy(books, temporal, chosen)
 
 
 def _queued(books: "Books", reason: str | None, today: date) -> list[str]:

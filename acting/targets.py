@@ -1,11 +1,12 @@
 """What accounts should hold: targets assigned, removed and edited. Queues accounts; nothing trades."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from acting.actors import actor
 from identity.person import Person
-from reading.accounts.known import known
+from reading.accounts.known import must_all_be_known
 from reading.market.targets import unknown
 
 if TYPE_CHECKING:
@@ -13,21 +14,28 @@ if TYPE_CHECKING:
     from storage.intake.target_edits import TargetEdit
 
 
-def assign(books: "Books", person: Person, account_id: str, target_id: str, today: date) -> str:
-    """Assigns a target in place of any other, and queues the account; says what it did. Raises Unknown."""
+def assign(books: "Books", person: Person, account_ids: Sequence[str], target_id: str, today: date) -> list[str]:
+    """Assigns a target in place of any other, and queues the accounts: all or none. Says what it did, of each.
+
+    Raises Unknown.
+    """
     from storage.accounts.accounts import TargetUnknown
 
-    with books.transaction(actor(person)) as work, known(account_id):
+    with books.transaction(actor(person)) as work:
+        must_all_be_known(work, account_ids)
         try:
-            return work.accounts.assign_target(account_id, target_id, today)
+            done = {each: work.accounts.assign_target(each, target_id, today) for each in sorted(account_ids)}
         except TargetUnknown as flaw:
             raise unknown(flaw.target_id) from flaw
+    return [done[each] for each in account_ids]
 
 
-def remove(books: "Books", person: Person, account_id: str, today: date) -> str:
-    """Removes the account's target; says what it did. Raises Unknown."""
-    with books.transaction(actor(person)) as work, known(account_id):
-        return work.accounts.remove_target(account_id, today)
+def remove(books: "Books", person: Person, account_ids: Sequence[str], today: date) -> list[str]:
+    """Removes the accounts' targets: all or none. Says what it did, of each. Raises Unknown."""
+    with books.transaction(actor(person)) as work:
+        must_all_be_known(work, account_ids)
+        done = {each: work.accounts.remove_target(each, today) for each in sorted(account_ids)}
+    return [done[each] for each in account_ids]
 
 
 def edit(books: "Books", person: Person, raw: dict[str, Any]) -> "TargetEdit":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import account_states, lists, say
+from cli import account_states, choosing, lists, say
 from reading import words
 
 if TYPE_CHECKING:
@@ -38,16 +38,32 @@ def show(account_id: str, form: str) -> None:
 
 
 @account.command()
-@click.argument("account_id", metavar="ACCOUNT")
+@choosing.ids("ACCOUNT")
+@choosing.account_filters
 @click.argument("state", metavar="on|off", type=click.Choice(["on", "off"]))
+@say.dry_run_option
 @say.by_option
-def rebalancing(account_id: str, state: str, by: str | None) -> None:
-    """Switch rebalancing on, which queues the account at once, or off, which withdraws it from the queue."""
+def rebalancing(
+    ids: tuple[str, ...],
+    file: Any,
+    state: str,
+    dry_run: bool,
+    by: str | None,
+    **like: str | None,
+) -> None:
+    """Switch rebalancing on, which queues the accounts at once, or off, which withdraws them from the queue.
+
+    All of them, or none.
+    """
     from acting import accounts
     from cli import connections
 
-    on = state == "on"
-    click.echo(accounts.switch_rebalancing(connections.books(), say.person(by), account_id, on, connections.today()))
+    chosen = choosing.accounts(ids, file, **like)
+    if not dry_run:
+        choosing.agreed(any(like.values()), len(chosen), "account", f"switch rebalancing {state}")
+    books, person, today = connections.books(dry_run), say.person(by), connections.today()
+    choosing.tell(accounts.switch_rebalancing(books, person, chosen, state == "on", today))
+    say.rehearsed(dry_run)
 
 
 def _page(found: "Account") -> Iterator[object]:

@@ -4,8 +4,10 @@ from typing import Any
 
 import click
 
-from cli import say
+from cli import choosing, say
 from reading import words
+
+LISTED = 10  # accounts that a line names
 
 
 @click.group(invoke_without_command=True)
@@ -43,12 +45,26 @@ def breaks(ctx: click.Context, account_id: str | None, all_: bool, form: str) ->
 
 
 @breaks.command()
-@click.argument("break_id", metavar="BREAK")
+@choosing.ids("BREAK")
+@click.option("--account", default=None, metavar="ID", help="All that are open of this account.")
+@click.option("--symbol", default=None, metavar="SYMBOL", help="All that are open of this security, or of cash.")
+@click.option("--statement", default=None, metavar="NAME", help="All that are open of the statement in this file.")
 @click.option("--note", required=True, metavar="TEXT", help="Why; kept for good.")
 @click.option("--book-custodian", is_flag=True, help="Take the custodian's figure into the books.")
+@say.dry_run_option
 @say.by_option
-def resolve(break_id: str, note: str, book_custodian: bool, by: str | None) -> None:
-    """Resolve BREAK with a note; the account can be rebalanced again.
+def resolve(
+    ids: tuple[str, ...],
+    file: Any,
+    account: str | None,
+    symbol: str | None,
+    statement: str | None,
+    note: str,
+    book_custodian: bool,
+    dry_run: bool,
+    by: str | None,
+) -> None:
+    """Resolve breaks with a note, all or none of them; their accounts can be rebalanced again.
 
     With --book-custodian the books take over the custodian's figure: what it has more comes into the managed sleeve
     (shares at an unknown cost), what it has less goes out of it first. Without, the books stay as they are; if the
@@ -57,15 +73,22 @@ def resolve(break_id: str, note: str, book_custodian: bool, by: str | None) -> N
     from acting import breaks
     from cli import connections
 
-    if not (break_id.isascii() and break_id.isdigit()):
-        raise click.UsageError(f"a break is a number, like 3, not {break_id}: rebalancer breaks lists them")
-    number, why = int(break_id[:18]), breaks.noted(note)
-    books, today = connections.books(), connections.today()
-    done = breaks.resolve(books, say.person(by), number, why, book_custodian, today)
-    booked = ", and the books have the custodian's figure" if done.booked else ""
-    click.echo(f"break {number} of account {done.account_id} is resolved{booked}")
-    again = f"it can be rebalanced again: rebalancer submit {done.account_id}"
-    say.message(f"still open: {', '.join(done.left)}" if done.left else again)
+    numbers, why = choosing.breaks(ids, file, account, symbol, statement), breaks.noted(note)
+    if not dry_run:
+        choosing.agreed(not ids and file is None, len(numbers), "open break", "resolve with this note")
+    books, person, today = connections.books(dry_run), say.person(by), connections.today()
+    done = breaks.resolve_all(books, person, numbers, why, book_custodian, today)
+    booked = ", and the books have the custodian's figure" if book_custodian else ""
+    choosing.tell([f"break {each.number} of account {each.account_id} is resolved{booked}" for each in done])
+    say.rehearsed(dry_run)
+    left = sorted({each for one in done for each in one.left}, key=int)
+    again = sorted({each.account_id for each in done if not each.left})
+    if left:
+        say.message(f"still open: {', '.join(left)}")
+    if again:
+        who = "it can" if len(again) == 1 else "they can" if len(again) <= LISTED else f"{len(again):,} accounts can"
+        listed = " ".join(again) if len(again) <= LISTED else "ACCOUNT…"
+        say.message(f"{who} be rebalanced again: rebalancer submit {listed}")
 
 
 def _of(each: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cli import connections, say
+from cli import choosing, connections, say
 
 NOT_ANSWERED = 3  # exit status: sent, and nobody knows yet what came of it (DECIDE-2)
 EXIT = {"done": 0, "refused": 1, "unanswered": NOT_ANSWERED}
@@ -16,8 +16,7 @@ def _which(function: Any) -> Any:
         click.option("--again", metavar="UPDATE", help="Decide nothing: ask what came of a decision that was sent."),
         click.option("--requested-by", metavar="WHO", help="What waits of all that somebody asked for."),
         click.option("--account", "accounts", multiple=True, metavar="ACCOUNT", help="What waits on an account."),
-        click.option("--file", "file", type=click.File(), help="A file of ids, one a line; - is standard input."),
-        click.argument("ids", nargs=-1, metavar="ID..."),
+        choosing.ids("ID"),
     ):
         function = option(function)
     return function
@@ -45,12 +44,11 @@ def approve(
     On a terminal each is shown and asked about. Else --plan names what was shown; with several, each as ID@DIGEST. A
     liquidation is approved by its own id.
     """
-    from cli.choosing import chosen
     from cli.seeing import Seen, on_a_terminal
 
     if plan and unseen:
         raise click.UsageError("--plan names what was seen, --unseen says that nothing was: one of them")
-    items = chosen(ids, file, accounts, requested_by)
+    items = choosing.waiting_or_named(ids, file, accounts, requested_by)
     if plan and len(items) != 1:
         raise click.UsageError("--plan names one plan: with several, write each as ID@DIGEST")
     seen = Seen(plan, unseen, ask=form == "table" and not unseen and on_a_terminal())
@@ -76,9 +74,7 @@ def cancel(
 
     Nothing of what waits trades then; of one whose orders are out, what is open is cancelled, what was filled stays.
     """
-    from cli.choosing import chosen
-
-    items = chosen(ids, file, accounts, requested_by)
+    items = choosing.waiting_or_named(ids, file, accounts, requested_by)
     said = {"reason": why} if why else {}
     return _decide("cancel", items, by, again, form, lambda item: said)
 

@@ -1,14 +1,11 @@
 """The listings that are commands: `account list`, `model list|show`, `target list`, `request list`, `signal list`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from cli import listing, say
+from cli import choosing, listing, say
 from reading import words
-
-if TYPE_CHECKING:
-    pass
 
 Json = dict[str, Any]
 ACCOUNT = ("account_id", "name", "household", "status", "rebalancing", "target", "managed_value", "cash", "queued")
@@ -21,10 +18,7 @@ STATUSES = ("COMPLETE", "COMPLETE_WITH_ERRORS", "FAILED", "EXPIRED", "CANCELED",
 
 
 @click.command("list")
-@click.option("--status", type=click.Choice(["open", "frozen", "closed"]), default=None, help="Only such accounts.")
-@click.option("--target", default=None, metavar="TARGET", help="Only those with this target.")
-@click.option("--household", default=None, metavar="ID", help="Only those of this household.")
-@click.option("--rebalancing", type=click.Choice(["on", "off"]), default=None, help="Only those where it is so.")
+@choosing.account_filters
 @listing.options
 def account_list(
     status: str | None, target: str | None, household: str | None, rebalancing: str | None, page: int, size: int,

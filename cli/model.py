@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from cli import connections, lists, say
+from reading import words
 from reading.files import feed_file
 from reading.refused import Refused
 
@@ -32,10 +33,18 @@ model.add_command(lists.model_show)
     "--version", type=click.IntRange(min=1), default=None, help="Its new version, where FILE does not say it."
 )
 @click.option("--wait", is_flag=True, help="Follow the trades until all have ended; Ctrl-C only stops following.")
+@say.dry_run_option
 @say.by_option
 @say.format_option
 def signal(
-    file: Path, feed: str | None, model_id: str | None, version: int | None, wait: bool, by: str | None, form: str
+    file: Path,
+    feed: str | None,
+    model_id: str | None,
+    version: int | None,
+    wait: bool,
+    dry_run: bool,
+    by: str | None,
+    form: str,
 ) -> int:
     """Store the new version of a model in FILE, all or nothing, and trade every open sleeve of it.
 
@@ -46,27 +55,30 @@ def signal(
     from acting import signals
     from workflows.contract import signal_workflow_id
 
+    if wait and dry_run:
+        raise click.UsageError("--wait follows trades, and --dry-run starts none: one of them")
     by_feed = feed is not None or (model_id is not None and file.suffix.lower() not in feed_file.OWN_FORMATS)
-    books = connections.books() if by_feed else None
+    books = connections.books(dry_run) if by_feed else None
     of_feed = signals.of_feed(books, file, feed, connections.today(), say.message) if books is not None else None
     is_table = of_feed is not None or file.suffix.lower() in TABLES
     if is_table is not (model_id is not None and version is not None) or (model_id is None) is not (version is None):
         raise click.UsageError("a CSV file needs --id and --version; any other file says both itself")
-    books = books or connections.books()
+    books = books or connections.books(dry_run)
     if is_table:
         raw = signals.table_of(books, file, of_feed, str(model_id), version or 0, say.message)
     else:
         raw = signals.object_of(file)
     received = signals.receive(books, say.person(by), file, of_feed, raw, _reachable)
     workflow_id = signal_workflow_id(received.model_id, received.version)
-    if not connections.run(signals.start(connections.temporal, workflow_id, received)):
+    if not dry_run and not connections.run(signals.start(connections.temporal, workflow_id, received)):
         say.message(f"{workflow_id} is running already")
+    say.rehearsed(dry_run)
     if form == "table":
         click.echo(workflow_id)
         say.message(
-            f"version {received.version} of model {received.model_id} stored (was {received.before}); "
-            f"{received.sleeves:,} open {'sleeve trades' if received.sleeves == 1 else 'sleeves trade'} to it. "
-            f"See: rebalancer show {workflow_id}"
+            f"version {received.version} of model {received.model_id} {'would be ' if dry_run else ''}stored (was "
+            f"{received.before}); {_trading(received.sleeves, dry_run)} to it."
+            f"{'' if dry_run else f' See: rebalancer show {workflow_id}'}"
         )
     result = connections.run(_follow(workflow_id, received.sleeves)) if wait else None
     if form == "json":
@@ -75,6 +87,12 @@ def signal(
     elif result is not None:
         say.message(_summary(result))
     return 1 if result is not None and (result["failed"] or result["superseded_by"]) else 0
+
+
+def _trading(sleeves: int, dry_run: bool) -> str:
+    """`2 open sleeves trade`, or would."""
+    verb = "would trade" if dry_run else "trades" if sleeves == 1 else "trade"
+    return f"{words.counted(sleeves, 'open sleeve')} {verb}"
 
 
 def _reachable() -> None:

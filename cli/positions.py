@@ -20,9 +20,10 @@ NAMED = 10  # of what was left out or not understood; the JSON has all
 @click.option(
     "--date", "given", default=None, metavar="DATE", help="Of which day the statement is, where it doesn't say."
 )
+@say.dry_run_option
 @say.by_option
 @say.format_option
-def positions(file: Path, feed: str | None, given: str | None, by: str | None, form: str) -> int:
+def positions(file: Path, feed: str | None, given: str | None, dry_run: bool, by: str | None, form: str) -> int:
     """Compare a custodian's positions and cash in FILE with the books; all or nothing.
 
     FILE is as a custodian exports it (`rebalancer feed list`), or CSV in our own format:
@@ -35,7 +36,8 @@ def positions(file: Path, feed: str | None, given: str | None, by: str | None, f
     from cli import connections
 
     day = say.day("--date", given)
-    done = compare(connections.books(), say.person(by), file, feed, day, connections.today())
+    done = compare(connections.books(dry_run), say.person(by), file, feed, day, connections.today())
+    say.rehearsed(dry_run)
     if form == "json":
         say.as_json(done.as_json())
         return 0

@@ -23,6 +23,8 @@ def note(words: Sequence[str], refused: Refused, said: str) -> None:
     """Records a refused command, where the database can be reached; a second trouble is not told behind the first."""
     if not words or words[0] in READING or tuple(words[:2]) in READING_PARTS:
         return
+    if "--dry-run" in words:  # which promises that nothing is written
+        return
     from cli.connections import NoDatabase
 
     if isinstance(refused, NoDatabase):

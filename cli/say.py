@@ -23,7 +23,7 @@ format_option = click.option(
 
 def by_option(function: Any) -> Any:
     """`--by WHO`, the operating-system user where it is not given."""
-    return click.option("--by", default=None, help="Who asks; by default the operating-system user.")(function)
+    return click.option("--by", default=None, help="Your name, for the record; by default the system user.")(function)
 
 
 def dry_run_option(function: Any) -> Any:

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import connections, say
+from cli import choosing, connections, say
 from domain.values.policy import MODES
+from reading import words
 
 if TYPE_CHECKING:
+    from acting.submit import Submitted
     from storage.connection import Books
 
 LISTED = 10  # busy accounts that are named one by one
@@ -28,7 +30,7 @@ class _Amount(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.command()
-@click.argument("accounts", nargs=-1, metavar="ACCOUNT...")
+@choosing.ids("ACCOUNT")
 @click.option("--queue", "from_queue", is_flag=True, help="Submit every account in the queue.")
 @click.option("--reason", help="With --queue: only accounts queued for this reason.")
 @click.option("--failed-of", metavar="ID", help="Submit again what FAILED, was busy or never started in a request.")
@@ -43,10 +45,12 @@ class _Amount(click.ParamType):  # type: ignore[type-arg]
 @click.option("--invest-cash", type=_Amount(), metavar="AMOUNT", help="Only buy, for so much in each account.")
 @click.option("--override", multiple=True, type=click.Choice(["open_break"]), help="Set a check aside by its name.")
 @click.option("--wait", is_flag=True, help="Follow the accounts until all have ended; Ctrl-C only stops following.")
+@say.dry_run_option
 @say.by_option
 @say.format_option
 def submit(
-    accounts: tuple[str, ...],
+    ids: tuple[str, ...],
+    file: Any,
     from_queue: bool,
     reason: str | None,
     failed_of: str | None,
@@ -57,12 +61,16 @@ def submit(
     invest_cash: Decimal | None,
     override: tuple[str, ...],
     wait: bool,
+    dry_run: bool,
     by: str | None,
     form: str,
 ) -> int:
     """Submit accounts for a rebalance: checks and plans each, then waits for an approval."""
+    accounts = choosing.named(ids, file)
     if sum(map(bool, (accounts, from_queue, failed_of, resume))) != 1:
         raise click.UsageError("name accounts, or give --queue, --failed-of or --resume; one of them")
+    if dry_run and (wait or resume):
+        raise click.UsageError("--dry-run starts nothing that could be followed: without --wait and --resume")
     if reason and not from_queue:
         raise click.UsageError("--reason goes with --queue")
     if raise_cash and invest_cash:
@@ -76,24 +84,40 @@ def submit(
     if raise_cash or invest_cash:
         terms |= {"kind": "raise_cash" if raise_cash else "invest_cash", "amount": str(raise_cash or invest_cash)}
     wanted = acting.Wanted(terms, accounts, from_queue, reason, failed_of)
+    if dry_run:
+        return _rehearsed(
+            connections.run(acting.rehearse(books, connections.temporal, wanted, connections.today())), form
+        )
     asked = acting.submit(books, connections.temporal, say.person(by), wanted, connections.today())
     done = connections.run(asked)
-    request_id, busy = done.request_id, done.busy
-    _say_submitted(request_id, done.accounts, busy, form)
+    request_id = str(done.request_id)
+    if form == "table":
+        click.echo(request_id)
+    count = words.counted(len(done.account_ids), "account")
+    say.message(f"{count} submitted as {request_id}. See: rebalancer show {request_id}")
+    _say_busy(done.busy)
     if wait:
         return _follow(books, request_id, form)
     if form == "json":
         say.as_json(done.as_json())
     elif done.approval != "automatic":
         say.message(f"Trades wait for an approval: rebalancer approve {request_id} --by WHO")
-    return 1 if busy else 0
+    return 1 if done.busy else 0
 
 
-def _say_submitted(request_id: str, count: int, busy: list[str], form: str) -> None:
-    if form == "table":
-        click.echo(request_id)
-    noun = "account" if count == 1 else "accounts"
-    say.message(f"{count} {noun} submitted as {request_id}. See: rebalancer show {request_id}")
+def _rehearsed(done: "Submitted", form: str) -> int:
+    """The accounts that would be submitted, one a line as `--file` takes them."""
+    if form == "json":
+        say.as_json(done.as_json())
+    else:
+        click.echo("\n".join(done.account_ids))
+    say.message(f"{words.counted(len(done.account_ids), 'account')} would be submitted")
+    _say_busy(done.busy)
+    say.rehearsed(True)
+    return 1 if done.busy else 0
+
+
+def _say_busy(busy: list[str]) -> None:
     for line in busy[:LISTED]:
         say.message(f"rebalancer: {line}")
     if len(busy) > LISTED:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import lists, say
+from cli import choosing, lists, say
 from reading.refused import Refused
 
 if TYPE_CHECKING:
@@ -25,26 +25,49 @@ target.add_command(lists.target_list)
 
 
 @target.command()
-@click.argument("account_id", metavar="ACCOUNT")
+@choosing.ids("ACCOUNT")
+@choosing.account_filters
 @click.argument("target_id", metavar="TARGET")
+@say.dry_run_option
 @say.by_option
-def assign(account_id: str, target_id: str, by: str | None) -> None:
-    """Assign TARGET to ACCOUNT, in place of any other. Queues the account at once; nothing trades."""
+def assign(
+    ids: tuple[str, ...],
+    file: Any,
+    target_id: str,
+    dry_run: bool,
+    by: str | None,
+    **like: str | None,
+) -> None:
+    """Assign TARGET to accounts, in place of any other; to all of them, or none. Queues them; nothing trades."""
     from acting import targets
     from cli import connections
 
-    click.echo(targets.assign(connections.books(), say.person(by), account_id, target_id, connections.today()))
+    chosen = choosing.accounts(ids, file, **like)
+    if not dry_run:
+        choosing.agreed(any(like.values()), len(chosen), "account", f"assign target {target_id}")
+    books, person = connections.books(dry_run), say.person(by)
+    choosing.tell(targets.assign(books, person, chosen, target_id, connections.today()))
+    say.rehearsed(dry_run)
 
 
 @target.command()
-@click.argument("account_id", metavar="ACCOUNT")
+@choosing.ids("ACCOUNT")
+@choosing.account_filters
+@say.dry_run_option
 @say.by_option
-def remove(account_id: str, by: str | None) -> None:
-    """Remove the target of ACCOUNT. A rebalance then sells it to cash, once it is submitted and approved."""
+def remove(ids: tuple[str, ...], file: Any, dry_run: bool, by: str | None, **like: str | None) -> None:
+    """Remove the target of accounts; of all of them, or none.
+
+    A rebalance then sells each to cash, once it is submitted and approved.
+    """
     from acting import targets
     from cli import connections
 
-    click.echo(targets.remove(connections.books(), say.person(by), account_id, connections.today()))
+    chosen = choosing.accounts(ids, file, **like)
+    if not dry_run:
+        choosing.agreed(any(like.values()), len(chosen), "account", "remove the target")
+    choosing.tell(targets.remove(connections.books(dry_run), say.person(by), chosen, connections.today()))
+    say.rehearsed(dry_run)
 
 
 @target.command()

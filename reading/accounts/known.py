@@ -1,6 +1,6 @@
 """Whether somebody knows an account: asked by everything that is about one, refused in the words of the check."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,8 @@ from reading.refused import Unknown
 
 if TYPE_CHECKING:
     from storage.connection import Transaction
+
+NAMED = 10  # of many accounts that nobody knows
 
 
 @contextmanager
@@ -23,12 +25,17 @@ def known(account_id: str) -> Iterator[None]:
 
 def must_be_known(books: "Transaction", account_id: str) -> None:
     """Raises Unknown where nobody knows the account."""
-    from sqlalchemy import select
+    must_all_be_known(books, [account_id])
 
-    from storage.schema.tables import accounts
 
-    if books.connection.scalar(select(accounts.c.id).where(accounts.c.id == account_id)) is None:
-        raise unknown(account_id)
+def must_all_be_known(books: "Transaction", account_ids: Sequence[str]) -> None:
+    """Raises Unknown, with every account that nobody knows."""
+    missing = books.requests.unknown(account_ids)
+    if len(missing) > 1:
+        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        raise Unknown(f"unknown accounts {', '.join(missing[:NAMED])}{more}: nothing changes. Check the ids")
+    if missing:
+        raise unknown(missing[0])
 
 
 def unknown(account_id: str) -> Unknown:

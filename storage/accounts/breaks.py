@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, select, update
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Row, and_, any_, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.executing.reconciliation import RECON_1, Break
 from domain.values.money import plain
 from storage.record.audit import Audit
+from storage.schema.deliveries import custodian_statements
 from storage.schema.execution import breaks
 from storage.values import by_key
 
@@ -55,6 +56,25 @@ class Breaks:
         if row is None:
             raise UnknownBreak(f"there is no break {number}")
         return row
+
+    def numbered(self, numbers: Sequence[int]) -> Sequence[Row[Any]]:
+        """Those of these breaks that there are, by number; nothing is locked."""
+        return self.connection.execute(
+            select(breaks).where(breaks.c.id == any_(literal(list(numbers), ARRAY(BigInteger)))).order_by(breaks.c.id)
+        ).all()
+
+    def open_like(self, account_id: str | None, symbol: str | None, statement: str | None) -> list[int]:
+        """The numbers of the open breaks of an account, of a symbol ("" is cash), and that a statement found.
+
+        `statement`: the name of its file, the newest of the account.
+        """
+        where: list[ColumnElement[bool]] = [breaks.c.resolved_at.is_(None)]
+        where += [] if account_id is None else [breaks.c.account_id == account_id]
+        where += [] if symbol is None else [breaks.c.symbol == symbol if symbol else breaks.c.kind == "cash"]
+        if statement is not None:
+            of = select(custodian_statements.c.account_id).where(custodian_statements.c.source == statement)
+            where += [breaks.c.rebalance_id.is_(None), breaks.c.account_id.in_(of)]
+        return list(self.connection.scalars(select(breaks.c.id).where(*where).order_by(breaks.c.id)))
 
     def open_of(self, account_id: str) -> Sequence[Row[Any]]:
         """The open breaks of an account, oldest first."""

@@ -42,9 +42,18 @@ class Listings:
             .scalar_subquery()
         )
         query = select(accounts, reason.label("queued")).order_by(by_key(accounts.c.id))
-        asked = ((accounts.c.status, status), (accounts.c.target_id, target), (accounts.c.household_id, household),
-                 (accounts.c.rebalancing, rebalancing))  # fmt: skip
-        return self._page(query.where(*_given(*asked)), skip, size)
+        return self._page(query.where(*_accounts(status, target, household, rebalancing)), skip, size)
+
+    def account_ids(
+        self,
+        status: str | None = None,
+        target: str | None = None,
+        household: str | None = None,
+        rebalancing: bool | None = None,
+    ) -> list[str]:
+        """The ids of all the accounts that are like that, in order."""
+        query = select(accounts.c.id).where(*_accounts(status, target, household, rebalancing))
+        return list(self.connection.scalars(query.order_by(by_key(accounts.c.id))))
 
     def accounts_like(self, prefix: str, after: str, size: int) -> Page:
         """Accounts by id whose id or name begins with a text, behind the id `after`, with the reason they are queued.
@@ -134,3 +143,12 @@ class Listings:
 def _given(*asked: tuple[ColumnElement[Any], Any]) -> list[ColumnElement[bool]]:
     """The filters that were asked for."""
     return [column == value for column, value in asked if value is not None]
+
+
+def _accounts(
+    status: str | None, target: str | None, household: str | None, rebalancing: bool | None
+) -> list[ColumnElement[bool]]:
+    of = accounts.c
+    return _given(
+        (of.status, status), (of.target_id, target), (of.household_id, household), (of.rebalancing, rebalancing)
+    )

@@ -41,7 +41,8 @@ def differ(desk: Books) -> Differ:
         with desk.transaction(Actor("test")) as books:
             started = NewRebalance("A-103", f"w#{symbol}{by}", "w", None, Purpose(), "best_fit", "required", "ann", ())
             rebalance_id = books.rebalances.create(started)
-            (opened,) = books.breaks.open("A-103", rebalance_id, found(desk))
+            differing = [each for each in found(desk) if each.symbol == symbol]
+            (opened,) = books.breaks.open("A-103", rebalance_id, differing)
             books.rebalances.end(rebalance_id, "COMPLETE_WITH_ERRORS", "a break", {})
         return opened
 
