@@ -16,11 +16,12 @@ ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && cat $(STAMP) 2>/dev/null),$(CU
 $(STAMP): again
 endif
 
-.PHONY: help setup demo up test laws fuzz chaos fix-chaos lint freeze bench clean again
+.PHONY: help setup demo demo-fix up test laws fuzz chaos fix-chaos lint freeze bench clean again
 
 help:
 	@echo 'make setup   .venv with everything that is needed; the other targets call it'
 	@echo 'make demo    the main job once, from nothing to the printed result'
+	@echo 'make demo-fix  the same by FIX, to a broker in another process'
 	@echo 'make up      the stack, until Ctrl-C: the console on 8234, Temporal on 7233, workers (WORKERS=1)'
 	@echo 'make test    the tests (ARGS="-k minimums" for some)'
 	@echo 'make chaos   rebalances while everything breaks, and the proof (ARGS="--minutes 5 --seed 1")'
@@ -50,6 +51,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo: setup
 	@$(BIN)/python -m devstack demo
+
+demo-fix: setup
+	@$(BIN)/python -m devstack demo --fix
 
 up: setup
 	@$(BIN)/python -m devstack up --workers $(WORKERS)

@@ -117,7 +117,9 @@ def _told(each: "Standing") -> dict[str, Any]:
         "next_expected": each.theirs,
         "waiting": each.waiting,
         "unanswered": each.unanswered,
+        "orders": each.orders,
         "open_orders": each.open_orders,
+        "executions": each.executions,
         "repaired": each.repaired,
         "doubts": [
             {"client_order_id": d.client_order_id, "account_id": d.account_id, "why": d.why} for d in each.doubts
@@ -135,7 +137,8 @@ def _page(each: "Standing") -> list[str]:
         f"{each.session}: {each.state}{since}",
         f"  numbers          next sent {each.ours:,}, next expected {each.theirs:,}",
         f"  messages         {each.waiting:,} waiting, {each.unanswered:,} not answered yet",
-        f"  orders           {each.open_orders:,} open, {each.repaired:,} with a part told by CumQty alone (FIX-4)",
+        f"  orders           {each.orders:,}, of them {each.open_orders:,} open; {each.executions:,} executions heard",
+        f"  told by CumQty   {each.repaired:,} orders in a part (FIX-4)",
     ]
     if each.says:
         lines.append(f"  last trouble     {each.says}")

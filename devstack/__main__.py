@@ -43,12 +43,13 @@ def main(arguments: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     up_parser = commands.add_parser("up", help="run the stack until Ctrl-C")
     up_parser.add_argument("--workers", type=int, default=1, metavar="N", help="worker processes (1)")
-    commands.add_parser("demo", help="run the main job once, from nothing to the printed result")
+    demo_parser = commands.add_parser("demo", help="run the main job once, from nothing to the printed result")
+    demo_parser.add_argument("--fix", action="store_true", help="orders go by FIX to a broker in another process")
     chosen = parser.parse_args(arguments)
     for number in ENDING_SIGNALS:
         signal.signal(number, _interrupt)
     if chosen.command == "demo":
-        return _told(_demo)
+        return _told(lambda: _demo(by_fix=chosen.fix))
     return _told(lambda: up(chosen.workers))
 
 
@@ -104,10 +105,10 @@ def _which(home: Path) -> str:
     return "" if home == PROJECT / ".rebalancer" else f"  export REBALANCER_HOME={quote(_short(home))}\n"
 
 
-def _demo() -> int:
+def _demo(*, by_fix: bool) -> int:
     from devstack import demo  # type: ignore[attr-defined,unused-ignore]
 
-    return demo.main() or 0
+    return demo.main(by_fix=by_fix) or 0
 
 
 def _told(command: Callable[[], int]) -> int:

@@ -1,6 +1,7 @@
 """`make demo`: the main job once, from nothing to the printed result, on a stack of its own.
 
-Everything is done with the public command and shown from its JSON, as an operator's script would do it.
+`make demo-fix` is the same job, with orders that go by FIX to a broker in another process. Everything is done
+with the public command and shown from its JSON, as an operator's script would do it.
 """
 
 from __future__ import annotations
@@ -10,14 +11,18 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from devstack.application import REBALANCER
 from devstack.connection import PROJECT
+from devstack.demo_fix import Wired
 from devstack.demo_page import WIDTH, Page
 from devstack.stack import Stack
 from policy.clock import the_clock
@@ -52,6 +57,14 @@ class Operator:
     """Somebody at the command line of one stack."""
 
     home: Path
+    more: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Points at the demo's stack, whatever else the user's shell is set up for."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "REBALANCER_"))}
+        own = {"REBALANCER_HOME": str(self.home), "COLUMNS": str(WIDTH)}
+        return kept | the_clock().environment | own | dict(self.more)
 
     def run(self, *arguments: str) -> Any:
         """A command's JSON. What a command refuses is an answer too: the demo shows such accounts on purpose."""
@@ -60,7 +73,7 @@ class Operator:
             capture_output=True,
             text=True,
             check=False,
-            env=_environment(self.home),
+            env=self.environment,
         )
         if not done.stdout.strip():
             raise SystemExit(f"demo: rebalancer {' '.join(arguments)} failed: {done.stderr.strip()}")
@@ -69,47 +82,52 @@ class Operator:
     def say(self, *arguments: str) -> str:
         """A command's words."""
         done = subprocess.run(
-            [str(COMMAND), *arguments], capture_output=True, text=True, check=False, env=_environment(self.home)
+            [str(COMMAND), *arguments], capture_output=True, text=True, check=False, env=self.environment
         )
         if done.returncode:
             raise SystemExit(f"demo: rebalancer {' '.join(arguments)} failed: {done.stderr.strip()}")
         return "\n".join(line.rstrip() for line in (done.stdout + done.stderr).strip().splitlines())
 
 
-def _environment(home: Path) -> dict[str, str]:
-    """Points at the demo's stack, whatever else the user's shell is set up for."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TEMPORAL_", "REBALANCER_"))}
-    return kept | the_clock().environment | {"REBALANCER_HOME": str(home), "COLUMNS": str(WIDTH)}
-
-
-def main() -> int:
+def main(*, by_fix: bool = False) -> int:
     """Runs the demo in `.rebalancer/demo`, made anew each time; what it leaves can be opened afterwards."""
-    home = PROJECT / ".rebalancer" / "demo"
+    home = PROJECT / ".rebalancer" / ("demo-fix" if by_fix else "demo")
     page = Page()
-    page.opening(BOOK.relative_to(PROJECT))
+    page.opening(BOOK.relative_to(PROJECT), by_fix=by_fix)
     _clear(home)
-    with Stack(home, temporal_port=0, ui_port=None, say=page.step):
-        operator = Operator(home)
-        page.step("loading the book")
-        operator.say("load", str(BOOK))
-        page.step("evaluating every account")
-        evaluated = operator.run("evaluate")
-        page.evaluation(evaluated)
-        page.did(
-            f"rebalancer target remove {REMOVED} --by {REQUESTER}",
-            operator.say("target", "remove", REMOVED, "--by", REQUESTER),
-        )
-        page.did(
-            f"rebalancer account rebalancing {SWITCHED_ON} on --by {REQUESTER}",
-            operator.say("account", "rebalancing", SWITCHED_ON, "on", "--by", REQUESTER),
-        )
-        page.queue(operator.say("queue"))
-        results = _rebalanced(operator, page)
-        names = {each["id"]: each["name"] for each in yaml.safe_load(BOOK.read_text(encoding="utf-8"))["accounts"]}
-        page.outcomes(results, names, SHOWS)
-        page.left_in_queue(operator.run("queue"))
-    page.closing(home.relative_to(PROJECT))
+    wired = Wired(home) if by_fix else None
+    application = wired.application if wired else REBALANCER
+    with Stack(home, temporal_port=0, ui_port=None, application=application, say=page.step) as stack:
+        operator = Operator(home, wired.environment if wired else {})
+        gateway = operator.environment | {"REBALANCER_DATABASE_URL": stack.database_url}
+        with wired.running(gateway, page.step, lambda: operator.run("fix", "status")) if wired else nullcontext():
+            _day(operator, page, by_fix=by_fix)
+    page.closing(home.relative_to(PROJECT), by_fix=by_fix)
     return 0
+
+
+def _day(operator: Operator, page: Page, *, by_fix: bool) -> None:
+    """The main job."""
+    page.step("loading the book")
+    operator.say("load", str(BOOK))
+    page.step("evaluating every account")
+    evaluated = operator.run("evaluate")
+    page.evaluation(evaluated)
+    page.did(
+        f"rebalancer target remove {REMOVED} --by {REQUESTER}",
+        operator.say("target", "remove", REMOVED, "--by", REQUESTER),
+    )
+    page.did(
+        f"rebalancer account rebalancing {SWITCHED_ON} on --by {REQUESTER}",
+        operator.say("account", "rebalancing", SWITCHED_ON, "on", "--by", REQUESTER),
+    )
+    page.queue(operator.say("queue"))
+    results = _rebalanced(operator, page)
+    names = {each["id"]: each["name"] for each in yaml.safe_load(BOOK.read_text(encoding="utf-8"))["accounts"]}
+    page.outcomes(results, names, SHOWS)
+    page.left_in_queue(operator.run("queue"))
+    if by_fix:
+        page.wire(operator.say("fix", "status"))
 
 
 def _clear(home: Path) -> None:

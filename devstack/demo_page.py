@@ -46,13 +46,18 @@ class Page:
         self.console.print(Text.assemble(("$ ", "dim"), (command, "bold")))
         self.console.print(Padding(Text(outcome), (0, 0, 0, 2)))
 
-    def opening(self, book: Path) -> None:
+    def opening(self, book: Path, *, by_fix: bool = False) -> None:
         """What this is."""
-        self._title("A day at the rebalancer")
+        self._title("A day at the rebalancer" + (", by FIX" if by_fix else ""))
         self.console.print(
             f"Real closing prices of 28 December 2022, invented people. The book is {book}; Temporal, PostgreSQL and "
             "the worker are real.\n"
         )
+        if by_fix:
+            self.console.print(
+                "Orders go by FIX 4.4: the worker puts them into the outbox, a gateway in a process of its own sends "
+                "them, and a broker in another one (QuickFIX's acceptor, the paper venue behind it) fills them.\n"
+            )
 
     def evaluation(self, found: Json) -> None:
         """What the daily evaluation found."""
@@ -98,9 +103,19 @@ class Page:
             self.console.print(f"{entry['account_id']}  {entry['last_issue'] or entry['primary_reason']}", markup=False)
         self.console.print("\nAn entry leaves when its rebalance ends COMPLETE; any other ending keeps it (QUEUE-5).\n")
 
-    def closing(self, home: Path) -> None:
+    def wire(self, status: str) -> None:
+        """How the FIX session stands when everything is done."""
+        self._title("On the wire")
+        self.did("rebalancer fix status", status)
+
+    def closing(self, home: Path, *, by_fix: bool = False) -> None:
         """How to look at the same oneself."""
         self._title("See for yourself")
+        if by_fix:
+            log = f"{home}/logs/fix-gateway.log, {home}/logs/fix-broker.log"
+            self.console.print(Text.assemble(("  " + log, "bold"), ("\n      what both said", "dim")))
+            wire = "tr '\\001' '|' < " + f"{home}/fix/store/FIX.4.4-REBALANCER-DEMO-BROKER.body"
+            self.console.print(Text.assemble(("  " + wire, "bold"), ("\n      every message that we sent", "dim")))
         lines = (
             (f"REBALANCER_HOME={home} make up", "opens what you just saw; then, in another terminal:"),
             ("http://localhost:8234", "the console: choose ann (operator), ben (approver) or cleo (auditor) there"),

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.connection import Transaction
-from storage.schema.fix import fix_messages, fix_orders, fix_sessions
+from storage.schema.fix import fix_executions, fix_messages, fix_orders, fix_sessions
 from venues.fix import books
 from venues.fix.outbox import FIX_2
 from venues.port import WORKING
@@ -42,7 +42,9 @@ class Standing:
     theirs: int
     waiting: int  # messages that are not handed over yet
     unanswered: int
+    orders: int  # that were ever handed to the session
     open_orders: int
+    executions: int  # that were heard
     repaired: int  # orders of which a part stands in by CumQty × AvgPx (FIX-4)
     doubts: tuple[Doubt, ...]
     says: str | None
@@ -80,6 +82,8 @@ def _standing(connection: Connection, row: Any) -> Standing:
         theirs=row.target_next,
         waiting=count(M.session == row.session, M.state == "NEW"),
         unanswered=count(M.session == row.session, M.state == "HANDED"),
+        orders=count(ORDERS.session == row.session),
+        executions=count(fix_executions.c.session == row.session),
         open_orders=count(ORDERS.session == row.session, ORDERS.status == WORKING),
         repaired=count(ORDERS.session == row.session, ORDERS.repaired),
         doubts=tuple(Doubt(*each) for each in doubted),
