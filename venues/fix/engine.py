@@ -154,6 +154,7 @@ def _settings(session: Session, session_id: Any, reset: bool) -> Any:
         "AllowUnknownMsgFields": "Y",
         "ValidateUserDefinedFields": "N",
         "ValidateFieldsOutOfOrder": "N",
+        "ValidateFieldsHaveValues": "N",  # a broker's empty field is no reason not to hear of a fill
         "ResetOnLogon": "Y" if reset else "N",
         "SendRedundantResendRequests": "Y",
         "LogonTimeout": 10,

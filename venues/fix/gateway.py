@@ -49,12 +49,11 @@ class Gateway:
         self.hearing = Hearing(database, session, self._wanted)
         self.stopping = threading.Event()
         self._up = False
+        self._refused = False  # something of the broker's, since the logon
         self._asking: set[str | None] = set()
         self._lock = threading.Lock()
         self._renumber: int | None = None
-        self._asked: dict[
-            str, tuple[float, float]
-        ] = {}  # order → when it may be asked after again, after how long then
+        self._asked: dict[str, tuple[float, float]] = {}  # order → when it may be asked after again, and the pause then
 
     # --- told by the engine, in its threads --------------------------------------------------------------------------
 
@@ -64,6 +63,7 @@ class Gateway:
             lease.note(connection, self.session.session, logged_on=True, logged_on_at=func.clock_timestamp(), says=None)
             outbox.again(connection, self.session.session)
         self._asked.clear()
+        self._refused = False
         self._wanted(None)
         self._up = True
         log.info("%s is logged on", self.session.session)
@@ -84,6 +84,8 @@ class Gateway:
         anew: dict[str, Any] = {"numbered_since": machine_now(), "target_next": 1} if number == 1 else {}
         if kind == "4":
             return True  # fills a gap under old numbers
+        if kind == "3":
+            self._refusing(fields)
         with self.database.begin() as connection:
             lease.note(connection, self.session.session, sender_next=number + 1, **anew)
             if kind in ("D", "F", "G"):
@@ -93,6 +95,21 @@ class Gateway:
         if kind == "H":
             self.hearing.questions[number] = fields.get(790) or (fields.get(11) or "").partition("/")[0]
         return True
+
+    def _refusing(self, fields: Fields) -> None:
+        """The engine can't read a message of the broker, and counts it as received: what it told is asked after.
+
+        Once a logon, as the answer may be what can't be read.
+        """
+        tag = f", tag {fields.get(371)}" if fields.get(371) else ""
+        what = f"a {fields.get(372)} of the broker (number {fields.get(45)}{tag}) can't be read, and was refused"
+        says = f"{what}: {fields.get(58)}: compare the session's dictionary with theirs"
+        with self.database.begin() as connection:
+            lease.note(connection, self.session.session, says=says)
+        log.warning("%s: %s", self.session.session, says)
+        if not self._refused:
+            self._refused = True
+            self._wanted(None)
 
     def heard(self, kind: str, raw: str) -> None:
         """What came is committed when this returns (FIX-3)."""

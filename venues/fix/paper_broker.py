@@ -21,10 +21,10 @@ from domain.values.money import plain
 from policy.clock import Clock, the_clock
 from storage.engine import DATABASE_URL, connect
 from storage.schema.execution import paper_orders
-from venues.fix.outgoing import SIDES
+from venues.fix.outgoing import SIDES, TYPES
 from venues.fix.sessions import Session, SessionRefused, named
 from venues.paper import PaperVenue
-from venues.port import WORKING, VenueAnswer, VenueOrder
+from venues.port import WORKING, VenueAnswer, VenueOrder, VenueUnreachable
 
 CRASHED = 70
 LOOK = 0.1  # seconds between looks at what is open
@@ -44,7 +44,7 @@ class PaperBroker(quickfix.Application):  # type: ignore[misc]
         self.id = quickfix.SessionID(session.version, session.target, session.sender)
         self.accounts = {theirs: account for account, theirs in session.accounts.items()}
         self.symbols = {theirs: symbol for symbol, theirs in session.symbols.items()}
-        self.reported: dict[str, tuple[str, Decimal]] = {}  # order → as it was reported last
+        self.reported: dict[str, tuple[str, Decimal, Decimal]] = {}  # order → status, shares, cash as reported last
         self.lock = threading.RLock()
 
     def onCreate(self, session_id: Any) -> None:
@@ -83,13 +83,16 @@ class PaperBroker(quickfix.Application):  # type: ignore[misc]
     def look(self) -> None:
         """Reports what became of open orders since."""
         with self.lock:
-            for name, (status, _) in list(self.reported.items()):
+            for name, (status, *_) in list(self.reported.items()):
                 if status == WORKING:
                     order = self._known(name)
                     if order is not None:
                         self._report(order, self.venue.look(order))
 
     def _order(self, message: Any) -> None:
+        if message.getField(40) != TYPES["limit"]:
+            self._send("j", self._about(message) | {380: "0", 58: "the paper broker takes limit orders only"})
+            return
         order = VenueOrder(
             message.getField(11),
             self.accounts.get(message.getField(1), message.getField(1)),
@@ -103,7 +106,10 @@ class PaperBroker(quickfix.Application):  # type: ignore[misc]
                 order, VenueAnswer("REJECTED", Decimal(0), Decimal(0), "duplicate order"), {150: "8", 103: "6"}
             )
             return
-        answers = self.venue.submit(order)
+        try:
+            answers = self.venue.submit(order)
+        except VenueUnreachable:  # its scenario loses this one, or the answer to it: nothing is said, and it is asked
+            return
         self._execution(order, VenueAnswer(WORKING, Decimal(0), Decimal(0)), {150: "0"})
         self._report(order, answers)
 
@@ -130,7 +136,10 @@ class PaperBroker(quickfix.Application):  # type: ignore[misc]
             told = VenueOrder(message.getField(11), "", "buy", message.getField(55), Decimal(0), Decimal(0))
             self._execution(told, VenueAnswer("REJECTED", Decimal(0), Decimal(0), "unknown order"), asked | {103: "5"})
             return
-        self._execution(order, self.venue.look(order)[-1], asked)
+        answer = self.venue.look(order)[-1]
+        if message.getField(11) not in self.reported:  # a run before this one may not have got round to its fills
+            self._report(order, [answer])
+        self._execution(order, answer, asked)
 
     def _allocation(self, message: Any) -> None:
         """Every instruction is received, then accepted."""
@@ -139,15 +148,15 @@ class PaperBroker(quickfix.Application):  # type: ignore[misc]
 
     def _report(self, order: VenueOrder, answers: Any, more: dict[int, str] | None = None) -> None:
         for answer in answers:
-            now = (answer.status, answer.filled_quantity)
-            before = self.reported.get(order.client_order_id, (WORKING, Decimal(0)))
+            now = (answer.status, answer.filled_quantity, answer.filled_amount)
+            before = self.reported.get(order.client_order_id, (WORKING, Decimal(0), Decimal(0)))
             self.reported[order.client_order_id] = now
             if now == before and not more:
                 continue
             step = answer.filled_quantity - before[1]
             if step:
-                part = VenueAnswer("FILLED" if answer.status == "FILLED" else WORKING, *now[1:], answer.filled_amount)
-                money = {150: "F", 32: plain(step), 31: plain(answer.filled_amount / answer.filled_quantity)}
+                part = VenueAnswer("FILLED" if answer.status == "FILLED" else WORKING, *now[1:])
+                money = {150: "F", 32: plain(step), 31: plain((answer.filled_amount - before[2]) / step)}
                 self._execution(order, part, money)
                 if answer.status in ("FILLED", WORKING):
                     continue
@@ -188,6 +197,10 @@ class PaperBroker(quickfix.Application):  # type: ignore[misc]
             row = connection.execute(select(paper_orders).where(paper_orders.c.client_order_id == name)).one_or_none()
         return None if row is None else VenueOrder(name, row.account_id, row.side, row.symbol, row.quantity, row.price)
 
+    def _about(self, message: Any) -> dict[int, str]:
+        """Which message of theirs a refusal is about."""
+        return {45: message.getHeader().getField(34), 372: message.getHeader().getField(35), 379: message.getField(11)}
+
     def _now(self) -> str:
         return self.clock.now().strftime("%Y%m%d-%H:%M:%S.%f")[:-3]
 
@@ -195,7 +208,8 @@ class PaperBroker(quickfix.Application):  # type: ignore[misc]
         message = quickfix.Message()
         message.getHeader().setField(35, kind)
         for tag, value in fields.items():
-            message.setField(tag, value)
+            if value:  # a tag without a value is refused by whoever hears it
+                message.setField(tag, value)
         quickfix.Session.sendToTarget(message, self.id)
 
 

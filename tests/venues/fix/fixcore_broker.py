@@ -8,6 +8,7 @@ misbehaves; it is read at every message:
     lose N           the next N orders never arrive       no_status answers a question with 35=j
     reject 3|j       refuses orders at its gate           logout    logs out after the next order
     bust             busts the first fill of each order   deny_replace answers 35=G with 35=9
+    garble           fills say "many" for their quantity
 """
 
 import asyncio
@@ -111,11 +112,13 @@ class Broker(Application):
         self.write(fill=name, exec=exec_id, quantity=step, price=price)
         fields = {150: "F", 17: exec_id, 32: step, 31: price}
         if told.get("swallow"):
+            self.write(swallowed=exec_id)
             store = self.session._store
             store.set_next_sender_msg_seq_num(store.next_sender_msg_seq_num() + 1)
             return
-        await self.execution(name, order, fields)
+        await self.execution(name, order, fields | ({32: "many"} if told.get("garble") else {}))
         if told.get("resend"):
+            self.write(resent=exec_id)
             await self.execution(name, order, fields, resent=True)
         if told.get("bust") and not order.get("busted"):
             order["busted"] = True
@@ -133,6 +136,7 @@ class Broker(Application):
         told = self.quirks()
         name = message.get_field(11)
         if self.spend("lose"):
+            self.write(lost=name)
             return
         if told.get("reject") == "3":
             await self.send("3", {45: message.header.get(34), 372: "D", 373: "5", 371: "44", 58: "bad price"})

@@ -56,6 +56,20 @@ def test_what_was_gap_filled_away_is_asked_after(world: World) -> None:
     assert world.rows("SELECT count(*) FROM fix.executions") == [(0,)]
 
 
+def test_a_fill_that_the_engine_can_not_read_is_asked_after(world: World) -> None:
+    """The engine refuses it by itself and counts it as received: the order is asked after, and somebody is told."""
+    world.fixcore(parts=1, garble=True)
+    world.gateway()
+    world.venue.submit(order(ONE))
+    ended(world, ONE)
+    agree(world, ONE)
+    assert world.rows("SELECT repaired FROM fix.orders") == [(True,)]
+    ((says,),) = world.rows("SELECT says FROM fix.sessions")
+    assert "a 8 of the broker" in says
+    assert "tag 32" in says
+    assert "compare the session's dictionary with theirs" in says
+
+
 def test_the_session_comes_back_after_the_brokers_logout(world: World) -> None:
     world.fixcore(logout=1, hold=True)
     world.gateway()
