@@ -93,7 +93,7 @@ def make_accounts(engine: Engine, first: int, last: int) -> None:
             connection.execute(text("SET LOCAL session_replication_role = replica"))
             connection.execute(text(_MAKE))
             _run(connection, _ACCOUNTS, {"first": start, "last": min(start + CHUNK - 1, last)})
-            pack_missing(connection, CHUNK)
+            pack_missing(connection, CHUNK, "")
     settle(engine)
 
 
@@ -110,7 +110,7 @@ def push_outside(engine: Engine, every: int) -> None:
 def _pack(connection: Connection) -> None:
     """Packs positions, which triggers that are off here did not notice."""
     connection.execute(text("DELETE FROM packed_positions"))
-    while pack_missing(connection, CHUNK):
+    while pack_missing(connection, CHUNK, "")[0]:
         pass
 
 

@@ -25,9 +25,11 @@ PACK = text(
     " ON CONFLICT (account_id) DO UPDATE SET entries = excluded.entries"
 )
 PACK_MISSING = text(
-    "INSERT INTO packed_positions (account_id, entries) SELECT a.id, packed_entries(a.id)"
-    " FROM (SELECT id FROM accounts WHERE NOT EXISTS (SELECT FROM packed_positions p WHERE p.account_id = accounts.id)"
-    " ORDER BY id LIMIT :most FOR NO KEY UPDATE SKIP LOCKED) a ON CONFLICT DO NOTHING"
+    "WITH packed AS (INSERT INTO packed_positions (account_id, entries) SELECT a.id, packed_entries(a.id)"
+    " FROM (SELECT id FROM accounts WHERE id > :after"
+    " AND NOT EXISTS (SELECT FROM packed_positions p WHERE p.account_id = accounts.id)"
+    " ORDER BY id LIMIT :most FOR NO KEY UPDATE SKIP LOCKED) a ON CONFLICT DO NOTHING RETURNING account_id)"
+    " SELECT count(*), max(account_id) FROM packed"
 )
 UNEQUAL = text(
     "SELECT account_id FROM packed_positions WHERE entries <> packed_entries(account_id)"
@@ -42,9 +44,9 @@ def pack(connection: Connection, ids: Collection[str]) -> None:
         connection.execute(PACK, {"ids": list(ids)})
 
 
-def pack_missing(connection: Connection, most: int) -> int:
-    """Packs up to so many accounts that have no row; returns how many it found."""
-    return connection.execute(PACK_MISSING, {"most": most}).rowcount
+def pack_missing(connection: Connection, most: int, after: str) -> tuple[int, str | None]:
+    """Packs up to so many accounts behind `after` that have no row; returns how many, and the last of them."""
+    return tuple(connection.execute(PACK_MISSING, {"most": most, "after": after}).one())
 
 
 def unequal(connection: Connection, account_id: str | None = None) -> Sequence[str]:

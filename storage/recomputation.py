@@ -17,6 +17,7 @@ from domain.telling.differences import differences
 from domain.values.rules import RULES_VERSION
 from planners import frozen
 from storage.connection import Transaction
+from storage.record import documents
 from storage.record.chain import as_json
 from storage.schema.audit import audit_records, rebalance_rounds
 from storage.work.rebalances import DECISION_KEPT
@@ -87,9 +88,11 @@ def _decided_again(row: Row[Any], kept: Row[Any]) -> str:
 
 def _kept(books: Transaction, rebalance_id: str) -> list[Row[Any]]:
     """The rounds, with the texts that were kept, byte for byte."""
-    texts = [cast(rebalance_rounds.c[name], Text).label(f"{name}_text") for name in EVIDENCE]
-    query = select(rebalance_rounds, *texts).where(rebalance_rounds.c.rebalance_id == rebalance_id)
-    return list(books.connection.execute(query.order_by(rebalance_rounds.c.round)))
+    of = rebalance_rounds.c
+    contents = {name: documents.content(rebalance_rounds, name) for name in EVIDENCE}
+    texts = [cast(each, Text).label(f"{name}_text") for name, each in contents.items()]
+    query = select(of.round, of.rules_version, *contents.values(), *texts).where(of.rebalance_id == rebalance_id)
+    return list(books.connection.execute(query.order_by(of.round)))
 
 
 def _recorded(books: Transaction, rebalance_id: str) -> dict[int, Mapping[str, str | None]]:

@@ -88,6 +88,10 @@ def _trades(who: str, given: Json) -> str:
     return f"{planned}. May be approved until {_at(given['expires_at'])}" if waits else planned
 
 
+def _mended(who: str, given: Json) -> str:
+    return f"What was kept under {given['document'][:12]}… was another text, changed past the guard; it is itself again"
+
+
 def _kept(who: str, given: Json) -> str:
     return (
         f"Round {given['round']} kept, decided by rules {given['rules_version']}: snapshot {_hash(given['snapshot'])}, "
@@ -161,6 +165,7 @@ SENTENCES: dict[str, Callable[[str, Json], str]] = {
     "minimums checked": _minimums,
     "trades generated": _trades,
     "decision kept": _kept,
+    "document mended": _mended,
     "approved": _approved,
     "approval not proven": _not_proven,
     "cancellation not proven": _not_proven,

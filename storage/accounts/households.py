@@ -17,6 +17,7 @@ from domain.tax.household_trades import (
 )
 from domain.values.snapshot import RecentBuy, RecentSale, TaxStatus
 from storage.accounts.reading import StoredAccount, read_sales
+from storage.record import documents
 from storage.schema.execution import rebalances
 from storage.schema.tables import accounts, lots, recent_sales, sleeves
 from storage.values import among, by_key, exact
@@ -118,10 +119,11 @@ def _recent_lots(
 
 def _under_way(connection: Connection, ids: Collection[str]) -> list[tuple[str, Mapping[str, Any], date]]:
     """The plans whose orders are out and whose fills are not booked yet, by account, with their trade date (DAY-2)."""
-    traded = func.coalesce(rebalances.c.snapshot["trade_date"].astext, rebalances.c.plan["as_of"].astext)
+    traded = func.json_extract_path_text(documents.content(rebalances, "snapshot"), "trade_date")
     query = (
-        select(rebalances.c.account_id, rebalances.c.plan, traded.label("traded"))
+        select(rebalances.c.account_id, documents.content(rebalances, "plan"), traded.label("traded"))
         .where(among(rebalances.c.account_id, ids), rebalances.c.stage.in_(TRADING))
         .order_by(by_key(rebalances.c.account_id))
     )
-    return [(row.account_id, row.plan, date.fromisoformat(row.traded)) for row in connection.execute(query)]
+    found = connection.execute(query)
+    return [(row.account_id, row.plan, date.fromisoformat(row.traded or row.plan["as_of"])) for row in found]

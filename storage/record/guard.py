@@ -27,7 +27,7 @@ STANDING = text(
     " UNION ALL SELECT 'rights on ' || relname, 'on',"
     " CAST(CAST(relowner AS regrole) AS text) || ' ' || coalesce(CAST(relacl AS text), '') FROM pg_class"
     " WHERE relnamespace = to_regnamespace('public') AND relname IN ('audit_records', 'audit_heads',"
-    " 'audit_seals', 'audit_seal_heads', 'seal_anchors', 'rebalance_rounds', 'workflow_histories',"
+    " 'audit_seals', 'audit_seal_heads', 'seal_anchors', 'rebalance_rounds', 'workflow_histories', 'documents',"
     " 'unrecorded_changes', 'signing_keys', 'identity_settings', 'decisions')"
     " AND relkind IN ('r', 'p') ORDER BY 1"
 )

@@ -122,6 +122,15 @@ unrecorded_changes = Table(
     prefixes=["UNLOGGED"],
 )
 
+# Snapshots, policies and plans. Nothing refers to them by a foreign key: whoever adds a rebalance would lock the one
+# policy that all of them share. What names one that is not there, `audit verify` finds.
+documents = Table(
+    "documents",
+    metadata,
+    Column("digest", Text, primary_key=True),  # SHA-256 of the content's text, in hexadecimal digits
+    Column("content", JSON(none_as_null=True), nullable=False),  # JSON and not JSONB: byte for byte, order of keys too
+)
+
 rebalance_rounds = Table(
     "rebalance_rounds",
     metadata,
@@ -129,9 +138,13 @@ rebalance_rounds = Table(
     Column("round", Integer, primary_key=True),
     Column("rules_version", Text, nullable=False),
     Column("decided_at", DateTime(timezone=True), nullable=False, server_default=NOW),
-    Column("snapshot", JSON(none_as_null=True), nullable=False),
-    Column("policy", JSON(none_as_null=True), nullable=False),
-    Column("plan", JSON(none_as_null=True), nullable=True),  # null where a check refused the account
+    # Of a release before 0027, until they are moved to `documents`.
+    Column("snapshot", JSON(none_as_null=True), nullable=True),
+    Column("policy", JSON(none_as_null=True), nullable=True),
+    Column("plan", JSON(none_as_null=True), nullable=True),
+    Column("snapshot_digest", Text, nullable=True),
+    Column("policy_digest", Text, nullable=True),
+    Column("plan_digest", Text, nullable=True),  # null where a check refused the account
 )
 
 workflow_histories = Table(

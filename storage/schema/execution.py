@@ -48,15 +48,19 @@ rebalances = Table(
     Column("ended_at", DateTime(timezone=True), nullable=True),
     Column("issue", Text, nullable=True),
     Column("round", Integer, nullable=False, server_default="1"),  # rises when the plan is made again (EXEC-3)
-    # JSON and not JSONB: what was decided is kept byte for byte, its order of keys included.
+    # Of a release before 0027, until the rebalance has ended and they are moved to `documents`.
     Column("snapshot", JSON(none_as_null=True), nullable=True),
     Column("policy", JSON(none_as_null=True), nullable=True),
     Column("plan", JSON(none_as_null=True), nullable=True),
-    Column("plan_digest", Text, nullable=True),  # SHA-256 of the plan as it is kept: what an approval names (DECIDE-1)
+    Column("plan_digest", Text, nullable=True),  # the plan's document, and what an approval names (DECIDE-1)
     Column("liquidation", Boolean, nullable=False, server_default=false()),  # the plan sells everything
     Column("rules_version", Text, nullable=True),  # the rules that made the plan
-    Column("execution", JSON(none_as_null=True), nullable=True),  # the plan as sent, buys sized again (ORDER-4)
+    Column("execution", JSON(none_as_null=True), nullable=True),
     Column("result", JSON(none_as_null=True), nullable=True),
+    # The documents that it decides from, and what is executed of its plan, buys sized again (ORDER-4).
+    Column("snapshot_digest", Text, nullable=True),
+    Column("policy_digest", Text, nullable=True),
+    Column("execution_digest", Text, nullable=True),
     CheckConstraint(
         "stage IN ('CHECKING', 'PENDING_APPROVAL', 'EXECUTING', 'RECONCILING', 'ENDED')", name="stage_known"
     ),

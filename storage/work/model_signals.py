@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Integer, Row, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.planning.signals import SIGNAL_1, SIGNAL_2, largest_change
@@ -12,6 +12,7 @@ from domain.values.money import ZERO
 from domain.values.snapshot import Model, ModelHolding
 from storage import account_locks
 from storage.market.reading import read_models
+from storage.record import documents
 from storage.record.audit import Audit
 from storage.schema.deliveries import model_signals
 from storage.schema.execution import orders, rebalances
@@ -133,7 +134,8 @@ class ModelSignals:
 
     def old_plans(self, model_id: str, version: int, after: str, limit: int) -> Sequence[Any]:
         """Rebalances behind `after` that wait for an approval of a plan made with an older version of the model."""
-        planned = rebalances.c.snapshot[("models", model_id, "version")].as_integer()
+        snapshot = documents.content(rebalances, "snapshot")
+        planned = cast(func.json_extract_path_text(snapshot, "models", model_id, "version"), Integer)
         return self.connection.execute(
             select(rebalances.c.id, rebalances.c.workflow_id)
             .where(

@@ -15,6 +15,7 @@ from sqlalchemy import (
     desc,
     func,
     literal,
+    or_,
     select,
     text,
     tuple_,
@@ -26,6 +27,7 @@ from domain.values import purpose as purposes
 from domain.values.outcome import Status
 from domain.values.purpose import FULL, Purpose
 from domain.values.rules import RULES_VERSION
+from storage.record import documents
 from storage.record.audit import Audit
 from storage.schema.audit import rebalance_rounds
 from storage.schema.execution import rebalance_numbers, rebalances
@@ -33,7 +35,13 @@ from storage.values import among, by_key, moment_of
 
 Json = dict[str, Any]
 DECISION_KEPT = "decision kept"  # the audit record of a round: SHA-256 of its snapshot, policy and plan
+DOCUMENT_MENDED = "document mended"  # what was kept under its hash was another text
 KEEP_ROUND = text("SELECT round, rules_version, snapshot, policy, plan FROM keep_round(:of, :rules)")  # with hashes
+ROUND_DOCUMENTS = ("snapshot", "policy", "plan")
+DOCUMENTS = (*ROUND_DOCUMENTS, "execution")
+_with_documents = [
+    documents.content(rebalances, column.name) if column.name in DOCUMENTS else column for column in rebalances.c
+]
 UNDER_WAY = rebalances.c.stage != "ENDED"
 TRADING = ("EXECUTING", "RECONCILING")  # its orders are written down, and its fills not yet in the books
 SIGNAL = "signal"  # the kind of rebalance that a new model version makes
@@ -104,39 +112,22 @@ class Rebalances:
 
     def by_start(self, start_key: str) -> Row[Any] | None:
         """The rebalance of a workflow's start, locked."""
-        return self.connection.execute(
-            select(rebalances).where(rebalances.c.start_key == start_key).with_for_update()
-        ).one_or_none()
+        return self._one_locked(rebalances.c.start_key == start_key)
 
     def under_way(self, account_id: str) -> Row[Any] | None:
         """The rebalance, model signals' aside, that has not ended on an account, locked, or None."""
-        return self.connection.execute(
-            select(rebalances)
-            .where(rebalances.c.account_id == account_id, UNDER_WAY, rebalances.c.kind != SIGNAL)
-            .with_for_update()
-        ).one_or_none()
+        return self._one_locked(rebalances.c.account_id == account_id, UNDER_WAY, rebalances.c.kind != SIGNAL)
 
     def left_behind(self, workflow_id: str) -> Row[Any] | None:
         """The model signal's rebalance that an earlier run of its workflow has not ended, locked, or None."""
-        return self.connection.execute(
-            select(rebalances)
-            .where(rebalances.c.workflow_id == workflow_id, UNDER_WAY, rebalances.c.kind == SIGNAL)
-            .with_for_update()
-        ).one_or_none()
+        return self._one_locked(rebalances.c.workflow_id == workflow_id, UNDER_WAY, rebalances.c.kind == SIGNAL)
 
     def signals_of(self, account_id: str, but: str) -> Sequence[Row[Any]]:
         """The model signals' rebalances under way on an account, locked; not those of the workflow `but`."""
-        return self.connection.execute(
-            select(rebalances)
-            .where(
-                rebalances.c.account_id == account_id,
-                UNDER_WAY,
-                rebalances.c.kind == SIGNAL,
-                rebalances.c.workflow_id != but,
-            )
-            .order_by(rebalances.c.id)
-            .with_for_update()
-        ).all()
+        of = rebalances.c
+        where = of.account_id == account_id, UNDER_WAY, of.kind == SIGNAL, of.workflow_id != but
+        held = self.connection.scalars(select(of.id).where(*where).order_by(of.id).with_for_update())
+        return [self.get(each) for each in held.all()]
 
     def executing(self, account_id: str) -> Any:
         """The rebalance that trades on an account now, or None (EXEC-3: there is never a second)."""
@@ -149,7 +140,7 @@ class Rebalances:
     def in_flight(self, account_id: str) -> Row[Any] | None:
         """The rebalance that has not ended on an account; of several the one that trades, else the newest."""
         return self.connection.execute(
-            select(rebalances)
+            select(*_with_documents)
             .where(rebalances.c.account_id == account_id, UNDER_WAY)
             .order_by(desc(rebalances.c.stage.in_(TRADING)), desc(rebalances.c.started_at), desc(rebalances.c.id))
             .limit(1)
@@ -163,11 +154,21 @@ class Rebalances:
 
     def get(self, rebalance_id: str, lock: bool = False) -> Row[Any]:
         """A rebalance. Raises UnknownRebalance."""
-        query = select(rebalances).where(rebalances.c.id == rebalance_id)
-        found = self.connection.execute(query.with_for_update() if lock else query).one_or_none()
+        if lock:
+            self.stage(rebalance_id)
+        query = select(*_with_documents).where(rebalances.c.id == rebalance_id)
+        found = self.connection.execute(query).one_or_none()
         if found is None:
             raise UnknownRebalance(rebalance_id)
         return found
+
+    def _one_locked(self, *where: ColumnElement[bool]) -> Row[Any] | None:
+        """The one rebalance, locked; read by a second statement, which sees the documents of whoever held it before.
+
+        A statement that waits for a row reads the row as it then is, and everything else as it was before.
+        """
+        held = self.connection.scalar(select(rebalances.c.id).where(*where).with_for_update())
+        return None if held is None else self.get(held)
 
     def stage(self, rebalance_id: str) -> str:
         """Where a rebalance stands, locked: without its snapshot and plan, for whoever asks before every order.
@@ -185,17 +186,17 @@ class Rebalances:
         self._set(
             rebalance_id,
             round=round_number,
-            snapshot=snapshot,
-            policy=policy,
-            plan=None,
+            snapshot_digest=self._kept(rebalance_id, snapshot),
+            policy_digest=self._kept(rebalance_id, policy),
             plan_digest=None,
             liquidation=False,
             rules_version=None,
-            execution=None,
+            execution_digest=None,
             expires_at=None,
             approved_by=None,
             approved_at=None,
             stage="CHECKING",
+            **dict.fromkeys(DOCUMENTS),
         )
 
     def keep_plan(self, rebalance_id: str, plan: Json, stage: str, expires_at: datetime | None) -> str:
@@ -203,23 +204,30 @@ class Rebalances:
 
         Its digest is the answer, which is what an approval names (DECIDE-1).
         """
+        digest = self._kept(rebalance_id, plan)
         self._set(
             rebalance_id,
-            plan=plan,
+            plan=None,
+            plan_digest=digest,
             liquidation=bool(plan.get("liquidation")),
             rules_version=RULES_VERSION,
             stage=stage,
             expires_at=expires_at,
         )
-        digest = self.digest(rebalance_id)
-        self._set(rebalance_id, plan_digest=digest)
         self._keep_round(rebalance_id)
         return digest
 
     def digest(self, rebalance_id: str) -> str:
         """The SHA-256 of the plan, taken anew over its text as it is kept."""
-        of = select(_digest(rebalances.c.plan)).where(rebalances.c.id == rebalance_id)
+        of = select(_digest(documents.content(rebalances, "plan"))).where(rebalances.c.id == rebalance_id)
         return str(self.connection.execute(of).scalar_one())
+
+    def _kept(self, rebalance_id: str, content: Json) -> str:
+        """Keeps a document; its digest."""
+        digest, mended = documents.keep(self.connection, content)
+        if mended:
+            self.audit.record(DOCUMENT_MENDED, rebalance_id=rebalance_id, after={"document": digest})
+        return digest
 
     def _keep_round(self, rebalance_id: str) -> None:
         """Keeps what a round decided from, and what it decided, where a new round and nobody else can replace it."""
@@ -230,8 +238,9 @@ class Rebalances:
 
     def rounds(self, rebalance_id: str) -> Sequence[Row[Any]]:
         """What each round of a rebalance decided from, and what it decided; the newest last."""
+        kept = [documents.content(rebalance_rounds, name) for name in ROUND_DOCUMENTS]
         return self.connection.execute(
-            select(rebalance_rounds)
+            select(*(each for each in rebalance_rounds.c if each.name not in ROUND_DOCUMENTS), *kept)
             .where(rebalance_rounds.c.rebalance_id == rebalance_id)
             .order_by(rebalance_rounds.c.round)
         ).all()
@@ -242,7 +251,7 @@ class Rebalances:
 
     def keep_execution(self, rebalance_id: str, execution: Json) -> None:
         """Keeps what is executed of the plan once the buys are sized (ORDER-4): the books follow this, not the plan."""
-        self._set(rebalance_id, execution=execution)
+        self._set(rebalance_id, execution=None, execution_digest=self._kept(rebalance_id, execution))
 
     def submitted(self, rebalance_id: str) -> bool:
         """Every order has the venue's last word; False where that was known."""
@@ -289,7 +298,7 @@ class Rebalances:
             where.append(func.coalesce(rebalances.c.status, rebalances.c.stage) == status)
         if since:
             where.append(rebalances.c.started_at >= datetime.combine(since, time(), UTC))
-        heavy = {"snapshot", "policy", "plan", "execution", "result"}
+        heavy = {*DOCUMENTS, "result"}
         columns = [column for column in rebalances.c if column.name not in heavy]
         newest = (desc(rebalances.c.started_at), desc(rebalances.c.id))
         return self.connection.execute(select(*columns).where(and_(True, *where)).order_by(*newest).limit(limit)).all()
@@ -297,14 +306,16 @@ class Rebalances:
     def plans(self, rebalance_ids: Collection[str]) -> Sequence[Any]:
         """The rebalances of these ids that have a plan, by account: with the plan, and what an approval of it names."""
         of = rebalances.c
-        columns = (of.id, of.account_id, of.round, of.plan, of.plan_digest, of.expires_at, of.requested_by, of.issue)
-        query = select(*columns).where(among(of.id, rebalance_ids), of.plan.is_not(None))
+        columns = (of.id, of.account_id, of.round, of.plan_digest, of.expires_at, of.requested_by, of.issue)
+        plan = documents.content(rebalances, "plan")
+        has_one = or_(of.plan_digest.is_not(None), of.plan.is_not(None))
+        query = select(*columns, plan).where(among(of.id, rebalance_ids), has_one)
         return self.connection.execute(query.order_by(by_key(of.account_id), of.id)).all()
 
     def latest(self, account_id: str) -> Row[Any] | None:
         """The account's newest rebalance."""
         return self.connection.execute(
-            select(rebalances)
+            select(*_with_documents)
             .where(rebalances.c.account_id == account_id)
             .order_by(desc(rebalances.c.started_at), desc(rebalances.c.id))
             .limit(1)

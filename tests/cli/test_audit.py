@@ -88,8 +88,8 @@ def test_a_plan_that_was_changed_is_shown_in_words(loaded: Command, desk: Books,
     made = pending(desk, "A-103")
     tamper(
         as_owner,
-        'UPDATE rebalance_rounds SET plan = replace(plan::text, \'"expected_status"\\: "COMPLETE"\','
-        ' \'"expected_status"\\: "FAILED"\')::json',
+        'UPDATE documents SET content = replace(content::text, \'"expected_status"\\: "COMPLETE"\','
+        ' \'"expected_status"\\: "FAILED"\')::json FROM rebalance_rounds WHERE digest = plan_digest',
     )
     said = loaded("audit", "recompute", made)
     assert said.code == 1

@@ -270,11 +270,14 @@ def test_a_decision_that_is_gone(books: Books) -> None:
         ("DELETE FROM rebalance_rounds", "removed"),
         ('UPDATE rebalance_rounds SET snapshot = \'{"cash": "2.00"}\'', "changed"),
         ("UPDATE rebalance_rounds SET policy = '{ }'", "changed"),
-        ("UPDATE rebalance_rounds SET plan = NULL", "changed"),
+        ("UPDATE rebalance_rounds SET plan_digest = NULL", "changed"),
+        ("UPDATE rebalance_rounds SET snapshot_digest = policy_digest", "changed"),
+        ("UPDATE documents SET content = '{ }' FROM rebalance_rounds WHERE digest = snapshot_digest", "changed"),
+        ("DELETE FROM documents USING rebalance_rounds WHERE digest = plan_digest", "changed"),
         ("UPDATE rebalance_rounds SET rules_version = '0'", "changed"),
         (
-            "INSERT INTO rebalance_rounds SELECT rebalance_id, 2, rules_version, now(), snapshot, policy"
-            " FROM rebalance_rounds",
+            "INSERT INTO rebalance_rounds (rebalance_id, round, rules_version, snapshot_digest, policy_digest)"
+            " SELECT rebalance_id, 2, rules_version, snapshot_digest, policy_digest FROM rebalance_rounds",
             "inserted",
         ),
     ],

@@ -10,13 +10,14 @@ from storage.record.verification import snapshot, verify
 from tests.storage.small_book import decision, loaded, rows
 from tests.storage.test_histories import CLOSED
 
-KEPT = ("audit_records", "audit_seals", "audit_seal_heads", "rebalance_rounds", "workflow_histories")
+KEPT = ("audit_records", "audit_seals", "audit_seal_heads", "rebalance_rounds", "workflow_histories", "documents")
 CHANGES = {
     "audit_records": "who = 'x'",
     "audit_seals": "sealed_by = 'x'",
     "audit_seal_heads": "seq = 1",
     "rebalance_rounds": "round = 9",
     "workflow_histories": "status = 'x'",
+    "documents": "content = '{}'",
 }
 
 # What is needed of the tables of people, beside reading them, and no more (tests/storage/test_people.py).

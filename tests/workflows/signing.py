@@ -121,8 +121,12 @@ class Console:
     def tampered(self, rebalance_id: str) -> None:
         """Somebody who owns the tables changes the plan that is kept behind its digest."""
         with self.owner.begin() as connection:
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
             connection.execute(
-                text("UPDATE rebalances SET plan = replace(plan::text, 'sell', 'sell ')::json WHERE id = :id"),
+                text(
+                    "UPDATE documents SET content = replace(content::text, 'sell', 'sell ')::json"
+                    " WHERE digest = (SELECT plan_digest FROM rebalances WHERE id = :id)"
+                ),
                 {"id": rebalance_id},
             )
 

@@ -10,6 +10,7 @@ from temporalio.client import Client
 
 from domain.approvals import listed
 from storage.connection import Books
+from storage.record import documents
 from storage.schema.audit import audit_records
 from storage.schema.execution import rebalances
 from tests.workflows import requests_desk as requests
@@ -33,7 +34,7 @@ async def test_an_approval_names_the_plan_that_was_shown(desk: TestDesk) -> None
     handle = await desk.start()
     progress = await desk.pending(handle)
     with desk.books.transaction() as books:
-        kept = books.connection.scalar(select(cast(rebalances.c.plan, Text)))
+        kept = books.connection.scalar(select(cast(documents.content(rebalances, "plan"), Text)))
     assert progress["plan"] == hashlib.sha256(str(kept).encode()).hexdigest()
     for given in ({}, {"plan": "0" * 64}, {"plan": "00000000"}):
         said = await desk.refused(handle, "approve", {"by": "ben", **given})

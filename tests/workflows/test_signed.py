@@ -153,6 +153,7 @@ async def test_a_plan_changed_behind_its_digest_is_not_sent(console: Console) ->
     assert answer["outcome"] == "void" and "not the one that was shown" in answer["why"]
     progress = await console.desk.pending(handle, round_number=2)
     assert console.desk.venue_orders() == []
+    assert [each["document"] for each in console.recorded("document mended")] == [progress["plan"]]
     assert (await console.approve(handle, progress))["outcome"] == "executing"
 
 

@@ -1,0 +1,63 @@
+"""Documents: snapshots, policies and plans, each kept once, under the SHA-256 of its text.
+
+Whoever decided something names its documents by that hash: a rebalance what it decides from now, a round what it was
+decided from, and the audit record both. Two that are the same text are one row: the policy of a thousand rebalances,
+or a plan that is executed as it stands. A document is added by a function of the database, which takes the hash itself,
+and is never changed.
+"""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, func, select, text
+
+from storage.record.chain import as_json
+from storage.schema.audit import documents
+
+KEEP = text("SELECT digest, mended FROM keep_document(:content)")
+# What releases before kept whole in its row, and who still waits for its turn to be moved here (`move_rounds`).
+MOVE_ROUNDS = text(
+    "WITH waiting AS (SELECT rebalance_id, round, (keep_document(CAST(snapshot AS text))).digest AS snapshot,"
+    " (keep_document(CAST(policy AS text))).digest AS policy, (keep_document(CAST(plan AS text))).digest AS plan"
+    " FROM rebalance_rounds WHERE rebalance_id >= :after AND snapshot IS NOT NULL"
+    " ORDER BY rebalance_id LIMIT :most FOR UPDATE SKIP LOCKED),"
+    " moved AS (UPDATE rebalance_rounds AS of SET snapshot = NULL, policy = NULL, plan = NULL,"
+    " snapshot_digest = waiting.snapshot, policy_digest = waiting.policy, plan_digest = waiting.plan FROM waiting"
+    " WHERE of.rebalance_id = waiting.rebalance_id AND of.round = waiting.round RETURNING of.rebalance_id)"
+    " SELECT count(*), max(rebalance_id) FROM moved"
+)
+# Of rebalances that have ended alone: workers of a release before may still be at work on the others.
+MOVE_REBALANCES = text(
+    "WITH waiting AS (SELECT id, (keep_document(CAST(snapshot AS text))).digest AS snapshot,"
+    " (keep_document(CAST(policy AS text))).digest AS policy, (keep_document(CAST(plan AS text))).digest AS plan,"
+    " (keep_document(CAST(execution AS text))).digest AS execution"
+    " FROM rebalances WHERE id > :after AND snapshot IS NOT NULL AND stage = 'ENDED'"
+    " ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED),"
+    " moved AS (UPDATE rebalances AS of SET snapshot = NULL, policy = NULL, plan = NULL, execution = NULL,"
+    " snapshot_digest = waiting.snapshot, policy_digest = waiting.policy, plan_digest = waiting.plan,"
+    " execution_digest = waiting.execution FROM waiting WHERE of.id = waiting.id RETURNING of.id)"
+    " SELECT count(*), max(id) FROM moved"
+)
+
+
+def keep(connection: Connection, content: Any) -> tuple[str, bool]:
+    """Keeps a document, where it is not there yet; its SHA-256 in hexadecimal digits.
+
+    True beside it where what was kept under that hash was another text: somebody went past the guard, and it is mended.
+    """
+    return tuple(connection.execute(KEEP, {"content": as_json(content)}).one())
+
+
+def content(of: Table, name: str) -> ColumnElement[Any]:
+    """The document that a row names as `<name>_digest`; where a release before wrote it, what is in the row itself."""
+    named = select(documents.c.content).where(documents.c.digest == of.c[f"{name}_digest"]).scalar_subquery()
+    return func.coalesce(of.c[name], named).label(name)
+
+
+def move_rounds(connection: Connection, most: int, after: str) -> tuple[int, str | None]:
+    """Moves what up to so many rounds behind `after` hold themselves; how many, and the last rebalance of them."""
+    return tuple(connection.execute(MOVE_ROUNDS, {"most": most, "after": after}).one())
+
+
+def move_rebalances(connection: Connection, most: int, after: str) -> tuple[int, str | None]:
+    """The same of rebalances that have ended."""
+    return tuple(connection.execute(MOVE_REBALANCES, {"most": most, "after": after}).one())
