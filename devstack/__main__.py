@@ -1,4 +1,4 @@
-"""`python -m devstack up` keeps the stack running; `python -m devstack demo` runs the main job once."""
+"""`python -m devstack up` keeps the stack running; `demo` runs the main job once, `certify` a FIX session."""
 
 from __future__ import annotations
 
@@ -45,11 +45,15 @@ def main(arguments: list[str]) -> int:
     up_parser.add_argument("--workers", type=int, default=1, metavar="N", help="worker processes (1)")
     demo_parser = commands.add_parser("demo", help="run the main job once, from nothing to the printed result")
     demo_parser.add_argument("--fix", action="store_true", help="orders go by FIX to a broker in another process")
+    certify_parser = commands.add_parser("certify", help="what a broker asks for before it lets a FIX session in")
+    certify_parser.add_argument("session", metavar="SESSION")
     chosen = parser.parse_args(arguments)
     for number in ENDING_SIGNALS:
         signal.signal(number, _interrupt)
     if chosen.command == "demo":
         return _told(lambda: _demo(by_fix=chosen.fix))
+    if chosen.command == "certify":
+        return _told(lambda: _certify(chosen.session))
     return _told(lambda: up(chosen.workers))
 
 
@@ -109,6 +113,12 @@ def _demo(*, by_fix: bool) -> int:
     from devstack import demo  # type: ignore[attr-defined,unused-ignore]
 
     return demo.main(by_fix=by_fix) or 0
+
+
+def _certify(session: str) -> int:
+    from devstack import certify
+
+    return certify.main(session)
 
 
 def _told(command: Callable[[], int]) -> int:

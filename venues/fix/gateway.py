@@ -52,6 +52,7 @@ class Gateway:
         self._refused = False  # something of the broker's, since the logon
         self._asking: set[str | None] = set()
         self._lock = threading.Lock()
+        self._renewed = float("-inf")  # when the lease was
         self._renumber: int | None = None
         self._asked: dict[str, tuple[float, float]] = {}  # order → when it may be asked after again, and the pause then
 
@@ -146,19 +147,23 @@ class Gateway:
         reset = self._restore(taken)
         engine = Engine(self.session, self, dict(os.environ), reset=reset)
         engine.start()
-        renewed = 0.0
         while not self.stopping.is_set() and self._renumber is None:
-            if time.monotonic() - renewed >= RENEW:
-                with self.database.begin() as connection:
-                    self.lease.renew(connection)
-                renewed = time.monotonic()
-                if not self._invited() or self._reset_wanted():
-                    break
+            if self._keep() and (not self._invited() or self._reset_wanted()):
+                break
             busy = self._up and self._work(engine)
             if not busy:
                 wake.wait(LOOK)
         engine.stop()  # in order only: who must not go on says nothing more
         self._up = False
+
+    def _keep(self) -> bool:
+        """Renews the lease where it is time, also in the middle of long work. True where it did. Raises LeaseLost."""
+        if time.monotonic() - self._renewed < RENEW:
+            return False
+        with self.database.begin() as connection:
+            self.lease.renew(connection)
+        self._renewed = time.monotonic()
+        return True
 
     def _work(self, engine: Engine) -> bool:
         """One round: questions first, then what is in the outbox. True where there may be more at once."""
@@ -187,6 +192,7 @@ class Gateway:
             back = [each.number for each in marked if halted and each.kind in outbox.SENDING]
             outbox.take_back(transaction.connection, back)
             for each in marked:
+                self._keep()
                 if each.number not in back:
                     engine.send(self._dated(Outgoing.kept(each.kind, each.body), again=each.times > 1))
         return not back
@@ -203,6 +209,7 @@ class Gateway:
         with self.database.connect() as connection:
             rows = books.open_orders(connection, self.session.session, unanswered=not asked)
         for row in rows:
+            self._keep()  # a thousand questions take longer than the lease
             name = row.client_order_id
             due, pause = self._asked.get(name, (0.0 if asked else now + ASK_AGAIN, ASK_AGAIN))
             if None in asked or name in asked or now >= due:

@@ -7,6 +7,7 @@ used is refused whole, all its problems together, before anything speaks to a br
 import os
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -61,6 +62,28 @@ class Tls(_Given):
     key: Path | None = None
 
 
+class Trial(_Given):
+    """An order of a certification: what the broker's test system does with it is theirs to say."""
+
+    side: Literal["buy", "sell"] = "buy"
+    symbol: Word
+    quantity: Annotated[Decimal, Field(gt=0)] = Decimal(100)
+    price: Annotated[Decimal, Field(gt=0)] = Decimal(10)
+
+
+class Certification(_Given):
+    """What `make fix-certify` sends: orders that the broker's test system fills, fills in parts, leaves, refuses.
+
+    With null instead of an order its step is left out.
+    """
+
+    account: Word = "TEST"
+    fills: Trial | None = Trial(symbol="FILLS")
+    parts: Trial | None = Trial(symbol="PARTS")
+    rests: Trial | None = Trial(symbol="RESTS")
+    rejected: Trial | None = Trial(symbol="REJECTED")
+
+
 class Session(_Given):
     """One session. `venue` is the custodian whose accounts trade through it."""
 
@@ -85,6 +108,7 @@ class Session(_Given):
     symbols: dict[str, Word] = {}  # ours to the broker's (tag 55); what is not named goes as it is
     only_symbols: bool = False  # what `symbols` does not name is not sent
     rules: Rules = Rules()
+    certification: Certification = Certification()
 
     @model_validator(mode="after")
     def _speakable(self) -> "Session":

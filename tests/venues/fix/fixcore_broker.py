@@ -8,7 +8,7 @@ misbehaves; it is read at every message:
     lose N           the next N orders never arrive       no_status answers a question with 35=j
     reject 3|j       refuses orders at its gate           logout    logs out after the next order
     bust             busts the first fill of each order   deny_replace answers 35=G with 35=9
-    garble           fills say "many" for their quantity
+    garble           fills say "many" for their quantity  by_symbol {"X": {…}} does all that to orders of X alone
 """
 
 import asyncio
@@ -94,11 +94,10 @@ class Broker(Application):
         """One part of each open order a round."""
         while True:
             await asyncio.sleep(0.02)
-            told = self.quirks()
-            if told.get("hold"):
-                continue
+            every = self.quirks()
             for name, order in list(self.orders.items()):
-                if order["status"] in "01":
+                told = every | every.get("by_symbol", {}).get(order["fields"][55], {})
+                if order["status"] in "01" and not told.get("hold"):
                     await self.part(name, order, told)
 
     async def part(self, name: str, order: dict[str, Any], told: dict[str, Any]) -> None:
@@ -134,6 +133,7 @@ class Broker(Application):
 
     async def order(self, message: Message) -> None:
         told = self.quirks()
+        told |= told.get("by_symbol", {}).get(message.get_field(55), {})
         name = message.get_field(11)
         if self.spend("lose"):
             self.write(lost=name)

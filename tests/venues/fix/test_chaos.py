@@ -37,6 +37,23 @@ class Chaos:
         self.gateway = world.gateway()
         self.counterparty = world.children[0]
         self.done: Counter[str] = Counter()
+        self.again = 0  # gateways that ended by themselves, on a machine too busy to renew a lease
+
+    def await_(self, what: str, found: Callable[[], object], seconds: float = 120) -> None:
+        """Until something is found; a gateway that ended meanwhile is started again, as whoever looks after it does."""
+
+        def looked_after() -> object:
+            code = self.gateway.poll()
+            if code is not None:
+                assert code == 70, self.world.logs(self.gateway)
+                self.again += 1
+                self.gateway = self.world.gateway()
+            return found()
+
+        self.world.until(what, looked_after, seconds)
+
+    def logged_on(self) -> object:
+        return self.world.rows("SELECT 1 FROM fix.sessions WHERE logged_on")
 
     def kill(self) -> None:
         """The gateway, at any moment; then perhaps its files, or what is in them. Another takes its place."""
@@ -69,13 +86,13 @@ class Chaos:
     def rounds(self, batches: list[list[str]]) -> None:
         """Orders in batches, some of them cancelled at once; in each a cut, after each second one a kill."""
         for batch in batches:
-            self.world.logged_on()
+            self.await_("the logon", self.logged_on)
             whose, kind = CUTS[self.done["cuts"] % len(CUTS)]
             self.wire.cut(whose, kind, 0 if kind == "F" else self.chance.randrange(4))
             self.world.venue.submit_many([order(each) for each in batch])
-            self.world.until("the orders", lambda batch=batch: self.handed(batch))
+            self.await_("the orders", lambda batch=batch: self.handed(batch))
             self.world.venue.cancel(order(batch[0]))
-            self.world.until(f"a cut in a {kind}", self.wire.happened.is_set, 120)
+            self.await_(f"a cut in a {kind}", self.wire.happened.is_set)
             self.done["cuts"] += 1
             if self.done["cuts"] % 2 == 0:
                 time.sleep(self.chance.uniform(0.0, 1.5))
@@ -103,7 +120,10 @@ class Chaos:
         assert len(truth) >= len(names) // 2  # most were traded, not only broken
 
     def told(self, **more: int) -> str:
-        return ", ".join(f"{what} {often}" for what, often in (dict(self.done) | self.wire.cuts | more).items())
+        return ", ".join(
+            f"{what} {often}"
+            for what, often in (dict(self.done) | self.wire.cuts | {"ended by themselves": self.again} | more).items()
+        )
 
 
 def batches() -> list[list[str]]:
@@ -134,16 +154,16 @@ def test_with_fixcores_acceptor(world: World) -> None:
         return sum(what in each for each in world.ledger())
 
     chaos.rounds(all_[:third])
-    world.until("orders that were lost, and fills that came twice", lambda: did("lost") == 4 and did("resent"), 120)
+    chaos.await_("orders that were lost, and fills that came twice", lambda: did("lost") == 4 and did("resent"))
     world.quirks(parts=2, swallow=True)
     chaos.rounds(all_[third : 2 * third])
-    world.until("fills that never came", lambda: did("swallowed") >= 2, 120)
+    chaos.await_("fills that never came", lambda: did("swallowed") >= 2)
     chaos.kill_broker()
     world.quirks(parts=3, lose=2)
     chaos.rounds(all_[2 * third :])
-    world.until("more orders that were lost", lambda: did("lost") == 6, 120)
+    chaos.await_("more orders that were lost", lambda: did("lost") == 6)
     world.quirks()
-    world.until("every order's last word", lambda: settled(world), 240)
+    chaos.await_("every order's last word", lambda: settled(world), 240)
     taken = [each["order"] for each in world.ledger() if "order" in each]
     assert sorted(taken) == sorted(set(taken))
     assert [each for each in world.ledger() if "duplicate" in each] == []
@@ -180,7 +200,7 @@ def test_with_the_paper_venue_behind_quickfixs_acceptor(world: World) -> None:
     chaos.rounds(all_[:half])
     chaos.kill_broker()
     chaos.rounds(all_[half:])
-    world.until("every order's last word", lambda: settled(world), 240)
+    chaos.await_("every order's last word", lambda: settled(world), 240)
     rows = world.rows("SELECT client_order_id, filled_quantity, filled_amount FROM paper.orders")
     chaos.proved(names, {row[0]: row[1:] for row in rows})
     ((cash,),) = world.rows("SELECT cash FROM paper.accounts")

@@ -7,10 +7,13 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
+from policy.clock import the_clock
 from storage.actor import Actor
 from tests.venues.fix.conftest import World, order
 from venues.fix import allocations
 from venues.fix.allocations import Instruction
+from venues.fix.gateway import Gateway
+from venues.fix.wire import Outgoing
 
 ONE, TWO = "E-R-000001-001", "E-R-000001-002"
 
@@ -250,6 +253,28 @@ def test_a_gateway_that_was_stopped_longer_than_its_lease_marks_nothing(world: W
     assert first.wait(20) == 70
     ended(world, ONE)
     agree(world, ONE)
+
+
+def test_the_lease_is_kept_while_many_orders_are_asked_after(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand questions take longer than it lasts: chaos over 400 orders ended the gateway with 70 (FIX-1)."""
+    monkeypatch.setattr("venues.fix.gateway.RENEW", 0)
+    world.venue.submit_many([order(ONE), order(TWO)])
+    gateway = Gateway(world.session, world.engine, the_clock())
+    held: list[bool] = []
+
+    class Slow:
+        def send(self, message: Outgoing) -> None:
+            """Each question takes as long as the lease lasts."""
+            held.append(bool(world.rows("SELECT 1 FROM fix.sessions WHERE lease_until > clock_timestamp()")))
+            with world.engine.begin() as connection:
+                connection.execute(text("UPDATE fix.sessions SET lease_until = clock_timestamp()"))
+
+    with world.engine.begin() as connection:
+        connection.execute(text("UPDATE fix.messages SET state = 'HANDED', times = 1"))
+        assert gateway.lease.take(connection)
+    gateway._wanted(None)
+    gateway._ask(Slow())  # type: ignore[arg-type]
+    assert held == [True, True]
 
 
 def test_a_halt_stops_the_gateway_and_cancelling_goes_on(world: World) -> None:
