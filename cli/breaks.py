@@ -93,7 +93,11 @@ def resolve(
 
 def _of(each: dict[str, Any]) -> str:
     """What a break is about: cash, a security, or an order of one."""
-    kind = {"overfill": ", overfilled", "foreign_answer": ", another order's answer"}.get(each["kind"], "")
+    kind = {
+        "overfill": ", overfilled",
+        "foreign_answer": ", another order's answer",
+        "changed_fill": ", busted or corrected",
+    }.get(each["kind"], "")
     return f"{each['symbol'] or 'cash'}{kind}"
 
 

@@ -27,7 +27,7 @@ class Ledger:
     positions: Mapping[str, Decimal]
 
 
-BreakKind = Literal["quantity", "cash", "overfill", "foreign_answer"]
+BreakKind = Literal["quantity", "cash", "overfill", "foreign_answer", "changed_fill"]
 COMPARED: tuple[BreakKind, ...] = ("quantity", "cash")  # the kinds that a comparison finds, and that can be booked
 
 
@@ -36,7 +36,8 @@ class Break:
     """A difference between the books (`expected`) and the custodian (`actual`). `symbol` is None for cash.
 
     Of an order it is the quantity ordered (`expected`), and what the venue filled beyond it (`overfill`), or has under
-    the order's ID (`foreign_answer`).
+    the order's ID (`foreign_answer`). Of fills that the venue busted or corrected later (`changed_fill`) it is what was
+    written down, shares or cash, and what the venue has now.
     """
 
     kind: BreakKind
@@ -148,6 +149,9 @@ def findings(account_id: str, breaks: Iterable[tuple[int, Break]]) -> list[Findi
 
 
 def _said(each: Break) -> str:
+    if each.kind == "changed_fill":
+        told, now = (_amount(each, figure) for figure in (each.expected, each.actual))
+        return f"{told} of an order were written down, and the venue busted or corrected it since: it has {now} now"
     ordered = f"{plain(each.expected)} {each.symbol} were ordered"
     if each.kind == "overfill":
         return f"{ordered}, and the venue filled {plain(each.actual)}, which are in the books"

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -19,7 +20,7 @@ from domain.values.rules import Rule
 from policy.clock import Clock, machine_now
 from storage.actor import Actor
 from storage.connection import Books
-from venues.fix import books, lease, outbox, outgoing
+from venues.fix import afterwards, books, lease, outbox, outgoing
 from venues.fix.engine import Engine, numbers, renumber
 from venues.fix.hearing import Hearing
 from venues.fix.lease import RENEW, Lease, Taken
@@ -32,6 +33,8 @@ from venues.port import VenueBusy, VenueOrder
 FIX_5 = Rule("FIX-5", "After every logon and every gap fill of the broker each open order is asked after.")
 WHO = "fix gateway"
 LOOK = 0.25  # seconds between looks where nobody wakes it
+LOOK_BACK = 60.0  # seconds between looks at fills that were changed behind an order's last word
+BACK = timedelta(days=5)  # so old a fill is
 ASK_AGAIN = 10.0  # seconds after which what was not answered of is asked after, then twice as long
 log = logging.getLogger("fix")
 
@@ -52,6 +55,7 @@ class Gateway:
         self._refused = False  # something of the broker's, since the logon
         self._asking: set[str | None] = set()
         self._lock = threading.Lock()
+        self._look_back_at = 0.0
         self._renewed = float("-inf")  # when the lease was
         self._renumber: int | None = None
         self._asked: dict[str, tuple[float, float]] = {}  # order → when it may be asked after again, and the pause then
@@ -168,6 +172,7 @@ class Gateway:
     def _work(self, engine: Engine) -> bool:
         """One round: questions first, then what is in the outbox. True where there may be more at once."""
         self._ask(engine)
+        self._look_back()
         return self._send(engine)
 
     def _send(self, engine: Engine) -> bool:
@@ -196,6 +201,17 @@ class Gateway:
                 if each.number not in back:
                     engine.send(self._dated(Outgoing.kept(each.kind, each.body), again=each.times > 1))
         return not back
+
+    def _look_back(self) -> None:
+        """Breaks for what the broker changed of orders that had their last word; the worker may be about to note it."""
+        if not self.hearing.changed.is_set() and time.monotonic() < self._look_back_at:
+            return
+        self.hearing.changed.clear()
+        self._look_back_at = time.monotonic() + LOOK_BACK
+        with self.books.transaction(Actor(WHO)) as transaction:
+            since = self.clock.now().date() - BACK
+            for number in afterwards.look(transaction, self.session.session, since):
+                log.warning("%s changed a fill that was written down: break %s", self.session.session, number)
 
     def _ask(self, engine: Engine) -> None:
         """Asks after what has to be asked after, and after what was handed over and not answered of for a while."""

@@ -1,5 +1,6 @@
 """What the gateway does with a message that came: each in one transaction, committed before it counts as received."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ class Hearing:
     engine: Engine
     session: Session
     ask: Callable[[str | None], None]
+    changed: threading.Event = field(default_factory=threading.Event)  # a bust or a correction came
     questions: dict[int, str] = field(default_factory=dict)  # number of a 35=H → its OrdStatusReqID, or order
 
     def message(self, kind: str, raw: str) -> None:
@@ -73,6 +75,8 @@ class Hearing:
                 )
             elif said.unknown:
                 outbox.unknown(connection, self.session, heard.order_id, said.question)
+        if heard.new and said.kind in ("bust", "correction"):
+            self.changed.set()
         if heard.ask:
             self.ask(heard.order_id)
 

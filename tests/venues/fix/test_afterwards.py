@@ -1,0 +1,96 @@
+"""A bust, a correction or a fill behind an order's last word opens a break on its account, once (FIX-3, RECON-1)."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from domain.executing.reconciliation import findings
+from storage.actor import Actor
+from tests.cli.rebalanced import executed, pending
+from tests.storage import small_book
+from tests.venues.fix.conftest import World
+from venues.fix import afterwards
+from venues.fix.hearing import Hearing
+from venues.fix.wire import SOH
+from venues.port import VenueOrder
+
+DAY = small_book.TODAY
+
+
+class Told:
+    """A rebalance whose orders had their last word, and the session on which a broker speaks of one of them."""
+
+    def __init__(self, world: World) -> None:
+        small_book.loaded(world.books)
+        made = pending(world.books, "A-1", DAY)
+        executed(world.books, made)
+        with world.books.reading() as work:
+            self.order = next(each for each in work.orders.of(made) if each.filled_quantity > 1)
+        self.world, self.rebalance_id = world, made
+        self.hearing = Hearing(world.engine, world.session, lambda order: None)
+        name, quantity = self.order.client_order_id, self.order.quantity
+        world.venue.submit(VenueOrder(name, "A-1", self.order.side, self.order.symbol, quantity, self.order.price))
+        self.says(150, "F", exec_="E1", quantity=quantity)
+
+    def says(
+        self, tag: int, kind: str, exec_: str, quantity: Decimal, price: Decimal | None = None, **more: Any
+    ) -> None:
+        ref = f"19={more['ref']}{SOH}" if "ref" in more else ""
+        side = "1" if self.order.side == "buy" else "2"
+        self.hearing.message("8", SOH.join((
+            "35=8", f"11={self.order.client_order_id}", f"17={exec_}", f"{tag}={kind}", "39=2", f"54={side}",
+            f"55={self.order.symbol}", f"38={self.order.quantity}", f"32={quantity}", f"31={price or self.order.price}",
+            f"75={DAY:%Y%m%d}", ref,
+        )))  # fmt: skip
+
+    def look(self) -> list[Any]:
+        with self.world.books.transaction(Actor("fix gateway")) as work:
+            afterwards.look(work, "BROKER", DAY)
+            return [(each.kind, each.symbol, each.expected, each.actual) for each in work.breaks.open_of("A-1")]
+
+
+@pytest.fixture
+def told(world: World) -> Told:
+    return Told(world)
+
+
+def test_what_agrees_opens_nothing(told: Told) -> None:
+    assert told.look() == []
+    assert not told.hearing.changed.is_set()
+
+
+def test_a_bust_opens_a_break_once_and_a_resolved_one_stays_so(told: Told) -> None:
+    told.says(150, "H", "E2", told.order.quantity, ref="E1")
+    assert told.hearing.changed.is_set()
+    (found,) = told.look()
+    assert found == ("changed_fill", told.order.symbol, told.order.quantity, Decimal(0))
+    assert len(told.look()) == 1
+    with told.world.books.transaction(Actor("ben")) as work:
+        (row,) = work.breaks.open_of("A-1")
+        work.breaks.resolve(work.breaks.get(row.id), "they busted it, and it comes in the statement", booked=False)
+    assert told.look() == []
+
+
+def test_a_correction_of_the_price_alone_is_about_cash(told: Told) -> None:
+    price = told.order.price + Decimal("0.25")
+    told.says(150, "G", "E2", told.order.quantity, price, ref="E1")
+    ((kind, symbol, expected, actual),) = told.look()
+    assert (kind, symbol) == ("changed_fill", None)
+    assert actual - expected == Decimal("0.25") * told.order.quantity
+
+
+def test_a_fill_behind_the_last_word_opens_one_too(told: Told) -> None:
+    told.says(150, "F", "E2", Decimal(1))
+    ((kind, _, expected, actual),) = told.look()
+    assert (kind, actual - expected) == ("changed_fill", Decimal(1))
+
+
+def test_the_break_says_what_happened(told: Told) -> None:
+    told.says(150, "H", "E2", told.order.quantity, ref="E1")
+    told.look()
+
+    with told.world.books.reading() as work:
+        (finding,) = findings("A-1", work.breaks.of_rebalance(told.rebalance_id).items())
+    assert "the venue busted or corrected it since: it has 0 " in finding.message
+    assert "rebalancer breaks resolve" in finding.message
