@@ -156,7 +156,7 @@ def _settings(session: Session, session_id: Any, reset: bool) -> Any:
         "ValidateFieldsOutOfOrder": "N",
         "ValidateFieldsHaveValues": "N",  # a broker's empty field is no reason not to hear of a fill
         "ResetOnLogon": "Y" if reset else "N",
-        "SendRedundantResendRequests": "N",  # asked for at every message behind a gap, thousands come thousands of times
+        "SendRedundantResendRequests": "N",  # at every message behind a gap, thousands would come thousands of times
         "LogonTimeout": 10,
         "CheckLatency": "N",  # a message that waited in a resend is not refused for its age
     }
