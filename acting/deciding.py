@@ -1,10 +1,11 @@
 """One decision about one rebalance or request: sent, answered, and told as what happened (DECIDE-2)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
-from acting.updates import ANSWER, Reply, ask_again, running, send
+from acting.updates import ALL_OF_IT, ANSWER, Reply, ask_again, running, send
 from identity.person import Person
 from reading import words
 from reading.actions import do
@@ -15,6 +16,8 @@ from reading.work.choosing import Item, Rebalance, list_of
 DONE = {"approve": "approved", "cancel": "cancelled", "pause": "paused", "resume": "resumed"}
 Json = dict[str, Any]
 Line = tuple[Said, ...]
+# About what, which workflow, what is decided, what is said of it, and how long it may take.
+Tell = Callable[[Item, str, str, Json, timedelta], Awaitable[Reply]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,13 @@ class Decision:
     item: Item
     person: Person
     temporal: Connect
+    tell: Tell | None = None  # how a workflow is told, where that is not by an update of ours
 
     async def send(self, said: Json) -> list[Outcome]:
         """Decides. Refused where there is nothing that could be decided about."""
         item, told = self.item, {"by": self.person.name} | said
         if item.workflow_id is not None and await running(self.temporal, item.workflow_id):
-            return [self._of_request(await send(self.temporal, item.workflow_id, self.update, told))]
+            return [self._of_request(await self._tell(item.workflow_id, told, ALL_OF_IT))]
         if not item.known:
             ids = do("history", told="see `{}` for the ids")
             raise Unknown(f"{item.id} is no rebalance and no request: ", ids)
@@ -61,7 +65,7 @@ class Decision:
             look = do("show", item.id, told="See `{}`")
             raise Conflict(f"nothing of {item.id} is pending: {states or 'it has no rebalances'}. ", look)
         if item.is_request and self.update == "approve":  # its workflow is gone: each plan of the list by itself
-            return [await self._one(each, told | {"plan": each.plan}) for each in self._listed(told)]
+            return [await self._one(each, told | {"plan": each.plan}) for each in listed(item, told)]
         return [await self._one(each, told) for each in open_ones]
 
     async def ask_again(self, update_id: str) -> list[Outcome]:
@@ -71,23 +75,15 @@ class Decision:
         reply = await ask_again(self.temporal, workflow, update_id)
         return [self._of_request(reply) if item.is_request else self._of(item.rebalances[0], reply)]
 
-    def _listed(self, said: Json) -> list[Rebalance]:
-        """The plans of the list that was shown. Refused where it is not what is pending (DECIDE-1)."""
-        from domain.approvals import is_shown
-
-        about, current = [each for each in self.item.pending if not each.liquidation], list_of(self.item)
-        if not about:
-            raise Conflict(f"nothing of {self.item.id} but liquidations is pending: approve each by its own id")
-        if not is_shown(said.get("plan") or "", current):
-            not_shown = f"approval refused: it does not name the plans that are pending (DECIDE-1), as list {current}. "
-            look = do("show", self.item.id, told="Look at them: {}")
-            raise Changed(not_shown, look, rule="DECIDE-1")
-        return about
+    async def _tell(self, workflow_id: str, said: Json, patience: timedelta) -> Reply:
+        if self.tell is not None:
+            return await self.tell(self.item, workflow_id, self.update, said, patience)
+        return await send(self.temporal, workflow_id, self.update, said, patience)
 
     async def _one(self, each: Rebalance, said: Json) -> Outcome:
         meant = {"rebalance_id": each.rebalance_id, "round": each.round}
         try:
-            return self._of(each, await send(self.temporal, each.workflow_id, self.update, said | meant, ANSWER))
+            return self._of(each, await self._tell(each.workflow_id, said | meant, ANSWER))
         except Refused as refused:
             return _refused(each, "refused", refused.said)
 
@@ -129,6 +125,19 @@ class Decision:
         return (sent, back, again) if self.update == "approve" else (sent, again)
 
 
+def listed(item: Item, said: Json) -> list[Rebalance]:
+    """The plans of the list that was shown. Refused where it is not what is pending (DECIDE-1)."""
+    from domain.approvals import is_shown
+
+    about, current = [each for each in item.pending if not each.liquidation], list_of(item)
+    if not about:
+        raise Conflict(f"nothing of {item.id} but liquidations is pending: approve each by its own id")
+    if not is_shown(said.get("plan") or "", current):
+        not_shown = f"approval refused: it does not name the plans that are pending (DECIDE-1), as list {current}. "
+        raise Changed(not_shown, do("show", item.id, told="Look at them: {}"), rule="DECIDE-1")
+    return about
+
+
 def _about(each: Rebalance, outcome: Any, ok: bool) -> Json:
     return {
         "rebalance_id": each.rebalance_id,
@@ -147,11 +156,14 @@ def _line(each: Rebalance, answer: Line) -> Line:
     return (f"{each.rebalance_id}  {each.account_id}  ", *answer)
 
 
-async def steer(update: str, item: Item, person: Person, temporal: Connect) -> Reply:
+async def steer(update: str, item: Item, person: Person, temporal: Connect, tell: Tell | None = None) -> Reply:
     """Pauses a request, or lets it go on. Refused where it is none, or does not run."""
     workflow = item.workflow_id if item.is_request else None
     if workflow is None or not await running(temporal, workflow):
         no_request = f"{item.id} is a rebalance: only a request is {DONE[update]}"
         what = f"request {item.id} is not running" if workflow else no_request
         raise Conflict(f"{what}. ", do("show", item.id, told="See `{}`"))
-    return await send(temporal, workflow, update, {"by": person.name})
+    said = {"by": person.name}
+    if tell is not None:
+        return await tell(item, workflow, update, said, ANSWER)
+    return await send(temporal, workflow, update, said)

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be submitted: accounts by name, the queue (for a reason), or what failed in a request; one of them.
+    """What is to be submitted: accounts by name, the queue (for reasons), or what failed in a request; one of them.
 
     `terms` are the request's mode, approval, kind, amount and override, as far as they are given.
     """
@@ -45,47 +45,83 @@ class Wanted:
     terms: Json
     accounts: Sequence[str] = ()
     queue: bool = False
-    reason: str | None = None
+    reasons: Sequence[str] = ()
     failed_of: str | None = None
 
 
-async def submit(books: "Books", temporal: Connect, person: Person, wanted: Wanted, today: date) -> Submitted:
-    """Starts the request. Raises Unknown, and Conflict where a rebalance is under way on every account of it."""
-    given, chosen, busy = await _checked(books, temporal, wanted, today)
-    request_id = f"Q-{today:%Y%m%d}-{secrets.token_hex(4)}"
+def unsigned(given: Json) -> Json:
+    """Nothing beside what is asked: a typed name is enough."""
+    return {}
+
+
+async def submit(
+    books: "Books",
+    temporal: Connect,
+    person: Person,
+    wanted: Wanted,
+    today: date,
+    *,
+    request_id: str | None = None,
+    sign: Callable[[Json], Json] = unsigned,
+    patience: timedelta | None = None,
+) -> Submitted:
+    """Starts the request. Raises Unknown, and Conflict where a rebalance is under way on every account of it.
+
+    Under the same `request_id` it is started once. `sign` gives what proves who asks, of all that is asked.
+    """
+    given, chosen = await _chosen(books, temporal, wanted, today)
+    if request_id is not None and await _is_started(books, temporal, request_id):
+        return Submitted(request_id, chosen, [], given.get("approval"))
+    busy = await _busy(books, temporal, chosen)
+    request_id = request_id or f"Q-{today:%Y%m%d}-{secrets.token_hex(4)}"
     given |= {"request_id": request_id, "requested_by": person.name}
-    await start(temporal, {key: value for key, value in given.items() if value not in (None, [])})
+    asked = {key: value for key, value in given.items() if value not in (None, [], "")}
+    await start(temporal, asked | sign(asked), patience)
     return Submitted(request_id, chosen, busy, given.get("approval"))
 
 
 async def rehearse(books: "Books", temporal: Connect, wanted: Wanted, today: date) -> Submitted:
     """What `submit` would do, by the same checks, with the same refusals; nothing is started."""
-    given, chosen, busy = await _checked(books, temporal, wanted, today)
-    return Submitted(None, chosen, busy, given.get("approval"))
+    given, chosen = await _chosen(books, temporal, wanted, today)
+    return Submitted(None, chosen, await _busy(books, temporal, chosen), given.get("approval"))
 
 
-async def _checked(books: "Books", temporal: Connect, wanted: Wanted, today: date) -> tuple[Json, list[str], list[str]]:
-    """What the request would be given, its accounts, and a line for each that is busy."""
+async def _chosen(books: "Books", temporal: Connect, wanted: Wanted, today: date) -> tuple[Json, list[str]]:
+    """What the request would be given, and its accounts."""
     given = dict(wanted.terms)
     if wanted.failed_of:
-        given, chosen = await _again(books, temporal, wanted.failed_of, given)
-    elif wanted.queue:
-        chosen = _queued(books, wanted.reason, today)
-        given["queue"] = {"reasons": [wanted.reason] if wanted.reason else []}
-    else:
-        given["account_ids"] = chosen = _known(books, wanted.accounts)
-    return given, chosen, await _busy(books, temporal, chosen)
+        return await _again(books, temporal, wanted.failed_of, given)
+    if wanted.queue:
+        given["queue"] = {"reasons": list(wanted.reasons)}
+        return given, await asyncio.to_thread(_queued, books, wanted.reasons, today)
+    given["account_ids"] = chosen = await asyncio.to_thread(_known, books, wanted.accounts)
+    return given, chosen
 
 
-def _queued(books: "Books", reason: str | None, today: date) -> list[str]:
+async def _is_started(books: "Books", temporal: Connect, request_id: str) -> bool:
+    """True where the same call was made before, and its answer was lost."""
+    from storage.work.requests import UnknownRequest
+    from workflows.contract import request_workflow_id
+
+    def is_known() -> bool:
+        with books.transaction() as read:
+            try:
+                return read.requests.get(request_id) is not None
+            except UnknownRequest:
+                return False
+
+    return await asyncio.to_thread(is_known) or bool(await runs(temporal, [request_workflow_id(request_id)]))
+
+
+def _queued(books: "Books", reasons: Sequence[str], today: date) -> list[str]:
     from domain.queue import REASONS
 
-    if reason and reason not in REASONS:
-        raise Refused(f"unknown reason {reason}: there is {', '.join(REASONS)}")
+    if unknown := [each for each in reasons if each not in REASONS]:
+        raise Refused(f"unknown reason {', '.join(unknown)}: there is {', '.join(REASONS)}")
     with books.transaction() as read:
-        found = read.requests.queued([reason] if reason else [], today)
+        found = read.requests.queued(list(reasons), today)
     if not found:
-        of = f" for {reason}" if reason else ""
+        of = f" for {', '.join(reasons)}" if reasons else ""
         raise Unknown(f"nothing is queued{of} that nobody holds: ", do("queue", told="see `{}`"))
     return found
 
@@ -108,12 +144,15 @@ async def _again(books: "Books", temporal: Connect, request_id: str, given: Json
     from domain.values.money import plain
     from storage.work.requests import UnknownRequest
 
-    with books.transaction() as read:
-        try:
-            row = read.requests.get(request_id)
-        except UnknownRequest:
-            raise Unknown(f"{request_id} is no request: ", do("history", told="see `{}` for the ids")) from None
-        chosen = [each.account_id for each in read.requests.accounts(request_id, [*FAILED, NOT_STARTED])]
+    def found() -> tuple[Any, list[str]]:
+        with books.transaction() as read:
+            try:
+                row = read.requests.get(request_id)
+            except UnknownRequest:
+                raise Unknown(f"{request_id} is no request: ", do("history", told="see `{}` for the ids")) from None
+            return row, [each.account_id for each in read.requests.accounts(request_id, [*FAILED, NOT_STARTED])]
+
+    row, chosen = await asyncio.to_thread(found)
     if row.stage != "ENDED" and await runs(temporal, [row.workflow_id]):
         follow = do("submit", resume=request_id, told="follow it with `{}`")
         raise Conflict(f"{request_id} is still {row.stage}: ", follow)
@@ -127,8 +166,12 @@ async def _again(books: "Books", temporal: Connect, request_id: str, given: Json
 
 async def _busy(books: "Books", temporal: Connect, chosen: list[str]) -> list[str]:
     """A line for each account that a rebalance is under way on. Refused where they all are: nothing could be done."""
-    with books.transaction() as read:
-        rows = read.requests.under_way(chosen)
+
+    def found() -> Sequence[Any]:
+        with books.transaction() as read:
+            return read.requests.under_way(chosen)
+
+    rows = await asyncio.to_thread(found)
     alive = await runs(temporal, [row.workflow_id for row in rows[:LOOKED_AT]]) if rows else set()
     busy = [row for row in rows if row.workflow_id in alive]
     lines = [f"account {row.account_id} is busy: {row.id} is {row.stage} (EXEC-3)" for row in busy]

@@ -43,27 +43,46 @@ async def running(temporal: Connect, workflow_id: str) -> bool:
         raise Unreachable(f"Temporal does not answer ({flaw}): nothing was sent. ", status) from flaw
 
 
-async def send(
-    temporal: Connect, workflow_id: str, update: str, said: dict[str, Any], patience: timedelta = ALL_OF_IT
-) -> Reply:
-    """Sends an update under an id of its own, and what came of it. Refused with the workflow's reason."""
+def fresh_id(update: str) -> str:
+    """An id that no other update has."""
     import secrets
 
+    return f"{update}-{secrets.token_hex(8)}"
+
+
+async def send(
+    temporal: Connect,
+    workflow_id: str,
+    update: str,
+    said: dict[str, Any],
+    patience: timedelta = ALL_OF_IT,
+    *,
+    update_id: str | None = None,
+    taken_up: timedelta = ANSWER,
+) -> Reply:
+    """Sends an update under an id of its own, and what came of it. Refused with the workflow's reason.
+
+    `taken_up` is how long a worker may take to take it up, `patience` how long it may take over it. Sent again under
+    the same `update_id`, it is told once.
+    """
     from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError, WorkflowUpdateStage
     from temporalio.service import RPCError
 
+    from payloads.errors import CannotDecode
     from payloads.messages import ensure_readable
 
-    update_id = f"{update}-{secrets.token_hex(8)}"
+    update_id = update_id or fresh_id(update)
     client = await temporal()
     handle = client.get_workflow_handle(workflow_id)
     try:
         await ensure_readable(client, workflow_id)
         asked = await handle.start_update(
-            update, said, id=update_id, wait_for_stage=WorkflowUpdateStage.ACCEPTED, rpc_timeout=ANSWER
+            update, said, id=update_id, wait_for_stage=WorkflowUpdateStage.ACCEPTED, rpc_timeout=taken_up
         )
     except WorkflowUpdateRPCTimeoutOrCancelledError:
-        return Reply(update_id, None, f"no worker took it up within {ANSWER.seconds} seconds")
+        return Reply(update_id, None, f"no worker took it up within {taken_up.seconds} seconds")
+    except CannotDecode as flaw:
+        raise Refused(str(flaw)) from flaw
     except RPCError as flaw:
         return _of_a_fault(update_id, workflow_id, flaw)
     return await _answered(asked, patience)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import account_states, choosing, lists, say
+from cli import account_states, choosing, lists, persons, say
 from reading import words
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def rebalancing(
     chosen = choosing.accounts(ids, file, **like)
     if not dry_run:
         choosing.agreed(any(like.values()), len(chosen), "account", f"switch rebalancing {state}")
-    books, person, today = connections.books(dry_run), say.person(by), connections.today()
+    books, person, today = connections.books(dry_run), persons.person(by, "switch"), connections.today()
     choosing.tell(accounts.switch_rebalancing(books, person, chosen, state == "on", today))
     say.rehearsed(dry_run)
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import say
+from cli import persons, say
 
 if TYPE_CHECKING:
     from storage.accounts.states import Status
@@ -32,7 +32,7 @@ def hold(account_id: str, until: str | None, lift: bool, why: str, by: str | Non
     if day is not None:
         accounts.must_be_ahead(day, connections.today())
     reason = accounts.given(why)
-    books, person = connections.books(), say.person(by)
+    books, person = connections.books(), persons.person(by, "switch")
     if day is None:
         click.echo(accounts.lift(books, person, account_id, reason))
     else:
@@ -71,5 +71,5 @@ def _set(account_id: str, status: "Status", why: str, by: str | None) -> None:
     from cli import connections
 
     reason = accounts.given(why)
-    changed = accounts.set_status(connections.books(), say.person(by), account_id, status, reason)
+    changed = accounts.set_status(connections.books(), persons.person(by, "switch"), account_id, status, reason)
     click.echo(f"account {account_id} is {status}{'' if changed else ' already: nothing changes'}")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import say
+from cli import persons, say
 from reading import words
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def seal(by: str | None, form: str) -> None:
     from cli import connections
     from reading.record.verify import seal_as_json
 
-    done = seal(connections.books(), say.person(by))
+    done = seal(connections.books(), persons.person(by, "prove"))
     made, last, anchored = done.made, done.last, done.anchored
     if form == "json":
         say.as_json(None if made is None else seal_as_json(made))

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cli import choosing, say
+from cli import choosing, persons, say
 from reading import words
 
 LISTED = 10  # accounts that a line names
@@ -76,7 +76,7 @@ def resolve(
     numbers, why = choosing.breaks(ids, file, account, symbol, statement), breaks.noted(note)
     if not dry_run:
         choosing.agreed(not ids and file is None, len(numbers), "open break", "resolve with this note")
-    books, person, today = connections.books(dry_run), say.person(by), connections.today()
+    books, person, today = connections.books(dry_run), persons.person(by, "resolve"), connections.today()
     done = breaks.resolve_all(books, person, numbers, why, book_custodian, today)
     booked = ", and the books have the custodian's figure" if book_custodian else ""
     choosing.tell([f"break {each.number} of account {each.account_id} is resolved{booked}" for each in done])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli import say
+from cli import persons, say
 from reading import words
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def corporate_actions(file: Path, by: str | None, form: str) -> int:
     from acting.corporate_actions import apply
     from cli import connections
 
-    report = apply(connections.books(), say.person(by), file, connections.today())
+    report = apply(connections.books(), persons.person(by, "load"), file, connections.today())
     if form == "json":
         say.as_json({"actions": [asdict(each) for each in report.done]})
         return 0

@@ -1,10 +1,13 @@
 """`approve` and `cancel`, `pause` and `resume`: what a person decides about pending rebalances and running requests."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import choosing, connections, say
+from cli import choosing, connections, persons, say
+
+if TYPE_CHECKING:
+    from identity.roles import Act
 
 NOT_ANSWERED = 3  # exit status: sent, and nobody knows yet what came of it (DECIDE-2)
 EXIT = {"done": 0, "refused": 1, "unanswered": NOT_ANSWERED}
@@ -107,16 +110,17 @@ def resume(id_: str | None, why: str | None, by: str | None, form: str) -> int:
     return _steer("resume", id_, by, form)
 
 
-def _decide(update: str, items: list[Any], by: str | None, again: str | None, form: str, said: Any) -> int:
+def _decide(update: "Act", items: list[Any], by: str | None, again: str | None, form: str, said: Any) -> int:
     """Decides about one after the other; what came of each is said, and the worst is the exit status."""
     from acting.deciding import Decision
     from cli import commands
 
     if again is not None and len(items) != 1:
         raise click.UsageError("--again asks about one decision: name the one ID that it was about")
-    person, told, code = say.person(by), [], 0
+    person, told, code = persons.person(by, update), [], 0
+    tell = persons.teller(person)
     for item in items:
-        decision = Decision(update, item, person, connections.temporal)
+        decision = Decision(update, item, person, connections.temporal, tell)
         asked = decision.ask_again(again) if again is not None else decision.send(said(item))
         for each in connections.run(asked):
             told.append(each.as_json(commands.line))
@@ -130,12 +134,13 @@ def _decide(update: str, items: list[Any], by: str | None, again: str | None, fo
     return code
 
 
-def _steer(update: str, id_: str, by: str | None, form: str) -> int:
+def _steer(update: "Act", id_: str, by: str | None, form: str) -> int:
     from acting.deciding import DONE, steer
     from reading.work.choosing import named
 
-    person = say.person(by)
-    reply = connections.run(steer(update, named(connections.books(), id_), person, connections.temporal))
+    person = persons.person(by, update)
+    asked = steer(update, named(connections.books(), id_), person, connections.temporal, persons.teller(person))
+    reply = connections.run(asked)
     if reply.answer is None:
         say.message(f"rebalancer: {id_}: {reply.why}. Look whether it took effect: rebalancer show {id_}")
         return NOT_ANSWERED

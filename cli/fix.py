@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import say
+from cli import persons, say
 from reading import words
 from reading.refused import Refused
 
@@ -79,13 +79,12 @@ def reset(session: str, why: str, by: str | None) -> None:
 def settle(order: str, again: bool | None, why: str, by: str | None) -> None:
     """Settle an order in doubt, once the broker's desk has said that it never had it."""
     from cli import connections
-    from storage.actor import Actor
     from venues.fix import standing
 
     if again is None:
         raise click.UsageError("say what becomes of it: --send-again or --canceled")
     try:
-        with connections.books().transaction(Actor(say.who(by))) as books:
+        with connections.books().transaction(persons.doing(by, "venue")) as books:
             standing.settle(books, order, again=again, why=why)
     except standing.NotInDoubt as flaw:
         raise Refused(str(flaw)) from flaw
@@ -94,10 +93,9 @@ def settle(order: str, again: bool | None, why: str, by: str | None) -> None:
 
 def _ask(session: str, wish: "Wish | None", why: str, by: str | None) -> None:
     from cli import connections
-    from storage.actor import Actor
     from venues.fix import standing
 
-    with connections.books().transaction(Actor(say.who(by))) as books:
+    with connections.books().transaction(persons.doing(by, "venue")) as books:
         known = [each.session for each in standing.sessions(books.connection)]
         if session not in known:
             there = f"there is {', '.join(known)}" if known else "there is none: docs/fix.md says how one is set up"

@@ -2,7 +2,7 @@
 
 import click
 
-from cli import say
+from cli import persons, say
 from reading import words
 
 
@@ -19,7 +19,7 @@ def halt(why: str, by: str | None, form: str) -> None:
     from acting import halts
     from cli import connections
 
-    done = halts.halt(connections.books(), say.person(by), why)
+    done = halts.halt(connections.books(), persons.person(by, "halt"), why)
     out, waiting = done.out, done.waiting
     if form == "json":
         say.as_json(done.as_json())
@@ -43,7 +43,7 @@ def resume_sending(by: str | None, why: str, form: str) -> None:
     from acting import halts
     from cli import connections
 
-    done = halts.resume(connections.books(), say.person(by), why)
+    done = halts.resume(connections.books(), persons.person(by, "resume"), why)
     if form == "json":
         say.as_json(done.as_json())
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli import say
+from cli import persons, say
 
 if TYPE_CHECKING:
     from reading.files.book_file import BookFile
@@ -40,7 +40,7 @@ def load(
     from cli import connections
 
     meant = Meant(historical, business_day, overwrite_positions)
-    person, today = say.person(by), connections.today()
+    person, today = persons.person(by, "load"), connections.today()
     report = load_book(lambda: connections.books(dry_run), person, file, today, meant, _progress)
     for line in told(file, report):
         click.echo(line)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cli import connections, lists, say
+from cli import connections, lists, persons, say
 from reading import words
 from reading.files import feed_file
 from reading.refused import Refused
@@ -68,7 +68,7 @@ def signal(
         raw = signals.table_of(books, file, of_feed, str(model_id), version or 0, say.message)
     else:
         raw = signals.object_of(file)
-    received = signals.receive(books, say.person(by), file, of_feed, raw, _reachable)
+    received = signals.receive(books, persons.person(by, "signal"), file, of_feed, raw, _reachable)
     workflow_id = signal_workflow_id(received.model_id, received.version)
     if not dry_run and not connections.run(signals.start(connections.temporal, workflow_id, received)):
         say.message(f"{workflow_id} is running already")

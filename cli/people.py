@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import say
+from cli import persons, say
 from reading import words
 from reading.refused import Refused
 
 if TYPE_CHECKING:
+    from identity.roles import Act
     from storage.connection import Transaction
 
 LINK_GOOD_FOR = timedelta(hours=24)
@@ -182,7 +183,7 @@ def rotate(why: str, path: Path | None, by: str | None) -> None:
         raise Refused(f"say where the private key is kept: --file, or {SIGNING_KEY}")
     key = made.fresh()
     try:
-        with _changing(by) as books:
+        with _changing(by, "keys") as books:
             books.proof.rotate(key, why.strip(), the_clock().now())
             made.write(key, path)  # inside: a key that is nowhere signs nothing
     except ProgrammingError as flaw:
@@ -194,11 +195,10 @@ def rotate(why: str, path: Path | None, by: str | None) -> None:
     click.echo(f"key {made.name(key)[:12]} signs from now on; its private part is in {path}. Start the console anew")
 
 
-def _changing(by: str | None) -> Any:
+def _changing(by: str | None, act: "Act" = "people") -> Any:
     from cli import connections
-    from storage.actor import Actor
 
-    return connections.books().transaction(Actor(say.who(by)))
+    return connections.books().transaction(persons.doing(by, act))
 
 
 def _link(books: "Transaction", subject: str) -> str:

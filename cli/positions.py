@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli import say
+from cli import persons, say
 
 if TYPE_CHECKING:
     from storage.intake.statements import StatementReport
@@ -36,7 +36,7 @@ def positions(file: Path, feed: str | None, given: str | None, dry_run: bool, by
     from cli import connections
 
     day = say.day("--date", given)
-    done = compare(connections.books(dry_run), say.person(by), file, feed, day, connections.today())
+    done = compare(connections.books(dry_run), persons.person(by, "load"), file, feed, day, connections.today())
     say.rehearsed(dry_run)
     if form == "json":
         say.as_json(done.as_json())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli import say
+from cli import persons, say
 
 if TYPE_CHECKING:
     from storage.intake.prices import PriceReport
@@ -35,7 +35,7 @@ def prices(file: Path, feed: str | None, accepted: tuple[str, ...], dry_run: boo
     from acting.prices import load
     from cli import connections
 
-    done = load(connections.books(dry_run), say.person(by), file, feed, accepted, connections.today())
+    done = load(connections.books(dry_run), persons.person(by, "load"), file, feed, accepted, connections.today())
     say.rehearsed(dry_run)
     if form == "json":
         say.as_json(done.as_json())

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import connections, say
+from cli import connections, persons, say
 from reading.refused import Refused
 
 if TYPE_CHECKING:
     from datetime import timedelta
+
+    from identity.person import Person
 
 AT_ONCE = 20  # workflows that are asked after, and ended, at the same time
 Json = dict[str, Any]
@@ -31,13 +33,13 @@ def recover(new_epoch: bool, why: str | None, only_list: bool, by: str | None, f
     if new_epoch:
         if not (why or "").strip():
             raise click.UsageError("--new-epoch needs --why: what was restored, like --why 'backup of 27 November'")
-        _new_epoch(say.who(by), str(why).strip(), form)
+        _new_epoch(persons.person(by, "venue"), str(why).strip(), form)
         return 0
     if why is not None:
         raise click.UsageError("--why goes with --new-epoch")
     found = connections.run(_orphans())
     if not only_list:
-        connections.run(_end(found, say.who(by)))
+        connections.run(_end(found, persons.person(by, "venue").name))
     if form == "json":
         say.as_json(found)
     elif not found:
@@ -49,15 +51,15 @@ def recover(new_epoch: bool, why: str | None, only_list: bool, by: str | None, f
     return 1 if any(each["outcome"] is None for each in found) and not only_list else 0
 
 
-def _new_epoch(who: str, why: str, form: str) -> None:
-    from storage.actor import Actor
+def _new_epoch(who: "Person", why: str, form: str) -> None:
+    from acting.actors import actor
 
-    with connections.books().transaction(Actor(who)) as books:
+    with connections.books().transaction(actor(who)) as books:
         epoch = books.epochs.renew(why)
     if form == "json":
-        say.as_json({"epoch": epoch, "begun_by": who, "why": why})
+        say.as_json({"epoch": epoch, "begun_by": who.name, "why": why})
         return
-    click.echo(f"epoch {epoch} begins, by {who}: {why}")
+    click.echo(f"epoch {epoch} begins, by {who.name}: {why}")
     say.message(
         "sending is halted. Bring what was under way to its end (rebalancer recover), compare with the custodians "
         "(rebalancer positions FILE, rebalancer breaks); then another person: rebalancer resume --by WHO --why TEXT"

@@ -7,7 +7,10 @@ from reading.refused import Refused
 
 # Commands that only read; what they refuse is nobody's attempt at anything.
 READING = frozenset(
-    {"plan", "status", "diagnose", "queue", "history", "show", "audit", "rules", "policy", "request", "signal"}
+    {
+        *("plan", "status", "diagnose", "queue", "history", "show", "audit", "rules", "policy", "request", "signal"),
+        *("login", "logout", "whoami"),
+    }
 )
 READING_PARTS = frozenset(
     {
@@ -36,14 +39,15 @@ def note(words: Sequence[str], refused: Refused, said: str) -> None:
 def _record(words: Sequence[str], reason: str) -> None:
     from sqlalchemy import select
 
-    from cli import connections, say
-    from storage.actor import Actor
+    from cli import connections, persons
     from storage.schema.tables import accounts
     from storage.values import among
 
-    with connections.books().transaction(Actor(say.who(_by(words)))) as books:
+    database = connections.books()
+    actor, claimed = persons.attempting(database, _by(words))
+    with database.transaction(actor) as books:
         known = books.connection.scalars(select(accounts.c.id).where(among(accounts.c.id, words))).all()
-        told = {"command": " ".join(["rebalancer", *words])[:LONGEST], "reason": reason[:LONGEST]}
+        told = {"command": " ".join(["rebalancer", *words])[:LONGEST], "reason": reason[:LONGEST]} | claimed
         books.audit.record("command refused", account_id=known[0] if len(known) == 1 else None, after=told)
 
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from identity.person import Person
-
 
 format_option = click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", help="For people, or for scripts."
@@ -51,13 +49,6 @@ def who(by: str | None) -> str:
     if by is not None and not by.strip():
         raise Refused("--by is empty: say who asks, like --by ann")
     return by.strip() if by else getpass.getuser()
-
-
-def person(by: str | None) -> "Person":
-    """Who says to be of this name; nothing at the command line proves it."""
-    from identity.person import asserted
-
-    return asserted(who(by))
 
 
 def day(option: str, given: str | None) -> "date | None":

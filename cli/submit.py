@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import choosing, connections, say
+from cli import choosing, connections, persons, say
 from domain.values.policy import MODES
 from reading import words
 
@@ -83,13 +83,16 @@ def submit(
     terms: dict[str, Any] = {"mode": mode, "approval": approval, "override": list(override)}
     if raise_cash or invest_cash:
         terms |= {"kind": "raise_cash" if raise_cash else "invest_cash", "amount": str(raise_cash or invest_cash)}
-    wanted = acting.Wanted(terms, accounts, from_queue, reason, failed_of)
+    wanted = acting.Wanted(terms, accounts, from_queue, [reason] if reason else [], failed_of)
     if dry_run:
         return _rehearsed(
             connections.run(acting.rehearse(books, connections.temporal, wanted, connections.today())), form
         )
-    asked = acting.submit(books, connections.temporal, say.person(by), wanted, connections.today())
-    done = connections.run(asked)
+    person = persons.person(by, "submit")
+    if (console := persons.console_of(person)) is not None:
+        done = console.submit(wanted)
+    else:
+        done = connections.run(acting.submit(books, connections.temporal, person, wanted, connections.today()))
     request_id = str(done.request_id)
     if form == "table":
         click.echo(request_id)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli import choosing, lists, say
+from cli import choosing, lists, persons, say
 from reading.refused import Refused
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def assign(
     chosen = choosing.accounts(ids, file, **like)
     if not dry_run:
         choosing.agreed(any(like.values()), len(chosen), "account", f"assign target {target_id}")
-    books, person = connections.books(dry_run), say.person(by)
+    books, person = connections.books(dry_run), persons.person(by, "assign")
     choosing.tell(targets.assign(books, person, chosen, target_id, connections.today()))
     say.rehearsed(dry_run)
 
@@ -66,7 +66,7 @@ def remove(ids: tuple[str, ...], file: Any, dry_run: bool, by: str | None, **lik
     chosen = choosing.accounts(ids, file, **like)
     if not dry_run:
         choosing.agreed(any(like.values()), len(chosen), "account", "remove the target")
-    choosing.tell(targets.remove(connections.books(dry_run), say.person(by), chosen, connections.today()))
+    choosing.tell(targets.remove(connections.books(dry_run), persons.person(by, "assign"), chosen, connections.today()))
     say.rehearsed(dry_run)
 
 
@@ -89,7 +89,7 @@ def edit(file: Path, dry_run: bool, by: str | None, form: str) -> None:
 
     try:
         raw = read_object(file, "is not one target, an object with id and components")
-        done = targets.edit(connections.books(dry_run), say.person(by), raw)
+        done = targets.edit(connections.books(dry_run), persons.person(by, "assign"), raw)
     except BookRefused as flaw:
         raise Refused(listed(file, flaw)) from flaw
     say.rehearsed(dry_run)

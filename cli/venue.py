@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cli import say
+from cli import persons, say
 from reading import words
 from reading.refused import Refused
 
@@ -75,7 +75,6 @@ def show(form: str) -> None:
 def set_(name: str, rate: str | None, patience: str | None, sends: str | None, by: str | None) -> None:
     """Set the terms of VENUE; what is not given stays. `none` takes a limit away."""
     from cli import connections
-    from storage.actor import Actor
 
     if rate is None and patience is None and sends is None:
         raise click.UsageError("nothing to set: give --orders-per-second, --patience or --sends")
@@ -83,7 +82,7 @@ def set_(name: str, rate: str | None, patience: str | None, sends: str | None, b
     if name not in (names := connections.venues(books).names):
         raise Refused(f"{name} is no venue: there is {', '.join(names)}")
     wanted_rate, wanted_patience = _rate(rate), _patience(patience)
-    with books.transaction(Actor(say.who(by))) as change:
+    with books.transaction(persons.doing(by, "venue")) as change:
         now = change.venues.terms(name)
         change.venues.set_terms(
             name,
@@ -107,10 +106,9 @@ def set_scenario(file: Path, by: str | None) -> None:
     from cli import connections
     from domain.books.book import BookRefused
     from reading.files.book_file import read_object
-    from storage.actor import Actor
     from venues.scenario import ScenarioRefused, read
 
-    with connections.books().transaction(Actor(say.who(by))) as books:
+    with connections.books().transaction(persons.doing(by, "venue")) as books:
         try:
             raw = read_object(file, "is not an object with seed, close and orders")
             found = read(raw, *books.venues.paper_names())
@@ -155,9 +153,8 @@ def show_scenario(form: str) -> None:
 def clear_scenario(by: str | None) -> None:
     """Make the paper venue kind again. Orders that work there already keep their fate."""
     from cli import connections
-    from storage.actor import Actor
 
-    with connections.books().transaction(Actor(say.who(by))) as books:
+    with connections.books().transaction(persons.doing(by, "venue")) as books:
         books.venues.set_scenario(None)
     click.echo("the paper venue fills every order whole at its price again")
 

@@ -19,6 +19,7 @@ Act = Literal[
     "switch",
     "resolve",
     "halt",
+    "venue",
     "approve",
     "cancel",
     "record",
@@ -33,8 +34,8 @@ ROLES: tuple[Role, ...] = get_args(Role)
 ACTS: tuple[Act, ...] = get_args(Act)
 
 # `self` is one's own sessions, passkeys and tokens; `assign` an account's target, `switch` the toggle of its
-# rebalancing, `signal` a model's new version, `halt` the kill switch. Who administers people never approves: nobody
-# makes the approver that they need.
+# rebalancing, `signal` a model's new version, `halt` the kill switch, `venue` how orders are sent, and what is left of
+# them recovered. Who administers people never approves: nobody makes the approver that they need.
 MAY: Mapping[Role, frozenset[Act]] = {
     "viewer": frozenset({"read", "self"}),
     "operator": frozenset(
@@ -51,6 +52,7 @@ MAY: Mapping[Role, frozenset[Act]] = {
             "switch",
             "resolve",
             "halt",
+            "venue",
             "cancel",
         }
     ),

@@ -3,22 +3,17 @@
 What is sent has an id of its own (DECIDE-2). A workflow that nobody takes up is no refusal, and is told apart from one.
 """
 
-import contextlib
-import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from acting import submit
+from acting import evaluate, submit, updates
 from acting.updates import Reply
 from identity.claims import About, input_digest
-from reading.refused import Conflict, Unreachable
 from web.console import Console
 from workflows.contract import request_workflow_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from temporalio.client import Client
 
     from identity.person import Person
     from identity.roles import Act
@@ -41,43 +36,28 @@ def _signed(console: Console, person: "Person", act: "Act", about: "About", id_:
     return {"signed": seal(replace(claims, passkey=passkey), console.key)}
 
 
-def start_request(console: Console, person: "Person", given: Json, request_id: str | None = None) -> str:
-    """Starts a rebalance request of what is given, and returns its id. It is in the books a moment later.
+def start_request(
+    console: Console, person: "Person", wanted: submit.Wanted, request_id: str | None = None
+) -> submit.Submitted:
+    """Starts a rebalance request of what is wanted. It is in the books a moment later.
 
     `request_id` is made of the idempotency key of who asks, where they gave one: started twice, it is started once.
     """
-    request_id = request_id or f"Q-{console.clock.today():%Y%m%d}-{secrets.token_hex(4)}"
-    given = {"request_id": request_id, "requested_by": person.name, **given}
-    asked = {key: value for key, value in given.items() if value not in (None, [], "")}
-    about = About(request_workflow_id(request_id), plan=input_digest(asked))
-    asked |= _signed(console, person, "submit", about, request_id)
 
-    async def start(_: "Client") -> None:
-        from temporalio.exceptions import WorkflowAlreadyStartedError
+    def sign(asked: Json) -> Json:
+        about = About(request_workflow_id(asked["request_id"]), plan=input_digest(asked))
+        return _signed(console, person, "submit", about, asked["request_id"])
 
-        with contextlib.suppress(WorkflowAlreadyStartedError):  # by the same call, whose answer was lost
-            await submit.start(console.temporal.client, asked, ANSWER)
-
-    console.temporal.ask(start)
-    return request_id
+    today, client = console.clock.today(), console.temporal.client
+    asked = submit.submit(
+        console.books, client, person, wanted, today, request_id=request_id, sign=sign, patience=ANSWER
+    )
+    return console.temporal.run(asked)
 
 
 def start_evaluation(console: Console) -> None:
     """Starts the daily evaluation now. Raises Conflict where one runs."""
-
-    async def start(client: "Client") -> None:
-        from temporalio.exceptions import WorkflowAlreadyStartedError
-
-        from workflows.contract import EVALUATION_ID, TASK_QUEUE
-
-        try:
-            await client.start_workflow(
-                "DailyTargetEvaluation", {}, id=EVALUATION_ID, task_queue=TASK_QUEUE, rpc_timeout=ANSWER
-            )
-        except WorkflowAlreadyStartedError as flaw:
-            raise Conflict("An evaluation is running already; the queue shows what it finds as it goes.") from flaw
-
-    console.temporal.ask(start)
+    console.temporal.run(evaluate.begin(console.temporal.client, patience=ANSWER))
 
 
 def tell(
@@ -93,34 +73,13 @@ def tell(
 
     `id_` is the idempotency key of who asks, where they gave one: told twice under it, it is told once.
     """
-    update_id = id_ or f"{update}-{secrets.token_hex(8)}"
+    update_id = id_ or updates.fresh_id(update)
     about = About(workflow_id, said.get("rebalance_id"), said.get("round"), said.get("plan"))
     said = said | _signed(console, person, update, about, update_id, passkey)
-
-    async def send(client: "Client") -> Reply:
-        from temporalio.client import (
-            WorkflowUpdateFailedError,
-            WorkflowUpdateRPCTimeoutOrCancelledError,
-            WorkflowUpdateStage,
-        )
-        from temporalio.service import RPCError, RPCStatusCode
-
-        handle = client.get_workflow_handle(workflow_id)
-        try:
-            asked = await handle.start_update(
-                update, said, id=update_id, wait_for_stage=WorkflowUpdateStage.ACCEPTED, rpc_timeout=ANSWER
-            )
-            return Reply(update_id, await asked.result(rpc_timeout=ANSWER))
-        except WorkflowUpdateFailedError as refused:
-            raise Conflict(str(getattr(refused.cause, "message", None) or refused.cause)) from refused
-        except WorkflowUpdateRPCTimeoutOrCancelledError:
-            return Reply(update_id, None, f"no worker answered within {ANSWER.seconds} seconds")
-        except RPCError as flaw:
-            if flaw.status == RPCStatusCode.NOT_FOUND:
-                raise Conflict("Its workflow has ended, or was never taken up: nothing was changed.") from flaw
-            raise Unreachable(f"Temporal does not answer ({flaw.message}). Look whether it took effect.") from flaw
-
-    return console.temporal.ask(send)
+    sent = updates.send(
+        console.temporal.client, workflow_id, update, said, ANSWER, update_id=update_id, taken_up=ANSWER
+    )
+    return console.temporal.run(sent)
 
 
 def running(console: Console, workflow_ids: list[str]) -> set[str]:

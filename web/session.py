@@ -93,23 +93,15 @@ class SignedIn:
 
     def of(self, request: Request) -> Session | None:
         """The session of the cookie, with the roles that its person has now; or the person of an API token."""
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
-        secret = token.strip() if kind.lower() == "bearer" else request.cookies.get(self.cookie, "")
-        if not secret:
+        borne = secret_of(request)
+        secret = request.cookies.get(self.cookie, "") if borne is None else borne
+        if not secret or (borne is None and secret.startswith(PREFIX["api"])):
             return None
-        now = self.clock.now()
         with self.books.transaction(Actor("console")) as books:
-            if kind.lower() == "bearer" and secret.startswith(PREFIX["api"]):
-                person = books.sessions.by_token(secret, now)
-                if person is None:
-                    return None
-                books.sessions.token_used(secret, now)
-                return Session(person, secret)
-            found = books.sessions.find(secret, now)
-            if found is None:
-                return None
-            books.sessions.use(found, now)
-            return Session(found.person, secret, found.id)
+            found = books.sessions.bearer(secret, self.clock.now())
+        if found is None or isinstance(found, Person):
+            return None if found is None else Session(found, secret)
+        return Session(found.person, secret, found.id)
 
     def begin(self, request: Request, response: Response, person: Person) -> None:
         """A new session in this browser; the one before, if any, ends."""
@@ -131,6 +123,12 @@ class SignedIn:
         secret = request.cookies.get(self.cookie)
         if secret:
             books.sessions.end(secret)
+
+
+def secret_of(request: Request) -> str | None:
+    """What a request carries as `Authorization: Bearer`; None where it carries nothing."""
+    kind, _, secret = request.headers.get("authorization", "").partition(" ")
+    return secret.strip() if kind.lower() == "bearer" else None
 
 
 def signed_in(request: Request) -> Session | None:

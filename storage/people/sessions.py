@@ -26,6 +26,7 @@ class Session:
     person: Person
     opened_at: datetime
     ends_at: datetime
+    longest: timedelta = AT_MOST
 
 
 class Sessions:
@@ -75,13 +76,26 @@ class Sessions:
             update(sessions).where(sessions.c.id == session.id, sessions.c.used_at < now - NOTED).values(used_at=now)
         )
 
-    def end(self, secret: str) -> None:
-        """Signs out."""
-        self.connection.execute(
+    def end(self, secret: str) -> bool:
+        """Signs out; False where no session of that secret was open."""
+        done = self.connection.execute(
             update(sessions)
             .where(sessions.c.hash == tokens.hashed(secret), sessions.c.ended_at.is_(None))
             .values(ended_at=func.now())
         )
+        return bool(done.rowcount)
+
+    def bearer(self, secret: str, now: datetime) -> Session | Person | None:
+        """Who carries a secret, which is used thereby: a session, or the person of an API token; None for neither."""
+        if secret.startswith(tokens.PREFIX["api"]):
+            person = self.by_token(secret, now)
+            if person is not None:
+                self.token_used(secret, now)
+            return person
+        found = self.find(secret, now)
+        if found is not None:
+            self.use(found, now)
+        return found
 
     def revoke(self, subject: str, id_: int) -> bool:
         """Ends a session of the person's; False where they have none of that number."""

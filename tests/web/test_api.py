@@ -19,6 +19,7 @@ from web.session import DEMO_PEOPLE
 
 V1 = "/api/v1"
 OPERATIONS = 20  # at least
+OPEN = {("POST", "/sessions")}  # what anybody may ask: to sign in
 
 
 def operations() -> list[tuple[str, str, roles.Act | None]]:
@@ -45,7 +46,8 @@ def is_problem(answer: Any, status: int, code: str) -> dict[str, Any]:
 def test_every_operation_names_its_act() -> None:
     found = operations()
     assert len(found) >= OPERATIONS
-    assert all(act in roles.ACTS for _, _, act in found)
+    assert {(method, path) for method, path, act in found if act is None} == OPEN
+    assert all(act in roles.ACTS for _, _, act in found if act is not None)
     assert all(act != "read" for method, _, act in found if method != "GET")
 
 
@@ -53,7 +55,8 @@ def test_every_operation_names_its_act() -> None:
 def test_nobody_without_a_role_gets_in(visitor: Visitor, name: str) -> None:
     client, refused = visitor(name), 0
     for method, path, act in operations():
-        assert act is not None
+        if act is None:
+            continue
         there = V1 + path.replace("{break_id}", "1").replace("{", "").replace("}", "")
         answer = client.request(method, there)
         may = any(act in roles.MAY[role] for role in roles.known(DEMO_PEOPLE[name]))

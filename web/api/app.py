@@ -15,6 +15,7 @@ from web.api import (
     events,
     health,
     market,
+    people,
     problems,
     queue,
     rebalances,
@@ -24,7 +25,7 @@ from web.api import (
 from web.console import Console
 
 PREFIX = "/api/v1"
-RESOURCES = (queue, evaluations, requests, rebalances, accounts, market, breaks, health, rules, events)
+RESOURCES = (queue, evaluations, requests, rebalances, accounts, market, breaks, health, rules, events, people)
 DESCRIPTION = (
     "Decimals are texts. Lists go by `limit` and `cursor`. Every write needs an `Idempotency-Key`; a decision about "
     "one rebalance needs `If-Match` with the ETag that was shown. Refusals are problems (RFC 9457)."

@@ -85,7 +85,7 @@ class Rounds(Shape):
 
 
 class Decision(Given):
-    """Approves the plan that `If-Match` names, or cancels the rebalance."""
+    """Approves the plan that `If-Match` names, or cancels the rebalance (`If-Match: *`, whatever is planned)."""
 
     decision: Literal["approve", "cancel"]
     reason: Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")] | None = None
@@ -170,9 +170,27 @@ def decide(
         raise Problem(428, "no_if_match", told)
     if body.decision == "approve":
         may_approve(caller)
+
+    def do(_: Any) -> Done:
+        workflow_id, said = _meant(caller, rebalance_id, body, if_match)
+        id_ = f"{body.decision}-{call.id(caller)}"
+        reply = acts.tell(caller.console, caller.person, workflow_id, body.decision, said, id_=id_)
+        answer = reply.answer
+        if answer is not None and body.decision == "approve" and answer.get("outcome") not in {None, "executing"}:
+            raise Changed(f"The approval is {answer['outcome']}: {answer.get('why', '')}. Nothing was sent.")
+        done = "unanswered" if answer is None else "executing" if body.decision == "approve" else "cancelled"
+        opens = None if answer is None else answer.get("opens_at")
+        told = Decided(outcome=done, id=reply.update_id, why=reply.why or None, opens_at=opens)  # type: ignore[arg-type]
+        return Done(202 if answer is None else 200, told.model_dump(mode="json"))
+
+    return call.answered(caller, do)
+
+
+def _meant(caller: Caller, rebalance_id: str, body: Decision, if_match: str) -> tuple[str, dict[str, Any]]:
+    """The rebalance's workflow, and what it is told. Raises Changed where it is not what was looked at, Conflict."""
     with caller.console.books.reading() as books:
         row = _row(books, rebalance_id)
-    if if_match != _tag(row):
+    if if_match != _tag(row) and not (if_match == "*" and body.decision == "cancel"):
         raise Changed(
             f"{row.id} is not what you looked at: this is round {row.round}. Nothing was decided: look again.",
             evidence={"round": row.round, "plan": row.plan_digest},
@@ -185,18 +203,7 @@ def decide(
         said |= {"plan": row.plan_digest, "round": row.round}
     elif body.reason is not None:
         said["reason"] = body.reason
-
-    def do(_: Any) -> Done:
-        id_ = f"{body.decision}-{call.id(caller)}"
-        reply = acts.tell(caller.console, caller.person, row.workflow_id, body.decision, said, id_=id_)
-        answer = reply.answer
-        if answer is not None and body.decision == "approve" and answer.get("outcome") not in {None, "executing"}:
-            raise Changed(f"The approval is {answer['outcome']}: {answer.get('why', '')}. Nothing was sent.")
-        done = "unanswered" if answer is None else "executing" if body.decision == "approve" else "cancelled"
-        told = Decided(outcome=done, id=reply.update_id, why=reply.why or None)  # type: ignore[arg-type]
-        return Done(202 if answer is None else 200, told.model_dump(mode="json"))
-
-    return call.answered(caller, do)
+    return row.workflow_id, said
 
 
 def _row(books: Any, rebalance_id: str) -> Any:

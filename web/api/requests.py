@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
+from acting.submit import Wanted
 from domain.queue import REASONS
 from domain.requests import counted
 from reading.refused import Changed, Conflict, Unknown
@@ -29,15 +30,25 @@ Status = Literal["RUNNING", "PAUSED", "COMPLETE", "COMPLETE_WITH_ERRORS", "FAILE
 class Submission(Given):
     """Which accounts, and what is to be planned. One of `account_ids`, `reasons` and `failed_of` says which.
 
-    `reasons`: what is in the queue for one of them; empty, all of the queue.
+    `reasons`: what is in the queue for one of them; empty, all of the queue. What is not said is `best_fit`, `full` and
+    `required`; with `failed_of`, as it was. A liquidation waits for an approval whatever `approval` says.
     """
 
     account_ids: Annotated[list[Name], Field(min_length=1, max_length=50_000)] | None = None
     reasons: list[Literal[REASONS]] | None = None  # type: ignore[valid-type]
     failed_of: Name | None = None
-    mode: Literal["best_fit", "exact", "min_transaction"] = "best_fit"
-    kind: Literal["full", "raise_cash", "invest_cash"] = "full"
+    mode: Literal["best_fit", "exact", "min_transaction"] | None = None
+    kind: Literal["full", "raise_cash", "invest_cash"] | None = None
     amount: Annotated[str, Field(pattern=r"^[0-9]{1,15}(\.[0-9]{1,2})?$")] | None = None
+    approval: Literal["required", "automatic"] | None = None
+    override: list[Literal["open_break"]] | None = None
+
+
+class Submitted(Accepted):
+    """A request that was started, its accounts, and a line for each that a rebalance is under way on."""
+
+    account_ids: list[str]
+    busy: list[str]
 
 
 class Requests(Shape):
@@ -104,10 +115,13 @@ class NamedPlan(Given):
 
 
 class RequestDecision(Given):
-    """A decision about plans that were shown. Of liquidations only those that `liquidations` names are approved."""
+    """A decision about plans that were shown. Of liquidations only those that `liquidations` names are approved.
+
+    `cancel` without `plans` is of all of the request that has not begun to trade.
+    """
 
     decision: Literal["approve", "cancel"]
-    plans: Annotated[list[NamedPlan], Field(min_length=1, max_length=50_000)]
+    plans: Annotated[list[NamedPlan], Field(min_length=1, max_length=50_000)] | None = None
     liquidations: Annotated[tuple[Name, ...], Field(max_length=1000, strict=False)] = ()
     reason: Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")] | None = None
 
@@ -118,7 +132,16 @@ class State(Given):
     state: Literal["RUNNING", "PAUSED"]
 
 
-@router.post("/requests", status_code=202, response_model=Accepted, responses=documented(404, 409))
+class Steered(Shape):
+    """The state that was asked for. `unanswered`: it was sent, nobody took it up in time, and it may still be."""
+
+    state: Literal["RUNNING", "PAUSED"]
+    outcome: Literal["done", "unanswered"]
+    id: str
+    why: str | None = None
+
+
+@router.post("/requests", status_code=202, response_model=Submitted, responses=documented(404, 409))
 def submit(
     caller: Annotated[Caller, needs("submit")], call: Annotated[Once, Depends(once)], body: Submission
 ) -> Response:
@@ -126,26 +149,21 @@ def submit(
     given = [name for name in ("account_ids", "reasons", "failed_of") if getattr(body, name) is not None]
     if len(given) != 1:
         raise Problem(422, "unreadable", "Give one of account_ids, reasons and failed_of.")
-    if (body.kind == "full") is not (body.amount is None):
+    if (body.kind in {None, "full"}) is not (body.amount is None):
         raise Problem(422, "unreadable", "amount goes with kind raise_cash or invest_cash, and they with it.")
     if body.amount is not None and not float(body.amount):
         raise Problem(422, "unreadable", "amount is to be above 0.")
-    with caller.console.books.reading() as books:
-        if body.account_ids is not None and (unknown := books.requests.unknown(body.account_ids)):
-            raise Unknown(f"Nobody knows account {', '.join(unknown[:5])}. Nothing was submitted.")
-        if body.reasons is not None and not books.requests.queued(body.reasons, caller.console.clock.today()):
-            raise Conflict("Nothing is queued for that, or somebody holds all of it. Nothing was submitted.")
-        if body.failed_of is not None:
-            _row(books, body.failed_of)
-    asked: dict[str, Any] = {"mode": body.mode, "kind": body.kind, "amount": body.amount, "failed_of": body.failed_of}
-    asked["account_ids"] = None if body.account_ids is None else list(dict.fromkeys(body.account_ids))
-    asked["queue"] = None if body.reasons is None else {"reasons": body.reasons}
+    terms: dict[str, Any] = {"mode": body.mode, "kind": body.kind, "amount": body.amount, "approval": body.approval}
+    terms["override"] = list(body.override or ())
+    in_queue = body.reasons is not None
+    wanted = Wanted(terms, body.account_ids or (), in_queue, body.reasons or (), body.failed_of)
 
     def do(day: Any) -> Done:
         request_id = f"Q-{day:%Y%m%d}-{call.id(caller, 8)}"
-        acts.start_request(caller.console, caller.person, asked, request_id)
+        made = acts.start_request(caller.console, caller.person, wanted, request_id)
         href = f"/api/v1/requests/{request_id}"
-        return Done(202, {"id": request_id, "href": href}, {"Location": href})
+        told = Submitted(id=request_id, href=href, account_ids=made.account_ids, busy=made.busy)
+        return Done(202, told.model_dump(mode="json"), {"Location": href})
 
     return call.answered(caller, do)
 
@@ -223,37 +241,13 @@ def decide(
     """Approves or cancels the plans that were shown, and no others; what was planned again meanwhile is left out."""
     if body.decision == "approve":
         may_approve(caller)
-    with caller.console.books.reading() as books:
-        row = _row(books, request_id)
-        pending = {each.rebalance_id: each for each in books.requests.pending(request_id)}
-    asked = {each.rebalance_id: each.plan for each in body.plans}
-    about = [each for name, each in pending.items() if asked.get(str(name)) == each.plan]
-    left_out = sorted(set(asked) - {str(each.rebalance_id) for each in about})
-    if not about:
-        changed = sorted(name for name in left_out if name in pending)
-        if changed:
-            raise Changed(
-                f"{', '.join(changed[:5])} was planned again since you looked. Nothing was decided: look again.",
-                evidence={"planned_again": changed},
-            )
-        raise Conflict("Nothing of what was shown waits any more. Nothing was decided.")
-    apart = [str(each.rebalance_id) for each in about if each.liquidation]
-    if body.decision == "approve" and (unnamed := sorted(set(apart) - set(body.liquidations))):
-        told = f"{', '.join(unnamed[:5])} sells everything of its account: name it in liquidations too."
-        raise Problem(422, "liquidation", told, evidence={"liquidations": unnamed})
-    said: dict[str, Any] = {"by": caller.person.name, "account_ids": [each.account_id for each in about]}
-    if body.decision == "approve":
-        shown = [ShownPlan(str(each.rebalance_id), each.round or 0, str(each.plan)) for each in about]
-        said["liquidations"] = apart
-    elif body.reason is not None:
-        said["reason"] = body.reason
+        if body.plans is None:
+            raise Problem(422, "unreadable", "plans is missing: an approval is of plans that were shown.")
 
     def do(_: Any) -> Done:
-        if body.decision == "approve":
-            with caller.console.books.transaction(caller.actor) as books:
-                said["plan"] = books.proof.show(request_id, shown, caller.person.subject)
+        workflow_id, said, left_out = _meant(caller, request_id, body)
         id_ = f"{body.decision}-{call.id(caller)}"
-        reply = acts.tell(caller.console, caller.person, row.workflow_id, body.decision, said, id_=id_)
+        reply = acts.tell(caller.console, caller.person, workflow_id, body.decision, said, id_=id_)
         done = "approved" if body.decision == "approve" else "cancelled"
         answer = reply.answer or {}
         told = Decided(
@@ -269,19 +263,54 @@ def decide(
     return call.answered(caller, do)
 
 
-@router.put("/requests/{request_id}/state", response_model=State, responses=documented(404, 409))
+def _meant(caller: Caller, request_id: str, body: RequestDecision) -> tuple[str, dict[str, Any], list[str]]:
+    """The request's workflow, what it is told, and the plans that were shown and are not what waits any more."""
+    with caller.console.books.reading() as books:
+        row = _row(books, request_id)
+        pending = {str(each.rebalance_id): each for each in books.requests.pending(request_id)}
+    said: dict[str, Any] = {"by": caller.person.name}
+    if body.decision == "cancel" and body.reason is not None:
+        said["reason"] = body.reason
+    if body.plans is None:
+        return row.workflow_id, said, []
+    asked = {each.rebalance_id: each.plan for each in body.plans}
+    about = [each for name, each in pending.items() if asked.get(name) == each.plan]
+    left_out = sorted(set(asked) - {str(each.rebalance_id) for each in about})
+    if not about:
+        changed = [name for name in left_out if name in pending]
+        if changed:
+            raise Changed(
+                f"{', '.join(changed[:5])} was planned again since you looked. Nothing was decided: look again.",
+                evidence={"planned_again": changed},
+            )
+        raise Conflict("Nothing of what was shown waits any more. Nothing was decided.")
+    said["account_ids"] = [each.account_id for each in about]
+    if body.decision == "approve":
+        apart = [str(each.rebalance_id) for each in about if each.liquidation]
+        if unnamed := sorted(set(apart) - set(body.liquidations)):
+            told = f"{', '.join(unnamed[:5])} sells everything of its account: name it in liquidations too."
+            raise Problem(422, "liquidation", told, evidence={"liquidations": unnamed})
+        shown = [ShownPlan(str(each.rebalance_id), each.round or 0, str(each.plan)) for each in about]
+        with caller.console.books.transaction(caller.actor) as books:
+            said |= {"liquidations": apart, "plan": books.proof.show(request_id, shown, caller.person.subject)}
+    return row.workflow_id, said, left_out
+
+
+@router.put("/requests/{request_id}/state", response_model=Steered, responses=documented(404, 409))
 def steer(
     caller: Annotated[Caller, needs("pause")], call: Annotated[Once, Depends(once)], request_id: Id, body: State
 ) -> Response:
     """Pauses it, or has it go on."""
-    with caller.console.books.reading() as books:
-        row = _row(books, request_id)
     act: Literal["pause", "resume"] = "pause" if body.state == "PAUSED" else "resume"
 
     def do(_: Any) -> Done:
+        with caller.console.books.reading() as books:
+            row = _row(books, request_id)
         id_ = f"{act}-{call.id(caller)}"
-        acts.tell(caller.console, caller.person, row.workflow_id, act, {"by": caller.person.name}, id_=id_)
-        return Done(200, {"state": body.state})
+        reply = acts.tell(caller.console, caller.person, row.workflow_id, act, {"by": caller.person.name}, id_=id_)
+        outcome: Literal["done", "unanswered"] = "unanswered" if reply.answer is None else "done"
+        told = Steered(state=body.state, outcome=outcome, id=reply.update_id, why=reply.why or None)
+        return Done(202 if reply.answer is None else 200, told.model_dump(mode="json"))
 
     return call.answered(caller, do)
 

@@ -62,4 +62,5 @@ class Decided(Shape):
     accounts: int | None = None
     refused: tuple[dict[str, Any], ...] = ()
     left_out: tuple[str, ...] = ()
+    opens_at: str | None = None
     why: str | None = None

@@ -6,16 +6,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
+from acting import accounts, targets
+from acting.submit import Wanted
 from domain.plan import plan
 from domain.telling import plan_json
 from domain.values.policy import DEFAULT_MODE, MODES
 from policy.trading_days import trade_date
 from reading.evidence import in_words
-from storage.accounts.accounts import TargetUnknown
 from storage.accounts.snapshots import UnknownAccount
 from storage.work.rebalances import as_history
 from web import acts, tables
-from web.refusals import Refusal
 from web.tables import Format
 from web.visit import Visit, needs
 
@@ -56,7 +56,7 @@ def show(visit: Annotated[Visit, needs("read")], account_id: str) -> Response:
         under_way = books.rebalances.in_flight(account_id)
         past = [dict(as_history(each)) for each in books.rebalances.listing(account_id=account_id, limit=PAST)]
         breaks = books.breaks.open_of(account_id)
-        targets = [each.id for each in books.listings.targets(0, 500).rows] if visit.may("assign") else []
+        assignable = [each.id for each in books.listings.targets(0, 500).rows] if visit.may("assign") else []
     made = {mode: plan_json.as_json(plan(snapshot, policy, mode)) for mode in MODES}
     first = made[DEFAULT_MODE]
     account = snapshot.account
@@ -77,7 +77,7 @@ def show(visit: Annotated[Visit, needs("read")], account_id: str) -> Response:
         under_way=under_way,
         past=past,
         breaks=breaks,
-        targets=targets,
+        targets=assignable,
         modes=MODES,
         default=DEFAULT_MODE,
     )
@@ -88,16 +88,10 @@ def submit(
     visit: Annotated[Visit, needs("submit")], account_id: str, mode: Annotated[str, Form()] = DEFAULT_MODE
 ) -> Response:
     """A request of this account alone."""
-    with visit.console.books.reading() as books:
-        if books.requests.unknown([account_id]):
-            visit.unknown(f"account {account_id}", "/accounts")
-        busy = [each for each in books.requests.under_way([account_id]) if each.stage != "ENDED"]
-    if busy and acts.running(visit.console, [busy[0].workflow_id]):
-        stage = busy[0].stage.replace("_", " ").lower()
-        why = f"{busy[0].id} is under way on it: {stage} (EXEC-3). Nothing was submitted."
-        raise Refusal(409, "The account is busy", why, ((f"/rebalances/{busy[0].id}", "See it"),))
-    request_id = acts.start_request(visit.console, visit.person, {"account_ids": [account_id], "mode": mode})
-    return visit.back(f"/requests/{request_id}", "It is being checked and planned. Nothing trades before an approval.")
+    made = acts.start_request(visit.console, visit.person, Wanted({"mode": mode}, [account_id]))
+    return visit.back(
+        f"/requests/{made.request_id}", "It is being checked and planned. Nothing trades before an approval."
+    )
 
 
 @router.post("/accounts/{account_id}/rebalancing")
@@ -105,30 +99,20 @@ def switch(
     visit: Annotated[Visit, needs("switch")], account_id: str, on: Annotated[str, Form(pattern="^(on|off)$")]
 ) -> Response:
     """The toggle: on queues the account at once, off withdraws it. The page it leads to can undo it."""
-    with visit.console.books.transaction(visit.actor) as books:
-        try:
-            told = books.accounts.switch_rebalancing(account_id, on == "on", visit.console.clock.today())
-        except UnknownAccount:
-            visit.unknown(f"account {account_id}", "/accounts")
-    return visit.back(f"/accounts/{account_id}", f"{told}. To undo it, switch it back.")
+    today = visit.console.clock.today()
+    told = accounts.switch_rebalancing(visit.console.books, visit.person, [account_id], on == "on", today)
+    return visit.back(f"/accounts/{account_id}", f"{' '.join(told)}. To undo it, switch it back.")
 
 
 @router.post("/accounts/{account_id}/target")
 def assign(visit: Annotated[Visit, needs("assign")], account_id: str, target: Annotated[str, Form()] = "") -> Response:
     """Another target, or none. Queues the account at once; nothing trades."""
-    today = visit.console.clock.today()
-    with visit.console.books.transaction(visit.actor) as books:
-        try:
-            told = (
-                books.accounts.assign_target(account_id, target, today)
-                if target
-                else books.accounts.remove_target(account_id, today)
-            )
-        except UnknownAccount:
-            visit.unknown(f"account {account_id}", "/accounts")
-        except TargetUnknown:
-            visit.unknown(f"target {target}", "/targets")
-    return visit.back(f"/accounts/{account_id}", f"{told}. To undo it, assign the one before.")
+    books, today = visit.console.books, visit.console.clock.today()
+    if target:
+        told = targets.assign(books, visit.person, [account_id], target, today)
+    else:
+        told = targets.remove(books, visit.person, [account_id], today)
+    return visit.back(f"/accounts/{account_id}", f"{' '.join(told)}. To undo it, assign the one before.")
 
 
 def _listed(row: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
+from acting.submit import Wanted
 from domain.queue import REASONS
 from domain.values.policy import DEFAULT_MODE, MODES
 from reading.evidence import in_words
@@ -73,25 +74,19 @@ def plan(
     amount: Annotated[str, Form()] = "",
 ) -> Response:
     """One request of what was chosen. Each is checked and planned; nothing trades before somebody else approves."""
-    code = _known(reason)
-    given: dict[str, Any] = {"mode": mode} | _purpose(kind, amount)
-    with visit.console.books.reading() as books:
-        if everything and not q.strip():
-            chosen = books.requests.queued([code] if code else [], visit.console.clock.today())
-            given["queue"] = {"reasons": [code] if code else []}
-        else:
-            chosen = books.queue_pages.chosen(code, q.strip()) if everything else list(dict.fromkeys(account))
-            given["account_ids"] = chosen
-        unknown = books.requests.unknown(chosen)
-    if unknown:
-        raise Refusal(404, "An account is not known", f"Nobody knows {', '.join(unknown[:5])}. Nothing was submitted.")
-    if not chosen:
-        why = "No account was chosen, or somebody holds all of them. Tick some, or choose all of the filter."
-        raise Refusal(422, "Nothing to plan", why, ((link("/queue", reason=code, q=q), "Back to the queue"),))
-    request_id = acts.start_request(visit.console, visit.person, given)
-    noun = "account is" if len(chosen) == 1 else "accounts are"
-    said = f"{len(chosen):,} {noun} being checked and planned. Nothing trades before an approval."
-    return visit.back(f"/requests/{request_id}", said)
+    code, terms = _known(reason), {"mode": mode} | _purpose(kind, amount)
+    if everything and not q.strip():
+        wanted = Wanted(terms, queue=True, reasons=[code] if code else [])
+    else:
+        with visit.console.books.reading() as books:
+            wanted = Wanted(terms, books.queue_pages.chosen(code, q.strip()) if everything else account)
+        if not wanted.accounts:
+            why = "No account was chosen, or somebody holds all of them. Tick some, or choose all of the filter."
+            raise Refusal(422, "Nothing to plan", why, ((link("/queue", reason=code, q=q), "Back to the queue"),))
+    made = acts.start_request(visit.console, visit.person, wanted)
+    noun = "account is" if len(made.account_ids) == 1 else "accounts are"
+    said = f"{len(made.account_ids):,} {noun} being checked and planned. Nothing trades before an approval."
+    return visit.back(f"/requests/{made.request_id}", " ".join([said, *(f"{each}." for each in made.busy[:3])]))
 
 
 @router.post("/queue/evaluate")

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query
 from starlette.responses import RedirectResponse, Response
 
+from acting.submit import Wanted
 from domain.requests import counted
 from identity.roles import Act
 from storage.work.rebalances import as_history, utc
 from storage.work.requests import UnknownRequest
 from web import acts, tables
-from web.refusals import Refusal
 from web.tables import Format
 from web.visit import Visit, needs
 
@@ -105,14 +105,9 @@ def cancel(visit: Annotated[Visit, needs("cancel")], request_id: str, why: Annot
 @router.post("/requests/{request_id}/again")
 def again(visit: Annotated[Visit, needs("submit")], request_id: str) -> Response:
     """What failed, was busy or never started, once more; what was executed is left alone."""
-    row = _request(visit, request_id)
-    if row.stage != "ENDED" and acts.running(visit.console, [row.workflow_id]):
-        raise Refusal(409, "It is still running", f"{request_id} has not ended. What failed is submitted again then.")
-    before = {"mode": row.mode, "approval": row.approval, "kind": row.kind, "override": list(row.overrides)}
-    if row.amount is not None:
-        before["amount"] = f"{row.amount:.2f}"
-    made = acts.start_request(visit.console, visit.person, before | {"failed_of": request_id})
-    return visit.back(f"/requests/{made}", f"What failed in {request_id} is being planned again.")
+    _request(visit, request_id)
+    made = acts.start_request(visit.console, visit.person, Wanted({}, failed_of=request_id))
+    return visit.back(f"/requests/{made.request_id}", f"What failed in {request_id} is being planned again.")
 
 
 def _steer(visit: Visit, request_id: str, update: Act, done: str, said: dict[str, str] | None = None) -> Response:
