@@ -46,3 +46,15 @@ def edit(books: "Books", person: Person, raw: dict[str, Any]) -> "TargetEdit":
     from storage.intake.target_edits import edit_target
 
     return edit_target(books, raw, actor(person))
+
+
+def as_json(done: "TargetEdit") -> dict[str, Any]:
+    """What an edit did, in its public form."""
+    return {
+        "target": done.target_id,
+        "version": done.version,
+        "versions": {key: {"before": before, "now": now} for key, (before, now) in done.versions.items()},
+        "queued": done.queued,
+        "rebalancing_off": done.off,
+        "warnings": [each.message for each in done.warnings],
+    }

@@ -10,7 +10,8 @@ from domain.values.policy import MODES
 from reading import words
 
 if TYPE_CHECKING:
-    from acting.submit import Submitted
+    from acting.submit import Submitted, Wanted
+    from identity.person import Person
     from storage.connection import Books
 
 LISTED = 10  # busy accounts that are named one by one
@@ -88,11 +89,7 @@ def submit(
         return _rehearsed(
             connections.run(acting.rehearse(books, connections.temporal, wanted, connections.today())), form
         )
-    person = persons.person(by, "submit")
-    if (console := persons.console_of(person)) is not None:
-        done = console.submit(wanted)
-    else:
-        done = connections.run(acting.submit(books, connections.temporal, person, wanted, connections.today()))
+    done = _submitted(books, persons.person(by, "submit"), wanted)
     request_id = str(done.request_id)
     if form == "table":
         click.echo(request_id)
@@ -106,6 +103,16 @@ def submit(
     elif done.approval != "automatic":
         say.message(f"Trades wait for an approval: rebalancer approve {request_id} --by WHO")
     return 1 if done.busy else 0
+
+
+def _submitted(books: "Books", person: "Person", wanted: "Wanted") -> "Submitted":
+    """By the console where it is signed, else by an input of ours."""
+    from acting.submit import submit
+
+    console = persons.console_of(person)
+    if console is not None:
+        return console.submit(wanted)
+    return connections.run(submit(books, connections.temporal, person, wanted, connections.today()))
 
 
 def _rehearsed(done: "Submitted", form: str) -> int:

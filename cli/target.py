@@ -96,21 +96,10 @@ def edit(file: Path, dry_run: bool, by: str | None, form: str) -> None:
     for finding in done.warnings:
         say.message(f"warning: {finding.message}")
     if form == "json":
-        say.as_json(_edit_as_json(done))
+        say.as_json(targets.as_json(done))
     else:
         for line in _edited(file, done):
             click.echo(line)
-
-
-def _edit_as_json(done: "TargetEdit") -> Json:
-    return {
-        "target": done.target_id,
-        "version": done.version,
-        "versions": {key: {"before": before, "now": now} for key, (before, now) in done.versions.items()},
-        "queued": done.queued,
-        "rebalancing_off": done.off,
-        "warnings": [each.message for each in done.warnings],
-    }
 
 
 def _edited(file: Path, done: "TargetEdit") -> Iterator[str]:

@@ -307,3 +307,19 @@ def test_a_session_ends_by_the_clock(console: Console, browser: Any) -> None:
     with console.books.transaction() as work:
         work.execute(text("UPDATE sessions SET used_at = used_at - interval '31 minutes'"))
     assert client.get("/me").status_code == 303
+
+
+def test_a_program_signs_in_and_out(console: Console, browser: Any) -> None:
+    client = browser()
+    given = {"name": "ben", "password": PASSWORD}
+    wrong = client.post("/api/v1/sessions", json=given | {"password": "not his password"})
+    assert wrong.status_code == 401 and wrong.json()["code"] == "unauthenticated"
+    opened = client.post("/api/v1/sessions", json=given)
+    assert opened.status_code == 201 and "set-cookie" not in opened.headers
+    told = opened.json()
+    assert told["me"]["name"] == "ben" and told["me"]["how"] == "password"
+    bearer = {"Authorization": f"Bearer {told['token']}"}
+    assert client.get("/api/v1/me", headers=bearer).json() == told["me"]
+    left = client.delete("/api/v1/sessions/this", headers=bearer | {"Idempotency-Key": "signing-out-1"})
+    assert left.json() == {"ended": True}
+    assert client.get("/api/v1/me", headers=bearer).status_code == 401

@@ -1,4 +1,4 @@
-"""Commands where decisions are signed: who signed in decides, through a console that listens; a typed name is nobody."""
+"""Commands where decisions are signed: who signed in decides, by a console that listens; a typed name is nobody."""
 
 import asyncio
 import socket

@@ -14,18 +14,34 @@ from web.api import (
     evaluations,
     events,
     health,
+    loads,
     market,
     people,
     problems,
     queue,
     rebalances,
+    record,
     requests,
     rules,
 )
 from web.console import Console
 
 PREFIX = "/api/v1"
-RESOURCES = (queue, evaluations, requests, rebalances, accounts, market, breaks, health, rules, events, people)
+RESOURCES = (
+    queue,
+    evaluations,
+    requests,
+    rebalances,
+    accounts,
+    market,
+    breaks,
+    health,
+    rules,
+    events,
+    people,
+    loads,
+    record,
+)
 DESCRIPTION = (
     "Decimals are texts. Lists go by `limit` and `cursor`. Every write needs an `Idempotency-Key`; a decision about "
     "one rebalance needs `If-Match` with the ETag that was shown. Refusals are problems (RFC 9457)."

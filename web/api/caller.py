@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends
 from fastapi.params import Depends as Dependency
@@ -11,9 +11,14 @@ from starlette.requests import Request
 from acting.actors import actor
 from identity import roles
 from identity.person import Person
+from reading.refused import Unreachable
 from storage.actor import Actor
 from web.api.problems import Problem
 from web.console import Console
+from web.refusals import Refusal
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
 
 SIGN_IN = {"WWW-Authenticate": 'Bearer realm="rebalancer"'}
 
@@ -61,3 +66,11 @@ def may_approve(caller: Caller) -> None:
     """An operation that cancels or approves asks for the second role itself. Raises Problem."""
     if refused := roles.refusal(caller.person, "approve"):
         raise Problem(403, "forbidden", f"{refused}. Nothing was changed.", evidence={"act": "approve"})
+
+
+async def reached(console: Console) -> "Client":
+    """Temporal's client. Raises Unreachable."""
+    try:
+        return await console.temporal.client()
+    except Refusal as flaw:
+        raise Unreachable(flaw.what) from flaw

@@ -2,22 +2,17 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Path
 
 from policy.trading_days import trade_date
 from reading.actions import Advice
 from reading.health import diagnose, status
-from reading.refused import Unreachable
 from web.actions import command
-from web.api.caller import Caller, needs
+from web.api.caller import Caller, needs, reached
 from web.api.problems import documented
 from web.api.shapes import Shape
-from web.refusals import Refusal
-
-if TYPE_CHECKING:
-    from temporalio.client import Client
 
 router = APIRouter(tags=["health"])
 T = TypeVar("T")
@@ -51,7 +46,7 @@ class Diagnosis(Shape):
 def show(caller: Annotated[Caller, needs("read")]) -> Status:
     """Is it working, and what waits for somebody?"""
     console = caller.console
-    found = _asked(caller, status.checks(lambda: console.books.engine, lambda: _client(caller), console.clock.today()))
+    found = _asked(caller, status.checks(lambda: console.books.engine, lambda: reached(console), console.clock.today()))
     return Status(ok=all(each.ok for each in found), checks=[CheckRow(**each.as_json(_said)) for each in found])
 
 
@@ -63,18 +58,11 @@ def why(
     """Why is this account not rebalanced?"""
     console = caller.console
     asked = diagnose.diagnose(
-        console.books, lambda: _client(caller), account_id, console.clock.today(), trade_date(caller.now)
+        console.books, lambda: reached(console), account_id, console.clock.today(), trade_date(caller.now)
     )
     found = _asked(caller, asked)
     checks = [CheckRow(**each.as_json(_said)) for each in found.checks]
     return Diagnosis(account_id=found.account_id, checks=checks)
-
-
-async def _client(caller: Caller) -> "Client":
-    try:
-        return await caller.console.temporal.client()
-    except Refusal as flaw:
-        raise Unreachable(flaw.what) from flaw
 
 
 def _asked(caller: Caller, question: Coroutine[Any, Any, T]) -> T:

@@ -1,6 +1,7 @@
 """Refusals of the API: problems as RFC 9457 has them, with the rule, the evidence and what to do next."""
 
 import logging
+import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,7 +14,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from domain.books.book import BookRefused
+from domain.books.deliveries import DeliveryRefused
 from reading.actions import Action
+from reading.files.books import SHOWN
 from reading.refused import Changed, Conflict, Refused, Unknown, Unreachable
 from web import refusals
 from web.actions import command, words_of
@@ -154,7 +158,24 @@ def _refused(request: Request, flaw: Exception) -> Response:
     assert isinstance(flaw, Refused)
     status, code = next((found for kind, found in STATUS.items() if isinstance(flaw, kind)), (409, "refused"))
     told = words_of(flaw)
+    if wrong := _wrong(flaw.__cause__):
+        return answer(422, "unreadable", told, errors=wrong)
     return answer(status, code, told, rule=flaw.rule, evidence=flaw.evidence, actions=flaw.next_actions)
+
+
+def _wrong(cause: BaseException | None) -> list[Flaw]:
+    """What is wrong with a file that was sent, each with its place: a path into an object, or a line."""
+    if isinstance(cause, BookRefused):
+        return [Flaw(pointer=_pointer(each.path), detail=each.message) for each in cause.problems[:SHOWN]]
+    if isinstance(cause, DeliveryRefused):
+        return [Flaw(pointer=_pointer(each.path), detail=each.message) for each in cause.problems.shown]
+    return []
+
+
+def _pointer(path: str) -> str:
+    """`accounts[0].id` as /accounts/0/id; `line 7` as /line/7."""
+    parts = re.sub(r"\[([0-9]+)\]", r".\1", path.replace("line ", "line.")).split(".")
+    return "/" + "/".join(each.replace("~", "~0").replace("/", "~1") for each in parts if each)
 
 
 def _unreadable(request: Request, flaw: Exception) -> Response:

@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from domain.values.money import plain
+from reading.record import telling
 from reading.refused import Changed, Conflict, Unknown
 from storage.work.rebalances import UnknownRebalance, as_history, utc
 from web import acts
-from web.api.caller import Caller, may_approve, needs
+from web.api.caller import Caller, may_approve, needs, reached
 from web.api.cursors import LIMIT, Cursor, Limit, cursor, moment_and_id
 from web.api.once import Done, Once, once
 from web.api.problems import Problem, documented
@@ -84,6 +85,34 @@ class Rounds(Shape):
     rounds: list[Round]
 
 
+class Particular(Shape):
+    """What a rule decided."""
+
+    rule: str | None
+    says: str
+
+
+class StoryLine(Shape):
+    """One thing that happened. `source` is `record`, or `history`, the workflow's."""
+
+    at: str
+    who: str
+    says: str
+    source: Literal["record", "history"]
+    rule: str | None
+    record_id: int | None
+    particulars: list[Particular]
+
+
+class Story(RebalanceRow):
+    """A rebalance's story; `histories` are the runs of its workflow that it was read from: none, and one witness."""
+
+    rules_version: str | None
+    rounds: list[int]
+    histories: list[str]
+    story: list[StoryLine]
+
+
 class Decision(Given):
     """Approves the plan that `If-Match` names, or cancels the rebalance (`If-Match: *`, whatever is planned)."""
 
@@ -154,6 +183,14 @@ def rounds(caller: Annotated[Caller, needs("read")], rebalance_id: Id) -> Rounds
         _row(books, rebalance_id)
         found = books.rebalances.rounds(rebalance_id)
     return Rounds(rounds=[Round(round=each.round, rules_version=each.rules_version, plan=each.plan) for each in found])
+
+
+@router.get("/rebalances/{rebalance_id}/story", responses=documented(404, 409))
+def story(caller: Annotated[Caller, needs("read")], rebalance_id: Id) -> Story:
+    """What happened, in order, by both witnesses: the audit record, and the workflow's history."""
+    temporal = caller.console.temporal
+    told, _ = temporal.run(telling.story(caller.console.books, lambda: reached(caller.console), rebalance_id))
+    return Story.model_validate(told.as_json())
 
 
 @router.post("/rebalances/{rebalance_id}/decisions", response_model=Decided, responses=documented(404, 409, 412, 428))

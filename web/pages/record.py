@@ -4,10 +4,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from sqlalchemy import desc, select
+from sqlalchemy import select
 from starlette.responses import Response
 
 from acting import seals
+from reading.record.listing import newest
 from reading.record.verify import verify as walked
 from storage.record.chain import moment
 from storage.schema.audit import audit_records
@@ -32,17 +33,13 @@ def show(
 ) -> Response:
     """Records, the newest first, by keyset."""
     size = SIZE if format == "html" else tables.AT_MOST
-    of = audit_records.c
-    query = select(audit_records).order_by(desc(of.id)).limit(size + 1)
-    for column, value in ((of.account_id, account.strip()), (of.rebalance_id, rebalance.strip())):
-        query = query.where(column == value) if value else query
     with visit.console.books.reading() as books:
-        rows = books.connection.execute(query.where(of.id < before) if before else query).all()
+        found = newest(books, account.strip(), rebalance.strip(), before, size)
         last = books.seals.last()
-    listed = [_listed(row) for row in rows[:size]]
+    listed = [_listed(row) for row in found.rows]
     if format != "html":
         return tables.file("record", format, COLUMNS, listed)
-    following = listed[-1]["id"] if len(rows) > size else None
+    following = listed[-1]["id"] if found.more else None
     return visit.page(
         "record.html", title="Record", live={}, rows=listed, account=account.strip(), rebalance=rebalance.strip(),
         before=before, next=following, last=last,

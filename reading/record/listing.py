@@ -1,0 +1,40 @@
+"""Records of the audit chain as they are listed: newest first, by keyset, of an account or a rebalance."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from storage.connection import Transaction
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """A page of records, and whether older ones follow."""
+
+    rows: Sequence[Any]
+    more: bool
+
+
+def newest(books: "Transaction", account_id: str, rebalance_id: str, before: int | None, size: int) -> Records:
+    """A page behind record `before`; empty texts are no filter."""
+    from sqlalchemy import desc, select
+
+    from storage.schema.audit import audit_records
+
+    of = audit_records.c
+    query = select(audit_records).order_by(desc(of.id)).limit(size + 1)
+    for column, value in ((of.account_id, account_id), (of.rebalance_id, rebalance_id)):
+        query = query.where(column == value) if value else query
+    rows = books.connection.execute(query.where(of.id < before) if before else query).all()
+    return Records(rows[:size], len(rows) > size)
+
+
+def as_json(row: Any) -> Json:
+    """A record in its public form; `before` and `after` as they are kept."""
+    from storage.record.chain import moment
+
+    names = ("id", "who", "action", "account_id", "rebalance_id", "rule", "workflow_id", "before", "after")
+    return {name: getattr(row, name) for name in names} | {"at": moment(row.at)}
