@@ -1,6 +1,7 @@
 """What accounts should hold: targets assigned, removed and edited. Queues accounts; nothing trades."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,8 @@ from acting.actors import actor
 from identity.person import Person
 from reading.accounts.known import must_all_be_known
 from reading.market.targets import unknown
+
+PLANNED = 20  # accounts of an edit that are planned beforehand
 
 if TYPE_CHECKING:
     from storage.connection import Books
@@ -46,6 +49,34 @@ def edit(books: "Books", person: Person, raw: dict[str, Any]) -> "TargetEdit":
     from storage.intake.target_edits import edit_target
 
     return edit_target(books, raw, actor(person))
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What an edit would do: whom it would queue, and what would trade on the first of those accounts, planned."""
+
+    edit: "TargetEdit"
+    plans: list[dict[str, Any]]
+
+
+def rehearse(books: "Books", person: Person, raw: dict[str, Any], today: date, trade_on: date) -> Rehearsed:
+    """The edit and its plans in one transaction that is never committed; raises BookRefused with every problem."""
+    from domain.plan import plan
+    from domain.telling import plan_json
+    from domain.values.policy import DEFAULT_MODE
+    from storage.connection import Rehearsal, Within
+    from storage.intake.target_edits import edit_target
+
+    with Rehearsal(books.engine).transaction(actor(person)) as work:
+        done = edit_target(Within(work, books.engine), raw, actor(person))
+        served: list[str] = []
+        for target_id in done.versions:
+            served += [row.id for row in work.listings.accounts(0, PLANNED, "open", target_id, rebalancing=True).rows]
+        made = [
+            plan_json.as_json(plan(*work.snapshots.take(account_id, None, today, trade_on), DEFAULT_MODE))
+            for account_id in sorted(served)[:PLANNED]
+        ]
+    return Rehearsed(done, made)
 
 
 def as_json(done: "TargetEdit") -> dict[str, Any]:

@@ -71,6 +71,19 @@ class Rehearsal(Books):
             begun.rollback()
 
 
+class Within(Books):
+    """The books as one transaction that is open has them: what comes behind is part of it."""
+
+    def __init__(self, work: "Transaction", engine: Engine) -> None:
+        super().__init__(engine)
+        self.work = work
+
+    @contextmanager
+    def transaction(self, actor: Actor | None = None) -> Iterator["Transaction"]:
+        """The open one, which goes on behind the block."""
+        yield self.work
+
+
 class Transaction:
     """All repositories over one database transaction."""
 

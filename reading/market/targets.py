@@ -33,6 +33,23 @@ def unknown(target_id: str) -> Unknown:
     return Unknown(f"target {target_id} is unknown: check the id, or load a book that has it")
 
 
+def in_form(target: Any) -> Json:
+    """A target as a book has it: what an edit of it is an edit of."""
+    from domain.values.money import plain
+    from domain.values.snapshot_json import overrides_as_json
+
+    def band(given: Any) -> Json:
+        names = ("relative", "lower", "upper")
+        return {name: plain(getattr(given, name)) for name in names if getattr(given, name) is not None}
+
+    def line(each: Any) -> Json:
+        bands = {name: band(getattr(each, name)) for name in ("threshold", "precision") if getattr(each, name)}
+        return {each.kind: True if each.ref is None else each.ref, "weight": plain(each.weight)} | bands
+
+    policy = {"policy": overrides_as_json(target.policy)} if target.policy else {}
+    return {"id": target.id, "name": target.name, "components": [*map(line, target.components)]} | policy
+
+
 def _as_json(target_id: str, known: Any, policy: Any, assigned: int) -> Json:
     from domain.targets.targets import flatten
     from domain.values.money import EXACT, weight_text

@@ -7,7 +7,7 @@ from identity.roles import ACTS, MAY, ROLES, Act, known, may, refusal, who_may
 
 TABLE: dict[str, str] = {
     "viewer": "read self",
-    "operator": "read self submit evaluate pause resume load signal assign switch resolve halt cancel",
+    "operator": "read self submit evaluate pause resume load signal assign switch resolve halt venue cancel",
     "approver": "read self approve cancel",
     "auditor": "read self record prove export",
     "admin": "read self people tokens keys webhooks",

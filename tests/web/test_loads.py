@@ -1,5 +1,6 @@
 """Loading: checked without writing, then confirmed; a broken file changes nothing and every problem is told."""
 
+import html
 from pathlib import Path
 
 from sqlalchemy import text
@@ -53,3 +54,58 @@ def test_what_was_not_checked_is_not_loaded(visitor: Visitor) -> None:
     for digest in ("0" * 64, "../../etc/passwd"):
         answer = client.post("/loads/confirm", data={"form": token, "digest": digest, "kind": "book"})
         assert answer.status_code == 409
+
+
+def test_a_statement_is_checked_then_compared(demo: Books, visitor: Visitor) -> None:
+    client = visitor("ann")
+    token = form_token(client, "/loads")
+    with demo.reading() as read:
+        day = read.market.book_day().as_of  # type: ignore[union-attr]
+    lines = f"account_id,symbol,quantity,as_of\nA-103,CASH,1.00,{day}\n".encode()
+    form = {"form": token, "kind": "statement"}
+    told = client.post("/loads/check", data=form, files={"file": ("s.csv", lines)})
+    assert told.status_code == 200 and "1 account compared" in told.text, told.text
+    assert "No difference" in client.get("/breaks").text or "A-103" not in client.get("/breaks").text
+    digest = told.text.partition('name="digest" value="')[2].partition('"')[0]
+    done = client.post("/loads/confirm", data=form | {"digest": digest})
+    assert done.headers["location"] == "/breaks"
+    assert "A-103" in client.get("/breaks").text
+
+
+def test_a_signal_is_refused_where_its_trades_could_not_be_started(demo: Books, visitor: Visitor) -> None:
+    """Temporal is away here."""
+    client = visitor("ann")
+    form = {"form": form_token(client, "/loads"), "kind": "signal"}
+    wrong = client.post("/loads/check", data=form, files={"file": ("s.json", b'{"id": "NONE", "version": 2}')})
+    assert wrong.status_code == 409 and "unknown model" in wrong.text and "/tmp" not in wrong.text
+    with demo.reading() as read:
+        name = read.listings.models(0, 1).rows[0].id
+    whole = f'{{"id": "{name}", "version": 2, "holdings": [{{"cash": true, "weight": "1"}}]}}'.encode()
+    away = client.post("/loads/check", data=form, files={"file": ("s.json", whole)})
+    assert away.status_code == 503 and "Temporal does not answer" in away.text
+
+
+def test_a_target_is_edited_by_what_it_would_do(demo: Books, visitor: Visitor) -> None:
+    client = visitor("ann")
+    with demo.reading() as read:
+        rows = read.listings.targets(0, 50).rows
+    name = max(rows, key=lambda each: each.accounts).id
+    page = client.get(f"/targets/{name}/edit")
+    shown = html.unescape(page.text.partition('class="code">')[2].partition("</textarea>")[0])
+    form = {"form": form_token(client, f"/targets/{name}/edit")}
+    same = client.post(f"/targets/{name}/check", data=form | {"text": shown})
+    assert same.status_code == 200 and "it holds that already" in same.text, same.text
+    wrong = client.post(f"/targets/{name}/check", data=form | {"text": f'{{"id": "{name}", "components": [{{}}]}}'})
+    assert wrong.status_code == 422 and "components[0]" in wrong.text
+    other = client.post(f"/targets/{name}/check", data=form | {"text": shown.replace(f'"{name}"', '"OTHER"', 1)})
+    assert other.status_code == 422 and "has to stay" in other.text
+    cash = f"id: {name}\ncomponents:\n  - cash: true\n    weight: 1\n"
+    told = client.post(f"/targets/{name}/check", data=form | {"text": cash})
+    assert told.status_code == 200 and "Nothing is written yet" in told.text, told.text
+    assert "queued for" in told.text and "What would trade" in told.text
+    assert client.get(f"/targets/{name}").text.count("version 2") == 0
+    digest = told.text.partition('name="digest" value="')[2].partition('"')[0]
+    done = client.post(f"/targets/{name}/edit", data=form | {"digest": digest})
+    assert (done.status_code, done.headers["location"]) == (303, f"/targets/{name}")
+    with demo.reading() as read:
+        assert next(each.version for each in read.listings.targets(0, 50).rows if each.id == name) == 2

@@ -152,7 +152,7 @@ async def test_books_are_changed_by_who_signed_in(signing: Console, at: As) -> N
         assert (await typed(command, PASSWORD, "login", name)).code == 0
     done = await ann("account", "rebalancing", "A-1", "off")
     assert done.code == 0, done.err
-    proven = signing.recorded("rebalancing switched")[-1]["signed_in"]
+    proven = signing.recorded("rebalancing switched off")[-1]["signed_in"]
     assert proven == {"subject": signing.people["ann"].subject, "how": "password"}
     for words in (("account", "rebalancing", "A-1", "on"), ("halt", "--why", "x"), ("target", "remove", "A-1")):
         refused = await ben(*words)

@@ -17,6 +17,7 @@ from web.pages import (
     sign_in,
     status,
     stories,
+    target_edits,
     targets,
 )
 
@@ -33,6 +34,7 @@ PAGES = [
         stories,
         accounts,
         targets,
+        target_edits,
         breaks,
         loads,
         record,

@@ -1,33 +1,40 @@
-"""`/loads`: a book or closing prices into the database: uploaded, checked without writing anything, then confirmed."""
+"""`/loads`: a book, prices, a statement or a signal: uploaded, checked without writing anything, then confirmed."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, UploadFile
 from starlette.responses import Response
 
-from domain.books.deliveries import PRICE_COLUMNS, Problems, read_price
-from reading.files import feed_file
-from reading.files.books import opened
+from acting import positions, prices, signals
+from acting.load import Meant
+from acting.load import load as load_book
+from reading import words
 from storage.connection import Books, Rehearsal
-from storage.intake.loading import load
-from storage.intake.prices import latest_day, load_prices
 from web import uploads
 from web.refusals import Refusal
 from web.visit import Visit, needs
+from workflows.contract import signal_workflow_id
 
 router = APIRouter()
-Kind = Literal["book", "prices"]
+Kind = Literal["book", "prices", "statement", "signal"]
 AGAIN = (("/loads", "Choose a file again"),)
 KINDS = ("securities", "identifiers", "prices", "models", "targets")
+# What a file is called, and where what came of it is looked at.
+OFFERED: dict[str, tuple[str, str]] = {
+    "book": ("a book (JSON or YAML)", "/queue"),
+    "prices": ("closing prices (CSV, Parquet or a feed)", "/loads"),
+    "statement": ("a custodian’s statement (CSV or a feed)", "/breaks"),
+    "signal": ("a manager’s signal (JSON or YAML)", "/requests"),
+}
+NAMED = 10
 
 
 @router.get("/loads")
 def show(visit: Annotated[Visit, needs("read")]) -> Response:
     """What can be loaded here."""
-    with visit.console.books.reading() as books:
-        day = books.market.book_day()
-    return visit.page("loads.html", title="Loads", day=day, checked=None)
+    return _page(visit, "Loads")
 
 
 @router.post("/loads/check")
@@ -42,10 +49,8 @@ def check(
     path = uploads.find(digest)
     assert path is not None
     told = _load(visit, Rehearsal(visit.console.books.engine), kind, path)
-    with visit.console.books.reading() as books:
-        day = books.market.book_day()
     checked = {"name": path.name, "digest": digest, "kind": kind, "told": told}
-    return visit.page("loads.html", title="Checked, not loaded", status="checked", day=day, checked=checked)
+    return _page(visit, "Checked, not loaded", "checked", checked)
 
 
 @router.post("/loads/confirm")
@@ -57,37 +62,80 @@ def confirm(
     if path is None:
         raise Refusal(409, "Too long ago", "What was checked is not kept any more. Upload it again.", AGAIN)
     told = _load(visit, visit.console.books, kind, path)
-    return visit.back("/queue" if kind == "book" else "/loads", f"{path.name} is loaded. {' '.join(told)}")
+    return visit.back(OFFERED[kind][1], f"{path.name} is loaded. {' '.join(told)}")
+
+
+def _page(visit: Visit, title: str, status: str = "", checked: Any = None) -> Response:
+    with visit.console.books.reading() as books:
+        day = books.market.book_day()
+    return visit.page("loads.html", title=title, status=status, day=day, checked=checked, offered=OFFERED)
 
 
 def _load(visit: Visit, books: Books, kind: Kind, path: Path) -> list[str]:
     """What loading did, or would do, in sentences. Raises Refused with every problem of the file."""
-    today = visit.console.clock.today()
-    if kind == "book":
-        with opened(path) as (book, policy):
-            return _of_book(load(books, book.market, book.accounts, policy, today, visit.actor))
-    problems, latest = Problems(), latest_day(books, today)
-    of_feed = feed_file.read(books, path, "prices", None, today, problems)
-    source = feed_file.source_of(path, of_feed)
-    with feed_file.opened(path, of_feed, PRICE_COLUMNS, problems) as delivered:
-        read = (read_price(line, texts, latest, problems) for line, texts in delivered.lines)
-        lines = (each for each in read if each is not None)
-        report = load_prices(books, lines, problems, source, today, visit.actor, ())
-    told = [f"{report.new:,} new, {report.corrected:,} corrected and {report.unchanged:,} unchanged prices."]
-    told += [f"Held back: {each.symbol} of {each.day}: {each.why}." for each in report.held_back[:10]]
-    told += [f"No security is called {', '.join(list(report.unknown)[:10])}."] if report.unknown else []
-    return [*told, f"Business day {report.day_now}."]
+    with uploads.called_by_name(path):
+        return list(LOADERS[kind](visit, books, path))
 
 
-def _of_book(report: Any) -> list[str]:
+def _book(visit: Visit, books: Books, path: Path) -> Iterator[str]:
+    report = load_book(lambda: books, visit.person, path, visit.console.clock.today(), Meant())
     if not report.changed_anything:
-        return [f"It was loaded already: nothing changes ({report.unchanged:,} accounts as in the book)."]
-    told = [f"{report.created:,} accounts are new, {report.replaced:,} replaced, {report.unchanged:,} unchanged."]
+        yield f"It was loaded already: nothing changes ({report.unchanged:,} accounts as in the book)."
+        return
+    yield f"{report.created:,} accounts are new, {report.replaced:,} replaced, {report.unchanged:,} unchanged."
     for kind in KINDS:
         created, replaced = (len(each.get(kind, ())) for each in (report.market.created, report.market.replaced))
-        told += [f"{created:,} {kind} are new, {replaced:,} replaced."] if created or replaced else []
-    told += [
-        f"Target {key} is then version {now} (was {was})." for key, (was, now) in report.market.new_versions.items()
-    ]
+        if created or replaced:
+            yield f"{created:,} {kind} are new, {replaced:,} replaced."
+    for key, (was, now) in report.market.new_versions.items():
+        yield f"Target {key} is then version {now} (was {was})."
     queued = ", ".join(f"{count:,} {reason}" for reason, count in (report.queued or {}).items())
-    return [*told, f"Queued: {queued or 'none'}.", f"Business day {report.day_now}."]
+    yield f"Queued: {queued or 'none'}."
+    yield f"Business day {report.day_now}."
+
+
+def _prices(visit: Visit, books: Books, path: Path) -> Iterator[str]:
+    report = prices.load(books, visit.person, path, None, (), visit.console.clock.today()).report
+    yield f"{report.new:,} new, {report.corrected:,} corrected and {report.unchanged:,} unchanged prices."
+    for each in report.held_back[:NAMED]:
+        yield f"Held back: {each.symbol} of {each.day}: {each.why}."
+    if report.unknown:
+        yield f"No security is called {', '.join(list(report.unknown)[:NAMED])}."
+    yield f"Business day {report.day_now}."
+
+
+def _statement(visit: Visit, books: Books, path: Path) -> Iterator[str]:
+    report = positions.compare(books, visit.person, path, None, None, visit.console.clock.today()).report
+    yield f"{words.counted(report.accounts, 'account')} compared, {report.changed:,} changed."
+    yield f"Booked beyond doubt: cash of {report.cash:,}, positions of {report.positions:,}."
+    if report.breaks or report.closed:
+        yield f"{words.counted(report.breaks, 'break')} to resolve, {report.closed:,} closed by themselves."
+    for account_id, why in list(report.left_out.items())[:NAMED]:
+        yield f"Left out: {account_id}: {why}."
+    if report.unknown_accounts:
+        yield f"No account is called {', '.join(list(report.unknown_accounts)[:NAMED])}."
+    if report.unknown_symbols:
+        yield f"No security is called {', '.join(list(report.unknown_symbols)[:NAMED])}."
+
+
+def _signal(visit: Visit, books: Books, path: Path) -> Iterator[str]:
+    temporal = visit.console.temporal
+    raw = signals.object_of(path)
+    done = signals.receive(books, visit.person, path, None, raw, lambda: temporal.run(_reached(visit)))
+    if not isinstance(books, Rehearsal):
+        workflow_id = signal_workflow_id(done.model_id, done.version)
+        temporal.run(signals.start(temporal.client, workflow_id, done))
+    yield f"Model {done.model_id} is then version {done.version} (was {done.before})."
+    yield f"{words.counted(done.sleeves, 'open sleeve')} trade to it at once: a signal waits for no approval."
+
+
+async def _reached(visit: Visit) -> None:
+    await visit.console.temporal.client()
+
+
+LOADERS: dict[Kind, Callable[[Visit, Books, Path], Iterator[str]]] = {
+    "book": _book,
+    "prices": _prices,
+    "statement": _statement,
+    "signal": _signal,
+}
