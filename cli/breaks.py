@@ -97,6 +97,7 @@ def _of(each: dict[str, Any]) -> str:
         "overfill": ", overfilled",
         "foreign_answer": ", another order's answer",
         "changed_fill": ", busted or corrected",
+        "allocation": ", refused",
     }.get(each["kind"], "")
     return f"{each['symbol'] or 'cash'}{kind}"
 

@@ -1,14 +1,19 @@
 """`rebalancer venue`: what each venue may be asked, and how unkind the paper venue is."""
 
+from dataclasses import replace
+from datetime import time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli import persons, say
 from reading import words
 from reading.refused import Refused
+
+if TYPE_CHECKING:
+    from storage.work.venues import SetBlocks
 
 # When orders are sent (DAY-6), as the terms have it and as people read it.
 SENDS = {"any_time": "at any time", "in_session": "in the session", "next_open": "to the next open"}
@@ -38,6 +43,7 @@ def show(form: str) -> None:
                     "orders_per_second": _text(terms.orders_per_second) if terms else None,
                     "patience_seconds": terms.patience_seconds if terms else None,
                     "sends": (terms.sends if terms else None) or own_sends(name),
+                    **_desk(terms.desk if terms else None),
                     "set_by": terms.set_by if terms else None,
                     "set_at": utc(terms.set_at) if terms else None,
                 }
@@ -51,11 +57,12 @@ def show(form: str) -> None:
             each["orders_per_second"] or "no limit",
             f"{each['patience_seconds']} s, at most to the close" if each["patience_seconds"] else "to the close",
             SENDS[each["sends"]],
+            _in_blocks(each),
             f"{each['set_by']}, {words.moment(each['set_at'])}" if each["set_by"] else "–",
         )
         for each in listed
     ]
-    say.show(say.table("", ("venue", "a second", "an order may work", "orders are sent", "set by"), rows))
+    say.show(say.table("", ("venue", "a second", "an order may work", "orders are sent", "in blocks", "set by"), rows))
 
 
 @venue.command("set")
@@ -71,17 +78,28 @@ def show(form: str) -> None:
     type=click.Choice([each.replace("_", "-") for each in SENDS]),
     help="When orders are sent: what is left at the close ends there, unless it is kept to the next open (DAY-6).",
 )
+@click.option("--blocks", type=click.Choice(["off", "window"]), help="Orders one by one, or gathered into blocks.")
+@click.option("--window", metavar="SECONDS", default=None, help="How long the desk gathers orders into a block.")
+@click.option(
+    "--cut-off", metavar="HH:MM|none", default=None, help="The exchange's time after which a day forms no block."
+)
+@click.option("--leave", type=click.Choice(["allowed", "never"]), help="May an account leave a released block?")
+@click.option("--unfilled", type=click.Choice(["end", "carry"]), help="What becomes of it at the day's end (BLOCK-6).")
 @say.by_option
-def set_(name: str, rate: str | None, patience: str | None, sends: str | None, by: str | None) -> None:
+def set_(
+    name: str, rate: str | None, patience: str | None, sends: str | None, by: str | None, **desk: str | None
+) -> None:
     """Set the terms of VENUE; what is not given stays. `none` takes a limit away."""
     from cli import connections
+    from storage.work.venues import ONE_BY_ONE
 
-    if rate is None and patience is None and sends is None:
-        raise click.UsageError("nothing to set: give --orders-per-second, --patience or --sends")
+    given = {key: each for key, each in desk.items() if each is not None}
+    if rate is None and patience is None and sends is None and not given:
+        raise click.UsageError("nothing to set: give --orders-per-second, --patience, --sends or --blocks")
     books = connections.books()
     if name not in (names := connections.venues(books).names):
         raise Refused(f"{name} is no venue: there is {', '.join(names)}")
-    wanted_rate, wanted_patience = _rate(rate), _patience(patience)
+    wanted_rate, wanted_patience, wanted = _rate(rate), _patience(patience), _blocks(given)
     with books.transaction(persons.doing(by, "venue")) as change:
         now = change.venues.terms(name)
         change.venues.set_terms(
@@ -89,6 +107,7 @@ def set_(name: str, rate: str | None, patience: str | None, sends: str | None, b
             wanted_rate if rate is not None else now.orders_per_second if now else None,
             wanted_patience if patience is not None else now.patience_seconds if now else None,
             sends.replace("-", "_") if sends is not None else now.sends if now else None,
+            replace(now.desk if now else ONE_BY_ONE, **wanted),
         )
     click.echo(f"the terms of {name} are set; every worker sees them from now on")
 
@@ -177,6 +196,46 @@ def _patience(given: str | None) -> int | None:
     if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= 1_000_000:
         raise click.UsageError(f"--patience needs whole seconds like 600, or none, not {given}")
     return int(given)
+
+
+def _blocks(given: dict[str, str]) -> dict[str, Any]:
+    """The terms of blocks as they were typed. Raises UsageError."""
+    wanted: dict[str, Any] = {key: each for key, each in given.items() if key in ("blocks", "leave", "unfilled")}
+    window, cut_off = given.get("window"), given.get("cut_off")
+    if window is not None:
+        if not window.isascii() or not window.isdigit() or int(window) > 86_400:
+            raise click.UsageError(f"--window needs whole seconds up to 86400, like 60, not {window}")
+        wanted["window_seconds"] = int(window)
+    if cut_off is not None:
+        try:
+            wanted["cut_off"] = None if cut_off == "none" else time.fromisoformat(cut_off)
+        except ValueError as flaw:
+            raise click.UsageError(f"--cut-off needs the exchange's time like 15:30, or none, not {cut_off}") from flaw
+    return wanted
+
+
+def _desk(terms: "SetBlocks | None") -> dict[str, Any]:
+    if terms is None or terms.blocks == "off":
+        return {"blocks": "off"}
+    cut_off = None if terms.cut_off is None else f"{terms.cut_off:%H:%M}"
+    return {
+        "blocks": terms.blocks,
+        "window_seconds": terms.window_seconds,
+        "cut_off": cut_off,
+        "leave": terms.leave,
+        "unfilled": terms.unfilled,
+    }
+
+
+def _in_blocks(each: dict[str, Any]) -> str:
+    if each["blocks"] == "off":
+        return "no"
+    gathered = 60 if each["window_seconds"] is None else each["window_seconds"]
+    told = [f"gathered {gathered} s"]
+    told += [f"until {each['cut_off']}"] if each["cut_off"] else []
+    told += ["nobody leaves"] if each["leave"] == "never" else []
+    told += ["the rest is carried on" if each["unfilled"] == "carry" else "the rest ends with the day"]
+    return ", ".join(told)
 
 
 def _text(number: Decimal | None) -> str | None:

@@ -11,6 +11,9 @@ from storage.accounts.breaks import Breaks
 from storage.accounts.snapshots import Snapshots
 from storage.accounts.states import AccountStates
 from storage.actor import Actor
+from storage.desk.allocations import Allocations
+from storage.desk.blocks import Blocks
+from storage.desk.legs import DeskLegs
 from storage.market.market import MarketRecords
 from storage.people.calls import Calls
 from storage.people.passkeys import Passkeys
@@ -104,6 +107,9 @@ class Transaction:
         self.halts = Halts(connection, self.audit)
         self.epochs = Epochs(connection, self.audit, self.halts)
         self.orders = Orders(connection, self.audit)
+        self.desk = DeskLegs(connection, self.audit)
+        self.blocks = Blocks(connection, self.audit)
+        self.allocations = Allocations(connection, self.audit)
         self.breaks = Breaks(connection, self.audit)
         self.evaluations = Evaluations(connection)
         self.venues = VenueSettings(connection, self.audit)

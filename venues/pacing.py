@@ -6,14 +6,14 @@ N + 1 orders never arrive within one second, though each may be late by the whol
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
 from sqlalchemy import Engine, func, select, update
 
 from storage.schema.venues import venue_terms
-from venues.port import Venue, VenueAnswer, VenueBusy, VenueOrder
+from venues.port import BlockVenue, Instruction, VenueAnswer, VenueBusy, VenueOrder
 
 GOOD_FOR = 0.25  # seconds from a turn's beginning in which the order has to be at the venue
 HANDED_OVER = 0.05  # of them, what is left for the way to the venue
@@ -68,7 +68,7 @@ class Turns:
 class PacedVenue(Turns):
     """A venue that is sent no more orders a second than its terms allow."""
 
-    def __init__(self, venue: Venue, name: str, engine: Engine) -> None:
+    def __init__(self, venue: BlockVenue, name: str, engine: Engine) -> None:
         super().__init__(name, engine)
         self.venue = venue
 
@@ -91,3 +91,20 @@ class PacedVenue(Turns):
     def cancel(self, order: VenueOrder) -> Sequence[VenueAnswer]:
         """Cancelling is not limited: it must never wait."""
         return self.venue.cancel(order)
+
+    def submit_block(self, order: VenueOrder, accounts: Mapping[str, Decimal]) -> Sequence[VenueAnswer]:
+        """Sends a block's order when it is its turn: one, whatever it is for. Raises VenueBusy."""
+        self.limited()
+        return self.venue.submit_block(order, accounts)
+
+    def reduce(self, order: VenueOrder, to: Decimal) -> Sequence[VenueAnswer]:
+        """As cancelling, never waits."""
+        return self.venue.reduce(order, to)
+
+    def reduced(self, order: VenueOrder, to: Decimal) -> Decimal | None:
+        """Asking is not limited."""
+        return self.venue.reduced(order, to)
+
+    def allocate(self, told: Instruction) -> Mapping[str, str | None] | None:
+        """Not limited: nothing trades."""
+        return self.venue.allocate(told)

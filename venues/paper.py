@@ -5,18 +5,20 @@ its process lives, changes nothing about an order that was taken. Kind as it is 
 or rejects what would overdraw cash or shares; a scenario (`scenario`) makes it unkind.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.dialects.postgresql import insert
 
+from domain.executing.blocks import is_child
 from domain.executing.reconciliation import Ledger
 from policy.clock import Clock
 from storage.schema.execution import paper_accounts, paper_positions
 from storage.schema.venues import paper_lost, paper_scenario
-from venues import paper_orders
-from venues.port import UnknownAtCustodian, VenueAnswer, VenueOrder, VenueUnreachable
-from venues.scenario import KIND, Scenario, Treatment
+from venues import paper_blocks, paper_orders
+from venues.port import Instruction, UnknownAtCustodian, VenueAnswer, VenueOrder, VenueUnreachable
+from venues.scenario import KIND, KIND_TO_BLOCKS, BlockTreatment, Scenario, Treatment
 
 PAPER = "PAPER"
 
@@ -56,8 +58,11 @@ class PaperVenue:
         return answers or [self.submit(orders[0])]
 
     def look(self, order: VenueOrder) -> Sequence[VenueAnswer]:
-        """What became of an order."""
+        """What became of an order, an account's or a block's."""
         with self.engine.begin() as connection:
+            if is_child(order.client_order_id):
+                paper_blocks.advance(connection, order, self.clock.now())
+                return _of_block(connection, order, _fate(connection, order))
             paper_orders.advance(connection, order.account_id, self.clock.now())
             scenario = _scenario(connection)
             return _answers(connection, order, scenario.treatment(order) if scenario else KIND)
@@ -65,9 +70,41 @@ class PaperVenue:
     def cancel(self, order: VenueOrder) -> Sequence[VenueAnswer]:
         """Cancels what is open of an order; an unseen one is written down as cancelled."""
         with self.engine.begin() as connection:
+            if is_child(order.client_order_id):
+                paper_blocks.cancel(connection, order, self.clock.now())
+                return _of_block(connection, order, KIND_TO_BLOCKS)
             paper_orders.advance(connection, order.account_id, self.clock.now())
             paper_orders.cancel(connection, order)
             return _answers(connection, order, KIND)
+
+    def submit_block(self, order: VenueOrder, accounts: Mapping[str, Decimal]) -> Sequence[VenueAnswer]:
+        """Takes a block's child as the scenario has it. Whose it is, is not looked at before the allocation."""
+        with self.engine.begin() as connection:
+            fate = _fate(connection, order)
+            lost = fate.lose_connection is not None and _lose(connection, order, fate)
+            if not (lost and fate.lose_connection == "before_accepting"):
+                paper_blocks.take(connection, order, fate, self.clock.now())
+            answers = _of_block(connection, order, fate)
+        if lost:
+            raise VenueUnreachable(f"the connection to {PAPER} was lost while {order.client_order_id} was sent")
+        return answers
+
+    def reduce(self, order: VenueOrder, to: Decimal) -> Sequence[VenueAnswer]:
+        """Makes a block's child smaller, as far as the scenario lets it."""
+        with self.engine.begin() as connection:
+            paper_blocks.reduce(connection, order, to, self.clock.now())
+            return _of_block(connection, order, KIND_TO_BLOCKS)
+
+    def reduced(self, order: VenueOrder, to: Decimal) -> Decimal | None:
+        """What a child came to."""
+        with self.engine.begin() as connection:
+            return paper_blocks.reduced(connection, order, to)
+
+    def allocate(self, told: Instruction) -> Mapping[str, str | None]:
+        """Moves what was allocated into the accounts, or refuses it, account by account."""
+        with self.engine.begin() as connection:
+            of = VenueOrder("", told.block, told.side, told.symbol, Decimal(0), Decimal(0))
+            return paper_blocks.allocate(connection, told, _fate(connection, of).refuse)
 
     def ledger(self, account_id: str) -> Ledger:
         """The custodian's own figures."""
@@ -91,7 +128,20 @@ def _scenario(connection: Connection) -> Scenario | None:
     return None if told is None else Scenario.model_validate(told)
 
 
-def _lose(connection: Connection, order: VenueOrder, treatment: Treatment) -> bool:
+def _fate(connection: Connection, order: VenueOrder) -> BlockTreatment:
+    """What the scenario in force has of a block."""
+    scenario = _scenario(connection)
+    return scenario.block_treatment(order) if scenario else KIND_TO_BLOCKS
+
+
+def _of_block(connection: Connection, order: VenueOrder, fate: BlockTreatment) -> Sequence[VenueAnswer]:
+    found = paper_blocks.known(connection, order.client_order_id)
+    if found is None:
+        return ()
+    return (found, found) if fate.twice else (found,)
+
+
+def _lose(connection: Connection, order: VenueOrder, treatment: Treatment | BlockTreatment) -> bool:
     """Counts a connection lost; False once it was lost as often as the scenario wants."""
     times: int | None = connection.execute(
         insert(paper_lost)

@@ -7,7 +7,7 @@
 An answer says what was filled so far, never what was added: one that comes twice, late or out of order does no harm.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -104,6 +104,47 @@ class Venue(Protocol):
 
     def cancel(self, order: VenueOrder) -> Sequence[VenueAnswer]:
         """Cancels what is open of an order; one that the venue has not seen is cancelled if it comes later."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Allotted:
+    """An account's part of a block's trade date: shares, and their exact cash. Below 0 where it is taken back."""
+
+    quantity: Decimal
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """A block's trade date told account by account. `orders` are the client order IDs of the block's children."""
+
+    alloc_id: str  # the same for the same instruction, however often it is given
+    block: str
+    day: date
+    orders: Sequence[str]
+    side: Literal["sell", "buy"]
+    symbol: str
+    accounts: Mapping[str, Allotted]
+
+
+class BlockVenue(Venue, Protocol):
+    """A venue that takes blocks, and whose custodian takes their allocations. `account_id` of an order is its block."""
+
+    def submit_block(self, order: VenueOrder, accounts: Mapping[str, Decimal]) -> Sequence[VenueAnswer]:
+        """Sends a block's order with what each account has of it, as `submit` does. Raises as that does."""
+        ...
+
+    def reduce(self, order: VenueOrder, to: Decimal) -> Sequence[VenueAnswer]:
+        """Asks to make an order smaller: `to` shares in all, what is filled included (BLOCK-5). Repeatable."""
+        ...
+
+    def reduced(self, order: VenueOrder, to: Decimal) -> Decimal | None:
+        """What the order comes to since `reduce`: as before where it was refused; None where nobody answered yet."""
+        ...
+
+    def allocate(self, told: Instruction) -> Mapping[str, str | None] | None:
+        """Tells the custodian. By account why it refuses, None where it took it; None in all: not answered yet."""
         ...
 
 

@@ -9,7 +9,7 @@ from venues.fix import sessions
 from venues.fix.adapter import FixVenue
 from venues.pacing import PacedVenue
 from venues.paper import PAPER, PaperVenue
-from venues.port import Custodian, UnknownVenue, Venue
+from venues.port import BlockVenue, Custodian, UnknownVenue
 from venues.terms import Terms, terms_of
 
 
@@ -24,7 +24,7 @@ class Venues:
         self.engine = engine
         self.sessions = sessions.configured()
         by_fix = {each.venue: FixVenue(engine, each) for each in self.sessions.values()}  # its gateway keeps the rate
-        self._venues: Mapping[str, Venue] = {PAPER: PacedVenue(paper, PAPER, engine), **by_fix}
+        self._venues: Mapping[str, BlockVenue] = {PAPER: PacedVenue(paper, PAPER, engine), **by_fix}
         self._custodians: Mapping[str, Custodian] = {PAPER: paper}
 
     @property
@@ -32,7 +32,7 @@ class Venues:
         """The custodians that can be traded with."""
         return tuple(self._venues)
 
-    def venue(self, custodian: str) -> Venue:
+    def venue(self, custodian: str) -> BlockVenue:
         """Where the accounts of a custodian trade. Raises UnknownVenue."""
         if custodian not in self._venues:
             raise UnknownVenue(f"no venue is set up for custodian {custodian}: there is {', '.join(self._venues)}")

@@ -1,6 +1,7 @@
 """Scenarios: how unkind the paper venue is, order by order. For trying out what a real venue may do on a bad day.
 
-The first line that matches an order says what becomes of it; an order that none matches is filled whole at its price.
+The first line that matches an order, or a block, says what becomes of it; what none matches is filled whole at its
+price.
 What happens by chance is decided by the seed and the order's ID (the epoch aside, so that a seed means the same in
 every installation), and a repeated order meets the same fate.
 """
@@ -76,12 +77,75 @@ class Treatment(_Given):
         return self.chance == 1 or _fraction(f"{seed}/{line}/{_number(order)}") < self.chance
 
 
+class BlockFill(_Given):
+    """A part of a block's child: on its first, second, … day, so many shares, or such a share of it, at a price."""
+
+    day: Annotated[int, Field(ge=1, le=1000)] = 1
+    quantity: Annotated[Decimal, Field(gt=0)] | None = None
+    share: Annotated[Decimal, Field(gt=0, le=1)] | None = None
+    price: Annotated[Decimal, Field(gt=0)] | None = None  # the limit, where it is not given
+    late: Annotated[int, Field(ge=0, le=86_400)] = 0
+
+    @model_validator(mode="after")
+    def _one_size(self) -> "BlockFill":
+        if (self.quantity is None) == (self.share is None):
+            raise ValueError("a fill needs quantity or share, one of them")
+        return self
+
+
+class BlockTreatment(_Given):
+    """One line: which blocks, and what becomes of them. Without a fate they fill whole at their limit.
+
+    `dies` are the seconds after which the venue cancels what is open; `reduce` is what it makes of an account's
+    leaving; the custodian takes no allocation of the accounts in `refuse`.
+    """
+
+    symbol: Line | None = None
+    side: Literal["sell", "buy"] | None = None
+    chance: Annotated[Decimal, Field(gt=0, le=1)] = Decimal(1)
+    fills: tuple[BlockFill, ...] = ()
+    reject: Line | None = None
+    never_fills: bool = False
+    dies: Annotated[int, Field(ge=0, le=86_400)] | None = None
+    reduce: Literal["confirmed", "in_part", "refused"] = "confirmed"
+    refuse: tuple[Line, ...] = ()
+    twice: bool = False
+    lose_connection: Literal["before_accepting", "after_accepting"] | None = None
+    times: Annotated[int, Field(ge=1, le=100)] = 1
+
+    @model_validator(mode="after")
+    def _one_end(self) -> "BlockTreatment":
+        if self.reject is not None and (self.fills or self.never_fills or self.dies is not None):
+            raise ValueError("reject goes with no other fate: leave out fills, never_fills and dies")
+        if self.never_fills and self.fills:
+            raise ValueError("never_fills goes with no fills")
+        if self.times != 1 and not self.lose_connection:
+            raise ValueError("times belongs to lose_connection")
+        return self
+
+    def matches(self, order: VenueOrder, seed: int, line: int) -> bool:
+        """True where the line is about this block: all its children meet the same fate."""
+        given = ((self.symbol, order.symbol), (self.side, order.side))
+        if any(wanted is not None and wanted != found for wanted, found in given):
+            return False
+        return self.chance == 1 or _fraction(f"{seed}/blocks/{line}/{order.account_id}") < self.chance
+
+
 class Scenario(_Given):
     """A whole scenario. `close` is when the venue closes; without it, the exchange's next close after each order."""
 
     seed: int = 0
     close: datetime | None = None
     orders: tuple[Treatment, ...] = Field(min_length=1)
+    blocks: tuple[BlockTreatment, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _blocks_alone(cls, given: Any) -> Any:
+        """Where blocks have lines, orders need none: they fill whole."""
+        if isinstance(given, dict) and given.get("blocks") and not given.get("orders"):
+            return {**given, "orders": (KIND,)}
+        return given
 
     @model_validator(mode="after")
     def _close_in_a_zone(self) -> "Scenario":
@@ -96,8 +160,16 @@ class Scenario(_Given):
                 return each
         return KIND
 
+    def block_treatment(self, order: VenueOrder) -> BlockTreatment:
+        """What becomes of a block."""
+        for line, each in enumerate(self.blocks):
+            if each.matches(order, self.seed, line):
+                return each
+        return KIND_TO_BLOCKS
+
 
 KIND = Treatment()
+KIND_TO_BLOCKS = BlockTreatment()
 
 
 def read(raw: Any, accounts: Collection[str], symbols: Collection[str]) -> Scenario:
@@ -114,6 +186,11 @@ def read(raw: Any, accounts: Collection[str], symbols: Collection[str]) -> Scena
             problems.append(f'orders[{at}].account: the paper custodian has no account "{each.account}"')
         if each.symbol is not None and each.symbol not in symbols:
             problems.append(f'orders[{at}].symbol: unknown symbol "{each.symbol}"')
+    for at, line in enumerate(scenario.blocks):
+        if line.symbol is not None and line.symbol not in symbols:
+            problems.append(f'blocks[{at}].symbol: unknown symbol "{line.symbol}"')
+        unknown = [each for each in line.refuse if each not in accounts]
+        problems += [f'blocks[{at}].refuse: the paper custodian has no account "{each}"' for each in unknown]
     if problems:
         raise ScenarioRefused(problems)
     return scenario

@@ -1,21 +1,39 @@
-"""The terms of a venue: how many orders a second it takes, when they are sent, and how long an order may work there.
+"""The terms of a venue: how many orders a second it takes, when they are sent, how long an order may work there, and
+whether orders of many accounts go to it as one.
 
 Kept in the database, so that they hold for every worker at once; set with `rebalancer venue set`. A venue without any
 takes as many orders as there are, in its session, and lets them work until the close.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import Connection, select
 
+from policy.clock import EXCHANGE_ZONE, exchange_day
 from policy.trading_days import next_close, session
-from storage.schema.venues import ANY_TIME, IN_SESSION, NEXT_OPEN, venue_terms
+from storage.schema.venues import ALLOWED, ANY_TIME, CARRY, IN_SESSION, NEXT_OPEN, WINDOW, venue_terms
 from venues.paper import PAPER
 
 # Between the close and the last report of it: what has no last word then is cancelled.
 AFTER_THE_CLOSE = timedelta(minutes=5)
+
+
+OWN_WINDOW = timedelta(seconds=60)  # how long a desk gathers orders where nobody said it
+
+
+@dataclass(frozen=True, slots=True)
+class BlockTerms:
+    """How a venue's desk forms blocks: how long it gathers, until when in a day (the exchange's time; None: as long as
+    orders are sent), whether accounts may leave what is released, and whether what a day leaves unfilled is carried on.
+    """
+
+    window: timedelta = OWN_WINDOW
+    cut_off: time | None = None
+    may_leave: bool = True
+    carries: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +42,30 @@ class Terms:
 
     `orders_per_second`: None where there is no limit. `patience`: None where an order may work until the close.
     `sends` (DAY-6): in the session alone; also what the close left over, at the next open; or at any time, where the
-    venue itself knows what to do with it.
+    venue itself knows what to do with it. `blocks`: None where orders are sent one by one.
     """
 
     orders_per_second: Decimal | None = None
     patience: timedelta | None = None
     sends: str = IN_SESSION
+    blocks: BlockTerms | None = None
+
+    def forms_at(self, opened: datetime) -> datetime:
+        """When the desk forms blocks of what it gathers since then; who comes later is in the next ones (BLOCK-4)."""
+        assert self.blocks is not None
+        at = opened + self.blocks.window
+        at = self.opens_at(at) or at
+        if self.blocks.cut_off is None:
+            return at
+        close = next_close(max(opened, self.opens_at(opened) or opened))
+        last = datetime.combine(exchange_day(close), self.blocks.cut_off, EXCHANGE_ZONE)
+        if at <= last:
+            return at
+        return last if opened <= last else self.next_day(close)
+
+    def next_day(self, close: datetime) -> datetime:
+        """When orders are sent again after a close."""
+        return self.opens_at(close) or close
 
     def opens_at(self, now: datetime) -> datetime | None:
         """The open that sending has to wait for; None where orders may be sent now."""
@@ -73,4 +109,11 @@ def terms_of(connection: Connection, venue: str) -> Terms:
     if row is None:
         return Terms(sends=own_sends(venue))
     patience = None if row.patience_seconds is None else timedelta(seconds=row.patience_seconds)
-    return Terms(row.orders_per_second, patience, row.sends or own_sends(venue))
+    return Terms(row.orders_per_second, patience, row.sends or own_sends(venue), _blocks(row))
+
+
+def _blocks(row: Any) -> BlockTerms | None:
+    if row.blocks != WINDOW:
+        return None
+    window = OWN_WINDOW if row.window_seconds is None else timedelta(seconds=row.window_seconds)
+    return BlockTerms(window, row.cut_off, row.leave == ALLOWED, row.unfilled == CARRY)

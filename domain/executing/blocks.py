@@ -4,6 +4,7 @@ Asked when a desk forms and releases its blocks, when an account leaves one, and
 divided is `allocation`'s business.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -195,17 +196,43 @@ def begun_anew(
     moved = tuple(less.items()) if not sum(less.values()) else ()
     rest = {account: lacking.get(account, 0) - less.get(account, 0) for account in lacking.keys() | less.keys()}
     number = int(segments[-1].name.rpartition("/")[2]) + 1
-    kept = [
-        each for each in segments if each.starts_at < at or each is segments[0] or (each.moved and each.starts_at == at)
-    ]
     targets = {account: units for account, units in rest.items() if units}
     new = allocation.segment(block_id, number, at, targets, segments[0].lot)
-    return (*kept, replace(new, moved=moved))
+    return in_force((*segments, replace(new, moved=moved)))
+
+
+def in_force(begun: Iterable[Segment]) -> tuple[Segment, ...]:
+    """Of all segments that were ever begun, in their order, those that count: one that begins where a later one does
+    was never filled. The first stays, as it says what was ordered; so does what a departure moved.
+    """
+    kept: list[Segment] = []
+    for new in begun:
+        at = new.starts_at
+        kept = [
+            each
+            for number, each in enumerate(kept)
+            if each.starts_at < at or not number or (each.moved and each.starts_at == at)
+        ]
+        kept.append(new)
+    return tuple(kept)
 
 
 def child(block_id: str, day: int) -> str:
     """The name of a block's order on its first, second, … day: `B-000001`, `B-000001/2` (BLOCK-6)."""
     return block_id if day == 1 else f"{block_id}/{day}"
+
+
+def child_order_id(epoch: str, block_id: str, day: int) -> str:
+    """The name of a block's child at the venue (EXEC-1): nothing of an account's own order has a name like it."""
+    return f"{epoch}-{block_id}-{day:03d}"
+
+
+def is_child(client_order_id: str) -> bool:
+    """True of what `child_order_id` made."""
+    return _CHILD.search(client_order_id) is not None
+
+
+_CHILD = re.compile(r"-B-[0-9]+-[0-9]{3,}$")
 
 
 def carried(segments: Sequence[Segment], filled: int, unfilled: Literal["end", "carry"]) -> int:

@@ -58,12 +58,18 @@ class ExecutablePlan:
 class Fill:
     """What the venue did of one leg: shares, the cash that they brought or cost, and on which day (DAY-2).
 
-    `traded` is None where it is not known, or does not count: then it was the plan's.
+    `traded` is None where it is not known, or does not count: then it was the plan's. `days` are its parts where it was
+    filled on several: trade date, shares and cash of each, which sum to the whole.
     """
 
     quantity: Decimal
     amount: Decimal
     traded: date | None = None
+    days: tuple[tuple[date, Decimal, Decimal], ...] = ()
+
+    def by_day(self) -> "tuple[Fill, ...]":
+        """Its parts of one trade date each, oldest first."""
+        return tuple(Fill(quantity, amount, day) for day, quantity, amount in self.days) or (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,20 +123,15 @@ def book(account: Account, plan: ExecutablePlan, fills: Mapping[int, Fill], reli
         managed=sleeves[MANAGED],
         model_sleeves=tuple(sleeves[key] for key in sorted(sleeves) if key != MANAGED),
     )
-    return Booked(after, _sales(account.id, books.relieved, books.sold_on))
+    return Booked(after, _sales(account.id, books.relieved))
 
 
-def _sales(
-    account_id: str, relieved: Mapping[str, list[RelievedLot]], sold_on: Mapping[str, date]
-) -> tuple[RecentSale, ...]:
-    """What was sold of each security, lot by lot (WASH-2); of a lot of unknown cost no gain is known.
-
-    A security has one order, and so one trade date (DAY-2).
-    """
+def _sales(account_id: str, relieved: Mapping[str, list[tuple[date, RelievedLot]]]) -> tuple[RecentSale, ...]:
+    """What was sold of each security, lot by lot (WASH-2); of a lot of unknown cost no gain is known."""
     return tuple(
         RecentSale(
             symbol,
-            sold_on[symbol],
+            sold_on,
             each.lot.quantity,
             each.gain or ZERO,
             account_id,
@@ -138,7 +139,7 @@ def _sales(
             each.lot.acquired,
         )
         for symbol, lots in sorted(relieved.items())
-        for each in lots
+        for sold_on, each in lots
     )
 
 
@@ -148,8 +149,7 @@ class _Books:
 
     cash: dict[str, Decimal]
     lots: dict[str, dict[str, tuple[Lot, ...]]]
-    relieved: dict[str, list[RelievedLot]] = field(default_factory=dict)
-    sold_on: dict[str, date] = field(default_factory=dict)
+    relieved: dict[str, list[tuple[date, RelievedLot]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, account: Account) -> "_Books":
@@ -220,20 +220,23 @@ class _Books:
             if fill is None or fill.quantity == 0:
                 continue
             sign = 1 if leg.side == "sell" else -1
-            parts = self._parts(leg, fill.quantity)
-            for (key, quantity), amount in zip(
-                parts, share_out(fill.amount, [quantity for _, quantity in parts]), strict=True
-            ):
-                self._cash(key, sign * amount)
-                if relief is None:
-                    continue
-                paid, traded = fill.amount / fill.quantity, fill.traded or relief.day
-                if leg.side == "sell":
-                    given = self._take(key, leg.symbol, quantity, leg.price, relief, paid, traded)
-                    self.relieved.setdefault(leg.symbol, []).extend(given)
-                    self.sold_on[leg.symbol] = traded
-                else:
-                    self._add(key, leg.symbol, (Lot(quantity, paid.quantize(Decimal("1e-8")).normalize(), traded),))
+            left = self._parts(leg, fill.quantity)
+            for day in fill.by_day():
+                parts, left = _first(left, day.quantity) if fill.days else (left, [])
+                amounts = share_out(day.amount, [quantity for _, quantity in parts])
+                for (key, quantity), amount in zip(parts, amounts, strict=True):
+                    self._cash(key, sign * amount)
+                    if relief is not None:
+                        self._move(key, leg, quantity, day, relief)
+
+    def _move(self, key: str, leg: Leg, quantity: Decimal, fill: Fill, relief: Relief) -> None:
+        """The lots of a sleeve's part of a fill: given up by a sell, opened by a buy."""
+        paid, traded = fill.amount / fill.quantity, fill.traded or relief.day
+        if leg.side == "sell":
+            given = self._take(key, leg.symbol, quantity, leg.price, relief, paid, traded)
+            self.relieved.setdefault(leg.symbol, []).extend((traded, each) for each in given)
+        else:
+            self._add(key, leg.symbol, (Lot(quantity, paid.quantize(Decimal("1e-8")).normalize(), traded),))
 
     def _parts(self, leg: Leg, filled: Decimal) -> list[tuple[str, Decimal]]:
         """A fill over sleeves. What is beyond the order is bought for its last sleeve, and sold out of whatever has it.
@@ -296,3 +299,14 @@ def _ordered(leg: Leg, filled: Decimal) -> list[tuple[str, Decimal]]:
         if part:
             parts.append((key, part))
     return parts
+
+
+def _first(parts: list[tuple[str, Decimal]], quantity: Decimal) -> tuple[list[tuple[str, Decimal]], ...]:
+    """The first so many shares of parts, and what is left of them."""
+    first, rest = [], []
+    for key, part in parts:
+        now = min(part, quantity)
+        quantity -= now
+        first += [(key, now)] if now else []
+        rest += [(key, part - now)] if part > now else []
+    return first, rest

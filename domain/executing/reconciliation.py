@@ -27,7 +27,7 @@ class Ledger:
     positions: Mapping[str, Decimal]
 
 
-BreakKind = Literal["quantity", "cash", "overfill", "foreign_answer", "changed_fill"]
+BreakKind = Literal["quantity", "cash", "overfill", "foreign_answer", "changed_fill", "allocation"]
 COMPARED: tuple[BreakKind, ...] = ("quantity", "cash")  # the kinds that a comparison finds, and that can be booked
 
 
@@ -37,7 +37,8 @@ class Break:
 
     Of an order it is the quantity ordered (`expected`), and what the venue filled beyond it (`overfill`), or has under
     the order's ID (`foreign_answer`). Of fills that the venue busted or corrected later (`changed_fill`) it is what was
-    written down, shares or cash, and what the venue has now.
+    written down, shares or cash, and what the venue has now. Of a block it is what was allocated, and nothing: the
+    custodian refused it (`allocation`).
     """
 
     kind: BreakKind
@@ -157,6 +158,11 @@ def _said(each: Break) -> str:
         return f"{ordered}, and the venue filled {plain(each.actual)}, which are in the books"
     if each.kind == "foreign_answer":
         return f"{ordered}, and the venue answered for another order under the same ID, of {plain(each.actual)}"
+    if each.kind == "allocation":
+        return (
+            f"{plain(each.expected)} {each.symbol} of a block are allocated to it, and the custodian refused them: "
+            "they are not in its books"
+        )
     return f"the books have {_amount(each, each.expected)} and the custodian {_amount(each, each.actual)}"
 
 

@@ -134,7 +134,10 @@ breaks = Table(
     Column("resolved_by", Text, nullable=True),
     Column("note", Text, nullable=True),
     Column("booked", Boolean, nullable=False, server_default=text("false")),  # the custodian's figure is in the books
-    CheckConstraint("kind IN ('quantity', 'cash', 'overfill', 'foreign_answer', 'changed_fill')", name="kind_known"),
+    CheckConstraint(
+        "kind IN ('quantity', 'cash', 'overfill', 'foreign_answer', 'changed_fill', 'allocation')",
+        name="kind_known",
+    ),
     CheckConstraint(
         "(resolved_at IS NULL) = (resolved_by IS NULL) AND (resolved_at IS NULL) = (note IS NULL)",
         name="resolved_whole",

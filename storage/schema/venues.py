@@ -1,6 +1,6 @@
 """The tables of the venues: what each may be asked to do, and how the paper venue is told to behave."""
 
-from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, Integer, Numeric, Table, Text
+from sqlalchemy import CheckConstraint, Column, DateTime, ForeignKey, Integer, Numeric, Table, Text, Time
 from sqlalchemy.dialects.postgresql import JSONB
 
 from storage.schema.execution import PAPER
@@ -8,6 +8,10 @@ from storage.schema.tables import NOW, metadata
 
 # When orders are sent to a venue (DAY-6).
 ANY_TIME, IN_SESSION, NEXT_OPEN = SENDS = ("any_time", "in_session", "next_open")
+# Whether orders of one security are sent as one, who may leave, and what becomes of what a day leaves unfilled.
+OFF, WINDOW = BLOCKS = ("off", "window")
+ALLOWED, NEVER = LEAVE = ("allowed", "never")
+END, CARRY = UNFILLED = ("end", "carry")
 
 venue_terms = Table(
     "venue_terms",
@@ -19,7 +23,16 @@ venue_terms = Table(
     Column("set_by", Text, nullable=False),
     Column("set_at", DateTime(timezone=True), nullable=False, server_default=NOW),
     Column("sends", Text, nullable=True),  # null: as such a venue does of itself
+    Column("blocks", Text, nullable=False, server_default=OFF),  # whether orders go to the venue one by one
+    Column("window_seconds", Integer, nullable=True),  # how long the desk gathers orders; null: its own
+    Column("cut_off", Time, nullable=True),  # the exchange's time after which a day forms no block; null: none
+    Column("leave", Text, nullable=False, server_default=ALLOWED),  # whether an account may leave a released block
+    Column("unfilled", Text, nullable=False, server_default=END),  # what becomes of it at the day's end (BLOCK-6)
     CheckConstraint(f"sends IN {SENDS}", name="sends_known"),
+    CheckConstraint(f"blocks IN {BLOCKS}", name="blocks_known"),
+    CheckConstraint(f'"leave" IN {LEAVE}', name="leave_known"),
+    CheckConstraint(f"unfilled IN {UNFILLED}", name="unfilled_known"),
+    CheckConstraint("window_seconds >= 0", name="window_not_below_zero"),
     CheckConstraint("orders_per_second > 0", name="orders_per_second_above_zero"),
     CheckConstraint("patience_seconds > 0", name="patience_above_zero"),
 )

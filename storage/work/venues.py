@@ -1,7 +1,7 @@
 """What operators set for the venues: the terms of each, and the paper venue's scenario. Every change is recorded."""
 
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,21 @@ from sqlalchemy.dialects.postgresql import insert
 from storage.record.audit import Audit
 from storage.schema.execution import paper_accounts
 from storage.schema.tables import securities
-from storage.schema.venues import paper_lost, paper_scenario, venue_terms
+from storage.schema.venues import ALLOWED, END, OFF, paper_lost, paper_scenario, venue_terms
+
+
+@dataclass(frozen=True, slots=True)
+class SetBlocks:
+    """Whether a venue's orders are sent in blocks, and how; as it is where nobody set it. None: the desk's own."""
+
+    blocks: str = OFF
+    window_seconds: int | None = None
+    cut_off: time | None = None
+    leave: str = ALLOWED
+    unfilled: str = END
+
+
+ONE_BY_ONE = SetBlocks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +37,7 @@ class SetTerms:
     sends: str | None  # None: as such a venue does of itself
     set_by: str
     set_at: datetime
+    desk: SetBlocks = ONE_BY_ONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +59,23 @@ class VenueSettings:
     def terms(self, venue: str) -> SetTerms | None:
         """The terms that were set for a venue; None where none were."""
         row = self.connection.execute(select(venue_terms).where(venue_terms.c.venue == venue)).one_or_none()
-        return None if row is None else SetTerms(**{each.name: getattr(row, each.name) for each in fields(SetTerms)})
+        if row is None:
+            return None
+        desk = SetBlocks(*(getattr(row, each.name) for each in fields(SetBlocks)))
+        return SetTerms(row.orders_per_second, row.patience_seconds, row.sends, row.set_by, row.set_at, desk)
 
     def set_terms(
-        self, venue: str, orders_per_second: Decimal | None, patience_seconds: int | None, sends: str | None = None
+        self,
+        venue: str,
+        orders_per_second: Decimal | None,
+        patience_seconds: int | None,
+        sends: str | None = None,
+        desk: SetBlocks = ONE_BY_ONE,
     ) -> None:
         """Sets a venue's terms for every worker, from now on."""
         before = self.terms(venue)
         values = {"orders_per_second": orders_per_second, "patience_seconds": patience_seconds, "sends": sends}
+        values |= asdict(desk)
         whose = {"set_by": self.audit.actor.who, "set_at": func.now()}
         self.connection.execute(
             insert(venue_terms)
@@ -62,8 +86,8 @@ class VenueSettings:
             "venue terms set",
             before=None
             if before is None
-            else _told(venue, before.orders_per_second, before.patience_seconds, before.sends),
-            after=_told(venue, orders_per_second, patience_seconds, sends),
+            else _told(venue, before.orders_per_second, before.patience_seconds, before.sends, before.desk),
+            after=_told(venue, orders_per_second, patience_seconds, sends, desk),
         )
 
     def scenario(self) -> SetScenario | None:
@@ -93,9 +117,12 @@ class VenueSettings:
 
 
 def _told(
-    venue: str, orders_per_second: Decimal | None, patience_seconds: int | None, sends: str | None
+    venue: str, orders_per_second: Decimal | None, patience_seconds: int | None, sends: str | None, desk: SetBlocks
 ) -> dict[str, object]:
-    return {
+    blocks: dict[str, object] = {} if desk == ONE_BY_ONE else asdict(desk)
+    if desk.cut_off is not None:
+        blocks["cut_off"] = f"{desk.cut_off:%H:%M}"
+    return blocks | {
         "venue": venue,
         "orders_per_second": None if orders_per_second is None else str(orders_per_second),
         "patience_seconds": patience_seconds,

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 import storage.schema.audit
 import storage.schema.calls
 import storage.schema.deliveries
+import storage.schema.desk
 import storage.schema.feeds
 import storage.schema.people  # noqa: F401
 from storage import migrations

@@ -10,10 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 from domain.values.money import plain
 from domain.values.rules import Rule
 from storage.schema.fix import fix_messages, fix_orders
-from venues.fix import books, outgoing
+from venues.fix import allocations, books, outgoing
 from venues.fix.sessions import Session
 from venues.fix.wire import Outgoing
-from venues.port import WORKING, VenueAnswer, VenueOrder
+from venues.port import WORKING, Instruction, VenueAnswer, VenueOrder
 
 FIX_1 = Rule("FIX-1", "Whoever trades writes into the database alone; one gateway a session holds a lease, and sends.")
 WAKE = text("SELECT pg_notify('fix_outbox', :session)")
@@ -88,6 +88,34 @@ class FixVenue:
                 return True
             pending = self._pending(connection, row, "G")
             return None if pending is not None and row.status == WORKING else False
+
+    def reduced(self, order: VenueOrder, to: Decimal) -> Decimal | None:
+        """What an order comes to since it was asked to be `to`: as before where that was refused."""
+        if self.reduction(order, to) is None:
+            return None
+        with self.engine.begin() as connection:
+            found: Decimal = self._locked(connection, order).open_quantity
+            return found
+
+    def allocate(self, told: Instruction) -> Mapping[str, str | None] | None:
+        """Tells the broker a block's trade date account by account (FIX-8). Raises ValueError where it takes none.
+
+        What is taken back of it is told to the broker by people: 35=J of this release only adds.
+        """
+        shares = {account: each.quantity for account, each in told.accounts.items()}
+        total = sum(shares.values(), Decimal(0))
+        if any(quantity < 0 for quantity in shares.values()):
+            raise ValueError(f"{told.alloc_id}: {self.session.session} has to be told by hand what is taken back")
+        amount = sum((each.amount for each in told.accounts.values()), Decimal(0))
+        with self.engine.begin() as connection:
+            average = (amount / total).quantize(Decimal("0.0001")) if total else Decimal(0)
+            given = allocations.Instruction(told.block, told.day, told.orders, told.side, told.symbol, average, shares)
+            allocations.give(connection, self.session, given)
+            said = allocations.answer(connection, given.alloc_id)
+        if said is None or said.status in ("SENT", "RECEIVED"):
+            return None
+        rejected = (said.reason or "the broker rejected it") if said.status == "REJECTED" else None
+        return {each.account_id: each.refusal or rejected for each in said.accounts}
 
     def _put(self, connection: Connection, order: VenueOrder, accounts: Mapping[str, Decimal] | None = None) -> None:
         if not self._insert(connection, order):

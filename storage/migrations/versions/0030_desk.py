@@ -1,0 +1,316 @@
+"""Trade blocks: legs at the desk, blocks with their statement, fills, leavings, allocations; the terms of them."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0030"
+down_revision = "0028"
+
+STATEMENTS = (
+    "CREATE SEQUENCE block_numbers",
+    """
+    CREATE TABLE desks (
+        venue TEXT NOT NULL,
+        window_opened_at TIMESTAMP WITH TIME ZONE,
+        release_by TEXT,
+        stopped_at TIMESTAMP WITH TIME ZONE,
+        stopped_by TEXT,
+        stopped_why TEXT,
+        CONSTRAINT pk_desks PRIMARY KEY (venue),
+        CONSTRAINT ck_desks_stopped_whole CHECK (
+            (stopped_at IS NULL) = (stopped_by IS NULL) AND (stopped_at IS NULL) = (stopped_why IS NULL)
+        )
+    )
+    """,
+    """
+    CREATE TABLE blocks (
+        id TEXT NOT NULL,
+        venue TEXT NOT NULL,
+        side TEXT NOT NULL,
+        symbol TEXT NOT NULL,
+        price NUMERIC(28, 12) NOT NULL,
+        unit NUMERIC(28, 12) NOT NULL,
+        status TEXT DEFAULT 'FORMED' NOT NULL,
+        statement JSON,
+        digest TEXT,
+        formed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        released_at TIMESTAMP WITH TIME ZONE,
+        ended_at TIMESTAMP WITH TIME ZONE,
+        reason TEXT,
+        CONSTRAINT pk_blocks PRIMARY KEY (id),
+        CONSTRAINT ck_blocks_side_known CHECK (side IN ('sell', 'buy')),
+        CONSTRAINT ck_blocks_status_known CHECK (status IN ('FORMED', 'RELEASED', 'ENDED')),
+        CONSTRAINT ck_blocks_unit_above_zero CHECK (unit > 0),
+        CONSTRAINT ck_blocks_stated_whole CHECK ((statement IS NULL) = (digest IS NULL)),
+        CONSTRAINT ck_blocks_stated_when_released CHECK ((statement IS NULL) = (released_at IS NULL)),
+        CONSTRAINT ck_blocks_released_is_stated CHECK (status <> 'RELEASED' OR statement IS NOT NULL),
+        CONSTRAINT ck_blocks_ended_when CHECK ((status = 'ENDED') = (ended_at IS NOT NULL)),
+        CONSTRAINT fk_blocks_symbol FOREIGN KEY(symbol) REFERENCES securities (symbol)
+    )
+    """,
+    "CREATE INDEX ix_blocks_formed_at ON blocks (formed_at)",
+    "CREATE UNIQUE INDEX uq_blocks_open ON blocks (venue, side, symbol, price, unit) WHERE status <> 'ENDED'",
+    """
+    CREATE TABLE desk_legs (
+        rebalance_id TEXT NOT NULL,
+        leg INTEGER NOT NULL,
+        account_id TEXT NOT NULL,
+        venue TEXT NOT NULL,
+        side TEXT NOT NULL,
+        symbol TEXT NOT NULL,
+        price NUMERIC(28, 12) NOT NULL,
+        unit NUMERIC(28, 12) NOT NULL,
+        units BIGINT NOT NULL,
+        handed_over_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        ends_at TIMESTAMP WITH TIME ZONE,
+        block_id TEXT,
+        ended_at TIMESTAMP WITH TIME ZONE,
+        told_at TIMESTAMP WITH TIME ZONE,
+        CONSTRAINT pk_desk_legs PRIMARY KEY (rebalance_id, leg),
+        CONSTRAINT fk_desk_legs_rebalance_id_leg FOREIGN KEY(rebalance_id, leg) REFERENCES orders (rebalance_id, leg),
+        CONSTRAINT ck_desk_legs_units_above_zero CHECK (units > 0),
+        CONSTRAINT ck_desk_legs_told_of_its_end CHECK (told_at IS NULL OR ended_at IS NOT NULL),
+        CONSTRAINT fk_desk_legs_account_id FOREIGN KEY(account_id) REFERENCES accounts (id),
+        CONSTRAINT fk_desk_legs_block_id FOREIGN KEY(block_id) REFERENCES blocks (id)
+    )
+    """,
+    "CREATE INDEX ix_desk_legs_waiting ON desk_legs (venue) WHERE block_id IS NULL AND ended_at IS NULL",
+    """
+    CREATE UNIQUE INDEX uq_desk_legs_block_id_account_id ON desk_legs (block_id, account_id) WHERE block_id IS NOT NULL
+    """,
+    """
+    CREATE TABLE block_orders (
+        block_id TEXT NOT NULL,
+        day INTEGER NOT NULL,
+        client_order_id TEXT NOT NULL,
+        units BIGINT NOT NULL,
+        open_units BIGINT NOT NULL,
+        status TEXT DEFAULT 'NEW' NOT NULL,
+        filled_units BIGINT DEFAULT '0' NOT NULL,
+        filled_amount NUMERIC(28, 12) DEFAULT '0' NOT NULL,
+        opens_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        closes_at TIMESTAMP WITH TIME ZONE,
+        sent_at TIMESTAMP WITH TIME ZONE,
+        allocated_at TIMESTAMP WITH TIME ZONE,
+        venue_reason TEXT,
+        CONSTRAINT pk_block_orders PRIMARY KEY (block_id, day),
+        CONSTRAINT ck_block_orders_units_sane CHECK (units > 0 AND open_units >= 0 AND open_units <= units),
+        CONSTRAINT ck_block_orders_filled_sane CHECK (filled_units >= 0),
+        CONSTRAINT ck_block_orders_status_known CHECK (
+            status IN ('NEW', 'SENT', 'WORKING', 'FILLED', 'PARTIALLY_FILLED', 'REJECTED', 'CANCELED', 'EXPIRED')
+        ),
+        CONSTRAINT ck_block_orders_sent_when CHECK (
+            (status = 'NEW') = (sent_at IS NULL) OR status IN ('CANCELED', 'EXPIRED')
+        ),
+        CONSTRAINT fk_block_orders_block_id FOREIGN KEY(block_id) REFERENCES blocks (id),
+        CONSTRAINT uq_block_orders_client_order_id UNIQUE (client_order_id)
+    )
+    """,
+    """
+    CREATE TABLE block_fills (
+        id BIGINT GENERATED BY DEFAULT AS IDENTITY,
+        block_id TEXT NOT NULL,
+        day INTEGER NOT NULL,
+        units BIGINT NOT NULL,
+        amount NUMERIC(28, 12) NOT NULL,
+        trade_date DATE NOT NULL,
+        heard_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        CONSTRAINT pk_block_fills PRIMARY KEY (id),
+        CONSTRAINT fk_block_fills_block_id_day FOREIGN KEY(block_id, day) REFERENCES block_orders (block_id, day)
+    )
+    """,
+    "CREATE INDEX ix_block_fills_block_id ON block_fills (block_id, id)",
+    """
+    CREATE TABLE block_segments (
+        block_id TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        starts_at BIGINT NOT NULL,
+        targets JSONB NOT NULL,
+        entry BIGINT NOT NULL,
+        lot INTEGER DEFAULT '1' NOT NULL,
+        moved JSONB DEFAULT '{}' NOT NULL,
+        CONSTRAINT pk_block_segments PRIMARY KEY (block_id, number),
+        CONSTRAINT ck_block_segments_sane CHECK (starts_at >= 0 AND entry >= 0 AND lot > 0),
+        CONSTRAINT fk_block_segments_block_id FOREIGN KEY(block_id) REFERENCES blocks (id)
+    )
+    """,
+    """
+    CREATE TABLE block_leavings (
+        id BIGINT GENERATED BY DEFAULT AS IDENTITY,
+        block_id TEXT NOT NULL,
+        account_id TEXT NOT NULL,
+        why TEXT NOT NULL,
+        asked_by TEXT NOT NULL,
+        asked_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+        day INTEGER,
+        filled BIGINT,
+        rest BIGINT,
+        to_units BIGINT,
+        reduced BIGINT,
+        answered_at TIMESTAMP WITH TIME ZONE,
+        said TEXT,
+        CONSTRAINT pk_block_leavings PRIMARY KEY (id),
+        CONSTRAINT ck_block_leavings_answered_whole CHECK ((reduced IS NULL) = (answered_at IS NULL)),
+        CONSTRAINT ck_block_leavings_reduced_sane CHECK (reduced >= 0 AND reduced <= rest),
+        CONSTRAINT fk_block_leavings_block_id FOREIGN KEY(block_id) REFERENCES blocks (id),
+        CONSTRAINT fk_block_leavings_account_id FOREIGN KEY(account_id) REFERENCES accounts (id)
+    )
+    """,
+    "CREATE UNIQUE INDEX uq_block_leavings_open ON block_leavings (block_id, account_id) WHERE answered_at IS NULL",
+    """
+    CREATE TABLE block_departures (
+        id BIGINT GENERATED BY DEFAULT AS IDENTITY,
+        block_id TEXT NOT NULL,
+        day INTEGER NOT NULL,
+        moves JSONB NOT NULL,
+        why TEXT NOT NULL,
+        asked_by TEXT NOT NULL,
+        asked_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+        approved_by TEXT,
+        approved_at TIMESTAMP WITH TIME ZONE,
+        before BIGINT,
+        filled BIGINT,
+        ended_at TIMESTAMP WITH TIME ZONE,
+        said TEXT,
+        CONSTRAINT pk_block_departures PRIMARY KEY (id),
+        CONSTRAINT ck_block_departures_approved_whole CHECK ((approved_by IS NULL) = (approved_at IS NULL)),
+        CONSTRAINT ck_block_departures_four_eyes CHECK (
+            approved_by IS NULL OR lower(btrim(approved_by)) <> lower(btrim(asked_by))
+        ),
+        CONSTRAINT ck_block_departures_booked_is_approved CHECK (filled IS NULL OR approved_by IS NOT NULL),
+        CONSTRAINT fk_block_departures_block_id FOREIGN KEY(block_id) REFERENCES blocks (id)
+    )
+    """,
+    "CREATE UNIQUE INDEX uq_block_departures_open ON block_departures (block_id) WHERE ended_at IS NULL",
+    """
+    CREATE TABLE block_allocations (
+        id BIGINT GENERATED BY DEFAULT AS IDENTITY,
+        block_id TEXT NOT NULL,
+        account_id TEXT NOT NULL,
+        trade_date DATE NOT NULL,
+        revision INTEGER NOT NULL,
+        units BIGINT NOT NULL,
+        amount NUMERIC(28, 12) NOT NULL,
+        costs NUMERIC(28, 12) DEFAULT '0' NOT NULL,
+        reverses BOOLEAN DEFAULT false NOT NULL,
+        state TEXT DEFAULT 'GIVEN' NOT NULL,
+        refusal TEXT,
+        made_at TIMESTAMP WITH TIME ZONE NOT NULL,
+        CONSTRAINT pk_block_allocations PRIMARY KEY (id),
+        CONSTRAINT ck_block_allocations_state_known CHECK (state IN ('GIVEN', 'BOOKED', 'REFUSED')),
+        CONSTRAINT ck_block_allocations_refused_says_why CHECK ((state = 'REFUSED') = (refusal IS NOT NULL)),
+        CONSTRAINT ck_block_allocations_reversal_is_below_zero CHECK ((units < 0) = reverses OR units = 0),
+        CONSTRAINT fk_block_allocations_block_id FOREIGN KEY(block_id) REFERENCES blocks (id),
+        CONSTRAINT fk_block_allocations_account_id FOREIGN KEY(account_id) REFERENCES accounts (id)
+    )
+    """,
+    "CREATE INDEX ix_block_allocations_given ON block_allocations (block_id) WHERE state = 'GIVEN'",
+    """
+    CREATE UNIQUE INDEX uq_block_allocations_once
+        ON block_allocations (block_id, account_id, trade_date, revision, reverses)
+    """,
+    """
+    CREATE TABLE paper.block_orders (
+        client_order_id TEXT NOT NULL,
+        block TEXT NOT NULL,
+        side TEXT NOT NULL,
+        symbol TEXT NOT NULL,
+        quantity NUMERIC(28, 12) NOT NULL,
+        open_quantity NUMERIC(28, 12) NOT NULL,
+        price NUMERIC(28, 12) NOT NULL,
+        status TEXT NOT NULL,
+        filled_quantity NUMERIC(28, 12) DEFAULT '0' NOT NULL,
+        filled_amount NUMERIC(28, 12) DEFAULT '0' NOT NULL,
+        traded_on DATE,
+        reason TEXT,
+        fate JSONB NOT NULL,
+        received_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
+        CONSTRAINT pk_block_orders PRIMARY KEY (client_order_id),
+        CONSTRAINT ck_block_orders_never_more CHECK (open_quantity <= quantity AND filled_quantity <= quantity)
+    )
+    """,
+    """
+    CREATE TABLE paper.block_events (
+        client_order_id TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        due TIMESTAMP WITH TIME ZONE NOT NULL,
+        quantity NUMERIC(28, 12),
+        price NUMERIC(28, 12),
+        CONSTRAINT pk_block_events PRIMARY KEY (client_order_id, number),
+        CONSTRAINT ck_block_events_fill_whole CHECK ((quantity IS NULL) = (price IS NULL)),
+        CONSTRAINT fk_block_events_client_order_id FOREIGN KEY(client_order_id)
+            REFERENCES paper.block_orders (client_order_id)
+    )
+    """,
+    """
+    CREATE TABLE paper.allocations (
+        alloc_id TEXT NOT NULL,
+        account_id TEXT NOT NULL,
+        side TEXT NOT NULL,
+        symbol TEXT NOT NULL,
+        quantity NUMERIC(28, 12) NOT NULL,
+        amount NUMERIC(28, 12) NOT NULL,
+        refusal TEXT,
+        CONSTRAINT pk_allocations PRIMARY KEY (alloc_id, account_id)
+    )
+    """,
+)
+# What was stated, filled, answered and booked is never changed; nothing of it is ever removed (BLOCK-3, ALLOC-7).
+KEPT = (
+    "blocks",
+    "block_orders",
+    "block_fills",
+    "block_segments",
+    "block_leavings",
+    "block_departures",
+    "block_allocations",
+)
+STAYS = {
+    "blocks": "OLD.status = 'ENDED' OR NEW.id <> OLD.id OR (OLD.digest IS NOT NULL AND"
+    " (NEW.statement::text, NEW.digest, NEW.venue, NEW.side, NEW.symbol, NEW.price, NEW.unit, NEW.released_at)"
+    " IS DISTINCT FROM"
+    " (OLD.statement::text, OLD.digest, OLD.venue, OLD.side, OLD.symbol, OLD.price, OLD.unit, OLD.released_at))",
+    "block_fills": "true",
+    "block_segments": "true",
+    "block_leavings": "OLD.answered_at IS NOT NULL",
+    "block_departures": "OLD.ended_at IS NOT NULL",
+    "block_allocations": "OLD.state <> 'GIVEN' OR (NEW.block_id, NEW.account_id, NEW.trade_date, NEW.revision,"
+    " NEW.units, NEW.amount, NEW.costs, NEW.reverses) IS DISTINCT FROM (OLD.block_id, OLD.account_id, OLD.trade_date,"
+    " OLD.revision, OLD.units, OLD.amount, OLD.costs, OLD.reverses)",
+}
+TERMS = (
+    ("blocks", sa.Text(), "off", "blocks IN ('off', 'window')"),
+    ("leave", sa.Text(), "allowed", "\"leave\" IN ('allowed', 'never')"),
+    ("unfilled", sa.Text(), "end", "unfilled IN ('end', 'carry')"),
+)
+
+
+def upgrade() -> None:
+    """Makes the tables of `storage.schema.desk`; venues without terms of blocks send orders one by one, as before."""
+    for each in STATEMENTS:
+        op.execute(each)
+    refuse = "EXECUTE FUNCTION the_record_is_only_added_to()"
+    for table in KEPT:
+        op.execute(f"CREATE TRIGGER never_removed BEFORE DELETE ON {table} FOR EACH ROW {refuse}")
+        op.execute(f"CREATE TRIGGER never_emptied BEFORE TRUNCATE ON {table} FOR EACH STATEMENT {refuse}")
+    for table, when in STAYS.items():
+        op.execute(
+            sa.text(
+                f"CREATE TRIGGER stays BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({when}) {refuse}".replace(":", "\\:")
+            )
+        )
+    for name, kind, default, known in TERMS:
+        op.add_column("venue_terms", sa.Column(name, kind, server_default=default, nullable=False))
+        op.create_check_constraint(op.f(f"ck_venue_terms_{name}_known"), "venue_terms", known)
+    op.add_column("venue_terms", sa.Column("window_seconds", sa.Integer(), nullable=True))
+    op.add_column("venue_terms", sa.Column("cut_off", sa.Time(), nullable=True))
+    op.create_check_constraint(op.f("ck_venue_terms_window_not_below_zero"), "venue_terms", "window_seconds >= 0")
+    kinds = "kind IN ('quantity', 'cash', 'overfill', 'foreign_answer', 'changed_fill', 'allocation')"
+    op.execute("ALTER TABLE breaks DROP CONSTRAINT ck_breaks_kind_known")
+    op.execute(f"ALTER TABLE breaks ADD CONSTRAINT ck_breaks_kind_known CHECK ({kinds}) NOT VALID")
+    op.execute("ALTER TABLE breaks VALIDATE CONSTRAINT ck_breaks_kind_known")
+
+
+def downgrade() -> None:
+    """Not offered: the record is kept."""
+    raise NotImplementedError("migrations are not taken back: drop the database instead")
