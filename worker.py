@@ -18,10 +18,13 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig
 
+from activities.blocks import BlockSteps
 from activities.context import Desk
+from activities.desks import DeskSteps
 from activities.evaluation import EvaluationSteps
 from activities.execution import ExecutionSteps
 from activities.histories import HistoryKeeper, HistorySteps
+from activities.knocking import knocking
 from activities.minimums import MinimumSteps
 from activities.orphans import asking
 from activities.reconciliation import ReconciliationSteps
@@ -52,6 +55,8 @@ from workflows.rebalance_account import RebalanceAccount
 from workflows.rebalance_request import RebalanceRequest
 from workflows.recover_rebalance import RecoverRebalance
 from workflows.refusals import Refusals
+from workflows.trade_block import TradeBlock
+from workflows.venue_desk import VenueDesk
 
 THREADS = 10
 WORKFLOWS = (
@@ -61,6 +66,8 @@ WORKFLOWS = (
     ApplyModelSignal,
     ArchiveHistories,
     RecoverRebalance,
+    VenueDesk,
+    TradeBlock,
 )
 
 
@@ -72,9 +79,11 @@ def make_worker(
     counting: Sequence[Interceptor] = (),
 ) -> Worker:
     """A worker with every workflow and activity; tests make theirs with it too. To be called where the loop runs."""
-    desk = replace(desk, is_over=asking(client, asyncio.get_running_loop()))
+    loop = asyncio.get_running_loop()
+    desk = replace(desk, is_over=asking(client, loop), knock=knocking(client, loop, TASK_QUEUE))
     target, sleeves, minimums, trades = TargetSteps(desk), SleeveSteps(desk), MinimumSteps(desk), TradeSteps(desk)
     execution, reconciliation, evaluation = ExecutionSteps(desk), ReconciliationSteps(desk), EvaluationSteps(desk)
+    desks, blocks = DeskSteps(desk), BlockSteps(desk)
     histories = HistorySteps(desk, client)
     signals = SignalSteps(desk)
     requests, request_accounts = RequestSteps(desk), RequestAccountSteps(desk)
@@ -109,6 +118,12 @@ def make_worker(
             signals.find_old_plans,
             signals.end_model_signal,
             SignalAccountSteps(desk).look_after_sleeves,
+            desks.form_blocks,
+            desks.tell_rebalances,
+            desks.tell_late,
+            blocks.send_block,
+            blocks.watch_block,
+            blocks.allocate_block,
             histories.archive_page,
             histories.seal_day,
         ],

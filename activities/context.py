@@ -33,6 +33,7 @@ class Desk:
     venues: Venues
     clock: Clock = field(default_factory=the_clock)
     is_over: Callable[[str], bool] = lambda start_key: False
+    knock: Callable[[str], None] = lambda workflow_id: None  # wakes the workflow of a venue's desk, or of a block
     anchors: Sequence[Anchor] = ()  # where the hashes of seals are kept outside of the database
 
     def now(self) -> datetime:

@@ -221,8 +221,11 @@ class ExecutionSteps:
             try:
                 if sender.too_late:
                     sender.stop(CLOSED, *UNACKNOWLEDGED)
-                elif sender.send("sell"):
+                    return self._standing(message, resized)
+                sender.hand_over("sell")
+                if sender.send("sell"):
                     resized = sender.size_buys()
+                    sender.hand_over("buy")
                     while not sender.send("buy"):
                         resized += sender.size_buys()
             except (VenueBusy, Halted, OutOfSession) as wait:
@@ -242,7 +245,7 @@ class ExecutionSteps:
                 if message.stop is not None and message.timed_out:
                     sender.give_up(message.stop)
                 elif message.stop is not None:
-                    sender.stop(message.stop)
+                    sender.give_back(message.stop)
                 else:
                     sender.look()
         return self._standing(message, [])
@@ -263,17 +266,18 @@ class ExecutionSteps:
                         after={"statuses": statuses, "resized": resized},
                     )
                 return OrdersSubmitted(statuses=statuses, resized=resized)
-            sent, working_since = books.orders.first_sent(message.rebalance_id)
+            at_desk = {leg for leg, row in books.desk.of(message.rebalance_id).items() if row.ended_at is None}
+            sent, working_since = books.orders.first_sent(message.rebalance_id, at_desk)
         selling = any(order.side == "sell" and order.status in OPEN for order in orders)
-        sendable = [
-            order for order in orders if order.status in UNACKNOWLEDGED and (order.side == "sell" or not selling)
-        ]
+        own = [order for order in orders if order.leg not in at_desk]
+        sendable = [order for order in own if order.status in UNACKNOWLEDGED and (order.side == "sell" or not selling)]
         terms = self.desk.venues.terms(restored(row.snapshot).account.custodian)
         return OrdersSubmitted(
             statuses=statuses,
             resized=resized,
-            working=statuses.get("WORKING", 0),
+            working=sum(order.status == "WORKING" for order in own),
             sendable=len(sendable),
+            at_desk=len(at_desk),
             give_up_at=terms.give_up_at(row.approved_at, sent, working_since),
             opens_at=terms.opens_at(self.desk.now()) if sendable else None,
         )

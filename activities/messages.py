@@ -157,7 +157,7 @@ class OrdersSubmitted(_Message):
 
     `working` are at the venue without a last word, `sendable` are not there yet though nothing but the venue's rate
     limit or its session holds them: they are sent from `opens_at` on, where that is given (DAY-6). What is open at
-    `give_up_at` is cancelled.
+    `give_up_at` is cancelled. `at_desk` are in blocks, or wait for one: the desk tells when all have their last word.
     """
 
     statuses: dict[str, int]
@@ -166,11 +166,12 @@ class OrdersSubmitted(_Message):
     sendable: int = 0
     give_up_at: datetime | None = None
     opens_at: datetime | None = None
+    at_desk: int = 0
 
     @property
     def open(self) -> bool:
         """True where not every order has its last word."""
-        return bool(self.working or self.sendable)
+        return bool(self.working or self.sendable or self.at_desk)
 
 
 class CloseRebalance(_Message):

@@ -1,21 +1,27 @@
-"""Orders on their way: one rebalance's legs, sent to the venue, asked after and cancelled there.
+"""Orders on their way: one rebalance's legs, sent to the venue, asked after and cancelled there. Where the venue's
+terms form blocks, whole units go to its desk (`activities.handing_over`), and only tails are sent from here.
 
 An order is written down as sent before it is, under the rebalance's lock, and the venue knows a repeated client order
 ID; so a step that runs twice, even at the same time (its worker was taken for dead), does each thing once.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
 from time import monotonic
+from types import MappingProxyType
 from typing import Any, Literal
 
 from temporalio import activity
 
 from activities.answers import Told, cancelled, heard, noted, venue_order
 from activities.context import Desk, actor
+from activities.desk_messages import block_workflow_id, desk_workflow_id
+from activities.handing_over import handed_over, taken_out
 from domain.executing import execution
 from domain.executing.booking import ExecutablePlan, Fill, Leg
-from domain.executing.execution import payable_batches, resized_buys, trimmed_buys
+from domain.executing.execution import TAIL, payable_batches, resized_buys, trimmed_buys
 from domain.planning.affording import ORDER_4
 from domain.values.money import ZERO, plain, to_cent
 from domain.values.snapshot import Snapshot
@@ -27,6 +33,7 @@ from venues.port import VenueAnswer, VenueOrder
 AT_ONCE = 25  # orders between two looks into the books: what a crash leaves unanswered is asked for again
 BEAT = 1.0  # seconds between heartbeats, of which one every ten is needed
 CLOSED = "the exchange has closed"
+DayOf = tuple[date, Decimal, Decimal]  # a trade date's part of a fill: shares, cash
 NO_CASH_FOR_IT = VenueAnswer("CANCELED", ZERO, ZERO, "not sent: there was no cash left for it")
 
 
@@ -57,6 +64,20 @@ class Sender:
         self.beaten = self.allowed = 0.0  # when it was shown last that the step lives, and seen that it may send
         with desk.books.transaction(actor()) as books:
             self.names = books.orders.names(row.id)
+            self.at_desk = books.desk.of(row.id)
+
+    def hand_over(self, side: Literal["sell", "buy"]) -> None:
+        """Gives the legs of a side to the venue's desk, where its terms form blocks (BLOCK-4). Raises Over."""
+        if self.terms.blocks is None:
+            return
+        legs = [leg for leg in self._planned() if leg.side == side and leg.quantity]
+        with self.desk.books.transaction(actor()) as books:
+            self._still_mine(books)
+            given = handed_over(books, self.rebalance_id, self.account_id, legs, self)
+            self.at_desk = books.desk.of(self.rebalance_id)
+            self.names = books.orders.names(self.rebalance_id)
+        if given or activity.info().attempt > 1:
+            self.desk.knock(desk_workflow_id(self.snapshot.account.custodian))
 
     def send(self, side: Literal["sell", "buy"]) -> bool:
         """Sends the legs of a side that the venue has not acknowledged. True where it had nothing to stop for:
@@ -68,7 +89,7 @@ class Sender:
         if side == "buy":
             return self._send(payable_batches(legs, AT_ONCE), stop=_dear)
         self._send([legs[first : first + AT_ONCE] for first in range(0, len(legs), AT_ONCE)], stop=lambda told: False)
-        return not self._open(legs)
+        return not self._open(legs) and not any(row.ended_at is None for row in self.at_desk.values())
 
     def _send(self, batches: Sequence[Sequence[Leg]], stop: Callable[[Sequence[Told]], bool]) -> bool:
         """Sends one batch after the other; False where the answers to one stop those that are left.
@@ -140,7 +161,12 @@ class Sender:
             activity.heartbeat(leg.number)
 
     def size_buys(self) -> list[str]:
-        """Sizes the buys that are not sent yet on the cash there is (ORDER-4), and writes it down before they are."""
+        """Sizes the buys that are not sent yet on the cash there is (ORDER-4), and writes it down before they are.
+
+        What is at the desk was sized when it was handed over, at its limit.
+        """
+        if any(row.side == "buy" for row in self.at_desk.values()):
+            return []
         with self.desk.books.transaction(actor()) as books:
             self._still_mine(books)
             row = books.rebalances.get(self.rebalance_id)
@@ -186,6 +212,22 @@ class Sender:
         last = self.terms.last_close(self.begun)
         return last is not None and self.desk.now() >= last
 
+    def give_back(self, why: str) -> None:
+        """Stops everything: leaves the desk, and cancels what is open at the venue."""
+        self._leave_desk(why)
+        self.stop(why)
+
+    def _leave_desk(self, why: str) -> None:
+        """Takes out of blocks what is open: what is not released at once, else as the venue confirms (BLOCK-5)."""
+        if all(row.ended_at is not None for row in self.at_desk.values()):
+            return
+        with self.desk.books.transaction(actor()) as books:
+            self._still_mine(books)
+            asked = taken_out(books, self.rebalance_id, why, self.terms, self.desk.now())
+            self.at_desk = books.desk.of(self.rebalance_id)
+        for block_id in asked:
+            self.desk.knock(block_workflow_id(block_id))
+
     def stop(self, why: str, *statuses: str) -> None:
         """Cancels what is open: what was not sent never will be, the rest is cancelled at the venue."""
         for leg in self._open(self._legs(), *statuses):
@@ -198,9 +240,21 @@ class Sender:
             self._note([(leg.number, order, cancelled(self.venue.cancel(order), order, why))])
 
     def _legs(self) -> Sequence[Leg]:
-        """The legs as they are sent: with the buys as they were last sized."""
+        """The legs as they are sent from here: with the buys as they were last sized, and of what is at the desk the
+        fractional tails.
+        """
+        return [own for leg in self._planned() if (own := self._own(leg)) is not None]
+
+    def _planned(self) -> Sequence[Leg]:
         with self.desk.books.transaction(actor()) as books:
             return executed(books.rebalances.get(self.rebalance_id), self.snapshot, ()).legs
+
+    def _own(self, leg: Leg) -> Leg | None:
+        row = self.at_desk.get(leg.number)
+        if row is None:
+            return leg
+        tail = leg.quantity - row.units * row.unit
+        return replace(leg, number=leg.number + TAIL, quantity=tail) if tail else None
 
     def _open(self, legs: Iterable[Leg], *statuses: str) -> list[Leg]:
         with self.desk.books.transaction(actor()) as books:
@@ -262,9 +316,42 @@ def executed(row: Any, snapshot: Snapshot, orders: Iterable[Any]) -> ExecutableP
     return resized_buys(snapshot.account, plan, done, increments_of(snapshot)) if done else plan
 
 
-def fills(orders: Iterable[Any]) -> dict[int, Fill]:
-    """What the venue did, by leg, with the day on which it did (DAY-2)."""
-    return {order.leg: Fill(order.filled_quantity, order.filled_amount, order.trade_date) for order in orders}
+def fills(orders: Iterable[Any], days: Mapping[int, Sequence[DayOf]] = MappingProxyType({})) -> dict[int, Fill]:
+    """What the venue did, by leg, with the day on which it did (DAY-2). `days` are those of blocks, by leg.
+
+    A fractional tail is a part of its leg (BLOCK-2).
+    """
+    done: dict[int, Fill] = {}
+    tails = []
+    for order in orders:
+        fill = Fill(order.filled_quantity, order.filled_amount, order.trade_date, tuple(days.get(order.leg, ())))
+        if order.leg > TAIL:
+            tails.append((order.leg - TAIL, fill))
+        else:
+            done[order.leg] = fill
+    for leg, tail in tails:
+        done[leg] = _together(done[leg], tail)
+    return done
+
+
+def _together(whole: Fill, tail: Fill) -> Fill:
+    if not tail.quantity:
+        return whole
+    if not whole.quantity:
+        return tail
+    if tail.traded is None or whole.traded is None:
+        return Fill(whole.quantity + tail.quantity, whole.amount + tail.amount, whole.traded or tail.traded)
+    days = {day: (quantity, amount) for day, quantity, amount in whole.days}
+    if not days:
+        days[whole.traded] = (whole.quantity, whole.amount)
+    had = days.get(tail.traded, (ZERO, ZERO))
+    days[tail.traded] = (had[0] + tail.quantity, had[1] + tail.amount)
+    return Fill(
+        whole.quantity + tail.quantity,
+        whole.amount + tail.amount,
+        max(days),
+        tuple((day, *each) for day, each in sorted(days.items())),
+    )
 
 
 def increments_of(snapshot: Snapshot) -> dict[str, Any]:

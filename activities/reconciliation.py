@@ -62,7 +62,7 @@ class ReconciliationSteps:
             if not left_open:
                 return RebalanceResult.model_validate(books.rebalances.get(row.id).result)
         with contextlib.suppress(Over):
-            Sender(self.desk, row).stop(GONE)
+            Sender(self.desk, row).give_back(GONE)
         return conclude(self.desk, row.id, message.account_id)
 
 
@@ -71,7 +71,7 @@ def _take_back(books: Transaction, row: Any, why: str) -> bool:
     if row.stage != "EXECUTING":
         return False
     orders = books.orders.of(row.id)
-    if any(order.status != "NEW" for order in orders):
+    if any(order.status != "NEW" for order in orders) or books.desk.of(row.id):
         return False
     return all(not_sent(books, row.id, order.leg, _as_sent(row, order), why) for order in orders)
 
@@ -136,10 +136,10 @@ def _finish(desk: Desk, books: Transaction, row: Any, theirs: Ledger) -> None:
     snapshot, policy = restored(row.snapshot), Policy.from_json(row.policy)
     numbers = snapshot.numbers(policy)
     orders = books.orders.of(row.id)
-    done = fills(orders)
+    done = fills(orders, books.allocations.days_of(row.id))
     day = books.market.book_day()
     if day is not None and day.historical:  # it trades on its own day (DAY-3)
-        done = {leg: replace(fill, traded=None) for leg, fill in done.items()}
+        done = {leg: replace(fill, traded=None, days=()) for leg, fill in done.items()}
     plan = executed(row, snapshot, orders)
     relief = Relief(snapshot.trade_date, method_of(snapshot.account), numbers)
     booked = book(snapshot.account, plan, done, relief)

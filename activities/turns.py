@@ -94,7 +94,7 @@ def end_orphan(desk: Desk, rebalance_id: str) -> None:
         row = books.rebalances.get(rebalance_id)
     if row.stage in TRADING:
         with contextlib.suppress(Over):
-            Sender(desk, row).stop(GONE)
+            Sender(desk, row).give_back(GONE)
         conclude(desk, row.id, row.account_id)
     else:
         end_unexecuted(desk, row.id, row.account_id)

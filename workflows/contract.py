@@ -226,6 +226,18 @@ class ArchiveInput(_Given):
     progress: dict[str, Any] | None = None  # what a run hands to the next; not for people
 
 
+class DeskInput(_Given):
+    """Starts `VenueDesk`."""
+
+    venue: Line
+
+
+class BlockInput(_Given):
+    """Starts `TradeBlock`."""
+
+    block_id: Annotated[str, Field(pattern=r"^B-[0-9]{1,18}$")]
+
+
 class RecoveryInput(_Given):
     """Starts `RecoverRebalance`: a rebalance whose workflow is gone is brought to its end."""
 
@@ -284,6 +296,8 @@ EXAMPLES: dict[type[BaseModel], tuple[str, str]] = {
     RebalanceInput: ("rebalance", '\'{"account_id": "A-100", "requested_by": "ann"}\''),
     ArchiveInput: ("archive", '\'{"since": "2026-11-20"}\''),
     ModelSignalInput: ("model signal", '\'{"model_id": "LCG", "version": 2}\''),
+    DeskInput: ("desk", '\'{"venue": "PAPER"}\''),
+    BlockInput: ("block", '\'{"block_id": "B-000001"}\''),
     RecoveryInput: ("recovery", '\'{"rebalance_id": "R-000001", "requested_by": "ann"}\''),
     RequestInput: ("request", '\'{"request_id": "Q-1", "requested_by": "ann", "account_ids": ["A-100"]}\''),
     RequestApproval: ("approval", '\'{"by": "ben", "plan": "1f3870be"}\''),

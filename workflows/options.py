@@ -38,6 +38,8 @@ SLEEVES = StepOptions(once=timedelta(minutes=10), in_all=timedelta(hours=6), hea
 # Sends up to a few hundred orders, or asks after them, each with its own answer. Must not give up: what is sent has to
 # be booked.
 EXECUTE = StepOptions(once=timedelta(minutes=30), in_all=timedelta(days=7), heartbeat=timedelta(seconds=10))
+# A block: stated, asked after, or allocated to many thousands of accounts, in a few statements. Must not give up.
+BLOCK = StepOptions(once=timedelta(minutes=5), in_all=timedelta(days=7))
 # Books what was filled. Must not give up either.
 BOOK = StepOptions(once=timedelta(seconds=20), in_all=timedelta(days=7))
 # Ends what a workflow left behind: cancels what is open at the venue, books what was filled. Must not give up either.
@@ -60,6 +62,8 @@ REQUEST = StepOptions(once=timedelta(minutes=2), in_all=timedelta(days=7))
 TAKE = StepOptions(once=timedelta(seconds=15), in_all=timedelta(days=7))
 # Tells up to 200 workflows what was decided, or looks whether 100 are alive: as fast as workers answer for them.
 ACCOUNTS = StepOptions(once=timedelta(minutes=15), in_all=timedelta(days=7), heartbeat=timedelta(seconds=20))
+# How long a rebalance waits for its desk to tell before it asks: the desk tells as soon as there is anything.
+DESK = timedelta(hours=1)
 # An account of a request: waits for an approval over a long weekend at most, executes and books for seven days each at
 # most. What takes longer hangs, and is counted as failed rather than waited for.
 ACCOUNT_IN_ALL = timedelta(days=21)

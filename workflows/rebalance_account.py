@@ -35,7 +35,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import search_attributes
     from workflows.contract import Approval, Cancellation, RebalanceInput, read, request_workflow_id, unreadable
     from workflows.envelopes import is_about, refusal, told_refusal
-    from workflows.options import BOOK, DECIDE, EXECUTE, TURN, StepOptions, next_look
+    from workflows.options import BOOK, DECIDE, DESK, EXECUTE, TURN, StepOptions, next_look
     from workflows.progress import RebalanceProgress
     from workflows.rebalance_proposal import Proposal, not_shown, pending, utc
     from workflows.steps import Cancelling, step
@@ -60,6 +60,7 @@ class RebalanceAccount:
         self.approval: Approval | None = None
         self.cancellation: Cancellation | None = None
         self.waiting = False  # for fills
+        self.told = False  # by the desk: all that was handed over has its last word
         self.stop: str | None = None  # why what is open at the venue is to be cancelled
         self.again: str | None = None  # why what is pending has to be planned again
         self.heard: set[str] = set()  # the reasons for it that came so far
@@ -239,9 +240,15 @@ class RebalanceAccount:
         self._tell("EXECUTING", "orders are being sent, sells first")
         submitted = await self._submit(proposal, "sells, then buys")
         since = self._now()
+        leaving = False
         while submitted.open:
             self.waiting = True
+            if submitted.at_desk and not submitted.working and not submitted.sendable:
+                submitted = await self._from_the_desk(proposal, submitted, leaving)
+                leaving, since = leaving or self.stop is not None, self._now()
+                continue
             stop = await self._wait_for_fills(submitted, since)
+            leaving = leaving or self.stop is not None
             if submitted.opens_at is not None and not submitted.working:
                 since = self._now()  # fills are looked for from the open on
             if stop or submitted.working:
@@ -257,6 +264,22 @@ class RebalanceAccount:
 
     async def _submit(self, proposal: Proposal, summary: str) -> OrdersSubmitted:
         return await self._step("submit_trades", proposal.step, OrdersSubmitted, EXECUTE, summary)
+
+    async def _from_the_desk(self, proposal: Proposal, submitted: OrdersSubmitted, leaving: bool) -> OrdersSubmitted:
+        """Waits until the desk tells that all that it has is over, or somebody stops it: that is said once."""
+        self._tell("EXECUTING", f"orders: {submitted.at_desk} at the desk, ended {submitted.statuses}")
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self.told or (self.stop is not None and not leaving),
+                timeout=DESK,
+                timeout_summary="until the desk is asked, though it tells",
+            )
+        told, self.told = self.told, False
+        if self.stop is None and told:
+            return await self._submit(proposal, "the desk has told: what is left to be sent")
+        stop = None if leaving else self.stop
+        message = CollectFills(**proposal.step.model_dump(), stop=stop)
+        return await self._step("collect_fills", message, OrdersSubmitted, EXECUTE, stop or "how the desk's stand")
 
     async def _wait_for_fills(self, submitted: OrdersSubmitted, since: datetime) -> str | None:
         """Sleeps until the venue is asked again, or opens; says why no more is waited for, where that is so."""
@@ -383,6 +406,11 @@ class RebalanceAccount:
         if said not in self.heard:  # told twice, it is planned again once
             self.heard.add(said)
             self.again = said
+
+    @workflow.signal
+    async def desk_told(self) -> None:
+        """All that was handed over to the venue's desk has its last word (BLOCK-4)."""
+        self.told = True
 
     @workflow.update
     async def approve(self, given: Any = None) -> dict[str, Any]:

@@ -41,6 +41,7 @@ BLOCK_6 = Rule(
     "BLOCK-6",
     "What a day leaves unfilled goes on as the same block's next child order, or ends, as the venue's terms say.",
 )
+BLOCK_7 = Rule("BLOCK-7", "Whose allocation its custodian refuses has a break on its account; the others are booked.")
 ROT_1 = Rule(
     "ROT-1", "Several custodians are sent to in turn; who is first moves on by one with every version of the model."
 )

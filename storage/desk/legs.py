@@ -110,9 +110,16 @@ class DeskLegs:
         self.connection.execute(insert(desk_legs).on_conflict_do_nothing(), rows)
         for each in tails:
             self._split(epoch, rebalance_id, each)
-        opened = insert(desks).values(venue=venue, window_opened_at=now)
+        self._open_window(venue, now)
+
+    def _open_window(self, venue: str, now: datetime) -> None:
+        """Opens a window, or holds the one that is open: who forms blocks of it sees what is handed over here."""
+        opened = (desks.c.venue == venue) & desks.c.window_opened_at.is_not(None)
+        if self.connection.execute(select(desks.c.venue).where(opened).with_for_update(read=True)).one_or_none():
+            return
+        first = insert(desks).values(venue=venue, window_opened_at=now)
         self.connection.execute(
-            opened.on_conflict_do_update(
+            first.on_conflict_do_update(
                 index_elements=["venue"], set_={"window_opened_at": now}, where=desks.c.window_opened_at.is_(None)
             )
         )
@@ -214,13 +221,21 @@ class DeskLegs:
         given = {"rebalances": list(rebalances), "legs": list(numbers), "reasons": list(reasons)}
         return [tuple(row) for row in self.connection.execute(END, given | {"now": now, "leaves": leaves})]
 
+    def take_out(self, rebalance_id: str, leg: int) -> None:
+        """A leg that left a block before its release was never in one."""
+        self.connection.execute(
+            update(desk_legs).where(L.rebalance_id == rebalance_id, L.leg == leg).values(block_id=None)
+        )
+
     def not_released(self, rebalance_id: str) -> Sequence[Row[Any]]:
-        """The legs of a rebalance that are in no released block, locked, their blocks too."""
+        """The legs of a rebalance that are in no released block, locked, and none of their blocks is released now."""
+        mine = select(L.block_id).where(L.rebalance_id == rebalance_id, OPEN_LEG)
+        held = select(blocks.c.id, blocks.c.status).where(blocks.c.id.in_(mine)).order_by(blocks.c.id)
+        formed = [row.id for row in self.connection.execute(held.with_for_update()) if row.status == "FORMED"]
         return self.connection.execute(
             select(desk_legs)
-            .outerjoin(blocks, blocks.c.id == L.block_id)
-            .where(L.rebalance_id == rebalance_id, OPEN_LEG, L.block_id.is_(None) | (blocks.c.status == "FORMED"))
-            .with_for_update(of=desk_legs)
+            .where(L.rebalance_id == rebalance_id, OPEN_LEG, L.block_id.is_(None) | among(L.block_id, formed))
+            .with_for_update()
         ).all()
 
     def too_late(self, venue: str, now: datetime) -> Sequence[Row[Any]]:

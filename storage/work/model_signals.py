@@ -15,6 +15,7 @@ from storage.market.reading import read_models
 from storage.record import documents
 from storage.record.audit import Audit
 from storage.schema.deliveries import model_signals
+from storage.schema.desk import desk_legs
 from storage.schema.execution import orders, rebalances
 from storage.schema.tables import accounts, model_holdings, models, sleeves
 from storage.values import among, by_key, exact
@@ -127,8 +128,13 @@ class ModelSignals:
     def resting(self, account_ids: Sequence[str]) -> list[str]:
         """Those of the accounts on which a rebalance executes that merely waits for an order at the venue."""
         at_venue = select(orders.c.leg).where(orders.c.rebalance_id == rebalances.c.id, orders.c.status == "WORKING")
+        at_desk = select(desk_legs.c.leg).where(
+            desk_legs.c.rebalance_id == rebalances.c.id, desk_legs.c.ended_at.is_(None)
+        )
         found = select(rebalances.c.account_id).where(
-            among(rebalances.c.account_id, account_ids), rebalances.c.stage == "EXECUTING", at_venue.exists()
+            among(rebalances.c.account_id, account_ids),
+            rebalances.c.stage == "EXECUTING",
+            at_venue.exists() | at_desk.exists(),
         )
         return list(self.connection.scalars(found.order_by(by_key(rebalances.c.account_id))))
 

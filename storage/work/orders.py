@@ -139,11 +139,12 @@ class Orders:
         given = dict(zip(names, map(list, columns), strict=True))
         return set(self.connection.scalars(HEARD, given | {"rebalance_id": rebalance_id, "open": list(OPEN)}))
 
-    def first_sent(self, rebalance_id: str) -> tuple[datetime | None, datetime | None]:
-        """When the first of them was sent, and when the first of those that are open."""
+    def first_sent(self, rebalance_id: str, at_desk: Collection[int] = ()) -> tuple[datetime | None, datetime | None]:
+        """When the first of them was sent, and when the first of those that are open, and not the desk's."""
         sent = func.min(orders.c.sent_at)
+        own = [orders.c.leg.not_in(at_desk)] if at_desk else []
         found = self.connection.execute(
-            select(sent, sent.filter(orders.c.status.in_(OPEN))).where(orders.c.rebalance_id == rebalance_id)
+            select(sent, sent.filter(orders.c.status.in_(OPEN), *own)).where(orders.c.rebalance_id == rebalance_id)
         ).one()
         return found[0], found[1]
 

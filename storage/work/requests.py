@@ -33,6 +33,7 @@ from domain import queue as queue_rules
 from domain.approvals import listed
 from domain.requests import BUSY, FAILED, NOT_STARTED, in_order
 from domain.values.outcome import Status
+from storage.schema.desk import desk_legs
 from storage.schema.execution import orders, rebalances
 from storage.schema.requests import account_holds, rebalance_requests, request_accounts
 from storage.schema.tables import accounts, queue_entries
@@ -131,7 +132,9 @@ _issue = case(
 _pending = and_(_outcome == "PENDING_APPROVAL", or_(request_accounts.c.decision.is_(None), ~_decided))
 
 
-_at_venue = select(orders.c.leg).where(orders.c.rebalance_id == _newest.c.id, orders.c.status == "WORKING").exists()
+_at_venue = select(orders.c.leg).where(orders.c.rebalance_id == _newest.c.id, orders.c.status == "WORKING").exists() | (
+    select(desk_legs.c.leg).where(desk_legs.c.rebalance_id == _newest.c.id, desk_legs.c.ended_at.is_(None)).exists()
+)
 
 
 def _accounts(request_id: str, *where: Any) -> Select[Any]:

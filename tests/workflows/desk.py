@@ -21,6 +21,7 @@ from storage.intake.loading import load
 from storage.schema.audit import audit_records
 from storage.schema.execution import paper_orders
 from storage.work.queue import QueueEntry
+from storage.work.venues import SetBlocks
 from venues.paper import PAPER
 from venues.registry import Venues
 from venues.scenario import read as read_scenario
@@ -106,7 +107,7 @@ class TestDesk:
         return Desk(self.books, Venues(self.books.engine, self.clock), self.clock)
 
     def load(self, *accounts: dict[str, Any], **more: Any) -> None:
-        raw = book(*accounts, **more)
+        raw = {**book(*accounts), **more}
         listed = raw.pop("accounts")
         load(self.books, raw, iter(listed), in_force(AS_OF), AS_OF, Actor("test"), None)
 
@@ -125,6 +126,11 @@ class TestDesk:
         """How long an order may work at the paper venue."""
         with self.books.transaction(Actor("test")) as books:
             books.venues.set_terms(PAPER, None, seconds)
+
+    def blocks(self, window: int = 1, **given: Any) -> None:
+        """The paper venue's orders are gathered into blocks."""
+        with self.books.transaction(Actor("test")) as books:
+            books.venues.set_terms(PAPER, None, None, None, SetBlocks("window", window, **given))
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:

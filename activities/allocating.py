@@ -1,0 +1,165 @@
+"""A block's trade dates in its accounts: allotted by the rule, told to the custodian, booked where it took them.
+
+    allocate ──► entries, GIVEN ──► give_over: the custodian's answers ──► settle: last words, the next day's child
+
+An account's orders have filled what was booked; its books follow when its rebalance ends, lot by lot by trade date.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from activities.context import Desk, actor
+from domain.executing import allocation, departures
+from domain.executing import blocks as rules
+from domain.executing.allocation import ALLOC_3, ALLOC_7, Part, Segment
+from domain.executing.departures import Departure, DepartureRefused
+from domain.executing.reconciliation import Break
+from domain.values.money import ZERO, cents, plain
+from storage.connection import Transaction
+from storage.desk.blocks import cumulative
+from storage.record.audit import AuditEntry
+from venues.port import Allotted, Instruction
+
+LAPSED = "nobody approved it before the day was booked"
+
+
+def allocate(desk: Desk, block_id: str) -> None:
+    """Writes down each account's part of what is filled, with what is taken back of before (ALLOC-3, ALLOC-7)."""
+    with desk.books.transaction(actor()) as books:
+        row = books.blocks.get(block_id, lock=True)
+        children = books.blocks.children(block_id)
+        filled = cumulative(children)
+        segments = _departed(desk, books, row, children, filled)
+        days = [each for each in books.blocks.days(block_id) if each.units or each.amount]
+        lines = allocation.entries(books.allocations.allotted(block_id), list(allocation.days(segments, days)))
+        books.allocations.give(block_id, lines, desk.now())
+        members = {each.account_id: each.rebalance_id for each in books.blocks.members(block_id)}
+        totals = _totals(books, block_id)
+        books.audit.record_all(
+            AuditEntry(
+                "allocation taken back" if line.reverses else "allocated",
+                account_id=line.account,
+                rebalance_id=members.get(line.account),
+                rule=(ALLOC_7 if line.reverses else ALLOC_3).code,
+                after={
+                    "block_id": block_id,
+                    "trade_date": str(line.day),
+                    "shares": plain(line.part.units * row.unit),
+                    "amount": cents(line.part.amount),
+                    "told": allocation.sentence(
+                        line.account, block_id, row.symbol, segments, filled, totals[line.account], row.unit
+                    ),
+                },
+            )
+            for line in lines
+        )
+
+
+def _departed(desk: Desk, books: Transaction, row: Any, children: Any, filled: int) -> tuple[Segment, ...]:
+    """The segments, with the day's departure in them where one is approved; else it lapses (ALLOC-9)."""
+    segments = books.blocks.segments(row.id)
+    for each in books.allocations.departures(row.id, open_only=True):
+        before = filled - children[-1].filled_units
+        if each.approved_by is None or each.day != children[-1].day:
+            books.allocations.lapsed(each, LAPSED, desk.now())
+            continue
+        wanted = Departure(each.moves, each.why, each.asked_by, each.approved_by)
+        try:
+            segments = departures.departed(row.id, segments, before, filled, wanted)
+        except DepartureRefused as flaw:
+            books.allocations.lapsed(each, str(flaw), desk.now())
+            continue
+        books.blocks.begin_segments(row.id, segments)
+        books.allocations.departed(each, before, filled, desk.now())
+    return segments
+
+
+def _totals(books: Transaction, block_id: str) -> Mapping[str, Part]:
+    totals: dict[str, Part] = defaultdict(Part)
+    for (account, _), part in books.allocations.allotted(block_id).items():
+        had = totals[account]
+        totals[account] = Part(had.units + part.units, had.amount + part.amount, had.costs + part.costs)
+    return totals
+
+
+def give_over(desk: Desk, block_id: str) -> bool:
+    """Tells the custodian what it was not told; False where it has not answered yet.
+
+    Who is refused has a break, and the others are booked (BLOCK-7).
+    """
+    with desk.books.transaction(actor()) as books:
+        row = books.blocks.get(block_id)
+        orders = [each.client_order_id for each in books.blocks.children(block_id)]
+        told: dict[tuple[int, date], dict[str, Allotted]] = defaultdict(dict)
+        for each in books.allocations.given(block_id):
+            told[each.revision, each.trade_date][each.account_id] = Allotted(each.units * row.unit, each.amount)
+    for (revision, day), accounts in told.items():
+        name = f"{block_id}/{day:%Y%m%d}/{revision}"
+        said = desk.venues.venue(row.venue).allocate(
+            Instruction(name, block_id, day, orders, row.side, row.symbol, accounts)
+        )
+        if said is None:
+            return False
+        with desk.books.transaction(actor()) as books:
+            books.blocks.get(block_id, lock=True)
+            books.allocations.answered(block_id, revision, day, said)
+            _refused(books, row, {account: why for account, why in said.items() if why is not None})
+    return True
+
+
+def _refused(books: Transaction, row: Any, refused: Mapping[str, str]) -> None:
+    """Opens a break on each account whose allocation the custodian refused (BLOCK-7)."""
+    if not refused:
+        return
+    members = {each.account_id: each.rebalance_id for each in books.blocks.members(row.id)}
+    shares = dict.fromkeys(refused, ZERO)
+    for each in books.allocations.of(row.id):
+        if each.account_id in refused and each.state == "REFUSED":
+            shares[each.account_id] += each.units * row.unit
+    for account, why in sorted(refused.items()):
+        found = Break("allocation", row.symbol, shares[account], ZERO)
+        books.breaks.open(account, members.get(account), [found])
+        books.audit.record(
+            "allocation refused",
+            account_id=account,
+            rebalance_id=members.get(account),
+            rule=rules.BLOCK_7.code,
+            after={"block_id": row.id, "shares": plain(shares[account]), "why": why},
+        )
+
+
+def settle(desk: Desk, block_id: str) -> bool:
+    """The last word of who has all it will get; what is unfilled is carried on, or ends (BLOCK-6).
+
+    True where the block has ended, and others wait for one of its terms.
+    """
+    with desk.books.transaction(actor()) as books:
+        row = books.blocks.get(block_id, lock=True)
+        children = books.blocks.children(block_id)
+        child, filled, now = children[-1], cumulative(children), desk.now()
+        if row.status != "RELEASED" or child.allocated_at is not None or books.allocations.given(block_id):
+            return False
+        books.blocks.allocated(child, now)
+        segments, terms = books.blocks.segments(block_id), desk.venues.terms(row.venue)
+        carries = terms.blocks is not None and terms.blocks.carries and child.status != "REJECTED"
+        left = rules.carried(segments, filled, "carry" if carries else "end")
+        lacking = rules.rests(segments, filled) if left else {}
+        why = child.venue_reason or "the block ended"
+        leavings = {each.account_id: f"left the block: {each.why}" for each in books.blocks.leavings(block_id)}
+        books.desk.end(
+            [
+                (leg.rebalance_id, leg.leg, leavings.get(leg.account_id, why))
+                for leg in books.blocks.members(block_id)
+                if leg.ended_at is None and leg.account_id not in lacking
+            ],
+            now,
+        )
+        if left:
+            opens = terms.next_day(child.closes_at)
+            books.blocks.add_child(block_id, books.epochs.current(), child.day + 1, left, opens)
+            return False
+        open_units = allocation.capacity(segments) - filled
+        books.blocks.end(block_id, why if open_units else None, now)
+        return books.desk.reopen(row.venue, now)

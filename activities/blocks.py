@@ -1,0 +1,179 @@
+"""A block, step by step: stated and sent, looked after, left by accounts, allocated (BLOCK-3 to BLOCK-7).
+
+What is to be done next is read from the books (`stands`), so that a step that is done twice, or by two workers at once,
+does each thing once. The venue and the custodian are asked between transactions, never in one.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from temporalio.exceptions import ApplicationError
+
+from activities.allocating import allocate, give_over, settle
+from activities.answers import cancelled
+from activities.context import Desk, actor, step
+from activities.desk_messages import BlockStands, BlockStep, Due, desk_workflow_id
+from activities.leaving import leave_before_release, leave_released
+from domain.executing import blocks as rules
+from domain.values.money import plain, to_cent
+from policy.trading_days import next_close, trade_date
+from storage.connection import Transaction
+from storage.desk.blocks import cumulative
+from venues.port import VenueAnswer, VenueOrder, mismatch
+from venues.terms import AFTER_THE_CLOSE
+
+OPEN = ("NEW", "SENT", "WORKING")
+HELD = 30.0  # seconds until somebody looks again whether sending goes on
+NOT_FILLED = "it was not filled by the close"
+
+
+class BlockSteps:
+    """`send_block`, `watch_block`, `allocate_block`."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    @step
+    def send_block(self, message: BlockStep) -> BlockStands:
+        """Releases a formed block: its statement is kept (BLOCK-3), then its child is sent; later, the next days'."""
+        left: list[str] = []
+        held = self._state(message.block_id, left)
+        for venue in left:
+            self.desk.knock(desk_workflow_id(venue))  # which tells their rebalances
+        child = None if held else self._sending(message.block_id)
+        if child is not None:
+            row, order, accounts = child
+            self._hear(row, order, self.desk.venues.venue(row.venue).submit_block(order, accounts))
+        return self._stands(message, held)
+
+    @step
+    def watch_block(self, message: BlockStep) -> BlockStands:
+        """Asks what became of a block's child, reduces it by who leaves, and cancels it once its day is over."""
+        row, child, order = self._newest(message.block_id)
+        venue = self.desk.venues.venue(row.venue)
+        if child is not None and child.status == "WORKING":
+            self._hear(row, order, venue.look(order))
+            leave_released(self.desk, row.id, self._hear)
+        row, child, order = self._newest(message.block_id)
+        if child is not None and child.status == "WORKING" and self._is_over(child):
+            said = venue.cancel(order)
+            self._hear(row, order, cancelled(said, order, NOT_FILLED))
+        return self._stands(message)
+
+    @step
+    def allocate_block(self, message: BlockStep) -> BlockStands:
+        """Allocates what a child filled (ALLOC-3), tells the custodian, and carries on or ends the block (BLOCK-6)."""
+        row, child, _ = self._newest(message.block_id)
+        if row.status == "RELEASED" and child is not None and child.status not in OPEN and child.allocated_at is None:
+            leave_released(self.desk, row.id, self._hear, ended=True)
+            allocate(self.desk, row.id)
+            if give_over(self.desk, row.id) and settle(self.desk, row.id):
+                self.desk.knock(desk_workflow_id(row.venue))
+        return self._stands(message)
+
+    def _is_over(self, child: Any) -> bool:
+        return child.closes_at is not None and self.desk.now() >= child.closes_at + AFTER_THE_CLOSE
+
+    def _state(self, block_id: str, left: list[str]) -> str | None:
+        """Keeps the statement of a formed block; why it may not be released now, where that is so."""
+        with self.desk.books.transaction(actor()) as books:
+            row = books.blocks.get(block_id, lock=True)
+            if row.status != "FORMED":
+                return None
+            now = self.desk.now()
+            if leave_before_release(books, row, now):
+                left.append(row.venue)
+            if not books.blocks.members(block_id):
+                books.blocks.end(block_id, "all accounts left before it was released", now)
+                return None
+            held = books.halts.hold() or books.desk.stopped(row.venue)
+            opens = self.desk.venues.terms(row.venue).opens_at(now)
+            if held is None and opens is None:
+                books.blocks.state(row, books.epochs.current(), now, now)
+            return held or (f"it is released from {opens:%Y-%m-%d %H:%M} UTC on" if opens else None)
+
+    def _sending(self, block_id: str) -> tuple[Any, VenueOrder, dict[str, Decimal]] | None:
+        """Writes a child down as sent, unless the venue has it; None where nothing is to be sent now."""
+        with self.desk.books.transaction(actor()) as books:
+            row = books.blocks.get(block_id, lock=True)
+            children = books.blocks.children(block_id)
+            if row.status != "RELEASED" or children[-1].status not in ("NEW", "SENT"):
+                return None
+            child, now = children[-1], self.desk.now()
+            may = books.halts.hold() is None and books.desk.stopped(row.venue) is None
+            if not may or now < child.opens_at or self.desk.venues.terms(row.venue).opens_at(now) is not None:
+                return None
+            books.blocks.sending(child, now, next_close(now))
+            lacking = rules.rests(books.blocks.segments(block_id), cumulative(children))
+            return row, _order(row, child), {account: units * row.unit for account, units in lacking.items()}
+
+    def _newest(self, block_id: str) -> tuple[Any, Any, VenueOrder]:
+        with self.desk.books.transaction(actor()) as books:
+            row = books.blocks.get(block_id)
+            children = books.blocks.children(block_id)
+            child = children[-1] if children else None
+            return row, child, _order(row, child) if child is not None else None  # type: ignore[return-value]
+
+    def _hear(self, row: Any, order: VenueOrder, said: Sequence[VenueAnswer]) -> None:
+        """Writes down what the venue says of the newest child."""
+        for each in said:
+            with self.desk.books.transaction(actor()) as books:
+                books.blocks.get(row.id, lock=True)
+                child = next(c for c in books.blocks.children(row.id) if c.client_order_id == order.client_order_id)
+                now = self.desk.now()
+                wrong = mismatch(order, each)
+                if wrong is not None:
+                    refused = f"its answer was refused: {wrong}"
+                    books.blocks.heard(child, "REJECTED", 0, Decimal(0), trade_date(now), refused, now)
+                    continue
+                units = _units(each, row, child)
+                day = each.traded_on or trade_date(child.sent_at or now)
+                if child.status in OPEN or (units, each.filled_amount) != (child.filled_units, child.filled_amount):
+                    books.blocks.heard(child, each.status, units, to_cent(each.filled_amount), day, each.reason, now)
+
+    def _stands(self, message: BlockStep, held: str | None = None) -> BlockStands:
+        with self.desk.books.transaction(actor()) as books:
+            return stands(books, message.block_id, self.desk.now(), held)
+
+
+def stands(books: Transaction, block_id: str, now: datetime, held: str | None = None) -> BlockStands:
+    """What is to be done with a block next."""
+    row = books.blocks.get(block_id)
+    children = books.blocks.children(block_id)
+    filled, units = cumulative(children), sum(each.units for each in books.blocks.members(block_id))
+    told = f"{row.side} {plain(units * row.unit)} {row.symbol}, {plain(filled * row.unit)} filled"
+    if books.desk.untold(1, block_id=block_id):
+        return BlockStands(due="tell", note=told)
+    if row.status == "ENDED":
+        return BlockStands(due="done", note=f"{told}: ended")
+    child = children[-1] if children else None
+    due: Due = "send"
+    pause: float | None = 0.0
+    if child is not None and child.status not in OPEN:
+        due = "allocate"
+    elif child is not None and child.status == "WORKING":
+        due = "watch"
+        pause = max(0.0, (child.closes_at + AFTER_THE_CLOSE - now).total_seconds())
+    elif held is not None or child is not None:
+        opens = 0.0 if child is None else (child.opens_at - now).total_seconds()
+        pause = max(opens, 1.0) if held is None else HELD
+        told = f"{told}. {held}" if held else told
+    return BlockStands(due=due, note=told, pause=pause, round=f"{len(children)}/{filled}")
+
+
+def _units(said: VenueAnswer, row: Any, child: Any) -> int:
+    """What was filled, in units. Raises ApplicationError where it is no whole number of them, or more than ordered."""
+    units = said.filled_quantity / row.unit
+    if units != units.to_integral_value() or units > child.units:
+        raise ApplicationError(
+            f"{row.venue} says that {plain(said.filled_quantity)} of {plain(child.units * row.unit)} {row.symbol} of "
+            f"{child.client_order_id} are filled, which can't be allocated in units of {plain(row.unit)}: settle it "
+            "with the venue; it is asked again"
+        )
+    return int(units)
+
+
+def _order(row: Any, child: Any) -> VenueOrder:
+    return VenueOrder(child.client_order_id, row.id, row.side, row.symbol, child.units * row.unit, row.price)

@@ -1,0 +1,198 @@
+"""Trade blocks: from many accounts' approved plans over the venue's desk to each account's books."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select
+from temporalio.client import Client, WorkflowHandle
+
+from domain.executing.reconciliation import compare, ledger
+from policy.clock import Clock
+from storage.actor import Actor
+from storage.connection import Books
+from storage.schema.desk import (
+    block_allocations,
+    block_fills,
+    block_leavings,
+    block_orders,
+    block_segments,
+    blocks,
+    paper_allocations,
+    paper_block_orders,
+)
+from tests.workflows.desk import TestDesk, drifted
+from venues.registry import Venues
+
+
+def agree(desk: TestDesk, *accounts: str) -> None:
+    """The books are the custodian's, to the cent and the share."""
+    for account_id in accounts:
+        held = desk.snapshot(account_id).account
+        theirs = Venues(desk.books.engine).custodian("PAPER").ledger(account_id)
+        assert compare(ledger(held), theirs) == (), account_id
+        assert all(sleeve.cash >= 0 for sleeve in held.sleeves), held
+
+
+def rows(desk: TestDesk, table: Any) -> list[Any]:
+    with desk.books.transaction() as read:
+        return list(read.execute(select(table).order_by(*table.primary_key.columns)))
+
+
+def conserved(desk: TestDesk) -> int:
+    """What accounts got of blocks is what the venue filled, to the unit and cent; how many blocks were looked at."""
+    made = rows(desk, blocks)
+    for block in made:
+        at_venue = [each for each in rows(desk, paper_block_orders) if each.block == block.id]
+        fills = [each for each in rows(desk, block_fills) if each.block_id == block.id]
+        parts = [each for each in rows(desk, block_allocations) if each.block_id == block.id]
+        shares = sum((each.units for each in parts), 0) * block.unit
+        assert shares == sum((each.filled_quantity for each in at_venue), Decimal(0))
+        assert shares == sum((each.units for each in fills), 0) * block.unit
+        assert sum((each.amount for each in parts), Decimal(0)) == sum((e.filled_amount for e in at_venue), Decimal(0))
+        told = [each for each in rows(desk, paper_allocations) if each.alloc_id.startswith(f"{block.id}/")]
+        assert sum((each.quantity for each in told), Decimal(0)) == shares
+    return len(made)
+
+
+async def test_three_accounts_trade_as_one(desk: TestDesk) -> None:
+    """Each sells 90 X and 100 Y and buys Z of what it brought: sells before buys, and no order of an account's own."""
+    names = ("A-1", "A-2", "A-3")
+    desk.load(*(drifted(name) for name in names))
+    desk.blocks(window=2)
+    results = await asyncio.wait_for(asyncio.gather(*(desk.rebalance(name) for name in names)), 60)
+    assert [each["status"] for each in results] == ["COMPLETE"] * 3
+    assert desk.venue_orders() == []
+    planned = {(each["side"], each["symbol"]): 3 * Decimal(each["quantity"]) for each in results[0]["orders"]}
+    at_venue = {(each.side, each.symbol): each.quantity for each in rows(desk, paper_block_orders)}
+    assert at_venue == planned
+    assert {side for side, _ in planned} == {"sell", "buy"}
+    sold = max(each.ended_at for each in rows(desk, blocks) if each.side == "sell")
+    assert all(each.formed_at >= sold for each in rows(desk, blocks) if each.side == "buy")
+    assert conserved(desk) == len(planned)
+    agree(desk, *names)
+
+
+WANTED = {"101": 500, "102": 300, "103": 120, "104": 75, "105": 5}
+FRIDAY, MONDAY, TUESDAY = date(2026, 11, 20), date(2026, 11, 23), date(2026, 11, 24)
+FRIDAYS_MORNING = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+AFTER_FRIDAYS_CLOSE = datetime(2026, 11, 20, 21, 6, tzinfo=UTC)
+AFTER_MONDAYS_CLOSE = datetime(2026, 11, 23, 21, 6, tzinfo=UTC)
+A_DAY = 86_400
+
+
+def worked() -> dict[str, Any]:
+    """The worked example's book: five accounts whose exact plans buy 500, 300, 120, 75 and 5 VTI at 288.05."""
+    weights = [{"security": "VTI", "weight": "0.98"}, {"cash": True, "weight": "0.02"}]
+    cash = {each: Decimal("288.05") * units / Decimal("0.98") + 1 for each, units in WANTED.items()}
+    return {
+        "as_of": str(FRIDAY),
+        "historical": False,
+        "securities": [{"symbol": "VTI", "price": "288.05"}],
+        "models": [],
+        "targets": [{"id": "ALL", "components": weights}],
+        "accounts": [{"id": each, "cash": f"{amount:.2f}", "target": "ALL"} for each, amount in cash.items()],
+    }
+
+
+def worked_fills() -> dict[str, Any]:
+    """Its three days at the venue; the second fill of the second day comes a day later by the clock."""
+    days = [(1, 250, "287.10", 0), (1, 147, "287.14", 0), (2, 153, "288.00", 0), (2, 200, "288.05", A_DAY)]
+    fills = [{"day": day, "quantity": str(of), "price": price, "late": late} for day, of, price, late in days]
+    return {"fills": [*fills, {"day": 3, "share": "1", "price": "288.05"}]}
+
+
+async def soon(happened: Callable[[], Any], seconds: float = 40) -> Any:
+    """Waits until something is in the books."""
+    for _ in range(int(seconds * 10)):
+        if found := happened():
+            return found
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"never happened: {happened}")
+
+
+async def all_approved(desk: TestDesk, names: Iterable[str], **given: Any) -> list[WorkflowHandle[Any, Any]]:
+    handles = [await desk.start(name, **given) for name in names]
+    for handle in handles:
+        await desk.pending(handle)
+        await desk.approve(handle)
+    return handles
+
+
+async def call(client: Client, block_id: str = "B-000001") -> None:
+    await client.get_workflow_handle(f"block/{block_id}").signal("look")
+
+
+def allotted(desk: TestDesk, day: date) -> dict[str, tuple[int, Decimal]]:
+    """What accounts got of a trade date: shares and cash."""
+    parts: dict[str, tuple[int, Decimal]] = {}
+    for each in rows(desk, block_allocations):
+        if each.trade_date == day:
+            had = parts.get(each.account_id, (0, Decimal(0)))
+            parts[each.account_id] = (had[0] + each.units, had[1] + each.amount)
+    return parts
+
+
+async def test_the_worked_example_over_three_days_with_one_account_leaving(client: Client, books: Books) -> None:
+    """BLOCK-3 to BLOCK-6, ALLOC-1 to ALLOC-5: shares and cents as the policy's page has them."""
+    desk = TestDesk(client, books, Clock.set_to(FRIDAYS_MORNING))
+    desk.load(**worked())
+    desk.blocks(window=3, unfilled="carry")
+    desk.unkind(blocks=[worked_fills()])
+    async with desk.working():
+        handles = await all_approved(desk, WANTED, mode="exact")
+        await soon(lambda: [each for each in rows(desk, block_orders) if each.filled_units == 397])
+        assert rows(desk, block_allocations) == []  # once a trade date, and it is not over
+    (first,) = rows(desk, block_segments)
+    assert (first.targets, first.entry) == (WANTED, 717)
+
+    desk.clock = Clock.set_to(AFTER_FRIDAYS_CLOSE)
+    async with desk.working():
+        await soon(lambda: sum(each.units for each in rows(desk, block_fills)) == 550)
+        assert allotted(desk, FRIDAY) == {
+            "101": (198, Decimal("56848.73")),
+            "102": (120, Decimal("34453.78")),
+            "103": (48, Decimal("13781.51")),
+            "104": (29, Decimal("8326.33")),
+            "105": (2, Decimal("574.23")),
+        }
+        with books.transaction(Actor("ann")) as work:
+            assert work.blocks.ask_to_leave("B-000001", "104", None, "the client called")
+        await call(client)
+        (left,) = await soon(lambda: [each for each in rows(desk, block_leavings) if each.answered_at])
+        assert (left.filled, left.rest, left.reduced) == (550, 34, 34)
+    assert [each.open_units for each in rows(desk, block_orders)] == [1000, 603 - 34]
+    second = rows(desk, block_segments)[1]
+    assert (second.starts_at, second.targets) == (550, {"101": 225, "102": 135, "103": 54, "105": 2})
+
+    desk.clock = Clock.set_to(AFTER_MONDAYS_CLOSE)
+    async with desk.working():
+        results = await asyncio.wait_for(asyncio.gather(*(each.result() for each in handles)), 60)
+    assert allotted(desk, MONDAY) == {
+        "101": (185, Decimal("53285.24")),
+        "102": (110, Decimal("31683.11")),
+        "103": (44, Decimal("12673.25")),
+        "104": (12, Decimal("3456.34")),
+        "105": (2, Decimal("576.06")),
+    }
+    assert {name: shares for name, (shares, _) in allotted(desk, TUESDAY).items()} == {
+        "101": 117,
+        "102": 70,
+        "103": 28,
+        "105": 1,
+    }
+    assert [each["status"] for each in results] == ["COMPLETE"] * 3 + ["COMPLETE_WITH_ERRORS", "COMPLETE"]
+    assert "left the block: the client called" in results[3]["issue"]
+    held = {name: desk.snapshot(name).account.managed.holdings[0] for name in WANTED}
+    assert {name: int(each.quantity) for name, each in held.items()} == WANTED | {"104": 41}
+    assert [(each.acquired, each.quantity) for each in held["101"].lots] == [
+        (FRIDAY, 198),
+        (MONDAY, 185),
+        (TUESDAY, 117),
+    ]
+    assert conserved(desk) == 1
+    agree(desk, *WANTED)
+    told = [each for each in desk.audited("104") if "leav" in each or each == "allocated"]
+    assert told == ["allocated", "leaving asked", "leaving answered", "allocated"]
