@@ -38,19 +38,23 @@ ALLOT = text(
     " LEFT JOIN paper.positions AS p ON p.account_id = told.account_id AND p.symbol = :symbol"
     " ON CONFLICT DO NOTHING RETURNING account_id, quantity, amount, refusal"
 )
-TOOK = "unnest(CAST(:accounts AS text[]), CAST(:quantities AS numeric[]), CAST(:amounts AS numeric[])) AS n (id, q, m)"
-PAY = text(f"UPDATE paper.accounts SET cash = cash - :sign * n.m FROM {TOOK} WHERE account_id = n.id")
-EMPTY = text(
-    f"DELETE FROM paper.positions USING {TOOK} WHERE account_id = n.id AND symbol = :symbol"
-    " AND quantity + :sign * n.q = 0"
+PAY = text(
+    "UPDATE paper.accounts SET cash = cash - :sign * n.m"
+    " FROM unnest(CAST(:accounts AS text[]), CAST(:amounts AS numeric[])) AS n (id, m) WHERE account_id = n.id"
 )
-MOVE = text(
-    f"INSERT INTO paper.positions AS p (account_id, symbol, quantity) SELECT n.id, :symbol, :sign * n.q FROM {TOOK}"
-    " WHERE :sign * n.q > 0 ON CONFLICT (account_id, symbol) DO UPDATE SET quantity = p.quantity + excluded.quantity"
+EMPTY = text(
+    "DELETE FROM paper.positions USING unnest(CAST(:accounts AS text[]), CAST(:quantities AS numeric[])) AS n (id, q)"
+    " WHERE account_id = n.id AND symbol = :symbol AND quantity + :sign * n.q = 0"
 )
 GIVE = text(
-    f"UPDATE paper.positions SET quantity = quantity + :sign * n.q FROM {TOOK}"
+    "UPDATE paper.positions SET quantity = quantity + :sign * n.q"
+    " FROM unnest(CAST(:accounts AS text[]), CAST(:quantities AS numeric[])) AS n (id, q)"
     " WHERE account_id = n.id AND symbol = :symbol AND :sign * n.q < 0"
+)
+MOVE = text(
+    "INSERT INTO paper.positions AS p (account_id, symbol, quantity) SELECT n.id, :symbol, :sign * n.q"
+    " FROM unnest(CAST(:accounts AS text[]), CAST(:quantities AS numeric[])) AS n (id, q) WHERE :sign * n.q > 0"
+    " ON CONFLICT (account_id, symbol) DO UPDATE SET quantity = p.quantity + excluded.quantity"
 )
 
 

@@ -43,15 +43,18 @@ SPLIT = text(
     " allocations, rule, reason, 'NEW' FROM orders WHERE rebalance_id = :id AND leg = :leg ON CONFLICT DO NOTHING"
 )
 # Of which all that was handed over has its last word, and which don't know it.
-UNTOLD = text(
+UNTOLD_OF_BLOCK = text(
     "SELECT DISTINCT d.rebalance_id, r.workflow_id FROM desk_legs AS d JOIN rebalances AS r ON r.id = d.rebalance_id"
-    " WHERE d.told_at IS NULL AND d.ended_at IS NOT NULL AND d.rebalance_id IN"
-    " (SELECT rebalance_id FROM desk_legs WHERE {which} AND ended_at IS NOT NULL AND told_at IS NULL)"
+    " WHERE d.block_id = :of AND d.ended_at IS NOT NULL AND d.told_at IS NULL"
     " AND NOT EXISTS (SELECT FROM desk_legs AS o WHERE o.rebalance_id = d.rebalance_id AND o.ended_at IS NULL)"
     " ORDER BY 1 LIMIT :limit"
 )
-UNTOLD_OF_BLOCK = text(UNTOLD.text.format(which="block_id = :of"))
-UNTOLD_OF_VENUE = text(UNTOLD.text.format(which="venue = :of AND block_id IS NULL"))
+UNTOLD_OF_VENUE = text(
+    "SELECT DISTINCT d.rebalance_id, r.workflow_id FROM desk_legs AS d JOIN rebalances AS r ON r.id = d.rebalance_id"
+    " WHERE d.venue = :of AND d.block_id IS NULL AND d.ended_at IS NOT NULL AND d.told_at IS NULL"
+    " AND NOT EXISTS (SELECT FROM desk_legs AS o WHERE o.rebalance_id = d.rebalance_id AND o.ended_at IS NULL)"
+    " ORDER BY 1 LIMIT :limit"
+)
 
 
 @dataclass(frozen=True, slots=True)

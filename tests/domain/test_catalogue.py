@@ -22,7 +22,7 @@ RULE_BOOK = {  # code: how many rules there are of it
     "SIGNAL": 2,
     "EXEC": 3,
     "RECON": 2,
-    "BLOCK": 6,
+    "BLOCK": 7,
     "ALLOC": 9,
     "ROT": 1,
     "DECIDE": 2,

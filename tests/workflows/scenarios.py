@@ -181,11 +181,41 @@ async def expired(desk: TestDesk) -> Handle:
     return await _ended(await desk.start())
 
 
+async def account_in_blocks(desk: TestDesk) -> Handle:
+    """Whose orders are the desk's."""
+    desk.load(drifted())
+    desk.blocks()
+    return await _approved(desk)
+
+
+async def trade_block(desk: TestDesk) -> Handle:
+    """That works for a while at the venue, fills in part, and dies."""
+    desk.unkind(blocks=[{"fills": [{"share": "0.5", "late": 1}], "dies": 2}])
+    await account_in_blocks(desk)
+    return await _ended(desk.client.get_workflow_handle("block/B-000001"))
+
+
+async def venue_desk(desk: TestDesk) -> Handle:
+    """Which forms blocks of sells, then of buys."""
+    await account_in_blocks(desk)
+    return desk.client.get_workflow_handle("desk/PAPER")
+
+
 # They replay, and have no fingerprint: their commands come as accounts come along, in another order each time, or they
 # need a server of their own.
 LIVELY: dict[str, Callable[[TestDesk], Awaitable[Handle]]] = {
     each.__name__: each
-    for each in (request, request_canceled, request_of_nobody, account_of_a_request, archive, expired)
+    for each in (
+        request,
+        request_canceled,
+        request_of_nobody,
+        account_of_a_request,
+        archive,
+        expired,
+        account_in_blocks,
+        trade_block,
+        venue_desk,
+    )
 }
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 from temporalio.client import Client, WorkflowHandle
 
@@ -81,6 +82,7 @@ FRIDAYS_MORNING = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 AFTER_FRIDAYS_CLOSE = datetime(2026, 11, 20, 21, 6, tzinfo=UTC)
 AFTER_MONDAYS_CLOSE = datetime(2026, 11, 23, 21, 6, tzinfo=UTC)
 A_DAY = 86_400
+UNEVEN = {"X": "97.00", "Y": "53.00", "Z": "21.00"}
 
 
 def worked() -> dict[str, Any]:
@@ -196,3 +198,99 @@ async def test_the_worked_example_over_three_days_with_one_account_leaving(clien
     agree(desk, *WANTED)
     told = [each for each in desk.audited("104") if "leav" in each or each == "allocated"]
     assert told == ["allocated", "leaving asked", "leaving answered", "allocated"]
+
+
+async def test_whose_allocation_is_refused_has_a_break_and_the_others_are_booked(desk: TestDesk) -> None:
+    """BLOCK-7"""
+    names = ("A-1", "A-2", "A-3")
+    desk.load(*(drifted(name) for name in names))
+    desk.blocks(window=2)
+    desk.unkind(blocks=[{"side": "buy", "refuse": ["A-2"]}])
+    results = await asyncio.wait_for(asyncio.gather(*(desk.rebalance(name) for name in names)), 60)
+    assert [each["status"] for each in results] == ["COMPLETE", "COMPLETE_WITH_ERRORS", "COMPLETE"]
+    (broken,) = results[1]["breaks"]
+    (bought,) = [each for each in results[0]["orders"] if each["side"] == "buy"]
+    assert (broken["kind"], broken["symbol"], broken["expected"]) == ("allocation", "Z", bought["filled"])
+    assert "the custodian refused its allocation" in results[1]["issue"]
+    assert conserved(desk) == 3
+    agree(desk, *names)  # what was refused is in neither
+
+
+async def test_who_comes_late_is_in_the_next_block(desk: TestDesk) -> None:
+    """BLOCK-1: two blocks of the same terms, one after the other. The connection is lost twice as each is sent."""
+    desk.load(drifted("A-1"), drifted("A-2"))
+    desk.blocks(window=0)
+    slow = {"fills": [{"share": "1", "late": 4}], "lose_connection": "after_accepting", "times": 2, "twice": True}
+    desk.unkind(blocks=[{"symbol": "X", **slow}])
+    first = asyncio.ensure_future(desk.rebalance("A-1"))
+    await soon(lambda: [each for each in rows(desk, block_orders) if each.status == "WORKING"])
+    results = await asyncio.wait_for(asyncio.gather(first, desk.rebalance("A-2")), 90)
+    assert [each["status"] for each in results] == ["COMPLETE"] * 2
+    earlier, later = [each for each in rows(desk, blocks) if each.symbol == "X"]
+    assert later.formed_at >= earlier.ended_at
+    assert [each["accounts"][0]["account_id"] for each in (earlier.statement, later.statement)] == ["A-1", "A-2"]
+    assert conserved(desk) == 6
+    agree(desk, "A-1", "A-2")
+
+
+@pytest.mark.parametrize(("answer", "stays"), [("confirmed", False), ("refused", True)])
+async def test_a_cancelled_rebalance_leaves_its_blocks(desk: TestDesk, answer: str, stays: bool) -> None:
+    """BLOCK-5: half of the sells are filled when it asks. Refused, it gets its part of the rest too."""
+    desk.load(drifted("A-1"), drifted("A-2"))
+    desk.blocks(window=2)
+    slow = {"fills": [{"share": "0.5"}, {"share": "0.5", "late": 8}], "reduce": answer}
+    desk.unkind(blocks=[{"side": "sell", **slow}])
+    handles = await all_approved(desk, ("A-1", "A-2"))
+    await soon(lambda: [each for each in rows(desk, block_orders) if each.filled_units])
+    await handles[0].execute_update("cancel", {"by": "ben", "reason": "the client called"})
+    left, done = await asyncio.wait_for(asyncio.gather(*(each.result() for each in handles)), 90)
+    assert done["status"] == "COMPLETE"
+    assert left["status"] == "COMPLETE_WITH_ERRORS"  # its buys were never sent
+    sells = [each for each in left["orders"] if each["side"] == "sell"]
+    assert {each["status"] for each in sells} == {"FILLED" if stays else "PARTIALLY_FILLED"}
+    assert {each["filled"] for each in left["orders"] if each["side"] == "buy"} == {"0"}
+    answered = rows(desk, block_leavings)
+    assert answered
+    assert all((each.reduced == 0) == stays and each.rest > 0 for each in answered)
+    assert conserved(desk) == 3
+    agree(desk, "A-1", "A-2")
+
+
+async def test_a_fractional_tail_is_an_order_of_its_own(desk: TestDesk) -> None:
+    """BLOCK-2: blocks of whole shares, and what is left of each account's order as its own, in the same lots."""
+    fine = [{"symbol": each, "price": price, "quantity_increment": "0.001"} for each, price in UNEVEN.items()]
+    desk.load(drifted("A-1"), drifted("A-2"), securities=fine)
+    desk.blocks(window=2)
+    results = await asyncio.wait_for(asyncio.gather(*(desk.rebalance(n, mode="exact") for n in ("A-1", "A-2"))), 60)
+    assert [each["status"] for each in results] == ["COMPLETE"] * 2
+    tails = desk.venue_orders()
+    assert tails
+    assert all(0 < each.quantity < 1 for each in tails)
+    assert all(each.quantity % 1 == 0 for each in rows(desk, paper_block_orders))
+    assert conserved(desk) == 3
+    agree(desk, "A-1", "A-2")
+
+
+async def test_a_halt_or_a_stopped_desk_releases_nothing(desk: TestDesk) -> None:
+    """The kill switch, and the desk's own: the block is formed, and goes out once both let it."""
+    desk.load(drifted("A-1"))
+    desk.blocks(window=0)
+    with desk.books.transaction(Actor("ann")) as books:
+        books.halts.halt("prices are wrong")
+    running = asyncio.ensure_future(desk.rebalance("A-1"))
+    await soon(lambda: rows(desk, blocks))
+    with desk.books.transaction(Actor("ann")) as books:
+        books.desk.stop("PAPER", "lunch")
+    with desk.books.transaction(Actor("ben")) as books:
+        books.halts.resume("prices are right")
+    await call(desk.client)
+    await asyncio.sleep(2)
+    assert {each.status for each in rows(desk, blocks)} == {"FORMED"}
+    assert rows(desk, paper_block_orders) == []
+    with desk.books.transaction(Actor("ben")) as books:
+        assert books.desk.start("PAPER")
+    for each in rows(desk, blocks):
+        await call(desk.client, each.id)
+    await desk.client.get_workflow_handle("desk/PAPER").signal("look")
+    assert (await asyncio.wait_for(running, 60))["status"] == "COMPLETE"
+    assert conserved(desk) == 3
