@@ -48,6 +48,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "whoami": ("cli.login:whoami", "Who is signed in here."),
     "people": ("cli.people:people", "Who may sign in at the console, and as what."),
     "keys": ("cli.people:keys", "The keys that sign what people decide."),
+    "desk": ("cli.desk:desk", "The trading desk: what waits, open blocks; stop, start, release."),
+    "block": ("cli.block:block", "Trade blocks: each account's part; taking an account out."),
     "venue": ("cli.venue:venue", "What venues may be asked; how unkind the paper venue is."),
     "rules": ("cli.rules:rules", "The rule catalogue, from the code itself."),
     "policy": ("cli.policy:policy", "The numbers in force."),

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 from temporalio.client import Client, WorkflowHandle
 
+from devstack.temporal import TemporalServer
 from domain.executing.reconciliation import compare, ledger
 from policy.clock import Clock
 from storage.actor import Actor
@@ -24,6 +25,7 @@ from storage.schema.desk import (
     paper_allocations,
     paper_block_orders,
 )
+from tests.workflows.command import Command
 from tests.workflows.desk import TestDesk, drifted
 from venues.registry import Venues
 
@@ -137,9 +139,12 @@ def allotted(desk: TestDesk, day: date) -> dict[str, tuple[int, Decimal]]:
     return parts
 
 
-async def test_the_worked_example_over_three_days_with_one_account_leaving(client: Client, books: Books) -> None:
-    """BLOCK-3 to BLOCK-6, ALLOC-1 to ALLOC-5: shares and cents as the policy's page has them."""
+async def test_the_worked_example_over_three_days_with_one_account_leaving(
+    client: Client, books: Books, temporal_server: TemporalServer
+) -> None:
+    """BLOCK-3 to BLOCK-6, ALLOC-1 to ALLOC-5, ALLOC-8: shares and cents as the policy's page has them."""
     desk = TestDesk(client, books, Clock.set_to(FRIDAYS_MORNING))
+    command = Command(desk, temporal_server)
     desk.load(**worked())
     desk.blocks(window=3, unfilled="carry")
     desk.unkind(blocks=[worked_fills()])
@@ -160,9 +165,11 @@ async def test_the_worked_example_over_three_days_with_one_account_leaving(clien
             "104": (29, Decimal("8326.33")),
             "105": (2, Decimal("574.23")),
         }
-        with books.transaction(Actor("ann")) as work:
-            assert work.blocks.ask_to_leave("B-000001", "104", None, "the client called")
-        await call(client)
+        asked = await command("block", "leave", "B-000001", "104", "--why", "the client called", "--by", "ann")
+        assert asked.out == "the venue is asked to reduce B-000001 by the 34 that 104 lacks\n", asked
+        again = await command("block", "leave", "B-000001", "999", "--why", "a mistake", "--by", "ann")
+        assert (again.code, again.out) == (1, "")
+        assert "999 is not in B-000001" in again.err
         (left,) = await soon(lambda: [each for each in rows(desk, block_leavings) if each.answered_at])
         assert (left.filled, left.rest, left.reduced) == (550, 34, 34)
     assert [each.open_units for each in rows(desk, block_orders)] == [1000, 603 - 34]
@@ -198,6 +205,25 @@ async def test_the_worked_example_over_three_days_with_one_account_leaving(clien
     agree(desk, *WANTED)
     told = [each for each in desk.audited("104") if "leav" in each or each == "allocated"]
     assert told == ["allocated", "leaving asked", "leaving answered", "allocated"]
+    await told_by_commands(command)
+
+
+async def told_by_commands(command: Command) -> None:
+    """The block's page and what computes it again, of the worked example."""
+    listed = (await command("block", "list", "--format", "json")).json
+    assert [(each["block_id"], each["status"], each["filled"]) for each in listed] == [("B-000001", "ENDED", "966")]
+    shown = (await command("block", "show", "B-000001", "--format", "json")).json
+    assert {each["account_id"]: each["received"] for each in shown["accounts"]}["104"] == "41"
+    assert [each["average"] for each in shown["days"]] == ["287.1148", "288.0283", "288.05"]
+    page = (await command("block", "show", "B-000001")).out
+    assert "104 asked to leave at 550 filled, lacking 34 (the client called, ann): confirmed, reduced by 34" in page
+    assert "queue entered: B-000001/1 behind 717" in page
+    assert (await command("audit", "recompute", "B-000001")).out == (
+        "B-000001: 966 units filled, 14 parts of 5 accounts: the same, to the unit and cent (ALLOC-8)\n"
+    )
+    assert (await command("audit", "recompute", "B-000009")).code == 1
+    desk = await command("desk", "PAPER")
+    assert desk.out.startswith("PAPER: at work · 0 legs waiting\nNo block is open."), desk
 
 
 async def test_whose_allocation_is_refused_has_a_break_and_the_others_are_booked(desk: TestDesk) -> None:
