@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cli import say
+from cli import persons, say
 from reading import words
 
 
@@ -128,7 +128,9 @@ def leave(block_id: str, account_id: str, why: str, by: str | None) -> None:
 
     books = connections.books()
     venues = connections.venues(books)
-    asked = connections.run(desks.leave(books, venues, connections.temporal, say.person(by), block_id, account_id, why))
+    asked = connections.run(
+        desks.leave(books, venues, connections.temporal, persons.person(by, "cancel"), block_id, account_id, why)
+    )
     if asked.status == "FORMED":
         click.echo(f"{account_id} is taken out of {block_id} before its release")
     else:
@@ -153,7 +155,7 @@ def depart(block_id: str, moves: tuple[str, ...], why: str, by: str | None) -> N
     from acting import desks
     from cli import connections
 
-    day = desks.depart(connections.books(), say.person(by), block_id, dict(map(_move, moves)), why)
+    day = desks.depart(connections.books(), persons.person(by, "venue"), block_id, dict(map(_move, moves)), why)
     click.echo(f"the departure of day {day} of {block_id} waits for somebody else")
     say.message(f"They approve it before the day is booked: rebalancer block approve-departure {block_id} --by WHO")
 
@@ -166,7 +168,7 @@ def approve_departure(block_id: str, by: str | None) -> None:
     from acting import desks
     from cli import connections
 
-    done = desks.approve_departure(connections.books(), say.person(by), block_id)
+    done = desks.approve_departure(connections.books(), persons.person(by, "approve"), block_id)
     click.echo(f"approved, as {done['asked_by']} asked ({done['why']}): it is booked with the day")
 
 

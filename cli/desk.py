@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cli import say
+from cli import persons, say
 from reading import words
 
 
@@ -75,7 +75,7 @@ def stop(venue: str, why: str, by: str | None, form: str) -> None:
     from cli import connections
 
     books = connections.books()
-    done = desks.stop(books, connections.venues(books), say.person(by), venue, why)
+    done = desks.stop(books, connections.venues(books), persons.person(by, "halt"), venue, why)
     if form == "json":
         say.as_json(done)
         return
@@ -92,7 +92,7 @@ def start(venue: str, by: str | None) -> None:
     from cli import connections
 
     books = connections.books()
-    work = desks.start(books, connections.venues(books), connections.temporal, say.person(by), venue)
+    work = desks.start(books, connections.venues(books), connections.temporal, persons.person(by, "venue"), venue)
     click.echo(f"the desk of {venue} goes on, with {words.counted(connections.run(work), 'open block')}")
 
 
@@ -105,6 +105,8 @@ def release(venue: str, by: str | None) -> None:
     from cli import connections
 
     books = connections.books()
-    connections.run(desks.release(books, connections.venues(books), connections.temporal, say.person(by), venue))
+    connections.run(
+        desks.release(books, connections.venues(books), connections.temporal, persons.person(by, "venue"), venue)
+    )
     click.echo(f"the window of {venue} is closed: its blocks are released")
     say.message(f"See them: rebalancer desk {venue}")
