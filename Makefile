@@ -16,7 +16,7 @@ ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && cat $(STAMP) 2>/dev/null),$(CU
 $(STAMP): again
 endif
 
-.PHONY: help setup demo demo-fix up test laws fuzz chaos fix-chaos fix-certify lint freeze bench clean again
+.PHONY: help setup demo demo-fix up test laws fuzz chaos fix-chaos fix-certify counterparties lint freeze bench clean again
 
 help:
 	@echo 'make setup   .venv with everything that is needed; the other targets call it'
@@ -27,6 +27,7 @@ help:
 	@echo 'make chaos   rebalances while everything breaks, and the proof (ARGS="--minutes 5 --seed 1")'
 	@echo 'make fix-chaos  the same on the wire to a FIX broker (ORDERS=400)'
 	@echo 'make fix-certify  what a broker asks for before it lets a session in, step by step (SESSION=BROKER)'
+	@echo 'make counterparties  FIX against acceptors that nobody here wrote, where they are installed; says what it left out'
 	@echo 'make laws    every law over generated accounts with everything on (ARGS="--accounts 200000 --seed 1")'
 	@echo 'make fuzz    broken input at every boundary, for minutes (ARGS="--minutes 5 --seed 1")'
 	@echo 'make lint    ruff, mypy, import-linter'
@@ -71,6 +72,9 @@ fix-chaos: setup
 fix-certify: setup
 	@test -n "$(SESSION)" || { echo 'Which session? make fix-certify SESSION=BROKER' >&2; exit 1; }
 	@$(BIN)/python -m devstack certify $(SESSION)
+
+counterparties: setup
+	@COUNTERPARTIES=1 $(BIN)/python -m pytest -rs -m counterparties tests/venues/fix $(ARGS)
 
 laws: setup
 	@$(BIN)/python -m tests.laws $(ARGS)
