@@ -126,6 +126,7 @@ def make_worker(
             blocks.allocate_block,
             histories.archive_page,
             histories.seal_day,
+            histories.keep_months,
         ],
         interceptors=[
             *counting,

@@ -1,4 +1,5 @@
-"""Archives the histories of closed workflows before Temporal's retention takes them, and seals the day's record.
+"""The hourly sweep's steps: histories are archived before Temporal's retention takes them, the day's record is sealed,
+what is kept by the month has its months.
 
 A worker archives what it has just brought to its end (`HistoryKeeper`); the sweep finds whatever was missed: a worker
 that died, a workflow that was terminated or reset, a database that was away.
@@ -18,13 +19,14 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from activities.context import Desk, actor, step
-from activities.messages import ArchivePage, DaySealed, PageArchived, SealDay
+from activities.messages import ArchivePage, DaySealed, KeepMonths, MonthsKept, PageArchived, SealDay
 from anchors.keeping import keep_seals
 from payloads.errors import CannotDecode
 from payloads.messages import readable
 from policy.clock import machine_now
 from storage.actor import Actor
 from storage.record.histories import ClosedWorkflow
+from storage.work import partitions
 
 CLOSED = "TaskQueue = '{queue}' AND ExecutionStatus != 'Running'"
 CLOSES_WITHIN = 1.0  # seconds from a workflow's last step to the server having it closed, nearly always
@@ -34,7 +36,7 @@ LOG = logging.getLogger("histories")
 
 
 class HistorySteps:
-    """`archive_page` and `seal_day`."""
+    """`archive_page`, `seal_day` and `keep_months`."""
 
     def __init__(self, desk: Desk, client: Client) -> None:
         self.desk = desk
@@ -74,6 +76,13 @@ class HistorySteps:
         for failed in keep_seals(self.desk.books, self.desk.anchors):  # the next sweep tries again; status tells
             LOG.warning("a seal is not anchored yet: %s", failed)
         return DaySealed(seal=made.id if made else None, hash=made.hash.hex() if made else None)
+
+    @step
+    def keep_months(self, message: KeepMonths) -> MonthsKept:
+        """Makes the partitions ahead, and drops those of months that policy keeps no more."""
+        with self.desk.books.transaction(actor()) as books:
+            kept = partitions.keep(books.connection, books.audit)
+        return MonthsKept(made=list(kept.made), dropped=list(kept.dropped))
 
 
 class HistoryKeeper:

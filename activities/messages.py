@@ -306,6 +306,17 @@ class DaySealed(_Message):
     hash: str | None
 
 
+class KeepMonths(_Message):
+    """Asks that what is kept by the month has its months ahead, and no more of those past than policy says."""
+
+
+class MonthsKept(_Message):
+    """The partitions that were made, and those that were dropped."""
+
+    made: list[str]
+    dropped: list[str]
+
+
 class ArchiveResult(_Message):
     """What a sweep found; the next one looks at what closed since `swept_until`."""
 

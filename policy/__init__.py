@@ -20,12 +20,14 @@ from domain.values.policy import POLICY_KEYS, Policy
 
 FIRM_FILE = "REBALANCER_POLICY"
 DEFAULTS = Path(__file__).parent / "defaults.yaml"
-WHOLE_NUMBERS = frozenset({"price_max_age_days", "wash_sale_days", "withdrawal_horizon_days"})
+NOTES_KEPT_MONTHS = "notes_kept_months"
+WHOLE_NUMBERS = frozenset({"price_max_age_days", "wash_sale_days", "withdrawal_horizon_days", NOTES_KEPT_MONTHS})
 FLAGS = frozenset({"four_eyes"})
 AUTOMATIC_APPROVAL = "automatic_approval"
 APPROVAL_EVIDENCE = "approval_evidence"
 CHOICES = {APPROVAL_EVIDENCE: ("session", "passkey")}  # of the firm alone, too
 NAMES = (AUTOMATIC_APPROVAL,)  # lists of people's names: of the firm alone, no book, target or account overrides them
+KEEPING = (NOTES_KEPT_MONTHS,)  # how long what is no record is kept: of the firm alone
 AMOUNTS = frozenset({"minimum_trade_amount", "ordinary_offset"})  # the other numbers are shares of one
 
 
@@ -83,6 +85,13 @@ def choice(key: str, day: date) -> str:
     return value
 
 
+def whole_number(key: str, day: date) -> int:
+    """A whole number of policy that is the firm's alone, on a day."""
+    value = numbers()[key].on(day).value
+    assert isinstance(value, int)
+    return value
+
+
 def numbers() -> Mapping[str, PolicyNumber]:
     """Every policy number, the firm's file over the defaults. Raises PolicyRefused."""
     firm = os.environ.get(FIRM_FILE)
@@ -123,7 +132,7 @@ def _read(path: Path) -> dict[str, PolicyNumber]:
         raise PolicyRefused(f"policy file {path} can't be read: {str(flaw).splitlines()[0]}") from flaw
     if not isinstance(raw, dict):
         raise PolicyRefused(f"policy file {path}: an object of policy keys is needed")
-    known = (*POLICY_KEYS, *NAMES, *CHOICES)
+    known = (*POLICY_KEYS, *NAMES, *CHOICES, *KEEPING)
     unknown = sorted(str(key) for key in raw.keys() - set(known))
     if unknown:
         raise PolicyRefused(f"policy file {path}: unknown key {', '.join(unknown)}; known are {', '.join(known)}")

@@ -1,4 +1,5 @@
-"""The sweep: histories of closed workflows that nobody archived yet, and the day's seal over the audit record."""
+"""The sweep: histories of closed workflows that nobody archived yet, the day's seal over the audit record, and the
+months of what is kept by the month."""
 
 from datetime import UTC, timedelta
 from typing import Any
@@ -7,11 +8,20 @@ from pydantic import ValidationError
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import ArchivePage, ArchiveResult, DaySealed, PageArchived, SealDay
+    from activities.messages import (
+        ArchivePage,
+        ArchiveResult,
+        DaySealed,
+        KeepMonths,
+        MonthsKept,
+        PageArchived,
+        SealDay,
+    )
     from workflows.contract import TASK_QUEUE, ArchiveInput, read
-    from workflows.options import ARCHIVE, BEHIND_PEOPLE, SEAL, TRANSIENT
+    from workflows.options import ARCHIVE, BEHIND_PEOPLE, MONTHLY, SEAL, TRANSIENT
 
 PAGES_A_RUN = 200  # far below the server's history limit; then the run continues as new
+MONTHS = "keeps months"  # the patch: runs of before it end with the seal
 LAG = timedelta(minutes=10)  # how far the server's list may be behind; looked at twice
 
 
@@ -25,7 +35,7 @@ class ArchiveHistories:
 
     @workflow.run
     async def run(self, given: Any = None) -> ArchiveResult:
-        """Sweeps, then seals. Bad input fails the workflow at once."""
+        """Sweeps, seals, then sees to the months. Bad input fails the workflow at once."""
         request = read(ArchiveInput, {} if given is None else given)
         progress = request.progress or {}
         until = progress.get("until") or (workflow.now() - LAG).astimezone(UTC).isoformat()
@@ -72,6 +82,19 @@ class ArchiveHistories:
             retry_policy=TRANSIENT,
             priority=BEHIND_PEOPLE,
         )
+        if workflow.patched(MONTHS):
+            await self._months()
         return ArchiveResult(
             seen=self.seen, archived=self.archived, swept_until=until, seal=sealed.seal, seal_hash=sealed.hash
+        )
+
+    async def _months(self) -> None:
+        await workflow.execute_activity(
+            "keep_months",
+            KeepMonths(),
+            result_type=MonthsKept,
+            start_to_close_timeout=MONTHLY.once,
+            schedule_to_close_timeout=MONTHLY.in_all,
+            retry_policy=TRANSIENT,
+            priority=BEHIND_PEOPLE,
         )

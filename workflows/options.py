@@ -53,6 +53,8 @@ RANGE = StepOptions(once=timedelta(hours=1), in_all=timedelta(hours=6), heartbea
 ARCHIVE = StepOptions(once=timedelta(minutes=10), in_all=timedelta(hours=6), heartbeat=timedelta(seconds=30))
 # A seal over where every chain ends: seconds for a million. Tried until the next sweeps are long due.
 SEAL = StepOptions(once=timedelta(minutes=10), in_all=timedelta(hours=6))
+# Empty tables are made ahead, old ones dropped: moments, but each waits for who reads them. The next sweep comes soon.
+MONTHLY = StepOptions(once=timedelta(minutes=1), in_all=timedelta(minutes=30))
 # What the schedule asks for waits while there is work that a person asked for; 3 is what everything else has.
 BEHIND_PEOPLE = Priority(priority_key=4)
 # A request's accounts are chosen, or decided about, all together: set-based SQL, seconds for many thousands. Must not

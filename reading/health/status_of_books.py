@@ -48,10 +48,21 @@ def checks(connect: Callable[[], "Engine"], today: date, names: Sequence[str] = 
     try:
         with Books(engine).transaction() as books:
             asked = [_ASKED[name](books, today) for name in names]
-            return [good("database", f"answers, at migration {revision}"), *asked]
+            return [_months(books, revision), *asked]
     except SQLAlchemyError as flaw:
         rights = tell("check the rights of its user")
         return _without(names, act("database", f"answers, but not to this: {first_line(flaw)}", rights))
+
+
+def _months(books: "Transaction", revision: str) -> Check:
+    """The database, which lacks nothing but perhaps a partition for the month that comes."""
+    from storage.work import partitions
+
+    lacking = partitions.lacking(books.connection)
+    if not lacking:
+        return good("database", f"answers, at migration {revision}")
+    told = f"answers, at migration {revision}, but next month has no partition of {' and '.join(lacking)}"
+    return act("database", told, shell("python -m storage.migrations"))
 
 
 def _without(names: Sequence[str], database: Check) -> list[Check]:

@@ -88,6 +88,10 @@ def _trades(who: str, given: Json) -> str:
     return f"{planned}. May be approved until {_at(given['expires_at'])}" if waits else planned
 
 
+def _months(who: str, given: Json) -> str:
+    return f"What evaluations noted went with its months, as policy says: {', '.join(given['partitions'])}"
+
+
 def _mended(who: str, given: Json) -> str:
     return f"What was kept under {given['document'][:12]}… was another text, changed past the guard; it is itself again"
 
@@ -166,6 +170,7 @@ SENTENCES: dict[str, Callable[[str, Json], str]] = {
     "trades generated": _trades,
     "decision kept": _kept,
     "document mended": _mended,
+    "months dropped": _months,
     "approved": _approved,
     "approval not proven": _not_proven,
     "cancellation not proven": _not_proven,

@@ -1,8 +1,9 @@
 """Migrations: brings a database to the tables that this release needs, and says which it has.
 
 Run by `make up` and `make demo`, and explicitly by `python -m storage.migrations`. Every migration of a run is in
-one transaction: a database is at one release or at the next, never in between. Indexes of large tables come after it
-(`indexes`), and rows that a new table wants of each account (`filling`), while everybody works.
+one transaction: a database is at one release or at the next, never in between. What takes long comes after it, while
+everybody works: indexes of large tables (`indexes`), months of tables that grow (`partitions`), rows that a new table
+wants of old ones (`filling`).
 """
 
 import time
@@ -19,13 +20,15 @@ from sqlalchemy.exc import OperationalError
 
 from storage import packing
 from storage.engine import connect
-from storage.migrations import filling, indexes
+from storage.migrations import filling, indexes, partitions
 from storage.record import guard as audit_guard
 
 HERE = Path(__file__).parent
 PROVIDED = "connection"  # where env.py finds the connection
-PATIENCE = "3s"  # how long a migration waits for a table that somebody uses, and holds up everybody behind it
-TRIES, PAUSE = 20, 2.0  # so often it is tried, and the seconds between
+# How long a migration waits for a table that somebody uses, and holds up everybody behind it. Less than the second
+# after which PostgreSQL looks for who waits in a circle, and may choose the other: it is always we who give way.
+PATIENCE = "400ms"
+TRIES, PAUSE = 60, 1.0  # so often it is tried, and the seconds between
 ONE_AT_A_TIME = 0x7265_6261_6C  # the advisory lock of whoever migrates; any number that nobody else uses
 
 
@@ -48,6 +51,7 @@ def upgrade(database_url: str, to: str = "head") -> list[str]:
                 time.sleep(PAUSE)
         if to == "head":
             indexes.make(engine)
+            partitions.make(engine)
             filling.fill(engine)
         return applied
     finally:

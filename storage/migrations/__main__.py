@@ -1,10 +1,12 @@
 """`python -m storage.migrations`: migrates the database of REBALANCER_DATABASE_URL and says what it did.
 
     python -m storage.migrations
+    python -m storage.migrations months
     python -m storage.migrations attest --why "restored from the backup of 2026-11-26"
 
-`attest` answers, in the record and under the name of its database user, for the guard around it as it stands now
-(docs/auditors-guide.md).
+`months` makes the partitions ahead and drops those of months that policy (`notes_kept_months`) keeps no more, as the
+hourly sweep does. `attest` answers, in the record and under the name of its database user, for the guard around it as
+it stands now (docs/auditors-guide.md).
 """
 
 import argparse
@@ -24,6 +26,7 @@ from storage.engine import DATABASE_URL, connect
 from storage.faults import first_line
 from storage.people import setup
 from storage.people.proof import Identity
+from storage.work import partitions
 
 _SAYS = "Brings a database to the tables of this release, or answers for its guard."
 
@@ -31,7 +34,7 @@ _SAYS = "Brings a database to the tables of this release, or answers for its gua
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0 where the database is at this release's tables, 1 where it could not be brought there."""
     options = argparse.ArgumentParser(prog="python -m storage.migrations", description=_SAYS)
-    options.add_argument("command", nargs="?", choices=("upgrade", "attest"), default="upgrade")
+    options.add_argument("command", nargs="?", choices=("upgrade", "months", "attest"), default="upgrade")
     options.add_argument("--why", help="with attest: the reason, which is recorded")
     given = options.parse_args(arguments)
     url = os.environ.get(DATABASE_URL)
@@ -43,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command == "attest":
             rows = migrations.attest(url, given.why.strip())
             sys.stdout.write(f"the guard is attested as it stands, and {rows:,} rows without a record with it\n")
+            return 0
+        if given.command == "months":
+            sys.stdout.write(_months(url))
             return 0
         identity = setup.wanted(os.environ)
         applied = migrations.upgrade(url)
@@ -56,6 +62,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     done = f"applied {', '.join(applied)}" if applied else "nothing to do"
     sys.stdout.write(f"database at revision {migrations.head()}: {done}\n{said}")
     return 0
+
+
+def _months(url: str) -> str:
+    """Sees to the months now; what was made and dropped, in a line."""
+    engine = connect(url, pool_size=1)
+    try:
+        with Books(engine).transaction(Actor("migrations")) as work:
+            kept = partitions.keep(work.connection, work.audit)
+    finally:
+        engine.dispose()
+    return f"made: {', '.join(kept.made) or 'nothing'}; dropped: {', '.join(kept.dropped) or 'nothing'}\n"
 
 
 def _people(url: str, identity: Identity) -> str:

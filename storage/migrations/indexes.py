@@ -17,6 +17,13 @@ INDEXES: dict[str, LiteralString] = {
     "ix_audit_records_written_in": "audit_records (written_in, id)",
     # A signal goes through the accounts with a sleeve of its model, in the order of their keys, a page at a time.
     "ix_sleeves_model_id_in_order": "sleeves (model_id, account_id COLLATE \"C\") WHERE status = 'open'",
+    # What is under way: a moment's handful among all that ever was, asked for by status, figures and `history --open`.
+    "ix_rebalances_open": "rebalances (started_at, id) WHERE stage <> 'ENDED'",
+    # The history by status, newest first: what is rare is found without a look at what is not.
+    "ix_rebalances_by_status": "rebalances (coalesce(status, stage), started_at, id)",
+    # Which securities have a price of a day, and which are held by anybody: asked with each file of prices.
+    "ix_prices_as_of": "prices (as_of)",
+    "ix_holdings_symbol": "holdings (symbol)",
 }
 PAUSE = 0.2  # seconds between two looks whether another process has done
 ONE_AT_A_TIME = {"number": 0x696E_6465_78}  # the advisory lock of whoever makes them

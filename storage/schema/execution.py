@@ -21,6 +21,9 @@ from sqlalchemy.dialects.postgresql import JSON, JSONB
 
 from storage.schema.tables import MONEY, NOW, metadata
 
+TODAY = text("(now() AT TIME ZONE 'UTC')::date")
+BY_MONTH = "RANGE (begun_on)"  # `storage.migrations.partitions`
+
 rebalance_numbers = Sequence("rebalance_numbers", metadata=metadata)
 
 rebalances = Table(
@@ -86,6 +89,8 @@ rebalances = Table(
     Index("ix_rebalances_workflow_id", "workflow_id", postgresql_where=text("stage <> 'ENDED'")),
     Index("ix_rebalances_account_id_started_at", "account_id", "started_at"),
     Index("ix_rebalances_started_at", "started_at"),
+    Index("ix_rebalances_open", "started_at", "id", postgresql_where=text("stage <> 'ENDED'")),
+    Index("ix_rebalances_by_status", text("coalesce(status, stage)"), "started_at", "id"),
     Index("ix_rebalances_request_id", "request_id", postgresql_where=text("request_id IS NOT NULL")),
 )
 
@@ -194,6 +199,7 @@ evaluations = Table(
     Column("unable_to_check", Integer, nullable=False, server_default="0"),
     Column("within", Integer, nullable=False, server_default="0"),  # flagged, but nothing can be traded (QUEUE-4)
     Column("unable", JSONB, nullable=False, server_default=text("'{}'")),  # kind of trouble -> accounts
+    Column("begun_on", Date, nullable=False, server_default=TODAY),  # of its pages and notes, which are kept by month
 )
 
 evaluation_pages = Table(
@@ -203,6 +209,8 @@ evaluation_pages = Table(
     Column("after", Text, primary_key=True),  # the account id that the page starts behind
     Column("last", Text, nullable=False),
     Column("result", JSONB, nullable=False),
+    Column("begun_on", Date, primary_key=True, server_default=TODAY),
+    postgresql_partition_by=BY_MONTH,
 )
 
 evaluation_notes = Table(
@@ -214,7 +222,9 @@ evaluation_notes = Table(
     Column("message", Text, nullable=False),
     Column("evidence", JSONB, nullable=False),
     Column("why", Text, nullable=False, server_default="UNKNOWN"),  # the kind of trouble, for counting
+    Column("begun_on", Date, primary_key=True, server_default=TODAY),
     CheckConstraint("kind IN ('unable_to_check', 'within')", name="kind_known"),
+    postgresql_partition_by=BY_MONTH,
 )
 
 # --- the paper custodian: a ledger of its own, which the books are compared with -----------------------------------

@@ -72,6 +72,7 @@ prices = Table(
     Column("as_of", Date, primary_key=True),
     Column("price", MONEY, nullable=False),
     CheckConstraint("price > 0", name="price_above_zero"),
+    Index("ix_prices_as_of", "as_of"),
 )
 
 models = Table(
@@ -212,6 +213,7 @@ holdings = Table(
     Column("symbol", ForeignKey("securities.symbol"), primary_key=True),
     Column("quantity", MONEY, nullable=False),
     CheckConstraint("quantity > 0", name="quantity_above_zero"),
+    Index("ix_holdings_symbol", "symbol"),
 )
 
 lots = Table(

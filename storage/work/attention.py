@@ -17,7 +17,8 @@ SYMBOLS_IN_THE_WAY = text(
     """
     SELECT symbol, count(*) AS accounts
     FROM evaluation_notes, jsonb_array_elements_text(evidence -> 'symbols') AS symbol
-    WHERE evaluation_id = :evaluation AND kind = 'unable_to_check' AND jsonb_typeof(evidence -> 'symbols') = 'array'
+    WHERE evaluation_id = :evaluation AND begun_on = (SELECT begun_on FROM evaluations WHERE id = :evaluation)
+      AND kind = 'unable_to_check' AND jsonb_typeof(evidence -> 'symbols') = 'array'
     GROUP BY symbol ORDER BY accounts DESC, symbol COLLATE "C"
     """
 )

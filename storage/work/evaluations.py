@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, desc, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, desc, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain import queue as rules
@@ -89,22 +89,21 @@ class Evaluations:
     def reached(self, evaluation_id: str, after: str, upto: str | None) -> str:
         """The last account that is done of the range behind `after`; `after` where none is."""
         pages = evaluation_pages.c
-        query = select(func.max(by_key(pages.last))).where(
-            pages.evaluation_id == evaluation_id, by_key(pages.after) >= after
-        )
+        query = select(func.max(by_key(pages.last))).where(*_of(pages, evaluation_id), by_key(pages.after) >= after)
         return self.connection.scalar(query if upto is None else query.where(by_key(pages.after) < upto)) or after
 
     def keep_page(self, evaluation_id: str, after: str, last: str, result: PageResult, notes: Iterable[Note]) -> bool:
         """Keeps a page's counts and notes; False where somebody else has done the page."""
+        begun_on = self.connection.scalar(_begun_on(evaluation_id))
         kept = self.connection.scalar(
             insert(evaluation_pages)
-            .values(evaluation_id=evaluation_id, after=after, last=last, result=asdict(result))
+            .values(begun_on=begun_on, evaluation_id=evaluation_id, after=after, last=last, result=asdict(result))
             .on_conflict_do_nothing()
             .returning(evaluation_pages.c.last)
         )
         if kept is None:
             return False
-        rows = [{"evaluation_id": evaluation_id, **asdict(note)} for note in notes]
+        rows = [{"evaluation_id": evaluation_id, "begun_on": begun_on, **asdict(note)} for note in notes]
         if rows:
             self.connection.execute(insert(evaluation_notes), rows)
         return True
@@ -112,7 +111,7 @@ class Evaluations:
     def total(self, evaluation_id: str, after: str = "", upto: str | None = None) -> PageResult:
         """The counts of the pages that are done, of all or of a range of accounts."""
         pages = evaluation_pages.c
-        query = select(pages.result).where(pages.evaluation_id == evaluation_id, by_key(pages.after) >= after)
+        query = select(pages.result).where(*_of(pages, evaluation_id), by_key(pages.after) >= after)
         total = PageResult()
         for (raw,) in self.connection.execute(query if upto is None else query.where(by_key(pages.after) < upto)):
             total.add(PageResult(**raw))
@@ -133,7 +132,7 @@ class Evaluations:
         noted = evaluation_notes.c
         yield from self.connection.execute(
             select(evaluation_notes)
-            .where(noted.evaluation_id == evaluation_id, noted.kind == kind)
+            .where(*_of(noted, evaluation_id), noted.kind == kind)
             .order_by(noted.why, by_key(noted.account_id))
             .limit(limit)
             .execution_options(yield_per=1000)
@@ -146,7 +145,7 @@ class Evaluations:
             return None
         return self.connection.execute(
             select(evaluation_notes).where(
-                evaluation_notes.c.evaluation_id == newest.id, evaluation_notes.c.account_id == account_id
+                *_of(evaluation_notes.c, newest.id), evaluation_notes.c.account_id == account_id
             )
         ).one_or_none()
 
@@ -158,3 +157,12 @@ class Evaluations:
             .order_by(desc(evaluations.c.ended_at))
             .limit(1)
         ).one_or_none()
+
+
+def _begun_on(evaluation_id: str) -> Select[Any]:
+    return select(evaluations.c.begun_on).where(evaluations.c.id == evaluation_id)
+
+
+def _of(kept: Any, evaluation_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Pages or notes of an evaluation: only its month is looked at."""
+    return kept.evaluation_id == evaluation_id, kept.begun_on == _begun_on(evaluation_id).scalar_subquery()

@@ -9,7 +9,7 @@ import pytest
 
 from domain.values.policy import OF_NO_PLAN, Policy
 from domain.values.rules import catalogue
-from policy import CHOICES, FIRM_FILE, NAMES, PolicyRefused, in_force, numbers
+from policy import CHOICES, FIRM_FILE, KEEPING, NAMES, PolicyRefused, in_force, numbers
 
 DAY = date(2026, 11, 20)
 NUMBER = """
@@ -57,7 +57,7 @@ def test_the_defaults(key: str, value: str | int | bool) -> None:
 
 def test_every_number_has_a_meaning_a_unit_a_rule_and_a_reason() -> None:
     known = {rule.code for rule, _ in catalogue()} | {"SIGNAL-2"}
-    assert list(numbers()) == [*(field.name for field in fields(Policy)), *NAMES, *CHOICES]
+    assert list(numbers()) == [*(field.name for field in fields(Policy)), *NAMES, *CHOICES, *KEEPING]
     for number in numbers().values():
         assert number.says.endswith(".")
         assert number.unit
@@ -66,7 +66,7 @@ def test_every_number_has_a_meaning_a_unit_a_rule_and_a_reason() -> None:
 
 
 def test_a_plan_records_every_number() -> None:
-    assert in_force(DAY).as_json().keys() == numbers().keys() - set(NAMES) - set(CHOICES) - OF_NO_PLAN
+    assert in_force(DAY).as_json().keys() == numbers().keys() - {*NAMES, *CHOICES, *KEEPING} - OF_NO_PLAN
 
 
 @pytest.mark.parametrize(

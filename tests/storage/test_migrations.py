@@ -1,6 +1,7 @@
 """Migrations bring a database to exactly the tables that the code has, once, however many processes try."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -35,23 +36,30 @@ assert fix_orders.metadata is venue_terms.metadata is request_accounts.metadata 
 
 ALL = sorted(path.name[:4] for path in Path(migrations.__file__).parent.glob("versions/0*.py"))
 
-# What compare_metadata does not look at: checks, partial indexes, defaults, deferrable keys.
+# What compare_metadata does not look at: checks, partial indexes, defaults, deferrable keys. Partitions are left out.
 CATALOGUE = {
     "constraints": """
         SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
         WHERE connamespace IN ('public'::regnamespace, 'paper'::regnamespace, 'fix'::regnamespace)
             AND conname NOT LIKE 'alembic%' AND contype <> 't'
+            AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = conrelid)
         ORDER BY 1, 2
     """,
     "indexes": """
         SELECT indexname, indexdef FROM pg_indexes
-        WHERE schemaname IN ('public', 'paper', 'fix') AND indexname NOT LIKE 'alembic%' ORDER BY schemaname, 1
+        WHERE schemaname IN ('public', 'paper', 'fix') AND indexname NOT LIKE 'alembic%'
+            AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = format('%I.%I', schemaname, tablename)::regclass)
+        ORDER BY schemaname, 1
     """,
     "columns": """
         SELECT table_schema, table_name, column_name, data_type, numeric_precision, numeric_scale, is_nullable,
                column_default, is_identity, identity_generation
         FROM information_schema.columns
-        WHERE table_schema IN ('public', 'paper', 'fix') AND table_name <> 'alembic_version' ORDER BY 1, 2, 3
+        WHERE table_schema IN ('public', 'paper', 'fix') AND table_name NOT IN ('alembic_version', 'month_partitions')
+            AND NOT EXISTS (
+                SELECT FROM pg_inherits WHERE inhrelid = format('%I.%I', table_schema, table_name)::regclass
+            )
+        ORDER BY 1, 2, 3
     """,
 }
 
@@ -67,8 +75,13 @@ def catalogue(connection: Connection) -> dict[str, list[Any]]:
     return {part: [tuple(row) for row in connection.execute(text(query))] for part, query in CATALOGUE.items()}
 
 
+PARTITION = re.compile(r"evaluation_\w+_(\d{4}_\d\d|other)")
+
+
 def looked_at(_: Any, name: str | None, *__: Any) -> bool:
-    """All but an index whose order of text is read back as if it had none; the catalogue below has it."""
+    """All but partitions, and an index whose order of text is read back as if it had none; the catalogue has it."""
+    if name is not None and PARTITION.fullmatch(name):
+        return False
     return name not in {"ix_accounts_evaluated", "ix_sleeves_model_id_in_order", "ix_queue_entries_in_order"}
 
 
