@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from acting.starting import starting
 from reading.actions import shell
 from reading.refused import Conflict, Refused
 from reading.temporal import Connect
@@ -16,7 +17,7 @@ async def begin(temporal: Connect, as_of: str | None = None, patience: timedelta
 
     from workflows.contract import EVALUATION_ID, TASK_QUEUE
 
-    client = await temporal()
+    client = await starting(temporal)
     given = {"as_of": as_of} if as_of else {}
     try:
         return await client.start_workflow(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acting.actors import actor
+from acting.starting import starting
 from identity.person import Person
 from reading.files import feed_file
 from reading.refused import Refused
@@ -112,7 +113,7 @@ async def start(temporal: Connect, workflow_id: str, received: "SignalReceived")
 
     from workflows.contract import TASK_QUEUE
 
-    client = await temporal()
+    client = await starting(temporal)
     try:
         await client.start_workflow(
             "ApplyModelSignal",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from acting.starting import starting
 from identity.person import Person
 from reading.actions import do
 from reading.refused import Conflict, Refused, Unknown
@@ -183,12 +184,12 @@ async def _busy(books: "Books", temporal: Connect, chosen: list[str]) -> list[st
 
 
 async def start(temporal: Connect, given: Json, patience: timedelta | None = None) -> None:
-    """Starts a request of what is given, as docs/formats.md has it. Raises WorkflowAlreadyStartedError."""
+    """Starts a request of what is given, as docs/formats.md has it. Refused; raises WorkflowAlreadyStartedError."""
     from workflows import search_attributes
     from workflows.contract import TASK_QUEUE, request_workflow_id
     from workflows.priorities import BY_NAME
 
-    client = await temporal()
+    client = await starting(temporal)
     await client.start_workflow(
         "RebalanceRequest",
         given,

@@ -181,3 +181,25 @@ async def test_a_wrong_key_is_one_line(
     assert len(said.err.strip().splitlines()) == 1
     command.environment[KEYS] = str(tmp_path / "keys")
     assert (await command("cancel", pending["rebalance_id"], "--by", "ben")).code == 0
+
+
+@pytest.mark.parametrize("command", ["submit", "evaluate"])
+async def test_nothing_is_started_that_the_workers_could_not_read(
+    secret: TestDesk, temporal_server: TemporalServer, tmp_path: Path, command: str
+) -> None:
+    """Without a key, and with another one: refused in a line. With theirs it is started."""
+    secret.load(drifted("A-103"), drifted("A-104"))
+    await secret.pending(await secret.start("A-103"))
+    while not [each async for each in secret.client.list_workflows("ExecutionStatus = 'Running'")]:
+        await asyncio.sleep(0.1)  # the listing of what runs, which shows by which key, lags
+    given = ("submit", "A-104", "--by", "ann") if command == "submit" else ("evaluate",)
+    write(tmp_path / "another", (new_key("another"),))
+    for setting in (None, tmp_path / "another"):
+        asked = Command(secret, temporal_server)
+        if setting:
+            asked.environment[KEYS] = str(setting)
+        said = await asked(*given)
+        assert said.code == 1 and "Traceback" not in said.err
+        assert "nothing was started: " in said.err and "by the key first" in said.err
+    asked.environment[KEYS] = str(tmp_path / "keys")
+    assert (await asked(*given)).code == 0
