@@ -41,7 +41,7 @@ from anchors.settings import configured
 from storage.connection import Books
 from storage.engine import DATABASE_URL, connect
 from telemetry.serving import served
-from telemetry.settings import BadSetting, endpoint, set_up_logs
+from telemetry.settings import BadSetting, endpoint, set_up_logs, traced
 from venues.registry import Venues
 from workflows import deployment
 from workflows.apply_model_signal import ApplyModelSignal
@@ -162,7 +162,7 @@ async def main() -> None:
     stop = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+    if traced(os.environ):
         from telemetry.traces import statements
 
         statements(engine)

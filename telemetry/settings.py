@@ -1,6 +1,7 @@
 """Where figures are told, and how log lines look, by the environment.
 
 REBALANCER_METRICS=0.0.0.0:9464   our figures there, the Temporal SDK's own on the next port; unset: none are told
+OTEL_EXPORTER_OTLP_ENDPOINT=URL   traces there (`telemetry.traces`)
 REBALANCER_LOGS=json              a JSON object a line, with the ids of rebalance and account; else text
 """
 
@@ -13,7 +14,13 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from telemetry.logs import JsonLines
 
 METRICS, LOGS, LEVEL = "REBALANCER_METRICS", "REBALANCER_LOGS", "LOG_LEVEL"
+TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT"  # OpenTelemetry's own: where traces go
 TEXT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+def traced(environment: Mapping[str, str]) -> bool:
+    """True where traces are sent somewhere; nothing of OpenTelemetry is imported else."""
+    return bool(environment.get(TRACES))
 
 
 class BadSetting(ValueError):

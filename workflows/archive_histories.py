@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
         PageArchived,
         SealDay,
     )
-    from workflows.contract import TASK_QUEUE, ArchiveInput, read
+    from workflows.contract import TASK_QUEUE, ArchiveInput, SweepSoFar, read
     from workflows.options import ARCHIVE, BEHIND_PEOPLE, MONTHLY, SEAL, TRANSIENT
 
 PAGES_A_RUN = 200  # far below the server's history limit; then the run continues as new
@@ -37,20 +37,24 @@ class ArchiveHistories:
     async def run(self, given: Any = None) -> ArchiveResult:
         """Sweeps, seals, then sees to the months. Bad input fails the workflow at once."""
         request = read(ArchiveInput, {} if given is None else given)
-        progress = request.progress or {}
-        until = progress.get("until") or (workflow.now() - LAG).astimezone(UTC).isoformat()
-        since = progress["since"] if progress else self._since(request)
-        token = progress.get("token")
-        self.seen, self.archived = progress.get("seen", 0), progress.get("archived", 0)
+        before = request.progress or SweepSoFar(
+            since=self._since(request),
+            until=(workflow.now() - LAG).astimezone(UTC).isoformat(),
+            token=None,
+            seen=0,
+            archived=0,
+        )
+        token = before.token
+        self.seen, self.archived = before.seen, before.archived
         for _ in range(PAGES_A_RUN):
-            page = await self._page(since, token, request.page_size)
+            page = await self._page(before.since, token, request.page_size)
             self.seen += page.seen
             self.archived += page.archived
             token = page.token
             if token is None:
-                return await self._sealed(until)
-        kept = {"since": since, "until": until, "token": token, "seen": self.seen, "archived": self.archived}
-        workflow.continue_as_new(request.model_dump(mode="json") | {"progress": kept})
+                return await self._sealed(before.until)
+        so_far = before.model_copy(update={"token": token, "seen": self.seen, "archived": self.archived})
+        workflow.continue_as_new(request.model_copy(update={"progress": so_far}).model_dump(mode="json"))
 
     def _since(self, request: ArchiveInput) -> str | None:
         """From when on it looks: as asked, else from where the schedule's last sweep got to, else from the first on."""

@@ -9,6 +9,7 @@ from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime
 
 from payloads.settings import converter, ring
+from telemetry.settings import traced
 
 
 async def connect(address: str | None = None, runtime: Runtime | None = None) -> Client:
@@ -27,8 +28,8 @@ async def connect(address: str | None = None, runtime: Runtime | None = None) ->
 
 
 def _watching() -> list[Interceptor]:
-    """Traces, where an endpoint for them is set; nothing of them is imported else."""
-    if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
+    """Traces, where an endpoint for them is set."""
+    if not traced(os.environ):
         return []
     from telemetry.traces import interceptor
 

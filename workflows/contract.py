@@ -218,12 +218,22 @@ class EvaluationInput(_Given):
     at_once: int = Field(default=4, ge=1, le=100)
 
 
+class SweepSoFar(_Given):
+    """How far a sweep that went on as a new run had come."""
+
+    since: str | None
+    until: str
+    token: str | None
+    seen: int
+    archived: int
+
+
 class ArchiveInput(_Given):
     """Starts `ArchiveHistories`. Without `since` it looks at what closed since the schedule's last sweep."""
 
     since: Annotated[str, AfterValidator(_real_day)] | None = None
     page_size: int = Field(default=100, ge=1, le=1000)
-    progress: dict[str, Any] | None = None  # what a run hands to the next; not for people
+    progress: SweepSoFar | None = None  # what a run hands to the next; not for people
 
 
 class DeskInput(_Given):

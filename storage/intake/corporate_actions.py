@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import insert, select, text
 
 from domain.books.action_files import terms
 from domain.books.book import BookRefused, Problem
@@ -22,7 +22,7 @@ from storage.copying import copy_rows
 from storage.intake.delivered_files import Source, keep
 from storage.intake.loading_accounts import PAPER_CUSTODIAN
 from storage.intake.loading_rows import total_cash, total_holdings
-from storage.market.market import ONE_AT_A_TIME
+from storage.market.market import take_turn
 from storage.schema.execution import orders, paper_accounts, paper_positions, rebalances
 from storage.schema.feeds import corporate_actions
 from storage.schema.tables import holdings, model_holdings, sleeves, target_components
@@ -87,7 +87,7 @@ class ActionsReport:
 def apply_actions(books: Books, actions: Sequence[CorporateAction], source: Source, actor: Actor) -> ActionsReport:
     """Applies the actions in their order. Raises BookRefused with all problems: then nothing has changed."""
     with books.transaction(actor) as transaction:
-        transaction.connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
+        take_turn(transaction.connection)
         account_locks.in_any_order(transaction.connection)  # one action after the other, each over its own holders
         report, problems = ActionsReport(), list[Problem]()
         for at, action in enumerate(actions):

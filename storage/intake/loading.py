@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from psycopg.errors import NumericValueOutOfRange
-from sqlalchemy import func, null, select, text, update
+from sqlalchemy import null, select, text, update
 
 from domain.books.book import BookRefused, Problem, read_account, read_market, unknown_members
 from domain.values.policy import Policy
@@ -22,7 +22,7 @@ from storage.connection import Books, Transaction
 from storage.intake.loading_accounts import AccountBatch
 from storage.intake.target_edits import queue_served
 from storage.market.business_day import Stays, newest
-from storage.market.market import ONE_AT_A_TIME, Changes
+from storage.market.market import Changes, take_turn
 from storage.market.reading import read_targets
 from storage.record.audit import AuditEntry
 from storage.schema.tables import accounts
@@ -104,7 +104,7 @@ class _Load:
     ) -> None:
         self.transaction = transaction
         self.connection = transaction.connection
-        self.connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
+        take_turn(self.connection)
         account_locks.in_any_order(self.connection)
         self.paths = _paths(market_raw)
         self.problems: list[Problem] = []

@@ -19,7 +19,7 @@ from storage.connection import Books, Transaction
 from storage.copying import copy_rows
 from storage.intake.delivered_files import Source, keep
 from storage.market.business_day import Stays, newest
-from storage.market.market import ONE_AT_A_TIME
+from storage.market.market import take_turn
 from storage.market.price_jumps import HeldBack, hold_back
 from storage.record.audit import AuditEntry
 from storage.schema.tables import MONEY, prices, securities
@@ -86,7 +86,7 @@ def load_prices(
         DELIVERED.create(connection)
         columns = ("line", "symbol", "as_of", "price")
         copy_rows(connection, DELIVERED, columns, ((each.line, each.symbol, each.day, each.close) for each in lines))
-        connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
+        take_turn(connection)
         _refuse_repeated(connection, problems)
         report = PriceReport(unknown=_unknown(connection))
         report.lines = connection.scalar(select(func.count()).select_from(DELIVERED)) or 0

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import func, select
-
 from domain.books.book import BookRefused, Market, Problem, read_market
 from domain.values.snapshot import Model
 from domain.values.snapshot_json import overrides_as_json
 from storage.actor import Actor
 from storage.connection import Books, Transaction
 from storage.intake.delivered_files import Source, keep
-from storage.market.market import ONE_AT_A_TIME
+from storage.market.market import take_turn
 from storage.market.reading import read_models
 
 KEYS = ("id", "version", "holdings")
@@ -46,7 +44,7 @@ def receive_signal(
     that it came by, which is kept.
     """
     with books.transaction(actor) as transaction:
-        transaction.connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
+        take_turn(transaction.connection)
         model_id = raw.get("id")
         known = read_models(transaction.connection, [model_id] if isinstance(model_id, str) else [])
         before = known.get(str(model_id))

@@ -19,7 +19,7 @@ from domain.values.snapshot_json import overrides_as_json
 from storage import account_locks
 from storage.actor import Actor
 from storage.connection import Books, Transaction
-from storage.market.market import ONE_AT_A_TIME
+from storage.market.market import take_turn
 from storage.record.audit import AuditEntry
 from storage.schema.tables import accounts, queue_entries
 from storage.values import among, by_key
@@ -54,7 +54,7 @@ def edit_target(books: Books, raw: Mapping[str, Any], actor: Actor) -> TargetEdi
     """
     with books.transaction(actor) as transaction:
         connection = transaction.connection
-        connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
+        take_turn(connection)
         day = transaction.market.book_day()
         if day is None:
             raise BookRefused([Problem("", "no book was ever loaded: load one that has the target")])

@@ -31,7 +31,7 @@ from storage.schema.tables import (
 )
 from storage.values import among, band_as_json, by_key, exact
 
-ONE_AT_A_TIME = 0x6C6F_6164  # the advisory lock of whoever loads a book; any number that nobody else uses
+ONE_AT_A_TIME = 0x6C6F_6164  # the advisory lock of whoever changes the market; any number that nobody else uses
 
 
 @dataclass(slots=True)
@@ -45,6 +45,11 @@ class Changes:
     def note(self, kind: str, key: str, existed: bool) -> None:
         """Notes that something was created or replaced."""
         (self.replaced if existed else self.created).setdefault(kind, []).append(key)
+
+
+def take_turn(connection: Connection) -> None:
+    """Waits until nobody else changes the market, and keeps others from it until the transaction ends."""
+    connection.execute(select(func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
 
 
 class MarketRecords:

@@ -60,11 +60,20 @@ FIGURES = (
         " WHERE r.stage <> 'ENDED' AND o.status IN ('NEW', 'SENT', 'WORKING') GROUP BY o.status",
     ),
     Figure(
+        "rebalancer_venue_orders_open",
+        "Orders without an end by venue.",
+        "venue",
+        "SELECT a.custodian, count(*) FROM orders o JOIN rebalances r ON r.id = o.rebalance_id"
+        " JOIN accounts a ON a.id = r.account_id"
+        " WHERE r.stage <> 'ENDED' AND o.status IN ('NEW', 'SENT', 'WORKING') GROUP BY a.custodian",
+    ),
+    Figure(
         "rebalancer_order_unanswered_oldest_seconds",
-        "How long the oldest order that was sent has had no answer of its venue.",
-        None,
-        "SELECT coalesce(extract(epoch FROM now() - min(o.sent_at)), 0) FROM orders o"
-        " JOIN rebalances r ON r.id = o.rebalance_id WHERE r.stage <> 'ENDED' AND o.status = 'SENT'",
+        "How long the oldest order that was sent has had no answer, by venue; nothing where none has.",
+        "venue",
+        "SELECT a.custodian, extract(epoch FROM now() - min(o.sent_at)) FROM orders o"
+        " JOIN rebalances r ON r.id = o.rebalance_id JOIN accounts a ON a.id = r.account_id"
+        " WHERE r.stage <> 'ENDED' AND o.status = 'SENT' GROUP BY a.custodian",
     ),
     Figure(
         "rebalancer_breaks_open",
