@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from domain.values.policy import POLICY_KEYS
-from policy import CHOICES, DEFAULTS, NAMES
+from policy import CHOICES, DEFAULTS, KEEPING, NAMES
 from tests.cli.conftest import Command, Said
 
 FIRM = """
@@ -28,7 +28,7 @@ def by_key(said: Said) -> dict[str, Any]:
 def test_every_number_with_its_meaning(command: Command) -> None:
     listed = by_key(command("policy", "--format", "json"))
     assert list(listed) == list(yaml.safe_load(DEFAULTS.read_text())), "in the order of the file, related ones together"
-    assert listed.keys() == {*POLICY_KEYS, *NAMES, *CHOICES}
+    assert listed.keys() == {*POLICY_KEYS, *NAMES, *CHOICES, *KEEPING}
     assert listed["four_eyes"]["value"] is True
     assert listed["price_max_age_days"]["value"] == 3
     found = listed["threshold_relative"]

@@ -136,11 +136,12 @@ def last_audit(books: Books) -> int:
 
 
 def contents(books: Books) -> dict[str, list[Any]]:
-    """Every row of every table, the hidden columns that tell a rewrite included."""
+    """Every row of every table, partitions with their whole, the hidden columns that tell a rewrite included."""
     names = rows(
         books,
-        "SELECT table_schema || '.' || table_name FROM information_schema.tables"
-        " WHERE table_schema IN ('public', 'paper', 'fix') AND table_type = 'BASE TABLE' ORDER BY 1",
+        "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('public', 'paper', 'fix')"
+        " AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = format('%I.%I', schemaname, tablename)::regclass)"
+        " ORDER BY 1",
     )
     return {name: sorted(map(str, rows(books, f"SELECT xmin, * FROM {name}"))) for (name,) in names}
 
