@@ -6,8 +6,8 @@ No row is written again: all that is there counts as begun on the day of the mig
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0029"
-down_revision = "0028"
+revision = "0031"
+down_revision = "0030"
 
 TODAY = "(now() AT TIME ZONE 'UTC')::date"
 
