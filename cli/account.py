@@ -76,9 +76,10 @@ def _page(found: "Account") -> Iterator[object]:
     version = f" (version {standing.snapshot.target.version})" if standing.snapshot.target else ""
     toggle = "on" if known.rebalancing else "off"
     target = f"target {known.target_id or 'none'}{version}"
-    yield f"{known.status} at {known.custodian}, {known.tax_status} · rebalancing {toggle} · {target}"
-    worth = words.amount(told["managed_value"]) if told["managed_value"] else "unknown"
-    yield f"managed value {worth} · cash of the managed sleeve {words.amount(told['cash'])}"
+    number = f" as {known.custodian_account}" if known.custodian_account else ""
+    yield f"{known.status} at {known.custodian}{number}, {known.tax_status} · rebalancing {toggle} · {target}"
+    yield plan_page.bullets("worth", _worth(told))
+    yield plan_page.bullets("terms", _terms(told))
     if told["in_flight"]:
         yield f"rebalance {told['in_flight']} is under way: rebalancer show {told['in_flight']}"
     if told["open_breaks"]:
@@ -90,7 +91,53 @@ def _page(found: "Account") -> Iterator[object]:
     if told["components"]:
         yield plan_page.components(told["components"])
         yield ""
+    yield _statement_table(told)
+    yield ""
     yield _sleeve_table(told["sleeves"])
+
+
+def _worth(told: Json) -> Iterator[str]:
+    """The account's value and cash, and of what that is the sum."""
+    managed, whole = (words.amount(told[key]) or "unknown" for key in ("managed_value", "total_value"))
+    yield f"managed value {managed}, of which the bands are shares"
+    yield f"{whole} with what is protected or reserved"
+    sleeves = [f"{words.amount(each['cash'])} {each['sleeve']}" for each in told["sleeves"] if each["cash"] != "0.00"]
+    yield f"cash {words.amount(told['total_cash'])}{': ' if sleeves else ''}{' + '.join(sleeves)}"
+    if told["reserved"] != "0.00":
+        yield f"of the managed sleeve's {words.amount(told['reserved'])} are reserved for withdrawals (CASH-1)"
+
+
+def _terms(told: Json) -> Iterator[str]:
+    """What binds its plans."""
+    home = told["household"]
+    others = [each for each in home["accounts"] if each != told["account_id"]] if home else []
+    yield f"household {home['id']}, with {', '.join(others) or 'no other account'}" if home else "of no household"
+    budget = words.amount(told["gain_budget"]) if told["gain_budget"] is not None else "none"
+    yield f"lot relief {told['lot_relief']} · gain budget {budget}"
+    for each in told["restrictions"]:
+        days = "".join(f" {word} {each[word]}" for word in ("from", "until") if each[word])
+        how = f" by {each['by']}" if each["by"] else f" to {each['to'].replace('_', ' ')}" if each["to"] else ""
+        hold = ", and what is held stays" if each["hold"] else ""
+        yield f"{each['type']} {each['symbol']}{how}{hold}{days}{'' if each['in_force'] else ', not in force'}"
+    for each in told["withdrawals"]:
+        kept = "reserved" if each["reserved"] else "not reserved yet"
+        yield f"withdrawal of {words.amount(each['amount'])} due {each['due']}, {kept}"
+    for who, numbers in told["policy_of"].items():
+        yield f"policy of the {who}: {', '.join(f'{key} {value}' for key, value in numbers.items())}"
+    if not told["policy_of"]:
+        yield "the policy of the day, whole: rebalancer policy"
+
+
+def _statement_table(told: Json) -> object:
+    """Every security once, and the cash, as a custodian's statement has them."""
+    rows = [
+        (each["symbol"], words.number(each["quantity"]), words.number(each["price"]) if each["price"] else "no price",
+         words.amount(each["value"]) or "unknown")
+        for each in told["totals"]
+    ]  # fmt: skip
+    rows.append(("cash", "", "", words.amount(told["total_cash"])))
+    rows.append(("total", "", "", words.amount(told["total_value"]) or "unknown"))
+    return say.table("As a custodian states it", ("holds", "quantity", "price", "value"), rows, right=(1, 2, 3))
 
 
 def _sleeve_table(sleeves: Sequence[Json]) -> object:
@@ -104,7 +151,7 @@ def _sleeve_table(sleeves: Sequence[Json]) -> object:
             value = words.amount(each["value"]) or "no price"
             rows.append(("", "", each["symbol"], words.number(each["quantity"]), value, _lots(each["lots"])))
         if sleeve["holdings"]:
-            rows.append(("", "", "in all", "", words.amount(sleeve["value"]) or "unknown", ""))
+            rows.append(("", "", "total", "", words.amount(sleeve["value"]) or "unknown", ""))
     return say.table("", ("sleeve", "status", "holds", "quantity", "value", "lots"), rows, right=(3, 4))
 
 

@@ -14,10 +14,13 @@ from domain.values.purpose import ONE_WAY
 if TYPE_CHECKING:
     from domain.books.book import Market
     from domain.rebalance_plan import RebalancePlan
+    from domain.telling.cash_lines import Cash
     from domain.telling.derivation import Derived
     from domain.values.policy import Policy
     from domain.values.purpose import Purpose
     from domain.values.snapshot import Account, Snapshot
+
+    Planned = tuple[RebalancePlan, Cash | None]
 
 
 @click.command()
@@ -45,16 +48,17 @@ def plan(
     if explain:
         if account_id is None:
             raise click.UsageError("--explain is for one account: give --account ID instead of --all")
-        return _explained(_derived(book, account_id, mode, asked_for(kind, amount)), form)
+        return _explained(*_derived(book, account_id, mode, asked_for(kind, amount)), form)
     plans = _plans(book, account_id, mode, asked_for(kind, amount))
     if form == "jsonl":
         from domain.telling import plan_json
 
         last = None
-        for last in plans:
+        for last, _ in plans:
             click.echo(plan_json.dumps(last))
         return _ending(last, everything)
-    found = list(plans)
+    made = list(plans)
+    found = [each for each, _ in made]
     if form == "json":
         from domain.telling import plan_json
 
@@ -63,12 +67,12 @@ def plan(
     else:
         from cli.plan_page import page
 
-        for each in found:
-            say.show(*page(each))
+        for each, cash in made:
+            say.show(*page(each, cash))
     return _ending(found[0] if found else None, everything)
 
 
-def _explained(derived: "Derived", form: str) -> int:
+def _explained(derived: "Derived", cash: "Cash | None", form: str) -> int:
     """Shows one plan with its derivation; in JSON that is the plan's key `derivation`."""
     import json
 
@@ -79,7 +83,7 @@ def _explained(derived: "Derived", form: str) -> int:
         from cli import explain_page
         from cli.plan_page import page
 
-        say.show(*page(derived.plan), *explain_page.page_of(told))
+        say.show(*page(derived.plan, cash), *explain_page.page_of(told))
     else:
         whole = plan_json.as_json(derived.plan) | {"derivation": told}
         if form == "json":
@@ -89,8 +93,9 @@ def _explained(derived: "Derived", form: str) -> int:
     return _ending(derived.plan, False)
 
 
-def _derived(path: Path, account_id: str, mode: str, purpose: "Purpose") -> "Derived":
+def _derived(path: Path, account_id: str, mode: str, purpose: "Purpose") -> "tuple[Derived, Cash | None]":
     from domain.plan import unknown_account
+    from domain.telling.cash_lines import cash_of
     from domain.telling.derivation import Derived, derive, refused
     from policy import in_force
     from reading.files.books import read_whole
@@ -99,9 +104,9 @@ def _derived(path: Path, account_id: str, mode: str, purpose: "Purpose") -> "Der
     by_id = {account.id: account for account in accounts}
     if account_id not in by_id:
         unknown = unknown_account(account_id, market.as_of, in_force(market.as_of), mode)  # type: ignore[arg-type]
-        return Derived(unknown, refused(unknown))
+        return Derived(unknown, refused(unknown)), None
     snapshot, numbers = _snapshot(by_id[account_id], market, by_id)
-    return derive(snapshot, numbers, mode, purpose=purpose)  # type: ignore[arg-type]
+    return derive(snapshot, numbers, mode, purpose=purpose), cash_of(snapshot, numbers)  # type: ignore[arg-type]
 
 
 def _ending(plan: "RebalancePlan | None", everything: bool) -> int:
@@ -131,17 +136,18 @@ def asked_for(kind: str, amount: str | None) -> "Purpose":
     return Purpose(kind, wanted)  # type: ignore[arg-type]
 
 
-def _plans(path: Path, account_id: str | None, mode: str, purpose: "Purpose") -> "Iterator[RebalancePlan]":
+def _plans(path: Path, account_id: str | None, mode: str, purpose: "Purpose") -> "Iterator[Planned]":
     from domain.household_plans import plan_household
     from domain.plan import plan as planned
     from domain.plan import unknown_account
+    from domain.telling.cash_lines import cash_of
     from policy import in_force
     from reading.files.books import read_whole
 
     market, accounts = read_whole(path)
     asked = [account for account in accounts if account_id in {None, account.id}]
     if not asked and account_id is not None:
-        yield unknown_account(account_id, market.as_of, in_force(market.as_of), mode)  # type: ignore[arg-type]
+        yield unknown_account(account_id, market.as_of, in_force(market.as_of), mode), None  # type: ignore[arg-type]
     by_id = {account.id: account for account in accounts}
     together: dict[str, RebalancePlan] = {}
     for account in asked:
@@ -150,11 +156,11 @@ def _plans(path: Path, account_id: str | None, mode: str, purpose: "Purpose") ->
             members = [account, *others]
             made = plan_household([_snapshot(each, market, by_id) for each in members], mode, purpose)  # type: ignore[arg-type]
             together |= {each.account_id: each for each in made}
+        snapshot, numbers = _snapshot(account, market, by_id)
         if account.id in together:
-            yield together.pop(account.id)
+            yield together.pop(account.id), cash_of(snapshot, numbers)
         else:
-            snapshot, numbers = _snapshot(account, market, by_id)
-            yield planned(snapshot, numbers, mode, purpose=purpose)  # type: ignore[arg-type]
+            yield planned(snapshot, numbers, mode, purpose=purpose), cash_of(snapshot, numbers)  # type: ignore[arg-type]
 
 
 def _snapshot(account: "Account", market: "Market", by_id: "Mapping[str, Account]") -> "tuple[Snapshot, Policy]":

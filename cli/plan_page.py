@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from domain.rebalance_plan import RebalancePlan
+    from domain.telling.cash_lines import Cash
 
 Json = Mapping[str, Any]
 GOOD, ATTENTION, BAD, QUIET = "green", "yellow", "red", "dim"
@@ -38,14 +39,14 @@ class Fitting:
         yield next(fitting, None) or fitted(self.tables[-1], options.max_width)
 
 
-def page(plan: "RebalancePlan") -> list[object]:
-    """The page of a plan, as `say.show` prints it."""
+def page(plan: "RebalancePlan", cash: "Cash | None" = None) -> list[object]:
+    """The page of a plan, as `say.show` prints it; `cash` is what it starts from."""
     from domain.telling import plan_json
 
-    return page_of({"as_of": str(plan.as_of), "mode": plan.mode, **plan_json.as_json(plan)})
+    return page_of({"as_of": str(plan.as_of), "mode": plan.mode, **plan_json.as_json(plan)}, cash)
 
 
-def page_of(plan: Json) -> list[object]:
+def page_of(plan: Json, cash: "Cash | None" = None) -> list[object]:
     """The page of a plan in its public form."""
     parts: list[object] = [title(f"{plan['account_id']} · plan as of {plan['as_of']} · {plan['mode']}")]
     if "components" not in plan:
@@ -53,17 +54,18 @@ def page_of(plan: Json) -> list[object]:
     kind = "liquidation · " if plan["liquidation"] else ""
     reasons = f" · queued for {', '.join(plan['queue_reasons'])}" if plan["queue_reasons"] else " · not for the queue"
     worth = f"{kind}managed value {amount(plan['managed_value'])}{reasons} · expected "
-    return [*parts, status_line(worth, plan["expected_status"]), *body(plan), *findings(plan["findings"])]
+    return [*parts, status_line(worth, plan["expected_status"]), *body(plan, cash=cash), *findings(plan["findings"])]
 
 
-def body(plan: Json, placed: Sequence[str] | None = None) -> list[object]:
-    """Components, orders, transfers and skipped trades. `placed` tells of each order what the venue made of it."""
+def body(plan: Json, placed: Sequence[str] | None = None, cash: "Cash | None" = None) -> list[object]:
+    """Components, orders, transfers, skipped trades, cash. `placed` tells of each order what the venue made of it."""
     return [
         "",
         components(plan["components"]),
         *orders(plan["orders"], placed),
         *transfers(plan["transfers"]),
         *skipped(plan["skipped"]),
+        *cash_table(plan, cash),
         "",
         "\n".join([_totals(plan), *_tax(plan.get("tax"), plan["orders"])]) + "\n",
     ]
@@ -250,7 +252,31 @@ def _totals(plan: Json) -> str:
     told = [f"{side}s {amount(_sum(plan['orders'], side))}" for side in ("sell", "buy")]
     gains = [f"{signed(value)} {key.removesuffix('_term')}" for key, value in plan["gain"].items() if Decimal(value)]
     told += [f"estimated gain {', '.join(gains)}"] if gains else []
-    return " · ".join([*told, f"cash {amount(plan['cash']['before'])} → {amount(plan['cash']['after'])}"])
+    return " · ".join(told)
+
+
+def cash_table(plan: Json, cash: "Cash | None") -> list[object]:
+    """Where the plan leaves the cash of each sleeve, adding up; of the managed one alone, where no other is known.
+
+    Behind it, what of the managed sleeve's withdrawals reserve (CASH-1).
+    """
+    from cli import say
+    from domain.telling.cash_lines import cash_lines
+    from domain.values.keys import MANAGED
+
+    before = cash.before if cash else {MANAGED: Decimal(plan["cash"]["before"])}
+    lines = [each for each in cash_lines(plan, before) if cash or each.sleeve == MANAGED]
+    told = [(each.sleeve, each.before, each.sold, each.bought, each.moved, each.after) for each in lines]
+    if cash:
+        told.append(("total", *(sum((line[at] for line in told), Decimal(0)) for at in range(1, 6))))  # type: ignore[arg-type]
+    rows = [(sleeve, *(_below(str(each)) for each in amounts)) for sleeve, *amounts in told]
+    made = [
+        "",
+        say.table("Cash", ("sleeve", "before", "+ sold", "− bought", "+ moved", "= after"), rows, (1, 2, 3, 4, 5)),
+    ]
+    if cash and cash.reserved:
+        made.append(f"\nof the managed sleeve's {amount(str(cash.reserved))} are reserved for withdrawals (CASH-1)")
+    return made
 
 
 def _tax(tax: Json | None, orders: Iterable[Json]) -> Iterator[str]:

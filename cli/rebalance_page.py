@@ -12,7 +12,7 @@ from urllib.parse import quote
 from cli import commands, connections, plan_page
 from reading import words
 from reading.accounts.breaks import break_in_words
-from reading.work.rebalances import Rebalance
+from reading.work.rebalances import Rebalance, cash_before
 
 
 def page(found: Rebalance) -> list[object]:
@@ -69,7 +69,7 @@ def planned(row: Any, placed: Sequence[str] | None = None) -> list[object]:
     kind = "liquidation · " if plan["liquidation"] else ""
     as_of = f"as of {plan['as_of']} · {kind}managed value {words.amount(plan['managed_value'])}"
     digest = [f"plan {row.plan_digest}"] if row.plan_digest else []
-    return [f"The plan, {as_of}", *digest, *plan_page.body(plan, placed)]
+    return [f"The plan, {as_of}", *digest, *plan_page.body(plan, placed, cash_before(row))]
 
 
 def _at_venue(order: Any) -> str:

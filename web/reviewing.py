@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from reading.work.figures import Figures, of_plan
+
 ZERO = Decimal(0)
 AT_ONCE = 200  # plans of one page; the rest come behind, once these are decided about
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One account's plan that waits: amounts in the account's currency, `turnover` a share of its managed value."""
+    """One account's plan that waits."""
 
     account_id: str
     rebalance_id: str
@@ -22,19 +24,10 @@ class Waiting:
     digest: str
     liquidation: bool
     expires_at: Any
-    managed_value: Decimal
-    sold: Decimal
-    bought: Decimal
-    short_term: Decimal
-    long_term: Decimal
+    figures: Figures
     orders: Sequence[Any]
     findings: Sequence[Any]
     expected: str
-
-    @property
-    def turnover(self) -> Decimal:
-        """What is sold or bought, the larger, as a share of the managed value."""
-        return max(self.sold, self.bought) / self.managed_value if self.managed_value else ZERO
 
     @property
     def shown(self) -> str:
@@ -61,10 +54,8 @@ def named(rebalance_id: str | None, round_number: int | None, digest: str | None
 
 def waiting(row: Any) -> Waiting:
     """A rebalance's row with its kept plan."""
-    plan = row.plan
-    amounts = {side: sum((Decimal(each["amount"]) for each in plan["orders"] if each["side"] == side), ZERO)
-               for side in ("sell", "buy")}  # fmt: skip
-    gains = [each["gain"] for each in plan["orders"] if each.get("gain")]
+    plan, figures = row.plan, of_plan(row.plan)
+    assert figures is not None, f"{row.id} waits with a plan"
     return Waiting(
         row.account_id,
         row.id,
@@ -72,11 +63,7 @@ def waiting(row: Any) -> Waiting:
         row.plan_digest,
         bool(plan["liquidation"]),
         row.expires_at,
-        Decimal(plan["managed_value"]),
-        amounts["sell"],
-        amounts["buy"],
-        sum((Decimal(each["short_term"]) for each in gains), ZERO),
-        sum((Decimal(each["long_term"]) for each in gains), ZERO),
+        figures,
         plan["orders"],
         plan["findings"],
         plan["expected_status"],

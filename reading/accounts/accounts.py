@@ -22,10 +22,14 @@ class Account:
     in_queue: Sequence[str]
     evidence: Mapping[str, Any]
     under_way: str | None
+    terms: Json
 
     def as_json(self) -> Json:
         """The public form. Without a price for all that it holds it has no value and no components."""
-        return _as_json(self.standing, self.in_queue, self.under_way)
+        from reading.accounts.statement import statement
+
+        told = _as_json(self.standing, self.in_queue, self.under_way)
+        return told | self.terms | statement(self.standing)
 
     def flaws(self) -> Iterator[str]:
         """What keeps it from being valued, or makes its value doubtful."""
@@ -35,11 +39,12 @@ class Account:
 def show(books: "Transaction", account_id: str, today: date, trade_date: date) -> Account:
     """One account. Raises Unknown where nobody knows it."""
     from reading.accounts.standing import in_flight, standing_of
+    from reading.accounts.statement import terms
 
     standing = standing_of(books, account_id, today, trade_date)
     entry, under_way = books.queue.entry(account_id), in_flight(books, account_id)
     reasons, evidence = (entry.reasons, entry.evidence) if entry else ([], {})
-    return Account(standing, reasons, evidence, under_way.id if under_way else None)
+    return Account(standing, reasons, evidence, under_way.id if under_way else None, terms(books, standing))
 
 
 def listed(books: "Transaction", rows: Sequence[Any], today: date) -> list[Json]:

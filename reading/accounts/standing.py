@@ -45,13 +45,18 @@ def standing_of(books: Any, account_id: str, today: date, trade_date: date) -> S
     """The account in the books on a day, as it would trade on `trade_date`. Raises Unknown where nobody knows it."""
     with known(account_id):
         snapshot, policy = books.snapshots.take(account_id, None, today, trade_date)
-    with localcontext(EXACT):
-        return _stand(snapshot, policy)
+    return stand(snapshot, policy)
 
 
 def in_flight(books: Any, account_id: str) -> Any:
     """The row of the rebalance that is under way on the account, or None."""
     return books.rebalances.in_flight(account_id)
+
+
+def stand(snapshot: Snapshot, policy: Policy) -> Standing:
+    """Where the account of a snapshot stands; `policy` is the day's."""
+    with localcontext(EXACT):
+        return _stand(snapshot, policy)
 
 
 def _stand(snapshot: Snapshot, policy: Policy) -> Standing:

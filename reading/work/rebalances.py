@@ -8,6 +8,7 @@ from reading import words
 from reading.actions import Action, Advice, do, tell
 
 if TYPE_CHECKING:
+    from domain.telling.cash_lines import Cash
     from storage.connection import Transaction
 
 Json = dict[str, Any]
@@ -61,6 +62,11 @@ class Rebalance:
         }
 
     @property
+    def cash(self) -> "Cash | None":
+        """What the plan starts from, of the snapshot that is kept with it."""
+        return cash_before(self.row)
+
+    @property
     def run_id(self) -> str:
         """The run of its workflow that it began with."""
         return str(self.row.start_key).rpartition("#")[2]
@@ -108,6 +114,17 @@ class Rebalance:
         if rule == "EXEC-2":
             return tell("ask the venue about the orders that did not fill")
         return do("diagnose", self.row.account_id, told="mend what the issue names ({} helps)")
+
+
+def cash_before(row: Any) -> "Cash | None":
+    """What the plan of a rebalance's row starts from; None where it has no plan, or its snapshot is not kept."""
+    from domain.telling.cash_lines import cash_of
+    from domain.values.policy import Policy
+    from domain.values.snapshot_json import restored
+
+    if not (row.snapshot and row.policy and row.plan and "components" in row.plan):
+        return None
+    return cash_of(restored(row.snapshot), Policy.from_json(row.policy))
 
 
 def read(books: "Transaction", row: Any) -> Rebalance:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reading.actions import Advice, do
+from reading.work.figures import with_figures
 
 if TYPE_CHECKING:
     from storage.connection import Transaction
@@ -36,9 +37,10 @@ def read(books: "Transaction", request_id: str) -> Request:
     except UnknownRequest:
         if not rebalances:
             raise
-        return _without_request(request_id, rebalances)
+        return _without_request(books, request_id, rebalances)
     by_id = {each["rebalance_id"]: each for each in rebalances}
     accounts = [_standing(each, by_id.get(each.rebalance_id), row) for each in books.requests.accounts(request_id)]
+    accounts, totals = with_figures(books, accounts)
     counts = counted(each["status"] for each in accounts)
     waiting = books.requests.pending(request_id)
     next_action = _next_action(request_id, row.status, row.stage, counts)
@@ -60,6 +62,7 @@ def read(books: "Transaction", request_id: str) -> Request:
         "plans": listed_plans(plans_shown(waiting)) or None,
         "liquidations": [each.rebalance_id for each in waiting if each.liquidation],
         "next_action": None,
+        "totals": totals,
         "rebalances": accounts,
     }
     return Request(told, next_action)
@@ -93,13 +96,14 @@ def counted_rebalances(books: Any, request_id: str) -> tuple[list[Json], dict[st
     return list(newest.values()), counted(each["status"] for each in newest.values())
 
 
-def _without_request(request_id: str, rebalances: list[Json]) -> Request:
+def _without_request(books: "Transaction", request_id: str, rebalances: list[Json]) -> Request:
     """Rebalances that were started one by one under a request's name."""
     from domain.requests import counted, status_of
 
     counts = counted(each["status"] for each in rebalances)
     status = status_of(counts)
     next_action = _next_action(request_id, status, "RUNNING", counts)
+    rebalances, totals = with_figures(books, rebalances)
     told: Json = {
         "request_id": request_id,
         "status": status or "IN_PROGRESS",
@@ -107,6 +111,7 @@ def _without_request(request_id: str, rebalances: list[Json]) -> Request:
         "accounts": len(rebalances),
         "counts": counts,
         "next_action": None,
+        "totals": totals,
         "rebalances": sorted(rebalances, key=lambda each: str(each["account_id"])),
     }
     return Request(told, next_action)

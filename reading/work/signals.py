@@ -5,6 +5,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from reading.actions import Advice, shell
+from reading.work.figures import with_figures
 from reading.work.requests import Request, counted_rebalances
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def read(books: "Transaction", id_: str) -> Request | None:
     if row is None:
         return None
     rebalances, counts = counted_rebalances(books, id_)
+    rebalances, totals = with_figures(books, rebalances)
     told: Json = {
         "request_id": id_,
         "status": _status(row, counts),
@@ -34,6 +36,7 @@ def read(books: "Transaction", id_: str) -> Request | None:
         "accounts": len(rebalances),
         "counts": counts,
         "next_action": None,
+        "totals": totals,
         "rebalances": sorted(rebalances, key=lambda each: str(each["account_id"])),
     }
     return Request(told, _next_action(row, id_, counts))

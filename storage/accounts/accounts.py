@@ -24,6 +24,7 @@ from storage.accounts.positions import store_positions
 from storage.accounts.snapshots import Snapshots, UnknownAccount
 from storage.record.audit import Audit
 from storage.schema.tables import accounts, recent_sales, targets
+from storage.values import among, by_key
 from storage.work.queue import STANDING, Queue
 
 HOUSEHOLD = 0x686F_6D65  # the first half of the advisory lock of a household; the second is its id
@@ -70,6 +71,18 @@ class Accounts:
         if found is None:
             raise UnknownAccount(account_id)
         return str(found)
+
+    def household(self, account_id: str) -> dict[str, Any] | None:
+        """The tax household of an account, with the ids of all that are of it; None where it is of none."""
+        of = select(accounts.c.household_id).where(accounts.c.id == account_id).scalar_subquery()
+        query = select(accounts.c.household_id, accounts.c.id).where(accounts.c.household_id == of)
+        rows = self.connection.execute(query.order_by(by_key(accounts.c.id))).all()
+        return {"id": rows[0].household_id, "accounts": [row.id for row in rows]} if rows else None
+
+    def names(self, account_ids: Collection[str]) -> dict[str, str]:
+        """The names of those of the accounts that there are."""
+        query = select(accounts.c.id, accounts.c.name).where(among(accounts.c.id, account_ids))
+        return {row.id: row.name for row in self.connection.execute(query)}
 
     def assigned(self, target_id: str) -> int:
         """How many accounts have the target."""

@@ -15,6 +15,7 @@ from cli.fitting import words
 from cli.plan_page import page
 from domain.books.book import BookRefused
 from domain.telling import steps
+from domain.telling.cash_lines import cash_of
 from domain.telling.derivation import derive
 from policy import in_force
 from policy.clock import the_clock
@@ -24,7 +25,8 @@ from storage.connection import Books
 from storage.intake.loading import load
 from storage.schema.tables import accounts, models, targets
 from tests.cli.conftest import Command
-from tests.cli.rebalanced import executed, pending
+from tests.cli.rebalanced import REQUEST, executed, pending
+from tests.cli.sums import checked
 from tests.domain.cases import asked, cases
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -47,7 +49,7 @@ def flaws(wide: str, narrow: str) -> Iterator[str]:
 
 
 def test_the_plan_of_every_case(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    seen, found = 0, []
+    seen, summed, found = 0, 0, []
     for case in cases():
         try:
             given = asked(case)
@@ -57,11 +59,17 @@ def test_the_plan_of_every_case(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
         printed = []
         for width in (WIDE, NARROW):
             monkeypatch.setenv("COLUMNS", str(width))
-            say.show(*page(made.plan), *explain_page.page_of(steps.as_json(made.steps)))
+            say.show(*page(made.plan, cash_of(*given[:2])), *explain_page.page_of(steps.as_json(made.steps)))
             printed.append(capsys.readouterr().out)
         seen += 1
         found += [f"{case.name}: {flaw}" for flaw in flaws(*printed)]
+        sums = list(checked(printed[0]))
+        summed += len(sums)
+        found += [
+            f"{case.name}: {what} is {shown}, and comes to {right}" for what, shown, right in sums if shown != right
+        ]
     assert seen > 200
+    assert summed > 1500
     assert not found, "\n".join(found[:20]) + f"\n{len(found)} in all"
 
 
@@ -88,6 +96,7 @@ def pages(books: Books) -> list[tuple[str, ...]]:
         *((each, "list") for each in ("account", "model", "target", "request", "signal", "feed")),
         *((each,) for each in ("queue", "history", "status", "breaks", "policy", "rules")),
         ("breaks", "--all"),
+        ("show", REQUEST),
         ("venue", "show"),
         ("audit", "verify"),
     ]

@@ -222,7 +222,7 @@ def _anchors(document: Path) -> frozenset[str]:
 def _plans() -> list[dict[str, Any]]:
     from cli.plan import _plans as planned
 
-    return [plan_json.as_json(each) for each in planned(PROJECT / "examples" / "demo.yaml", None, "best_fit", FULL)]
+    return [plan_json.as_json(each) for each, _ in planned(PROJECT / "examples" / "demo.yaml", None, "best_fit", FULL)]
 
 
 def _keys(value: Any) -> set[str]:

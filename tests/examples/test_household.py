@@ -26,7 +26,7 @@ def comment(account_id: str) -> str:
 
 
 def planned(account_id: str, purpose: Purpose = FULL) -> dict[str, Any]:
-    (plan,) = _plans(PATH, account_id, "best_fit", purpose)
+    ((plan, _),) = _plans(PATH, account_id, "best_fit", purpose)
     return plan_json.as_json(plan)
 
 
@@ -89,7 +89,7 @@ def test_the_exempt_account_alone_and_together() -> None:
     assert traded(planned("M-2")) == [
         ("buy", "25", "ELM"), ("buy", "30", "OAK"), ("buy", "9", "OIL"), ("buy", "37", "SMOKE"),
     ]  # fmt: skip
-    together = {plan.account_id: plan_json.as_json(plan) for plan in _plans(PATH, None, "best_fit", FULL)}
+    together = {plan.account_id: plan_json.as_json(plan) for plan, _ in _plans(PATH, None, "best_fit", FULL)}
     assert "SMOKE" not in {symbol for side, _, symbol in traded(together["M-2"]) if side == "buy"}
     assert together["M-1"] == planned("M-1")
 

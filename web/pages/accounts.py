@@ -12,6 +12,8 @@ from domain.plan import plan
 from domain.telling import plan_json
 from domain.values.policy import DEFAULT_MODE, MODES
 from policy.trading_days import trade_date
+from reading.accounts.standing import stand
+from reading.accounts.statement import statement, terms
 from reading.evidence import in_words
 from storage.accounts.snapshots import UnknownAccount
 from storage.work.rebalances import as_history
@@ -57,6 +59,8 @@ def show(visit: Annotated[Visit, needs("read")], account_id: str) -> Response:
         past = [dict(as_history(each)) for each in books.rebalances.listing(account_id=account_id, limit=PAST)]
         breaks = books.breaks.open_of(account_id)
         assignable = [each.id for each in books.listings.targets(0, 500).rows] if visit.may("assign") else []
+        standing = stand(snapshot, policy)
+        stated = terms(books, standing) | statement(standing)
     made = {mode: plan_json.as_json(plan(snapshot, policy, mode)) for mode in MODES}
     first = made[DEFAULT_MODE]
     account = snapshot.account
@@ -68,6 +72,7 @@ def show(visit: Annotated[Visit, needs("read")], account_id: str) -> Response:
         account=account,
         as_of=visit.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         snapshot=snapshot,
+        stated=stated,
         whole=first,
         plans=made,
         figures={mode: _figures(each) for mode, each in made.items()},

@@ -9,9 +9,11 @@ from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from domain.approvals import same_person
+from domain.telling.cash_lines import cash_lines
 from domain.values.money import plain
 from domain.values.policy import Policy
 from identity.claims import About
+from reading.work.rebalances import cash_before
 from storage.work.rebalances import UnknownRebalance
 from web import acts, vouching
 from web.refusals import Refusal
@@ -31,6 +33,7 @@ def show(visit: Annotated[Visit, needs("read")], rebalance_id: str) -> Response:
         breaks = [each for each in books.breaks.open_of(row.account_id) if each.rebalance_id == row.id]
     plan = row.plan or {}
     result = row.result or {}
+    cash = cash_before(row)
     lots = [(each["symbol"], lot) for each in plan.get("orders", []) for lot in each.get("lots", [])]
     return visit.page(
         "rebalance.html",
@@ -42,6 +45,8 @@ def show(visit: Annotated[Visit, needs("read")], rebalance_id: str) -> Response:
         plan=plan,
         orders=[_order(each) for each in orders],
         lots=lots,
+        cash=cash_lines(plan, cash.before) if cash else [],
+        reserved=cash.reserved if cash else None,
         findings=result.get("findings") or plan.get("findings") or [],
         breaks=breaks,
         changes=_changes(rounds),

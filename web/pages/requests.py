@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from acting.submit import Wanted
 from domain.requests import counted
 from identity.roles import Act
+from reading.work.figures import with_figures
 from storage.work.rebalances import as_history, utc
 from storage.work.requests import UnknownRequest
 from web import acts, tables
@@ -66,6 +67,8 @@ def show(
     if format != "html":
         return tables.file(request_id, format, ACCOUNTS, listed)
     listed.sort(key=lambda each: (_rank(each["status"]), each["account_id"]))
+    with visit.console.books.reading() as books:
+        rows, totals = with_figures(books, listed[:200])
     now = row.status or ("PAUSED" if row.stage == "PAUSED" else "IN_PROGRESS")
     return visit.page(
         "request.html",
@@ -76,7 +79,8 @@ def show(
         now=now,
         counts=counts,
         waiting=len(waiting),
-        listed=listed[:200],
+        listed=rows,
+        totals=totals,
         more=len(listed) - 200,
         shown=status,
         again=sum(counts.get(each, 0) for each in AGAIN),
