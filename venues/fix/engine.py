@@ -177,6 +177,7 @@ def _settings(session: Session, session_id: Any, reset: bool) -> Any:
     settings, dictionary = quickfix.SessionSettings(), quickfix.Dictionary()
     for key, value in told.items():
         dictionary.setString(key, str(value))
+    settings.set(dictionary)  # as the default too: there alone it looks for what TLS needs, and checks nothing without
     settings.set(session_id, dictionary)
     return settings
 
