@@ -13,7 +13,8 @@ from domain import laws, queue
 from domain.planning import checks, gain_budget, one_way
 from domain.planning.case import Case
 from domain.planning.orders import minimum_trade
-from domain.planning.proposal import Proposal, propose
+from domain.planning.proposal import propose
+from domain.planning.turn import Proposal
 from domain.queue import NO_EVIDENCE
 from domain.rebalance_plan import ComponentOutcome, Order, RebalancePlan
 from domain.targets import cash_needs, minimums

@@ -84,7 +84,13 @@ def destine(lines: Sequence[Line], cash: Decimal, band: Band, crossing: Callable
     for each in lines:
         force(each)
     small = forget_small(lines, crossing)
-    cash -= sum((each.buy for each in lines), ZERO)
+    cash, stays = landed(lines, cash - sum((each.buy for each in lines), ZERO), band)
+    destinations = tuple([destination(each) for each in lines])
+    return Destined(destinations, cash, band, small, tuple(lines), stays)
+
+
+def landed(lines: Sequence[Line], cash: Decimal, band: Band) -> tuple[Decimal, frozenset[str]]:
+    """Closes with cash what bands moved; returns where cash ends and the keys of what stays outside its band for it."""
     if cash <= band.lower - CENT:  # less than a cent is what rounding leaves
         cash = sell_more(lines, cash, band, LOWER_EDGE, DESTINATION_2)
         if cash < band.lower:
@@ -92,9 +98,7 @@ def destine(lines: Sequence[Line], cash: Decimal, band: Band, crossing: Callable
         cash = give_back_sales(lines, cash, band.lower)
     cash, stays = _leave_what_steps_forbid(lines, cash, band)
     cash = close(lines, cash, band, first=True)
-    cash = give_back_buys(lines, cash, band.upper)
-    destinations = tuple([destination(each) for each in lines])
-    return Destined(destinations, cash, band, small, tuple(lines), stays)
+    return give_back_buys(lines, cash, band.upper), stays
 
 
 def close(lines: Sequence[Line], cash: Decimal, band: Band, first: bool = False) -> Decimal:

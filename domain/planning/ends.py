@@ -44,30 +44,53 @@ class Ends:
         return (*self.amiss, self.turnover)
 
 
+def better(then: Ends, now: Ends, turn: Decimal) -> bool:
+    """True where a plan ends better than nothing does (DESTINATION-6).
+
+    `turn` is the largest step of a plan that sells one thing to buy another, else some cents: what brings cash or
+    components nearer by less only turns one rounding into another, and would be turned again.
+    """
+    if then.unmet != now.unmet:
+        return then.unmet < now.unmet
+    if then.cash_off != now.cash_off and abs(now.cash_off - then.cash_off) >= turn:
+        return then.cash_off < now.cash_off
+    if then.outside != now.outside:
+        return then.outside < now.outside
+    return now.off - then.off >= turn
+
+
+def values(case: Case, destined: Destined, after: Settled | None) -> list[Decimal]:
+    """What each component but cash, of those that are lines, is worth where the account ends, or stands now."""
+    if after is None:
+        return [line.component.value for line in destined.lines]
+    worth, before = dict[str, Decimal](), case.valuation.sleeve_cash
+    for (sleeve, symbol), quantity in after.moved.items():
+        key = sleeve if sleeve != MANAGED else symbol
+        worth[key] = worth.get(key, ZERO) + quantity * case.snapshot.securities[symbol].priced
+    found = []
+    for line in destined.lines:
+        component = line.component
+        key, value = component.key, component.value
+        if component.kind == "model":
+            flow = after.cash.get(key, ZERO) - before.get(key, ZERO)
+            found.append(value + flow + worth.get(key, ZERO))
+        else:
+            found.append(value + worth.get(component.ref, ZERO))
+    return found
+
+
 def ends(case: Case, destined: Destined, after: Settled | None, turnover: Decimal = ZERO) -> Ends:
     """Where the account ends after a plan that trades so much, or stands now where there is none."""
-    snapshot, valuation = case.snapshot, case.valuation
+    valuation = case.valuation
     cash_by_sleeve = valuation.sleeve_cash if after is None else after.cash
     moved = {} if after is None else after.moved
-    worth: dict[str, Decimal] = {}
-    for (sleeve, symbol), quantity in moved.items():
-        key = sleeve if sleeve != MANAGED else symbol
-        worth[key] = worth.get(key, ZERO) + quantity * snapshot.securities[symbol].priced
     unmet = max(ZERO, valuation.reserved - cash_by_sleeve[MANAGED])
     unmet -= sum((min(ZERO, cash) for key, cash in cash_by_sleeve.items() if key != MANAGED), ZERO)
     outside = off = ZERO
-    for line in destined.lines:
+    for line, value in zip(destined.lines, values(case, destined, after), strict=True):
         component = line.component
-        if component.kind == "model":
-            key = component.key
-            flow = cash_by_sleeve.get(key, ZERO) - valuation.sleeve_cash.get(key, ZERO)
-            value = component.value + flow + worth.get(key, ZERO)
-            idle = (
-                _idle(case, component.key, component.ref, cash_by_sleeve.get(key, ZERO), value) if value > 0 else ZERO
-            )
-            outside += idle
-        else:
-            value = component.value + worth.get(component.ref, ZERO)
+        if component.kind == "model" and value > 0:
+            outside += _idle(case, component.key, component.ref, cash_by_sleeve.get(component.key, ZERO), value)
         if not line.upper:
             unmet += max(ZERO, value - line.reach.least if component.stays or component.no_sell else value)
             continue

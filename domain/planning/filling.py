@@ -12,9 +12,9 @@ from enum import Enum
 
 from domain.planning.concentration import concentrated
 from domain.planning.levels import Levels
-from domain.planning.rounding import shares_to_sell
+from domain.planning.rounding import sell_quantities, shares_to_sell
 from domain.targets.restrictions import Aim, Limits
-from domain.values.money import ONE, ZERO, tidy
+from domain.values.money import CENT, ONE, ZERO, tidy
 from domain.values.record import record
 from domain.values.rules import Rule
 from domain.values.snapshot import Security, Sleeve, prices_of
@@ -73,9 +73,9 @@ NOTHING = Fill({}, {})
 class Task:
     """What a sleeve is asked to do: from its value to `value + change`, towards its aim; None sells everything.
 
-    `idle` is the least cash above its model's that is invested though the value stays (SLEEVE-3). `smallest` is the
-    smallest order worth making (ORDER-3); 0 for a sleeve that opens. `one_way`: nothing trades against the change, and
-    no more than it (CASH-2).
+    `idle` is how much of its value is idle cash beyond its model's, from which it is invested though the value stays
+    (SLEEVE-3). `smallest` is the smallest order worth making (ORDER-3); 0 for a sleeve that opens. `one_way`: nothing
+    trades against the change, and no more than it (CASH-2).
     """
 
     aim: Aim | None
@@ -128,13 +128,16 @@ def fill_sleeve(
         return Fill(quantities, wanted, {}, blocked, sold_for)
     levels = Levels(named, weights, goal, growing)
     _freeze(levels, allowed, held, blocked, prices)
-    keeps_shares = not task.change and not leaving
+    keeps_shares = not leaving and ZERO <= task.change < max(task.smallest, CENT)  # no flow to speak of
     amounts, traded, given_up = concentrated(levels, shares, market, task.smallest, keeps_shares, task.one_way)
     if growing:
         wanted |= amounts
         quantities |= {symbol: traded[symbol] for symbol in amounts if traded[symbol]}
         freed = _freed(task, leaving, sold_for, brought, goal - total)
         return Fill(quantities, wanted, given_up, blocked, sold_for, freed)
+    beyond = sum([traded[symbol] * prices[symbol] for symbol in amounts], ZERO) - (total - goal)
+    if beyond > task.idle * after and not task.one_way:  # it would be idle cash, and be invested again (SLEEVE-3)
+        traded = sell_quantities(amounts, shares, market, fewest=True)
     wanted |= {symbol: -amount for symbol, amount in amounts.items()}
     quantities |= {symbol: -traded[symbol] for symbol in amounts if traded[symbol]}
     sold_for |= dict.fromkeys(amounts, Cause.DESTINATION)
@@ -161,7 +164,7 @@ def _moves(task: Task, growing: bool, lacking: Decimal, leaving: bool) -> bool:
         return True
     if not growing:  # it lacks cash of its own only: nothing is sold for that
         return False
-    return not task.one_way and (leaving or lacking > task.idle)
+    return not task.one_way and (leaving or lacking > task.idle * (task.value + task.change))
 
 
 def _freeze(

@@ -183,7 +183,7 @@ def force(line: Line) -> None:
 
     What opens, and a security of which nothing is held yet, goes to its weight (DESTINATION-1).
     """
-    value, lower, upper = line.value, line.lower, line.upper
+    value, lower, upper = line.planned, line.lower, line.upper
     if line.reach.step is None and lower - CENT < value < upper + CENT and not line.opens and upper:
         return  # cents
     if line.opens or (line.component.kind == "security" and not value and line.wanted):
@@ -205,7 +205,7 @@ def force(line: Line) -> None:
 
 def _bought(line: Line, lower: Decimal, upper: Decimal) -> Decimal:
     """Where buying up to a lower edge ends: a step beyond it where that is inside the band, or nearer to it."""
-    ends = line.value + line.whole(lower - line.value, ROUND_FLOOR)
+    ends = line.planned + line.whole(lower - line.planned, ROUND_FLOOR)
     lacks = lower - ends
     if lacks <= 0:
         return ends
@@ -219,7 +219,7 @@ def _sold(line: Line, lower: Decimal, upper: Decimal) -> Decimal:
     """Where selling down to an upper edge ends: a step beyond it where that is inside the band, or nearer to it."""
     if upper == 0:
         return ZERO
-    ends = line.value - line.whole(line.value - upper, ROUND_FLOOR)
+    ends = line.planned - line.whole(line.planned - upper, ROUND_FLOOR)
     over = ends - upper
     if over <= 0:
         return ends
@@ -272,8 +272,8 @@ def sell_more(lines: Iterable[Line], cash: Decimal, band: Band, edge: Edge, rule
         amount = min(each.whole(needs, ROUND_CEILING), room)
         if not each.ordered(-amount):
             amount = _large_enough(each, room)
-            if cash + amount > band.upper and cash >= 0:
-                continue
+            if cash + amount - band.upper >= needs and cash >= 0:
+                continue  # no nearer
         over = cash + amount - band.upper
         if over > 0 and amount >= needs:
             less = amount - (each.reach.step or CENT)
@@ -304,8 +304,8 @@ def buy_more(
         amount = min(each.whole(surplus, ROUND_CEILING), room)
         if not each.ordered(amount):
             amount = _large_enough(each, room)
-            if cash - amount < band.lower:
-                continue
+            if band.lower - (cash - amount) >= surplus or cash - amount < lowest:
+                continue  # no nearer
         under = band.lower - (cash - amount)
         if under > 0:
             less = amount - (each.reach.step or CENT)

@@ -66,7 +66,7 @@ def _task(case: Case, each: Destination, sleeve: Sleeve) -> Task:
     component = each.component
     value, asked = component.value + each.made_whole, _aim(case, each, sleeve)
     smallest = ZERO if component.sleeve == "opening" else case.too_small
-    idle = width(asked.cash_weight, case.policy) * value if asked else ZERO
+    idle = width(asked.cash_weight, case.policy) if asked else ZERO
     return Task(asked, value, each.change, smallest, idle, case.purpose.kind in ONE_WAY)
 
 

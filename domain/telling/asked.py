@@ -10,8 +10,8 @@ from domain.planning import signals
 from domain.planning.case import Case
 from domain.planning.lines import destination_band
 from domain.planning.one_way import CASH_2
-from domain.planning.proposal import Proposal
 from domain.planning.trades import strays
+from domain.planning.turn import Proposal
 from domain.rebalance_plan import Order
 from domain.targets.cash_needs import CASH_3
 from domain.values.money import CENT, ZERO, cents, money

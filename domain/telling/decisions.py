@@ -10,11 +10,11 @@ from functools import partial
 from domain.planning.affording import ORDER_4, Bought
 from domain.planning.concentration import SLEEVE_4
 from domain.planning.lines import DESTINATION_1, DESTINATION_2, DESTINATION_5, Destination
-from domain.planning.proposal import Proposal
+from domain.planning.turn import Proposal
 from domain.targets.idle_cash import SLEEVE_3
 from domain.targets.targets import Band
 from domain.values.money import ZERO, cents, money, plain
-from domain.values.rules import Finding, Noted, info
+from domain.values.rules import Finding, Noted, Rule, info
 from domain.values.snapshot import CASH, MANAGED, security_key
 
 
@@ -31,7 +31,9 @@ def decisions(proposal: Proposal) -> list[Noted]:
     ]
     closing = [(each, moved) for each in destined.destinations if (moved := _closing(each))]
     if closing:
-        found.append(Noted(DESTINATION_2.code, "info", partial(_closes, closing, destined.cash_band)))
+        inside = any(rule is DESTINATION_2 for each, _ in closing for rule, _ in each.parts)
+        rule = DESTINATION_2 if inside else DESTINATION_5
+        found.append(Noted(rule.code, "info", partial(_closes, rule, closing, destined.cash_band)))
     if destined.cut > ZERO:
         found.append(Noted(DESTINATION_2.code, "info", partial(_cuts, destined.cut)))
     if proposal.unaffordable:
@@ -74,10 +76,10 @@ def _gives_up(sleeve: str, amounts: Mapping[str, Decimal]) -> Finding:
     )
 
 
-def _closes(closing: Sequence[tuple[Destination, Decimal]], band: Band) -> Finding:
+def _closes(rule: Rule, closing: Sequence[tuple[Destination, Decimal]], band: Band) -> Finding:
     listed = ", ".join(f"{each.component.key} {_signed(moved)}" for each, moved in closing)
     return info(
-        DESTINATION_2,
+        rule,
         f"for cash to end between {money(band.lower)} and {money(band.upper)}, more is sold or less bought, or more is "
         f"bought, than the bands ask: {listed}",
         component=CASH,

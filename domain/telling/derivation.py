@@ -11,8 +11,9 @@ from itertools import pairwise
 from domain.plan import examine, lawful, told
 from domain.planning.case import Case
 from domain.planning.filling import SLEEVE_1
-from domain.planning.proposal import Proposal, propose
+from domain.planning.proposal import propose
 from domain.planning.settlement import Settled, settle
+from domain.planning.turn import Proposal
 from domain.rebalance_plan import RebalancePlan
 from domain.telling import derivation_moves as moves
 from domain.telling import derivation_trades as trades

@@ -10,8 +10,8 @@ from domain.planning.case import Case
 from domain.planning.ends import DESTINATION_6
 from domain.planning.lines import DESTINATION_1, DESTINATION_2, DESTINATION_5, Destination, Line
 from domain.planning.one_way import CASH_2
-from domain.planning.proposal import Proposal
 from domain.planning.signals import SIGNAL_1, SIGNAL_2
+from domain.planning.turn import Proposal
 from domain.rebalance_plan import ComponentOutcome, RebalancePlan
 from domain.telling.steps import Cell, Kind, Step, step
 from domain.values.keys import named

@@ -11,9 +11,9 @@ from domain.planning.case import Case
 from domain.planning.concentration import SLEEVE_4
 from domain.planning.filling import SLEEVE_1, SLEEVE_2, Fill
 from domain.planning.orders import ORDER_2, ORDER_3, MarketOrder
-from domain.planning.proposal import Proposal
 from domain.planning.rounding import ORDER_1
 from domain.planning.signals import SIGNAL_2
+from domain.planning.turn import Proposal
 from domain.rebalance_plan import RebalancePlan
 from domain.targets import restrictions
 from domain.tax import lots, wash_sales

@@ -9,7 +9,7 @@ from decimal import Decimal
 from domain.planning.case import Case
 from domain.planning.checks import named_symbols
 from domain.planning.lines import destination_band
-from domain.planning.proposal import Proposal
+from domain.planning.turn import Proposal
 from domain.queue import QUEUE_3
 from domain.rebalance_plan import RebalancePlan
 from domain.targets import minimums, targets

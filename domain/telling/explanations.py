@@ -16,9 +16,9 @@ from domain.planning.filling import SLEEVE_1, SLEEVE_2, Cause
 from domain.planning.lines import DESTINATION_1, DESTINATION_2, DESTINATION_5, Destination
 from domain.planning.one_way import CASH_2
 from domain.planning.orders import ORDER_2, Crossing, MarketOrder, Trade
-from domain.planning.proposal import Proposal
 from domain.planning.settlement import Funding
 from domain.planning.signals import SIGNAL_2
+from domain.planning.turn import Proposal
 from domain.rebalance_plan import Allocation, ComponentOutcome, Order, Transfer
 from domain.targets.idle_cash import SLEEVE_3
 from domain.targets.restrictions import RESTRICT_1

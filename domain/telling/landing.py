@@ -13,7 +13,7 @@ from domain.planning.ends import DESTINATION_6
 from domain.planning.gain_budget import LOT_2
 from domain.planning.lines import DESTINATION_1, DESTINATION_2, DESTINATION_5, Line
 from domain.planning.orders import ORDER_3
-from domain.planning.proposal import Proposal
+from domain.planning.turn import Proposal
 from domain.rebalance_plan import ComponentOutcome
 from domain.values.money import CENT, ZERO, cents, money
 from domain.values.rules import Finding, Noted, Rule, info
@@ -22,6 +22,11 @@ from domain.values.snapshot import CASH, MANAGED
 LEFT_OUT = {
     LOT_2.code: "the gain budget keeps it from being sold",
     ORDER_3.code: "what it would trade is below the minimum trade",
+}
+
+CASH_LEFT_OUT = {
+    LOT_2.code: "the gain budget keeps what would bring it nearer from being sold",
+    ORDER_3.code: "what would bring it nearer is below the minimum trade",
 }
 
 
@@ -46,7 +51,8 @@ def landed(case: Case, proposal: Proposal, outcomes: Sequence[ComponentOutcome])
     cash, band = proposal.after.cash[MANAGED] - case.valuation.reserved, proposal.destined.cash_band
     off = max(band.lower - cash, cash - band.upper)
     if off >= CENT:
-        yield Noted(DESTINATION_5.code, "info", partial(_cash_off, proposal, cash, off))
+        rule, why = _cash_reason(case, proposal, off, cash < band.lower)
+        yield Noted(rule.code, "info", partial(_cash_off, proposal, cash, off, rule, why))
 
 
 def _reason(case: Case, proposal: Proposal, line: Line, below: bool) -> tuple[Rule, str]:
@@ -95,13 +101,28 @@ def _off(line: Line, outcome: ComponentOutcome, off: Decimal, rule: Rule, why: s
     )
 
 
-def _cash_off(proposal: Proposal, cash: Decimal, off: Decimal) -> Finding:
+def _cash_reason(case: Case, proposal: Proposal, off: Decimal, below: bool) -> tuple[Rule, str]:
+    """Which rule keeps cash outside its band, and how it is said."""
+    for rule, trades in proposal.left_out():
+        if (trades[0].quantity < 0) is below:
+            return rule, CASH_LEFT_OUT[rule.code]
+    for line in proposal.destined.lines:
+        step, component = line.reach.step, line.component
+        if step is None or step >= 2 * off or (component.no_sell if below else component.no_buy):
+            continue
+        then = line.planned - step if below else line.planned + step
+        if not line.buy and step < case.smallest and line.low <= then <= line.high:
+            return ORDER_3, CASH_LEFT_OUT[ORDER_3.code]
+    return DESTINATION_5, "no step that can be traded brings it nearer"
+
+
+def _cash_off(proposal: Proposal, cash: Decimal, off: Decimal, rule: Rule, why: str) -> Finding:
     band = proposal.destined.cash_band
     below = cash < band.lower
     return info(
-        DESTINATION_5,
+        rule,
         f"cash ends {money(off)} {'below' if below else 'above'} its band of {money(band.lower)} to "
-        f"{money(band.upper)}: no step that can be traded brings it nearer",
+        f"{money(band.upper)}: {why}",
         component=CASH,
         off=cents(off),
         side="below" if below else "above",

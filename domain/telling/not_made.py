@@ -9,10 +9,10 @@ from decimal import Decimal
 from domain.planning.case import Case
 from domain.planning.gain_budget import LOT_2
 from domain.planning.orders import ORDER_3, Trade, market_order
-from domain.planning.proposal import Proposal
+from domain.planning.turn import Proposal
 from domain.rebalance_plan import Side, SkippedTrade
 from domain.targets.restrictions import Block
-from domain.values.money import ZERO, down_to_increment, money, plain, tidy, to_cent, up_to_increment
+from domain.values.money import CENT, ZERO, down_to_increment, money, plain, tidy, to_cent, up_to_increment
 from domain.values.rules import Rule
 
 
@@ -30,7 +30,7 @@ def _left_out(case: Case, rule: Rule, trades: Sequence[Trade]) -> SkippedTrade:
     order = market_order(case.snapshot.securities[trades[0].symbol], trades)
     side: Side = "sell" if order.is_sell else "buy"
     what = _named(side, order.quantity, order.symbol, order.amount)
-    why = _beyond_budget(what, case) if rule is LOT_2 else _too_small(what, case)
+    why = _beyond_budget(what, case) if rule is LOT_2 else _too_small(what, order.amount, case)
     return SkippedTrade(side, order.symbol, order.quantity, order.amount, rule.code, why)
 
 
@@ -38,7 +38,9 @@ def _named(side: str, quantity: Decimal, symbol: str, amount: Decimal) -> str:
     return f"the {side} of {plain(quantity)} {symbol} for {money(amount)}"
 
 
-def _too_small(what: str, case: Case) -> str:
+def _too_small(what: str, amount: Decimal, case: Case) -> str:
+    if amount < CENT:
+        return f"{what} comes to less than a cent, which is no order ({ORDER_3.code})"
     return f"{what} is below the minimum trade of {money(case.smallest)} ({ORDER_3.code})"
 
 
@@ -56,7 +58,7 @@ def _small(case: Case, proposal: Proposal) -> Iterator[SkippedTrade]:
             quantity = abs(amount) / security.step * security.quantity_increment
             side: Side = "sell" if amount < 0 else "buy"
             worth = to_cent(abs(amount))
-            why = _too_small(_named(side, quantity, symbol, worth), case)
+            why = _too_small(_named(side, quantity, symbol, worth), worth, case)
             yield SkippedTrade(side, symbol, quantity, worth, ORDER_3.code, why)
 
 

@@ -128,7 +128,7 @@ def _step_that_helps(books: Ledger, limits: Forbidden, low: Decimal, high: Decim
         if then < ZERO and buys:
             continue
         held = each.planned_value + (least if buys else -least)
-        if max(low - then, then - high, ZERO) < off and lower <= held <= upper:
+        if max(low - then, then - high, ZERO) <= off - CENT and lower <= held <= upper:
             yield (
                 f"cash ends at {money(ends)}, outside {money(low)} to {money(high)}: {money(least)} "
                 f"{'more' if buys else 'less'} of {symbol} keeps {each.component}, {money(each.planned_value)}, inside "

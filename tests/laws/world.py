@@ -68,15 +68,16 @@ def filled(snapshot: Snapshot, policy: Policy, plan: RebalancePlan) -> Snapshot:
                 bought = Lot(part.quantity, order.price, snapshot.as_of)
                 held.setdefault((part.sleeve, order.symbol), []).append(bought)
             continue
+        gives = {part.sleeve: abs(part.quantity) for part in order.allocations}
         for each in order.lots:
-            _take(held, [part.sleeve for part in order.allocations], order.symbol, each.lot)
+            _take(held, gives, order.symbol, each.lot)
         lost = [(each.lot.quantity, each.gain) for each in order.lots if each.gain is not None and each.gain < 0]
         if lost:
             gone = sum((quantity for quantity, _ in lost), ZERO), sum((gain for _, gain in lost), ZERO)
             sales.append(RecentSale(order.symbol, snapshot.as_of, *gone, account.id))
     for transfer in plan.transfers:
         for lot in transfer.lots if transfer.symbol else ():
-            _take(held, [transfer.source], str(transfer.symbol), lot)
+            _take(held, {transfer.source: lot.quantity}, str(transfer.symbol), lot)
             held.setdefault((transfer.destination, str(transfer.symbol)), []).append(lot)
     closing = {each.component for each in plan.components if each.sleeve == "closing"}
     sleeves = []
@@ -102,14 +103,15 @@ def filled(snapshot: Snapshot, policy: Policy, plan: RebalancePlan) -> Snapshot:
     return replace(snapshot, account=after)
 
 
-def _take(held: dict[Place, list[Lot]], sleeves: list[str], symbol: str, lot: Lot) -> None:
-    """Takes the shares of a lot out of the sleeves that give it up."""
+def _take(held: dict[Place, list[Lot]], gives: dict[str, Decimal], symbol: str, lot: Lot) -> None:
+    """Takes the shares of a lot out of the sleeves, each as far as it still gives some."""
     left = lot.quantity
-    for sleeve in sleeves:
+    for sleeve in [*gives]:
         lots = held.get((sleeve, symbol), [])
         for at, each in enumerate(lots):
             if (each.acquired, each.cost_per_share) == (lot.acquired, lot.cost_per_share) and left:
-                taken = min(left, each.quantity)
+                taken = min(left, each.quantity, gives[sleeve])
                 left -= taken
+                gives[sleeve] -= taken
                 lots[at] = replace(each, quantity=each.quantity - taken)
         held[sleeve, symbol] = [each for each in lots if each.quantity]

@@ -1,0 +1,169 @@
+"""Closing: whole steps that bring a finished proposal nearer to where it is to end (DESTINATION-5, DESTINATION-6).
+
+Asked by `proposal` of full rebalances, where sleeves, rounding or trades that are not made left something outside its
+band. What the account would trade once this plan is filled is traded in it instead, so that it is not traded again.
+
+It ends by construction: each proposal is kept only where the account ends better for it, and what is amiss, in whole
+cents, can't fall for ever.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from domain.planning import ends
+from domain.planning.case import Case
+from domain.planning.destination import close, destination, landed
+from domain.planning.filling import Held
+from domain.planning.lines import (
+    DESTINATION_1,
+    DESTINATION_2,
+    DESTINATION_5,
+    UNBOUNDED,
+    Line,
+    force,
+    give_back_buys,
+    give_back_sales,
+)
+from domain.planning.orders import ORDER_3
+from domain.planning.reach import BackBy
+from domain.planning.turn import Proposal, opened_too_low, trade_of
+from domain.values.money import CENT, ZERO
+from domain.values.snapshot import MANAGED
+
+
+def closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
+    """The proposal, or the best that whole steps make of it, one after the other."""
+    if case.purpose.kind != "full" or case.liquidation or _as_it_was_to_be(case, proposal):
+        return proposal
+    best, end, cents = proposal, end_of(case, proposal), CENT * (1 + len(case.known))
+    while end.off or end.cash_off or end.unmet or end.outside:  # each turn ends better, or is the last
+        for nearer in (_cash_nearer, _all_nearer):
+            closer = nearer(case, best, back)
+            if closer is not None and _rank(then := end_of(case, closer), cents) < _rank(end, cents):
+                best, end = closer, then
+                break
+        else:
+            return best
+    return best
+
+
+def _as_it_was_to_be(case: Case, proposal: Proposal) -> bool:
+    """True where everything trades as it was planned, and lands, to the cent."""
+    destined, netted, band = proposal.destined, proposal.netted, proposal.destined.cash_band
+    if netted.skipped or netted.cut or proposal.given_up or proposal.unaffordable:
+        return False
+    cash = proposal.after.cash[MANAGED] - case.valuation.reserved
+    if not band.lower - CENT < cash < band.upper + CENT:
+        return False
+    return all(each.lower - CENT < each.planned < each.upper + CENT for each in destined.lines)
+
+
+def _rank(end: ends.Ends, cents: Decimal) -> tuple[Decimal, ...]:
+    """The better end has the lower one (DESTINATION-6); what rounding to cents brings or takes counts as nothing."""
+    unmet, *amiss = end.amiss
+    return unmet, *(each // cents for each in amiss), end.turnover
+
+
+def end_of(case: Case, proposal: Proposal) -> ends.Ends:
+    """Where the account ends after a proposal, with what it trades."""
+    netted = proposal.netted
+    turnover = sum([order.amount for order in netted.orders], ZERO)
+    turnover += sum([crossing.amount for crossing in netted.crossings], ZERO)
+    return ends.ends(case, proposal.destined, proposal.after, turnover)
+
+
+def _cash_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
+    """With steps that bring cash nearer to its band, from where lines are planned and cash really ends."""
+    band, cash = proposal.destined.cash_band, proposal.after.cash[MANAGED] - case.valuation.reserved
+    lines = _again(proposal, [each.planned for each in proposal.destined.lines])
+    then = give_back_sales(lines, cash, band.lower)
+    then = give_back_buys(lines, then, band.upper)
+    then = close(lines, then, band)
+    then = give_back_buys(lines, then, band.upper)
+    return _traded(case, proposal, lines, then - cash, back) if then != cash else None
+
+
+def _all_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
+    """As it would be planned again from where it ends, every component and cash."""
+    band, cash = proposal.destined.cash_band, proposal.after.cash[MANAGED] - case.valuation.reserved
+    lines = _again(proposal, ends.values(case, proposal.destined, proposal.after))
+    before = [each.planned for each in lines]
+    for each in lines:
+        planned, parts = each.planned, list(each.parts)
+        force(each)
+        if not each.ordered(ZERO):
+            each.planned, each.parts = planned, parts
+    then = cash - sum([each.planned - was for each, was in zip(lines, before, strict=True)], ZERO)
+    then, _ = landed(lines, then, band)
+    then = close(lines, then, band)
+    free = _without_small(proposal, back)
+    if free is back and all(each.planned == was for each, was in zip(lines, before, strict=True)):
+        return None
+    for each in lines:
+        _tell(each)
+    return _traded(case, proposal, lines, then - cash, free)
+
+
+def _tell(line: Line) -> None:
+    """Tells anew by which rules a line moved, however often it did: what its band asks of it, and what cash does."""
+    asked = replace(line, planned=line.value, parts=[])
+    if line.buy:
+        force(asked)
+        more = line.planned - asked.planned
+        cut = asked.buy > 0 > more
+        inside = cut or line.lower <= line.planned <= line.upper
+        if more:
+            closes = DESTINATION_2 if inside else DESTINATION_5
+            asked.move(more, closes if abs(more) >= CENT else DESTINATION_1)
+    line.parts = asked.parts
+
+
+def _without_small(proposal: Proposal, back: BackBy) -> BackBy:
+    """What is held back, but for buys of sleeves that were too small when others were still to be made."""
+    small = {each.place for each in proposal.given_up if each.rule is ORDER_3 and not each.sells}
+    if all(sleeve == MANAGED for sleeve, _ in small):
+        return back
+    return {
+        key: Held(each.sold, {symbol: most for symbol, most in each.bought.items() if (key, symbol) not in small})
+        for key, each in back.items()
+    }
+
+
+def _again(proposal: Proposal, planned: Sequence[Decimal]) -> list[Line]:
+    """The lines at these values, free to move on: what a sleeve orders as well may trade by any step, and what was
+    too small to buy for itself may be bought for cash.
+    """
+    lines = list[Line]()
+    ordered = {order.symbol for order in proposal.netted.orders if any(t.sleeve != MANAGED for t in order.allocations)}
+    too_small = {each.place for each in proposal.given_up if each.rule is ORDER_3 and not each.sells}
+    for each, value in zip(proposal.destined.lines, planned, strict=True):
+        reach, component = each.reach, each.component
+        if component.ref in ordered:
+            reach = replace(reach, smallest=ZERO)
+        if (MANAGED, component.ref) in too_small and component.kind != "model" and not component.no_buy:
+            reach = replace(reach, most=UNBOUNDED)
+        line = replace(each, parts=list(each.parts), reach=reach)
+        if value != each.planned:
+            line.move(value - each.planned, each.parts[-1][0] if each.parts else DESTINATION_1)
+        lines.append(line)
+    return lines
+
+
+def _traded(case: Case, proposal: Proposal, lines: Sequence[Line], more: Decimal, back: BackBy) -> Proposal | None:
+    """The proposal that trades these lines, which leave so much more cash; None where it leaves out what this one
+    trades.
+    """
+    destinations = tuple([destination(each) for each in lines])
+    moved = replace(
+        proposal.destined, destinations=destinations, cash=proposal.destined.cash + more, lines=tuple(lines)
+    )
+    closer = trade_of(case, moved, back)
+    made = {trade.place for order in closer.netted.orders for trade in order.allocations}
+    skipped = {trade.place for order in closer.netted.skipped for trade in order.allocations} - made
+    before = {trade.place for order in proposal.netted.skipped for trade in order.allocations}
+    if closer.netted.cut or closer.unaffordable or not skipped <= before or opened_too_low(case, closer):
+        return None
+    bought = {trade.place for order in closer.netted.orders if not order.is_sell for trade in order.allocations}
+    closer.given_up = tuple([each for each in proposal.given_up if each.sells or each.place not in bought])
+    return closer
