@@ -7,7 +7,7 @@ It ends by construction: each proposal is kept only where the account ends bette
 cents, can't fall for ever.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -36,16 +36,28 @@ def closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
     """The proposal, or the best that whole steps make of it, one after the other."""
     if case.purpose.kind != "full" or case.liquidation or _as_it_was_to_be(case, proposal):
         return proposal
-    best, end, cents = proposal, end_of(case, proposal), CENT * (1 + len(case.known))
-    while end.off or end.cash_off or end.unmet or end.outside:  # each turn ends better, or is the last
-        for nearer in (_cash_nearer, _all_nearer):
-            closer = nearer(case, best, back)
-            if closer is not None and _rank(then := end_of(case, closer), cents) < _rank(end, cents):
-                best, end = closer, then
+    best, rank = proposal, _rank(case, proposal)
+    while any(rank[:4]):  # each turn ends better, or is the last
+        for closer in _nearer(case, best, back):
+            if (then := _rank(case, closer)) < rank:
+                best, rank = closer, then
                 break
         else:
             return best
     return best
+
+
+def _nearer(case: Case, proposal: Proposal, back: BackBy) -> Iterator[Proposal]:
+    """Proposals that may end better, worked out one by one."""
+    for nearer in (_cash_nearer, _all_nearer):
+        closer = nearer(case, proposal, back)
+        if closer is not None:
+            yield closer
+    for at, line in enumerate(proposal.destined.lines):
+        if any(rule is not DESTINATION_1 for rule, _ in line.parts):
+            closer = _without_closing(case, proposal, at, back)
+            if closer is not None:
+                yield closer
 
 
 def _as_it_was_to_be(case: Case, proposal: Proposal) -> bool:
@@ -59,10 +71,12 @@ def _as_it_was_to_be(case: Case, proposal: Proposal) -> bool:
     return all(each.lower - CENT < each.planned < each.upper + CENT for each in destined.lines)
 
 
-def _rank(end: ends.Ends, cents: Decimal) -> tuple[Decimal, ...]:
+def _rank(case: Case, proposal: Proposal) -> tuple[Decimal, ...]:
     """The better end has the lower one (DESTINATION-6); what rounding to cents brings or takes counts as nothing."""
+    end, cents = end_of(case, proposal), CENT * (1 + len(case.known))
     unmet, *amiss = end.amiss
-    return unmet, *(each // cents for each in amiss), end.turnover
+    funded = sum([abs(amount) for amount in proposal.after.funded.values()], ZERO)
+    return unmet, *(each // cents for each in amiss), end.turnover, funded
 
 
 def end_of(case: Case, proposal: Proposal) -> ends.Ends:
@@ -103,6 +117,16 @@ def _all_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None
     for each in lines:
         _tell(each)
     return _traded(case, proposal, lines, then - cash, free)
+
+
+def _without_closing(case: Case, proposal: Proposal, at: int, back: BackBy) -> Proposal | None:
+    """Without what closing the plan with cash moved of one line."""
+    lines = _again(proposal, [each.planned for each in proposal.destined.lines])
+    line, before = lines[at], lines[at].planned
+    for rule, moved in list(line.parts):
+        if rule is not DESTINATION_1 and line.ordered(-moved):
+            line.move(-moved, rule)
+    return _traded(case, proposal, lines, before - line.planned, back) if line.planned != before else None
 
 
 def _tell(line: Line) -> None:
@@ -162,7 +186,9 @@ def _traded(case: Case, proposal: Proposal, lines: Sequence[Line], more: Decimal
     made = {trade.place for order in closer.netted.orders for trade in order.allocations}
     skipped = {trade.place for order in closer.netted.skipped for trade in order.allocations} - made
     before = {trade.place for order in proposal.netted.skipped for trade in order.allocations}
-    if closer.netted.cut or closer.unaffordable or not skipped <= before or opened_too_low(case, closer):
+    cut = {trade.place for order in closer.netted.cut for trade in order.allocations}
+    cut -= {trade.place for order in proposal.netted.cut for trade in order.allocations}
+    if cut or closer.unaffordable or not skipped <= before or opened_too_low(case, closer):
         return None
     bought = {trade.place for order in closer.netted.orders if not order.is_sell for trade in order.allocations}
     closer.given_up = tuple([each for each in proposal.given_up if each.sells or each.place not in bought])

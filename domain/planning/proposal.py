@@ -109,8 +109,6 @@ def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> tuple
             made = max(ZERO, planned - abs(trade.quantity))
             if trade.symbol in side and made >= side[trade.symbol]:
                 continue
-            if rule is ORDER_3 and made:  # the rest of what crosses: too small as long as that does
-                continue
             side[trade.symbol] = made
             given_up.append(GivenUp(rule, trade, planned, made, turn))
             calls = calls or (missing or trade.sleeve != MANAGED if order.is_sell else trade.sleeve == MANAGED)
