@@ -37,13 +37,19 @@ def closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
     if case.purpose.kind != "full" or case.liquidation or _as_it_was_to_be(case, proposal):
         return proposal
     best, rank = proposal, _rank(case, proposal)
-    while any(rank[:4]):  # each turn ends better, or is the last
+    while True:  # each turn ends better, or is the last
         for closer in _nearer(case, best, back):
             if (then := _rank(case, closer)) < rank:
                 best, rank = closer, then
                 break
         else:
-            return best
+            break
+    end = end_of(case, best).rank
+    while any(end[:4]):  # the same of cash alone, to the cent
+        closest = _cash_nearer(case, best, back)
+        if closest is None or (last := end_of(case, closest).rank) >= end:
+            break
+        best, end = closest, last
     return best
 
 
@@ -55,20 +61,27 @@ def _nearer(case: Case, proposal: Proposal, back: BackBy) -> Iterator[Proposal]:
             yield closer
     for at, line in enumerate(proposal.destined.lines):
         if any(rule is not DESTINATION_1 for rule, _ in line.parts):
-            closer = _without_closing(case, proposal, at, back)
+            closer = _less_for_cash(case, proposal, at, back)
             if closer is not None:
                 yield closer
 
 
 def _as_it_was_to_be(case: Case, proposal: Proposal) -> bool:
-    """True where everything trades as it was planned, and lands, to the cent."""
+    """True where everything trades as it was planned, and lands, and cash can spare no step that it alone moved."""
     destined, netted, band = proposal.destined, proposal.netted, proposal.destined.cash_band
     if netted.skipped or netted.cut or proposal.given_up or proposal.unaffordable:
         return False
     cash = proposal.after.cash[MANAGED] - case.valuation.reserved
     if not band.lower - CENT < cash < band.upper + CENT:
         return False
-    return all(each.lower - CENT < each.planned < each.upper + CENT for each in destined.lines)
+    if any(not each.lower - CENT < each.planned < each.upper + CENT for each in destined.lines):
+        return False
+    above, below, cents = cash - band.lower, band.upper - cash, CENT * (1 + len(case.known))
+    return not any(
+        rule is not DESTINATION_1 and (above if moved < 0 else below) >= max(each.reach.step or ZERO, cents)
+        for each in destined.lines
+        for rule, moved in each.parts
+    )
 
 
 def _rank(case: Case, proposal: Proposal) -> tuple[Decimal, ...]:
@@ -119,14 +132,12 @@ def _all_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None
     return _traded(case, proposal, lines, then - cash, free)
 
 
-def _without_closing(case: Case, proposal: Proposal, at: int, back: BackBy) -> Proposal | None:
-    """Without what closing the plan with cash moved of one line."""
+def _less_for_cash(case: Case, proposal: Proposal, at: int, back: BackBy) -> Proposal | None:
+    """With less of what cash alone moved of one line, as far as cash can spare it."""
+    band, cash = proposal.destined.cash_band, proposal.after.cash[MANAGED] - case.valuation.reserved
     lines = _again(proposal, [each.planned for each in proposal.destined.lines])
-    line, before = lines[at], lines[at].planned
-    for rule, moved in list(line.parts):
-        if rule is not DESTINATION_1 and line.ordered(-moved):
-            line.move(-moved, rule)
-    return _traded(case, proposal, lines, before - line.planned, back) if line.planned != before else None
+    then = give_back_buys([lines[at]], give_back_sales([lines[at]], cash, band.lower), band.upper)
+    return _traded(case, proposal, lines, then - cash, back) if then != cash else None
 
 
 def _tell(line: Line) -> None:

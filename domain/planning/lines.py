@@ -272,8 +272,8 @@ def sell_more(lines: Iterable[Line], cash: Decimal, band: Band, edge: Edge, rule
         amount = min(each.whole(needs, ROUND_CEILING), room)
         if not each.ordered(-amount):
             amount = _large_enough(each, room)
-            if cash + amount - band.upper >= needs and cash >= 0:
-                continue  # no nearer
+            if cash + amount > band.upper and cash >= 0:
+                continue
         over = cash + amount - band.upper
         if over > 0 and amount >= needs:
             less = amount - (each.reach.step or CENT)
@@ -304,14 +304,14 @@ def buy_more(
         amount = min(each.whole(surplus, ROUND_CEILING), room)
         if not each.ordered(amount):
             amount = _large_enough(each, room)
-            if band.lower - (cash - amount) >= surplus or cash - amount < lowest:
-                continue  # no nearer
+            if cash - amount < band.lower:
+                continue
         under = band.lower - (cash - amount)
         if under > 0:
             less = amount - (each.reach.step or CENT)
-            if under >= cash - less - band.upper or cash - amount < lowest:
+            if each.ordered(less) and (under >= cash - less - band.upper or cash - amount < lowest):
                 amount = less
-            if not each.ordered(amount):
+            if not each.ordered(amount) or cash - amount < min(lowest, band.lower):
                 continue
         if amount > 0:
             each.move(amount, rule)

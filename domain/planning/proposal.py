@@ -109,6 +109,9 @@ def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> tuple
             made = max(ZERO, planned - abs(trade.quantity))
             if trade.symbol in side and made >= side[trade.symbol]:
                 continue
+            price = case.snapshot.securities[trade.symbol].priced
+            if rule is ORDER_3 and made and planned * price >= case.smallest:
+                continue  # the rest of what crosses: too small as long as that does
             side[trade.symbol] = made
             given_up.append(GivenUp(rule, trade, planned, made, turn))
             calls = calls or (missing or trade.sleeve != MANAGED if order.is_sell else trade.sleeve == MANAGED)

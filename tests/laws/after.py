@@ -128,6 +128,8 @@ def _step_that_helps(books: Ledger, limits: Forbidden, low: Decimal, high: Decim
         if then < ZERO and buys:
             continue
         held = each.planned_value + (least if buys else -least)
+        if order is None and least > books.step(symbol) and not low <= then <= high:
+            continue  # grown to the minimum it would take cash across its band: it is skipped (ORDER-3)
         if max(low - then, then - high, ZERO) <= off - CENT and lower <= held <= upper:
             yield (
                 f"cash ends at {money(ends)}, outside {money(low)} to {money(high)}: {money(least)} "
