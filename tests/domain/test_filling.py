@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.planning import concentration
 from domain.planning.concentration import concentrated
 from domain.planning.filling import Fill, Task, fill_sleeve
 from domain.planning.levels import Levels
@@ -161,6 +162,45 @@ def test_as_many_take_part_as_can(minimum: str, orders: int) -> None:
     assert list(traded) == symbols[:orders]  # the last by key is left first
     assert list(given_up) == symbols[: orders - 1 : -1]
     assert all(abs(amount - Decimal(190_000) / orders) < Decimal("0.01") for amount in traded.values())
+
+
+@st.composite
+def spreads(draw: st.DrawFn) -> tuple[Levels, Amounts, dict[str, Security]]:
+    """A sleeve of up to 24 holdings on its way to another value, its shares and their securities."""
+    symbols = [f"S{at:02}" for at in range(draw(st.integers(10, 24)))]
+    prices, steps = st.sampled_from(["50", "1.37", "333.33", "0.05"]), st.sampled_from(["1", "1", "0.0001", "10"])
+    alike = draw(st.booleans())
+    each = st.tuples(prices, steps, st.integers(0, 60), st.integers(1, 9))
+    one = draw(each)
+    of = [one if alike else draw(each) for _ in symbols]
+    market = {s: Security(s, "", number(p), TODAY, number(i)) for s, (p, i, _, _) in zip(symbols, of, strict=True)}
+    shares = {s: n * number(i) for s, (_, i, n, _) in zip(symbols, of, strict=True)}
+    weights = {s: Decimal(w) / 300 for s, (_, _, _, w) in zip(symbols, of, strict=True)}
+    worth = {s: shares[s] * number(p) for s, (p, _, _, _) in zip(symbols, of, strict=True)}
+    change = Decimal(draw(st.integers(1, 3_000_000))) / 100
+    growing, total = draw(st.booleans()), sum(worth.values(), Decimal(0))
+    goal = total + change if growing else max(Decimal(0), total - change)
+    return Levels(worth, weights, goal, growing), shares, market
+
+
+def test_many_are_given_up_as_they_would_be_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SLEEVE-4 in a queue that works out the smallest order alone, beside all orders worked out for each given up."""
+    given_up = []
+
+    @given(spreads(), st.sampled_from(["25", "100", "600"]), st.booleans())
+    @settings(max_examples=300, deadline=None, derandomize=True, database=None)
+    def alike(spread: tuple[Levels, Amounts, dict[str, Security]], smallest: str, fewest: bool) -> None:
+        levels, shares, market = spread
+        found = []
+        for few in (0, len(market)):
+            monkeypatch.setattr(concentration, "FEW", few)
+            again = Levels(levels.values, levels.weights, levels.left, levels.growing)
+            found.append(concentrated(again, shares, market, number(smallest), fewest=fewest))
+        assert found[0] == found[1]
+        given_up.append(len(found[0][2]))
+
+    alike()
+    assert sum(each > 2 for each in given_up) > 50
 
 
 def test_raising_cash_sells_no_step_too_many() -> None:
