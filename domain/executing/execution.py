@@ -164,10 +164,10 @@ def _fitted(
     more = {key: cash[key] - planned[key] for key in cash if key != MANAGED and cash[key] > planned[key]}
     plan = _less_given(account, plan, expected, floor, more)  # what one sleeve's sells brought more pays another's buys
     cash = booking.cash_after(account, plan, expected)
+    buying = {key for leg in plan.legs if leg.side == "buy" for key, _ in leg.allocations}
+    lowest = {key: planned[key] if key in buying else before.get(key, ZERO) for key in cash}  # who buys ends whole
     own = {
-        key: short
-        for key, amount in cash.items()
-        if key != MANAGED and (short := min(ZERO, before.get(key, ZERO)) - amount) > 0
+        key: short for key, amount in cash.items() if key != MANAGED and (short := min(ZERO, lowest[key]) - amount) > 0
     }
     together = min(ZERO, sum(before.values(), ZERO)) - sum(cash.values(), ZERO)
     short = floor - cash[MANAGED]

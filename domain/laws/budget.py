@@ -61,15 +61,17 @@ def _cost(lot: Lot) -> Decimal:
 
 @dataclass(slots=True)
 class _Acquired:
-    """Shares that came in, and are still there: `basis` of a lot that the account holds itself.
+    """Shares that came in, and were still there before the sale: `basis` of a lot that the account holds itself, `gone`
+    where the sale is of these.
 
-    Those of one day come in the order of their accounts, and of what they cost.
+    Those of one day come in the order of their accounts, and of what they cost; first what goes.
     """
 
     day: date
     shares: Decimal
     order: tuple[str, Decimal]
     basis: Basis | None = None
+    gone: bool = False
 
     def replace(self, shares: Decimal) -> Decimal:
         """Replaces so many shares as far as it goes, once; returns how many it can't."""
@@ -81,11 +83,12 @@ class _Acquired:
 def disallowed(snapshot: Snapshot, sale: Order, days: int) -> Decimal:
     """Of what a sale loses, what shares bought within the window replace, each of them once (WASH-2).
 
-    Earlier sales of the household had the first pick. What is left of a lot replaces others, never the lot itself.
+    Earlier sales of the household had the first pick, of what is sold now too. What is left of a lot replaces others,
+    never the lot itself.
     """
     window = timedelta(days=days)
     acquired = _acquired(snapshot, sale, window)
-    replacing = [each for each in acquired if each.day >= snapshot.trade_date - window]
+    replacing = [each for each in acquired if each.day >= snapshot.trade_date - window and not each.gone]
     if not replacing:
         return ZERO
     earlier = [*snapshot.account.recent_sales, *snapshot.household_sales]
@@ -107,8 +110,8 @@ def disallowed(snapshot: Snapshot, sale: Order, days: int) -> Decimal:
 
 
 def _acquired(snapshot: Snapshot, sale: Order, window: timedelta) -> list[_Acquired]:
-    """What the household bought lately and keeps, in the order of acquisition: twice the window back, as sales at its
-    edge look back from there.
+    """What the household bought lately and held before the sale, in the order of acquisition: twice the window back, as
+    sales at its edge look back from there.
     """
     account, first = snapshot.account, snapshot.trade_date - 2 * window
     found = [
@@ -127,7 +130,9 @@ def _acquired(snapshot: Snapshot, sale: Order, window: timedelta) -> list[_Acqui
             basis = lot.acquired, lot.cost_per_share
             gone = min(lot.quantity, sold.get(basis, ZERO))
             sold[basis] = sold.get(basis, ZERO) - gone
+            order = account.id, lot.cost_per_share or ZERO
+            if gone:
+                found.append(_Acquired(lot.acquired, gone, order, basis, gone=True))
             if lot.quantity > gone:
-                order = account.id, lot.cost_per_share or ZERO
                 found.append(_Acquired(lot.acquired, lot.quantity - gone, order, basis))
-    return sorted(found, key=lambda each: (each.day, each.order))
+    return sorted(found, key=lambda each: (each.day, each.order, not each.gone))

@@ -199,7 +199,7 @@ def _traded(case: Case, proposal: Proposal, lines: Sequence[Line], more: Decimal
     before = {trade.place for order in proposal.netted.skipped for trade in order.allocations}
     cut = {trade.place for order in closer.netted.cut for trade in order.allocations}
     cut -= {trade.place for order in proposal.netted.cut for trade in order.allocations}
-    if cut or closer.unaffordable or not skipped <= before or opened_too_low(case, closer):
+    if cut or not skipped <= before or opened_too_low(case, closer):
         return None
     bought = {trade.place for order in closer.netted.orders if not order.is_sell for trade in order.allocations}
     closer.given_up = tuple([each for each in proposal.given_up if each.sells or each.place not in bought])

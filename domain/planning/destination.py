@@ -103,8 +103,8 @@ def landed(lines: Sequence[Line], cash: Decimal, band: Band) -> tuple[Decimal, f
 
 def close(lines: Sequence[Line], cash: Decimal, band: Band, first: bool = False) -> Decimal:
     """Brings cash into its band, or nearer to it: inside the destination bands of components as long as that does
-    (DESTINATION-2), then inside their thresholds (DESTINATION-5). What opens is funded beyond its weight only where
-    nothing else takes the cash. Returns the cash there is then.
+    (DESTINATION-2), then inside their thresholds (DESTINATION-5). What opens is funded beyond its weight only where no
+    other component's destination band takes the cash. Returns the cash there is then.
 
     At `first`, while sells may follow, no buy takes cash below its band; what was above bands is sold already.
     """
@@ -112,9 +112,10 @@ def close(lines: Sequence[Line], cash: Decimal, band: Band, first: bool = False)
     if cash > band.upper + CENT:
         held, opening = [each for each in lines if not each.opens], [each for each in lines if each.opens]
         for some in (held, opening):
-            for edge, rule in ((UPPER_EDGE, DESTINATION_2), (UPPER_BOUND, DESTINATION_5)):
-                if cash > band.upper:
-                    cash = buy_more(some, cash, band, edge, rule, lowest)
+            if cash > band.upper:
+                cash = buy_more(some, cash, band, UPPER_EDGE, DESTINATION_2, lowest)
+        if cash > band.upper:
+            cash = buy_more(lines, cash, band, UPPER_BOUND, DESTINATION_5, lowest)
     elif cash < band.lower - CENT:
         if not first:
             cash = sell_more(lines, cash, band, LOWER_EDGE, DESTINATION_2)

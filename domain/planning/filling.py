@@ -128,7 +128,7 @@ def fill_sleeve(
         return Fill(quantities, wanted, {}, blocked, sold_for)
     levels = Levels(named, weights, goal, growing)
     _freeze(levels, allowed, held, blocked, prices)
-    keeps_shares = not leaving and ZERO <= task.change < max(task.smallest, CENT)  # no flow to speak of
+    keeps_shares = growing and not leaving and abs(task.change) < max(task.smallest, CENT)  # no flow to speak of
     amounts, traded, given_up = concentrated(levels, shares, market, task.smallest, keeps_shares, task.one_way)
     if growing:
         wanted |= amounts

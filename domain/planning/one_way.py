@@ -36,13 +36,16 @@ def check(snapshot: Snapshot, purpose: Purpose) -> list[Finding]:
     return [error(CASH_2, f"account {account} has no target to invest cash in: assign one", account_id=account)]
 
 
-def goal(cash: Decimal, wanted: Decimal, lower: Decimal, purpose: Purpose) -> Decimal:
+def goal(cash: Decimal, wanted: Decimal, lower: Decimal, purpose: Purpose, cents: Decimal) -> Decimal:
     """Where the account's cash must end at least, in its currency: `cash` is what there is, `wanted` its weight's.
 
-    An amount to raise is free above the lower destination bound then; without one, cash is brought to its weight.
+    An amount to raise is free above the lower destination bound then; without one, cash is brought to its weight. What
+    is there but for `cents`, which rounding the amounts of orders takes, is there.
     """
     if purpose.kind == "raise_cash":
-        return wanted if purpose.amount is None else lower + purpose.amount
+        needed = wanted if purpose.amount is None else lower + purpose.amount
+        rounded = ZERO < needed - cash < cents and (purpose.amount is None or purpose.amount > cents)
+        return cash if rounded else needed
     asked = cash - wanted if purpose.amount is None else purpose.amount
     return cash - max(ZERO, min(asked, cash - lower))
 

@@ -108,7 +108,7 @@ def destined_of(case: Case, kept_out: frozenset[str], back: BackBy) -> Destined:
         destined = destine(lines, cash, band, lambda: _traded_in_sleeves(case))
         return replace(destined, shut=shut, unfunded=lacking)
     wanted = cash_component.weight * managed_value
-    goal = one_way.goal(cash, wanted, band.lower, case.purpose)
+    goal = one_way.goal(cash, wanted, band.lower, case.purpose, CENT * (1 + len(lines)))
     if case.purpose.kind == "raise_cash":
         return one_way.raised(lines, cash, goal, _idle_by_sleeve(case))
     return one_way.invested(lines, cash, goal)
