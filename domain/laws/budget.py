@@ -16,7 +16,7 @@ from domain.rebalance_plan import Order
 from domain.values.money import CENT, ZERO, money
 from domain.values.policy import Policy
 from domain.values.rules import Rule
-from domain.values.snapshot import Lot, Snapshot
+from domain.values.snapshot import Lot, RecentSale, Snapshot
 
 LAW_5 = Rule("LAW-5", "The net gain that a plan recognises is at most the budget; a liquidation says that it isn't.")
 
@@ -73,6 +73,13 @@ class _Acquired:
     basis: Basis | None = None
     gone: bool = False
 
+    def was_sold_by(self, sale: RecentSale) -> bool:
+        """True where the sale was of the same purchase: shares of one replace no others of it."""
+        account, cost = self.order
+        if (account, self.day) != (sale.account_id, sale.acquired):
+            return False
+        return not cost or sale.cost_per_share is None or cost == sale.cost_per_share
+
     def replace(self, shares: Decimal) -> Decimal:
         """Replaces so many shares as far as it goes, once; returns how many it can't."""
         taken = min(shares, self.shares)
@@ -95,8 +102,9 @@ def disallowed(snapshot: Snapshot, sale: Order, days: int) -> Decimal:
     for other in sorted(earlier, key=lambda each: each.date):
         left = other.quantity
         if other.symbol == sale.symbol and other.gain < ZERO and other.date <= snapshot.trade_date:
-            for each in acquired:
-                if abs(each.day - other.date) <= window:
+            still_there = acquired if other.date < snapshot.trade_date else [each for each in acquired if not each.gone]
+            for each in still_there:
+                if abs(each.day - other.date) <= window and not each.was_sold_by(other):
                     left = each.replace(left)
     total = ZERO
     lossy = [each.lot for each in sale.lots if _cost(each.lot) > sale.price]

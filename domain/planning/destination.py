@@ -40,6 +40,7 @@ from domain.values.snapshot import Model
 
 DESTINATION_3 = Rule("DESTINATION-3", "Ties are broken by the component's key: the same snapshot, the same plan.")
 DESTINATION_4 = Rule("DESTINATION-4", "Turnover is the least that lands every component in its band.")
+ROUNDED = 2 * CENT  # so far from its band cash may be left by the cents of the plan before: nothing is traded for that
 
 
 @record
@@ -91,7 +92,7 @@ def destine(lines: Sequence[Line], cash: Decimal, band: Band, crossing: Callable
 
 def landed(lines: Sequence[Line], cash: Decimal, band: Band) -> tuple[Decimal, frozenset[str]]:
     """Closes with cash what bands moved; returns where cash ends and the keys of what stays outside its band for it."""
-    if cash <= band.lower - CENT:  # less than a cent is what rounding leaves
+    if cash <= band.lower - ROUNDED:
         cash = sell_more(lines, cash, band, LOWER_EDGE, DESTINATION_2)
         if cash < band.lower:
             cash = cut_buys(lines, cash, band.lower, DESTINATION_2)
@@ -109,14 +110,14 @@ def close(lines: Sequence[Line], cash: Decimal, band: Band, first: bool = False)
     At `first`, while sells may follow, no buy takes cash below its band; what was above bands is sold already.
     """
     lowest = band.lower if first else ZERO
-    if cash > band.upper + CENT:
+    if cash > band.upper + ROUNDED:
         held, opening = [each for each in lines if not each.opens], [each for each in lines if each.opens]
         for some in (held, opening):
             if cash > band.upper:
                 cash = buy_more(some, cash, band, UPPER_EDGE, DESTINATION_2, lowest)
         if cash > band.upper:
             cash = buy_more(lines, cash, band, UPPER_BOUND, DESTINATION_5, lowest)
-    elif cash < band.lower - CENT:
+    elif cash < band.lower - ROUNDED:
         if not first:
             cash = sell_more(lines, cash, band, LOWER_EDGE, DESTINATION_2)
         cash = sell_more(lines, cash, band, LOWER_BOUND, DESTINATION_5)

@@ -395,7 +395,10 @@ def give_back_buys(lines: Iterable[Line], cash: Decimal, highest: Decimal) -> De
 
 
 def _given_back(each: Line, amount: Decimal, rule: Rule) -> Decimal:
-    """Moves a line back, by a rule, where that leaves an order large enough; returns what it costs."""
+    """Moves a line back, by a rule, as far as that leaves an order large enough; returns what it costs."""
+    if amount and not each.ordered(amount):
+        most = each.whole(max(ZERO, abs(each.buy) - each.reach.smallest), ROUND_FLOOR)
+        amount = min(amount, most) if amount > 0 else -min(-amount, most)
     if not amount or not each.ordered(amount):
         return ZERO
     each.move(amount, rule)
