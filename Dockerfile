@@ -32,7 +32,7 @@ RUN if [ "$FIX" = yes ]; then \
      && rm -rf /var/lib/apt/lists/*; \
     fi
 RUN useradd --system --uid 10001 --no-create-home rebalancer && install --directory --owner=rebalancer /anchors \
- && install --directory --owner=rebalancer --mode=700 /keys
+ && install --directory --owner=rebalancer --mode=700 /keys /signing && install --directory --owner=rebalancer /tls
 COPY --from=build /opt/rebalancer /opt/rebalancer
 COPY --from=build /app /app
 ENV PATH=/opt/rebalancer/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

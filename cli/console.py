@@ -7,6 +7,7 @@ import os
 import secrets
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from acting.submit import Submitted, Wanted
 from acting.updates import ALL_OF_IT, Reply
@@ -17,14 +18,15 @@ from reading.refused import Changed, Conflict, Refused, Unknown, Unreachable
 from reading.work.choosing import Item
 
 Json = dict[str, Any]
-ORIGIN = "REBALANCER_CONSOLE_ORIGIN"
+ORIGIN = "REBALANCER_CONSOLE_ORIGIN"  # what people type
+ADDRESS = "REBALANCER_CONSOLE_ADDRESS"  # where commands reach the same console, if not there
 PATIENCE = 40.0  # seconds; the console itself waits less long for a worker
 KINDS = {404: Unknown, 409: Conflict, 412: Changed, 503: Unreachable}
 
 
 def address(given: str | None = None) -> str:
     """Where the console is: as given, as the environment has it, the embedded stack's, or on this machine."""
-    named = given or os.environ.get(ORIGIN)
+    named = given or os.environ.get(ADDRESS) or os.environ.get(ORIGIN)
     running = None if named else connections.stack()
     return (named or (running and running.console_url) or "http://localhost:8234").rstrip("/")
 
@@ -34,7 +36,10 @@ class Console:
 
     def __init__(self, address: str, secret: str | None = None) -> None:
         self.address = address
-        self._headers = {"Origin": address} | ({"Authorization": f"Bearer {secret}"} if secret else {})
+        origin = (os.environ.get(ORIGIN) if address == os.environ.get(ADDRESS) else None) or address
+        self._headers = {"Origin": origin, "Host": urlsplit(origin).netloc} | (
+            {"Authorization": f"Bearer {secret}"} if secret else {}
+        )
 
     @classmethod
     def of(cls, login: Login) -> "Console":

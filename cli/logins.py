@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from reading.refused import Refused
+
 FILE = "login.json"
 
 
@@ -28,14 +30,17 @@ def read() -> Login | None:
 
 
 def write(login: Login) -> Path:
-    """Keeps it, whole and readable by its user alone; where."""
+    """Keeps it, whole and readable by its user alone; where. Refused where that can't be written."""
     place = _place()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    draft = place.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    draft.touch(mode=0o600)
-    draft.write_text(json.dumps(asdict(login)) + "\n")
-    draft.replace(place)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft = place.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(asdict(login)) + "\n")
+        draft.replace(place)
+    except OSError as flaw:
+        raise Refused(f"{place} can't be written: {flaw.strerror}. Name a folder of yours: REBALANCER_HOME") from flaw
     return place
 
 

@@ -71,6 +71,40 @@ def test_only_the_migrations_log_in_as_the_owner_of_the_tables() -> None:
     assert set(roles.values()) == {"rebalancer_app"} and "worker" in roles
 
 
+def test_who_decides_signs_in_and_only_the_console_holds_the_key() -> None:
+    assert environment("rebalancer-migrate")["REBALANCER_IDENTITY"] == "${REBALANCER_IDENTITY:-signed}"
+    holders = {
+        name: [mount for mount in service.get("volumes", []) if mount.startswith("signing-key:")]
+        for name, service in SERVICES.items()
+    }
+    assert {name: found for name, found in holders.items() if found} == {
+        "rebalancer-migrate": ["signing-key:/signing"],
+        "console": ["signing-key:/signing:ro"],
+    }
+    keys = {environment(name)["REBALANCER_SIGNING_KEY"] for name in ("rebalancer-migrate", "console")}
+    assert keys == {"/signing/key.json"}
+    assert all("profiles" not in service for service in SERVICES.values())
+
+
+def test_the_proxys_certificate_is_of_the_consoles_name(tmp_path: Path) -> None:
+    import ssl
+
+    made = [sys.executable, "-m", "web.certificate", str(tmp_path)]
+    given = {**os.environ, "REBALANCER_CONSOLE_ORIGIN": "https://console.example.com"}
+    subprocess.run(made, check=True, cwd=ROOT, env=given)
+    conf = (ROOT / "deploy" / "console-proxy.conf").read_text()
+    assert all(f"/tls/{name};" in conf for name in ("console.crt", "console.key"))
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tmp_path / "console.crt", tmp_path / "console.key")
+    from cryptography import x509
+
+    whose = x509.load_pem_x509_certificate((tmp_path / "console.crt").read_bytes())
+    names = whose.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["console.example.com"]
+    before = (tmp_path / "console.crt").read_bytes()
+    subprocess.run(made, check=True, cwd=ROOT, env=given)
+    assert (tmp_path / "console.crt").read_bytes() == before
+
+
 def test_every_service_is_set_up_or_stays_up() -> None:
     assert set(SERVICES) == ONE_SHOT | LONG_RUNNING
     assert {
