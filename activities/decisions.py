@@ -97,8 +97,9 @@ def as_actor(books: Transaction, claims: Claims | NotProven | None) -> None:
 
 
 def signed_in(claims: Claims) -> Mapping[str, object]:
-    """Who, how, and by which key, as the record keeps it."""
-    return {"subject": claims.sub, "how": claims.how, "key": claims.kid, "decision": claims.jti}
+    """Who, how, and by which key, as the record keeps it; and the passkey that vouched for it, where one did."""
+    vouched = {} if claims.passkey is None else {"passkey": claims.passkey.get("id")}
+    return {"subject": claims.sub, "how": claims.how, "key": claims.kid, "decision": claims.jti, **vouched}
 
 
 def refused(what: str, said: Said, found: NotProven) -> dict[str, object]:

@@ -25,15 +25,19 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """One component: its bands and its weight, before and after, all on one scale of its own."""
+    """One component: its bands and its weight, before and after, all on one scale of its own.
+
+    `after` is None where nothing is planned; `says` is the same in words.
+    """
 
     threshold: Span
     precision: Span
     weight: Decimal
     before: Decimal
-    after: Decimal
+    after: Decimal | None
     was_inside: bool
     is_inside: bool
+    says: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +51,11 @@ class Share:
 
 
 def band(component: Json) -> Band:
-    """A component's band, drawn so that the whole of it and both weights are seen."""
-    figures = {
-        name: Decimal(component[name])
-        for name in (
-            "lower",
-            "upper",
-            "precision_lower",
-            "precision_upper",
-            "weight",
-            "current_weight",
-            "planned_weight",
-        )
-    }
+    """A component's band, drawn so that the whole of it and both weights are seen; one where nothing is planned."""
+    figures = {name: Decimal(component[name]) for name in DRAWN if component.get(name) is not None}
     low, high = min(figures.values()), max(figures.values())
     scale = (WIDTH - 2 * MARGIN) / (high - low) if high > low else Decimal(0)
+    planned = "planned_weight" in figures
 
     def at(name: str) -> Decimal:
         return _rounded(MARGIN + (figures[name] - low) * scale)
@@ -69,15 +63,26 @@ def band(component: Json) -> Band:
     def span(first: str, last: str) -> Span:
         return Span(at(first), max(at(last) - at(first), Decimal(1)))
 
+    def inside(name: str) -> bool:
+        return figures["lower"] <= figures[name] <= figures["upper"]
+
     return Band(
         threshold=span("lower", "upper"),
         precision=span("precision_lower", "precision_upper"),
         weight=at("weight"),
         before=at("current_weight"),
-        after=at("planned_weight"),
-        was_inside=figures["lower"] <= figures["current_weight"] <= figures["upper"],
-        is_inside=figures["lower"] <= figures["planned_weight"] <= figures["upper"],
+        after=at("planned_weight") if planned else None,
+        was_inside=inside("current_weight"),
+        is_inside=inside("planned_weight" if planned else "current_weight"),
+        says=_says(figures),
     )
+
+
+def _says(figures: Mapping[str, Decimal]) -> str:
+    """The same in words, for who does not see it."""
+    shown = {name: f"{value * 100:.2f} %" for name, value in figures.items()}
+    said = f"{shown['current_weight']} now, allowed {shown['lower']} to {shown['upper']}"
+    return f"{said}, planned {shown['planned_weight']}" if "planned_weight" in shown else said
 
 
 def colors(components: Sequence[Json]) -> dict[str, str]:

@@ -31,7 +31,7 @@ PLACES = (
 @lru_cache(maxsize=1)
 def environment() -> Environment:
     """The one environment of all pages."""
-    from web import drawings
+    from markup import bands
     from web.visit import link
 
     made = Environment(
@@ -52,7 +52,7 @@ def environment() -> Environment:
         "segment": lambda text: quote(str(text), safe=""),
         "kind": kind,
     }
-    made.globals |= {"link": link, "static": static, "places": PLACES, "drawn": drawings}
+    made.globals |= {"link": link, "static": static, "places": PLACES, "drawn": bands, "part": part}
     return made
 
 
@@ -98,6 +98,11 @@ KINDS = {
 def kind(status: str) -> str:
     """Good, bad, warn, wait, run or quiet."""
     return KINDS.get(status, "quiet")
+
+
+def part(count: int, of: int) -> float:
+    """How much of a bar that is 100 wide."""
+    return round(100 * count / of, 2) if of else 0.0
 
 
 def decimal(text: str) -> Decimal:

@@ -23,7 +23,8 @@ def sentence(action: str, who: str, before: Any, after: Any) -> str:
 
 def _proven(who: str, given: Json) -> str:
     key = f", signed by key {given['key'][:12]}…" if given.get("key") else ""
-    return f"{who} had signed in {IN_WORDS.get(given['how'], given['how'])} as {given['subject']}{key}"
+    vouched = f", and vouched for it by passkey {given['passkey'][:12]}…" if given.get("passkey") else ""
+    return f"{who} had signed in {IN_WORDS.get(given['how'], given['how'])} as {given['subject']}{key}{vouched}"
 
 
 def _not_proven(who: str, given: Json) -> str:
