@@ -6,7 +6,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import allocation, audit, evaluation, growth, plan, rebalances, target_edit, visibility, workers
+from benchmarks import allocation, audit, evaluation, fix, growth, plan, rebalances, target_edit, visibility, workers
 
 BENCHMARKS: dict[str, Callable[[Sequence[str]], None]] = {
     "plan": plan.main,
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[Sequence[str]], None]] = {
     "workers": workers.main,
     "audit": audit.main,
     "allocation": allocation.main,
+    "fix": fix.main,
 }
 WRITES = {
     "plan": "--write",
