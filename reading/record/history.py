@@ -108,9 +108,12 @@ def _payloads(payloads: Any) -> str:
 
 def _plain(data: bytes) -> str:
     try:
-        return json.dumps(json.loads(data), ensure_ascii=False)
+        given = json.loads(data)
     except ValueError:
         return f"{len(data)} bytes"
+    if isinstance(given, dict) and isinstance(given.get("signed"), str):
+        given["signed"] = f"{given['signed'][:12]}…"  # the envelope is kept whole by the history, and by the record
+    return json.dumps(given, ensure_ascii=False)
 
 
 def _because(reason: str) -> str:

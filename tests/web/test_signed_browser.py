@@ -97,6 +97,7 @@ def test_a_passkey_is_made_approves_and_signs_in(there: World) -> None:
     assert there.troubles == []
     told = story(there, rebalance.rpartition("/")[2])
     said = " ".join(told.split())
+    assert max(map(len, said.split())) < 200, "an envelope is told by its beginning"
     assert "ben approved" in said and ", and vouched for it by passkey" in said
     verified = rebalancer(there, "audit", "verify")
     assert verified.returncode == 0, verified.stdout
