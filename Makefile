@@ -61,7 +61,7 @@ up: setup
 	@$(BIN)/python -m devstack up --workers $(WORKERS)
 
 test: setup
-	@$(BIN)/python -m pytest -n 3 $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 chaos: setup
 	@$(BIN)/python -m tests.chaos $(ARGS)

@@ -126,6 +126,10 @@ class Page:
             ),
             (".venv/bin/temporal workflow show -w rebalance/A-110", "one account's history"),
             (f"REBALANCER_HOME={home} .venv/bin/rebalancer diagnose A-111", "what is wrong, and what to do"),
+            (
+                f"REBALANCER_HOME={home} .venv/bin/rebalancer status",
+                "red, and meant to be: A-113 can't be checked, for the price of RRC is of 2022-12-19",
+            ),
             ("make up", "an empty stack of your own; rebalancer load FILE fills it"),
         )
         for command, says in lines:

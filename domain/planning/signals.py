@@ -22,6 +22,11 @@ SIGNAL_2 = Rule(
     "SIGNAL-2", "A large change trades to the exact new weights; a small one only where a holding is outside ±20 %."
 )
 
+SIGNAL_3 = Rule(
+    "SIGNAL-3",
+    "A signal trades at prices that pass CHECK-1; who lacks one is reported as failed, and the others go on.",
+)
+
 
 def largest_change(before: Model, after: Model) -> Decimal:
     """By how much the weight of any holding, cash aside, differs between two versions, as a fraction of one."""
@@ -36,7 +41,10 @@ def signal(model_id: str, change: Decimal) -> Purpose:
 
 
 def outcome_of(status: str, has_orders: bool) -> str:
-    """Which count of a signal an account's rebalance belongs to: traded, skipped (needed no trade) or failed."""
+    """Which count of a signal an account's rebalance belongs to: traded, skipped (needed no trade) or failed.
+
+    Failed is who could not be planned, as without a price (SIGNAL-3); the signal goes on with the others.
+    """
     if status not in {"COMPLETE", "COMPLETE_WITH_ERRORS"}:
         return "failed"
     return "traded" if has_orders or status == "COMPLETE_WITH_ERRORS" else "skipped"

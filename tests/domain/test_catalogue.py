@@ -19,7 +19,7 @@ RULE_BOOK = {  # code: how many rules there are of it
     "WASH": 2,
     "TAX": 1,
     "CASH": 3,
-    "SIGNAL": 2,
+    "SIGNAL": 3,
     "EXEC": 3,
     "RECON": 2,
     "BLOCK": 7,
