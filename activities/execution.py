@@ -119,6 +119,7 @@ class ExecutionSteps:
                 books.audit.actor = actor(message.approved_by)
             else:
                 message = message.model_copy(update={"approved_by": proof.name})
+            books.epochs.ensure_compared()
             take_turn(books, message.account_id)
             books.accounts.lock_household(message.account_id)  # what its others are about to trade is seen here
             if row.expires_at is not None and self.desk.now() >= row.expires_at:

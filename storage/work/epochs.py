@@ -22,10 +22,22 @@ FIRST = "the first order of this database"
 A_COPY = "this database is a copy of the one in which the epoch before began"
 TO_LOOK = "compare with the custodians and the venues what was sent since the backup, then resume"
 ONE_AT_A_TIME = 0x0065_706F_6368  # the advisory lock of whoever begins an epoch
+# The halt that an epoch began with, in its own transaction: the same moment.
+NOT_COMPARED = text(
+    "SELECT EXISTS (SELECT FROM sending_halts AS halts JOIN installation_epochs AS epochs"
+    " ON epochs.begun_at = halts.halted_at WHERE halts.resumed_at IS NULL)"
+)
 THIS_DATABASE = text(
     "SELECT system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database())"
     " FROM pg_control_system()"
 )
+
+
+class NotCompared(Exception):
+    """The database was restored, and nobody has compared it with the custodians yet. To be tried again."""
+
+    def __init__(self) -> None:
+        super().__init__(f"nothing is begun on a restored database: {TO_LOOK}")
 
 
 class Epochs:
@@ -55,6 +67,11 @@ class Epochs:
         self.connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": ONE_AT_A_TIME})
         self.halts.halt(f"a new epoch, {why}: {TO_LOOK}")
         return self._begin(self._here(), why)
+
+    def ensure_compared(self) -> None:
+        """Raises NotCompared while what an epoch halted is not resumed: what is planned now is of the old books."""
+        if self.connection.scalar(NOT_COMPARED):
+            raise NotCompared
 
     def newest(self) -> Row[Any] | None:
         """The epoch that began last, with who began it, when and why; None before the first order."""

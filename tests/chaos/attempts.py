@@ -10,7 +10,8 @@ from storage.actor import Actor
 from storage.connection import Books
 from tests.chaos.proof import Checked
 
-HALT = 1.5  # seconds
+HALT = 1.5  # seconds; longer where nothing waits to be sent yet, as then there is nothing to see
+AT_MOST = 8.0
 NOTED = text("SELECT count(*) FROM orders WHERE sent_at IS NOT NULL")
 # As whoever holds the application's password would try it.
 FORGERIES = (
@@ -34,9 +35,11 @@ class Attempts:
 
     books: Books
     halts: int = 0
+    waited: int = 0  # orders that were to be sent while it was halted
     sent_while_halted: list[str] = field(default_factory=list)
     forgeries: int = 0
     accepted: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)  # orders that the venue was made to have as somebody else's
 
     def halt(self, number: int) -> bool:
         """Halts for a moment, and looks whether an order is noted as sent meanwhile; another person resumes."""
@@ -44,7 +47,13 @@ class Attempts:
             books.halts.halt(f"chaos {number}")
         with self.books.transaction() as read:
             before = int(read.execute(NOTED).scalar_one())
+        waiting, until = 0, time.monotonic() + AT_MOST
         time.sleep(HALT)
+        while not waiting and time.monotonic() < until:
+            time.sleep(0.2)
+            with self.books.transaction() as read:
+                waiting = read.halts.waiting()
+        self.waited += waiting
         with self.books.transaction(Actor("ben")) as books:
             after = int(books.execute(NOTED).scalar_one())
             books.halts.resume("chaos: looked")

@@ -14,6 +14,9 @@ KINDS = {
     "Temporal restarted": 6,
     "desk halted": 4,
     "record forged": 4,
+    "foreign answer": 4,
+    "clock jumped": 4,
+    "restored from a backup": 1,
 }
 EVERY = 2.0  # seconds between faults, about; each time from 0.4 to 1.75 of it
 

@@ -3,17 +3,27 @@
 By the minute, and far below what a busy machine brings; whatever the length, once at least.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
+from tests.chaos.attempts import Attempts
 from tests.chaos.proof import Checked, Records
 
 FILLED = 10  # orders of which the venue filled something, a minute
 COMPLETE = 4  # rebalances that ended COMPLETE, a minute
+LONG = 60  # seconds from which a run has to have seen the following too
+WAITED = 0.2  # orders that waited while the desk was halted, a minute
+FORGED = 0.4  # forgeries attempted, a minute
 HIT = 0.4  # of the faults that were planned, those that hit something
 
 
 def missing(
-    seconds: float, planned: int, injected: Mapping[str, int], records: Records, checks: list[Checked]
+    seconds: float,
+    planned: int,
+    injected: Mapping[str, int],
+    records: Records,
+    checks: list[Checked],
+    attempts: Attempts | None = None,
 ) -> Iterator[str]:
     """What a run of so many seconds should have seen and did not."""
     filled = sum(1 for order in records.orders if order.filled_quantity)
@@ -22,9 +32,19 @@ def missing(
         (filled, FILLED * seconds / 60, "orders filled"),
         (complete, COMPLETE * seconds / 60, "rebalances COMPLETE"),
         (sum(injected.values()), HIT * planned, "faults that hit something"),
+        *(_beside(seconds, attempts, records) if attempts is not None and seconds >= LONG else ()),
     ):
         if seen < max(1, int(least)):
             yield f"{seen} {what}: at least {max(1, int(least))} are needed for the proof to mean anything"
     for check in checks:
         if not check.looked_at:
             yield f"nothing was there to look at for: {check.says}"
+
+
+def _beside(seconds: float, attempts: Attempts, records: Records) -> Iterator[tuple[int, float, str]]:
+    """What makes the proofs beside the orders' mean something."""
+    kinds = Counter(each.kind for each in records.breaks)
+    yield attempts.waited, WAITED * seconds / 60, "orders that waited while sending was halted"
+    yield attempts.forgeries, FORGED * seconds / 60, "forgeries attempted"
+    yield kinds["overfill"], 1, "overfills"
+    yield len(records.lost), 1, "orders that a restored database does not know"

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ from storage.actor import Actor
 from storage.connection import Books
 from storage.intake.delivered_files import Source
 from storage.intake.prices import load_prices
-from storage.schema.execution import rebalances
+from storage.schema.execution import breaks, rebalances
 from storage.schema.tables import models, prices
 from tests.chaos.book import AS_OF, MODELS, TARGETS, account_id
 from workflows.contract import EVALUATION_ID, TASK_QUEUE, rebalance_workflow_id
@@ -53,6 +54,7 @@ AWAY = (
     subprocess.SubprocessError,
 )
 SOON = timedelta(seconds=5)
+OF_THE_VENUE = ("overfill", "foreign_answer")
 AT_ONCE = 15  # rebalances under way from which no more are asked for
 
 
@@ -68,6 +70,8 @@ class Load:
     environment: dict[str, str]  # for commands
     asked: Counter[str] = field(default_factory=Counter)
 
+    away: threading.Event = field(default_factory=threading.Event)  # set: nobody asks for anything, as in a restore
+
     def __post_init__(self) -> None:
         self.dice = Random(f"{self.seed}/load")
 
@@ -79,6 +83,7 @@ class Load:
             "evaluations": (4.0, self.evaluation),
             "price files": (3.0, self.prices),
             "target assignments": (2.0, self.assignment),
+            "breaks resolved": (1.0, self.breaks),
         }
         if importlib.util.find_spec("workflows.rebalance_request"):
             found["requests"] = (8.0, self.request)
@@ -93,7 +98,8 @@ class Load:
     async def _keep(self, name: str, every: float, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
-                await asyncio.wait_for(work(), 30)
+                if not self.away.is_set():
+                    await asyncio.wait_for(work(), 30)
             except AWAY:
                 self.asked[f"{name}: refused, or a server was away"] += 1
             with contextlib.suppress(TimeoutError):
@@ -144,6 +150,10 @@ class Load:
         await asyncio.to_thread(self._assign, account, target)
         self.asked["target assignments"] += 1
 
+    async def breaks(self) -> None:
+        """Somebody asks the venue about what it filled beyond an order, or answered of another: it is as it is."""
+        self.asked["breaks resolved"] += await asyncio.to_thread(self._resolve)
+
     async def request(self) -> None:
         """A request for a few accounts, whatever they are doing."""
         if await asyncio.to_thread(self._under_way) >= AT_ONCE:
@@ -171,6 +181,14 @@ class Load:
         with self.books.transaction() as read:
             waiting = select(rebalances.c.workflow_id, rebalances.c.plan_digest)
             return list(read.execute(waiting.where(rebalances.c.stage == "PENDING_APPROVAL").limit(5)))
+
+    def _resolve(self) -> int:
+        with self.books.transaction(Actor("ann")) as books:
+            of = select(breaks).where(breaks.c.resolved_at.is_(None), breaks.c.kind.in_(OF_THE_VENUE))
+            found = books.execute(of.with_for_update()).all()
+            for row in found:
+                books.breaks.resolve(row, "the venue was asked", booked=False)
+        return len(found)
 
     def _move_prices(self) -> None:
         with self.books.transaction() as read:

@@ -21,6 +21,7 @@ from storage.schema.execution import rebalances as runs
 from storage.schema.tables import queue_entries
 from storage.work.orders import OPEN
 
+OF_THE_VENUE = {"overfill", "foreign_answer"}
 LAST_WORDS = {"FILLED", "PARTIALLY_FILLED", "REJECTED", "CANCELED", "EXPIRED"}
 
 
@@ -47,6 +48,8 @@ class Records:
     queue: list[Any]
     audit: dict[tuple[str | None, str], int]
     evaluations: list[Any]
+    lost: frozenset[str] = frozenset()  # orders of the time between a backup and its restore, by their IDs
+    foreign: frozenset[str] = frozenset()  # orders that the venue was made to have as somebody else's
 
 
 def custodian(books: Transaction) -> dict[str, Ledger]:
@@ -59,7 +62,9 @@ def custodian(books: Transaction) -> dict[str, Ledger]:
     }
 
 
-def read(books: Books, begun: dict[str, Ledger]) -> Records:
+def read(
+    books: Books, begun: dict[str, Ledger], lost: frozenset[str] = frozenset(), foreign: frozenset[str] = frozenset()
+) -> Records:
     """Everything, in one transaction."""
     with books.transaction() as read:
         day = read.market.book_day()
@@ -78,6 +83,8 @@ def read(books: Books, begun: dict[str, Ledger]) -> Records:
             queue=_all(read, queue_entries),
             audit={(rebalance_id, action): count for rebalance_id, action, count in by_action},
             evaluations=_all(read, evaluations),
+            lost=lost,
+            foreign=foreign,
         )
 
 
@@ -98,7 +105,9 @@ def checked(books: Books, records: Records) -> list[Checked]:
 def every_order_once(records: Records) -> Iterator[str]:
     """Every order was executed at most once: the custodian's ledger moved by its orders' fills and nothing else."""
     expected = {name: (each.cash, dict(each.positions)) for name, each in records.begun.items()}
-    for order in records.at_venue.values():
+    for name, order in records.at_venue.items():
+        if name in records.foreign:
+            continue  # it says that it filled, and moved nothing
         cash, held = expected[order.account_id]
         sign = 1 if order.side == "buy" else -1
         held[order.symbol] = held.get(order.symbol, ZERO) + sign * order.filled_quantity
@@ -112,10 +121,12 @@ def every_order_once(records: Records) -> Iterator[str]:
 def orders_agree(records: Records) -> Iterator[str]:
     """Every order has its last word, and it is the venue's; the venue has no order that we do not know."""
     ours = {order.client_order_id: order for order in records.orders}
-    for name in records.at_venue.keys() - ours.keys():
+    for name in records.at_venue.keys() - ours.keys() - records.lost - records.foreign:
         yield f"{name}: only the venue knows it"
     for name, order in ours.items():
         there = records.at_venue.get(name)
+        if name in records.foreign:
+            continue  # `foreign_answers_refused`
         if order.status not in LAST_WORDS or order.status in OPEN:
             yield f"{name}: is {order.status}"
         elif there is None and (order.status != "CANCELED" or order.filled_quantity):
@@ -134,7 +145,30 @@ def books_agree(records: Records) -> Iterator[str]:
         for each in compare(ledger(account), records.custodian[name]):
             yield f"{name}: the books have {each.expected} {each.symbol or 'cash'}, the custodian {each.actual}"
     for each in records.breaks:
-        yield f"{each.account_id}: break {each.id} was opened"
+        if each.resolved_at is None or (each.kind not in OF_THE_VENUE and not records.lost):
+            yield f"{each.account_id}: break {each.id} of {each.kind} was opened"
+
+
+def foreign_answers_refused(records: Records) -> Iterator[str]:
+    """An answer about another order is refused: nothing of it is booked, and a break tells."""
+    told = {each.rebalance_id for each in records.breaks if each.kind == "foreign_answer"}
+    for order in _foreign(records):
+        if order.status not in {"REJECTED", "CANCELED"} or order.filled_quantity:
+            yield f"{order.client_order_id}: {order.status} {order.filled_quantity}, by another order's answer"
+        if order.status == "REJECTED" and order.rebalance_id not in told:
+            yield f"{order.client_order_id}: no break tells of another order's answer"
+
+
+def overfills_told(records: Records) -> Iterator[str]:
+    """What the venue filled beyond an order is booked, and a break tells."""
+    told = {each.rebalance_id for each in records.breaks if each.kind == "overfill"}
+    for order in records.orders:
+        if order.filled_quantity > order.quantity and order.rebalance_id not in told:
+            yield f"{order.client_order_id}: {order.filled_quantity} of {order.quantity} filled, and no break tells"
+
+
+def _foreign(records: Records) -> list[Any]:
+    return [order for order in records.orders if order.client_order_id in records.foreign and order.sent_at]
 
 
 def lots_sum(records: Records) -> Iterator[str]:
@@ -214,6 +248,8 @@ CHECKS: dict[Callable[[Records], Iterator[str]], Callable[[Records], int]] = {
     queue_consistent: lambda records: len(records.queue),
     effects_recorded: lambda records: sum(records.audit.values()),
     evaluations_ended: lambda records: len(records.evaluations),
+    overfills_told: lambda records: len(records.orders),
+    foreign_answers_refused: lambda records: len(records.orders),
 }
 
 

@@ -69,6 +69,7 @@ def run(
         books = Books(connect(world.postgres.application_url, pool_size=5))
         begun = _load(books, seed, accounts)
         thread = _Thread(world, books, seed, accounts)
+        world.away = thread.away
         thread.start()
         say(f"seed {seed}: {accounts} accounts, {workers} workers, a fault every {every:g} of {seconds:g} seconds")
         started = time.monotonic()
@@ -85,9 +86,13 @@ def run(
         report.asked, report.injected, report.missed = thread.load.asked, world.injected, world.missed
         report.venue = _venue(books, seed)  # before it is told to be kind
         report.failed_workflows = asyncio.run(_settled(world, books))
-        report.records = proof.read(books, begun)
+        if world.restorer.lost:
+            world.restorer.compare()
+        report.records = proof.read(books, begun, frozenset(world.restorer.lost), frozenset(world.attempts.foreign))
         report.checks = [*proof.checked(books, report.records), *world.attempts.checked()]
-        report.unseen = list(least.missing(seconds, len(faults), report.injected, report.records, report.checks))
+        report.unseen = list(
+            least.missing(seconds, len(faults), report.injected, report.records, report.checks, world.attempts)
+        )
         with books.transaction() as read:
             report.ended = Counter(row.status for row in read.rebalances.listing(limit=1_000_000))
         books.engine.dispose()
@@ -100,11 +105,14 @@ class _Thread(threading.Thread):
     def __init__(self, world: World, books: Books, seed: int, accounts: int) -> None:
         super().__init__(name="load", daemon=True)
         self.world, self.books = world, books
+        self.away = threading.Event()
         environment = {
             "REBALANCER_DATABASE_URL": world.postgres.application_url,
             "TEMPORAL_ADDRESS": world.temporal.address,
         }
-        self.make: Callable[[Any], Load] = lambda client: Load(client, books, seed, accounts, world.home, environment)
+        self.make: Callable[[Any], Load] = lambda client: Load(
+            client, books, seed, accounts, world.home, environment, away=self.away
+        )
         self.load: Load
         self._stop_asked = threading.Event()
         self._flaw: BaseException | None = None

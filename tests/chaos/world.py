@@ -2,7 +2,10 @@
 
 import contextlib
 import sys
+import threading
+import time
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import LiteralString, Self
@@ -14,14 +17,25 @@ from devstack.errors import StackError
 from devstack.postgres import Postgres
 from devstack.processes import Child, finish, spawn
 from devstack.temporal import TemporalServer, binary, clean_env
+from policy.clock import AHEAD, the_clock
 from storage import migrations
 from storage.connection import Books
 from storage.engine import connect
 from tests.chaos.attempts import Attempts
 from tests.chaos.book import account_id
 from tests.chaos.faults import Fault
+from tests.chaos.restoring import Restorer
 
 PROJECT = Path(__file__).resolve().parents[2]
+JUMP = 1200  # seconds: far from the close, whose passing would end everything
+WAITS = 6.0  # seconds for a plan that waits for its approval
+FOREIGN: LiteralString = (
+    "INSERT INTO paper.orders (client_order_id, account_id, side, symbol, quantity, price, status, filled_quantity,"
+    " filled_amount, traded_on) SELECT e.epoch || '-' || r.id || '-1', 'C-001', 'buy', 'ASH', 7777, 1, 'FILLED', 7777,"
+    " 7777, '2026-11-20' FROM rebalances r, (SELECT epoch FROM installation_epochs ORDER BY number DESC LIMIT 1) e"
+    " WHERE r.stage = 'PENDING_APPROVAL' ORDER BY md5(r.id || %s) LIMIT 1"
+    " ON CONFLICT DO NOTHING RETURNING client_order_id"
+)
 RESETS = ("FirstWorkflowTask", "LastWorkflowTask")
 
 
@@ -36,6 +50,9 @@ class World:
         self.workers: list[Child | None] = [None] * workers
         self.injected: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
+        self.ahead = [the_clock().ahead] * workers
+        self.away = threading.Event()  # set while an operator restores: nobody asks for anything
+        self.restorer = Restorer(self)
         self.attempts: Attempts
 
     def __enter__(self) -> Self:
@@ -72,6 +89,9 @@ class World:
             "workflow terminated": self._terminate,
             "desk halted": self.attempts.halt,
             "record forged": self.attempts.forge,
+            "foreign answer": self._foreign,
+            "clock jumped": self._jump,
+            "restored from a backup": self.restorer.restore,
         }[fault.kind](fault.number)
         (self.injected if happened else self.missed)[fault.kind] += 1
 
@@ -87,6 +107,30 @@ class World:
             worker.kill()
         self._start_worker(at)
         return True
+
+    def stop_workers(self) -> None:
+        """All of them, as before a restore."""
+        for at, worker in enumerate(self.workers):
+            if worker is not None:
+                worker.kill()
+            self.workers[at] = None
+
+    def _jump(self, number: int) -> bool:
+        """A worker's clock is minutes ahead or behind from now on, and the others' are not."""
+        at = number % len(self.workers)
+        self.ahead[at] = the_clock().ahead + timedelta(seconds=number % (2 * JUMP) - JUMP)
+        return self._kill_worker(at)
+
+    def _foreign(self, number: int) -> bool:
+        """The venue has somebody else's order under the ID that a plan's first order will have; False without one."""
+        until = time.monotonic() + WAITS
+        while time.monotonic() < until:
+            with self._connect() as connection:
+                if made := connection.execute(FOREIGN, [str(number)]).fetchone():
+                    self.attempts.foreign.append(made[0])
+                    return True
+            time.sleep(0.3)
+        return False
 
     def _restart_postgres(self, number: int) -> bool:
         self.postgres.kill()
@@ -145,6 +189,7 @@ class World:
             "REBALANCER_DATABASE_URL": self.postgres.application_url,
             "TEMPORAL_ADDRESS": self.temporal.address,
             "LOG_LEVEL": "WARNING",
+            AHEAD: str(self.ahead[number].total_seconds()),
         }
         log = self.home / f"worker-{number + 1}.log"
         self.workers[number] = spawn(f"worker {number + 1}", [sys.executable, "worker.py"], log, env=env, cwd=PROJECT)

@@ -56,6 +56,8 @@ def test_a_migration_gives_way_to_who_uses_a_table(empty_database_url: str, monk
     [
         ("ix_sleeves_model_id_in_order", lambda books: books.signals.page("M", "A-1", 100)),
         ("ix_rebalances_workflow_id", lambda books: books.rebalances.left_behind("model-signal/M/2/A-1")),
+        ("ix_rebalances_open", lambda books: books.rebalances.listing(under_way=True)),
+        ("ix_rebalances_by_status", lambda books: books.rebalances.listing(status="FAILED")),
     ],
 )
 def test_a_query_goes_by_its_index(books: Books, index: str, asked: Callable[[Any], object]) -> None:

@@ -126,6 +126,23 @@ async def test_the_drill_of_a_restore(restored: Restored) -> None:
     ]
 
 
+async def test_nothing_is_begun_before_somebody_has_compared(restored: Restored) -> None:
+    """A plan of the restored books, approved by policy, writes down no order until sending is resumed."""
+    restored.in_place()
+    assert (await restored.command("recover", "--new-epoch", "--by", "ann", "--why", "disk lost")).code == 0
+    handle = await restored.desk.start("A-2", approval="automatic")
+    told = ""
+    while "nothing is begun on a restored database" not in told:
+        pending = (await handle.describe()).raw_description.pending_activities
+        told = " ".join(each.last_failure.message for each in pending)
+        await asyncio.sleep(0.1)
+    with restored.desk.books.transaction() as books:
+        assert books.orders.of("R-000001") == []
+    assert (await restored.command("resume", "--by", "ben", "--why", "compared with PAPER")).code == 0
+    assert (await handle.result())["status"] == "COMPLETE"
+    assert agrees(restored, "A-2")
+
+
 async def test_a_restore_that_nobody_told_of_books_nothing_that_never_happened(restored: Restored) -> None:
     """EXEC-1. The venue's answers are about A-1: they are refused, each opens a break, and no share is booked."""
     restored.in_place()
