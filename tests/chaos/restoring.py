@@ -26,7 +26,7 @@ from venues.registry import Venues
 if TYPE_CHECKING:
     from tests.chaos.world import World
 
-BETWEEN, AT_MOST = 6.0, 30.0  # seconds of work that the backup knows nothing of; more where nothing is sent in them
+BETWEEN, AT_MOST = 6.0, 60.0  # seconds of work that the backup knows nothing of; more where nothing is sent in them
 PAPER = ("accounts", "positions", "orders", "events", "lost_connections", "scenario")  # in the order of their keys
 COMMAND = str(Path(sys.executable).with_name("rebalancer"))
 
