@@ -6,7 +6,19 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import allocation, audit, evaluation, fix, growth, plan, rebalances, target_edit, visibility, workers
+from benchmarks import (
+    allocation,
+    audit,
+    blocks,
+    evaluation,
+    fix,
+    growth,
+    plan,
+    rebalances,
+    target_edit,
+    visibility,
+    workers,
+)
 
 BENCHMARKS: dict[str, Callable[[Sequence[str]], None]] = {
     "plan": plan.main,
@@ -19,6 +31,7 @@ BENCHMARKS: dict[str, Callable[[Sequence[str]], None]] = {
     "audit": audit.main,
     "allocation": allocation.main,
     "fix": fix.main,
+    "blocks": blocks.main,
 }
 WRITES = {
     "plan": "--write",

@@ -1,0 +1,126 @@
+"""A request of many accounts with 10 orders each, sent one by one and in blocks: orders at the venue, time, processor.
+
+    python -m benchmarks blocks [--accounts 500]
+
+Each on a scene of its own, with two workers. In blocks the desk's window is closed once every account has handed its
+orders over. Processor time is that of all processes there (workers, PostgreSQL, Temporal), from start to end.
+"""
+
+import argparse
+import asyncio
+import resource
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import func, select
+
+from benchmarks.scene import Scene, scene
+from benchmarks.table import table
+from policy import in_force
+from storage.actor import Actor
+from storage.intake.loading import load
+from storage.schema.desk import block_allocations, desk_legs, paper_block_orders
+from storage.schema.execution import paper_orders
+from storage.work.venues import SetBlocks
+from workflows.contract import TASK_QUEUE, request_workflow_id
+
+AS_OF = date(2026, 11, 20)
+SECURITIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a request took."""
+
+    orders: int  # at the venue
+    parts: int  # of blocks, in accounts
+    seconds: float
+    processor: float
+
+
+def book(accounts: int) -> dict[str, Any]:
+    """Accounts in cash, each with another amount, and a target of ten securities."""
+    weights = [{"security": f"S{at}", "weight": "0.098"} for at in range(SECURITIES)]
+    return {
+        "as_of": str(AS_OF),
+        "historical": True,
+        "securities": [{"symbol": f"S{at}", "price": f"{17 + 13 * at}.00"} for at in range(SECURITIES)],
+        "models": [],
+        "targets": [{"id": "T", "components": [*weights, {"cash": True, "weight": "0.02"}]}],
+        "accounts": [{"id": f"A-{at:05}", "cash": f"{100_000 + 137 * at}.00", "target": "T"} for at in range(accounts)],
+    }
+
+
+async def request(on: Scene, accounts: int, in_blocks: bool) -> float:
+    """Seconds of the whole request. Raises RuntimeError where it did not end COMPLETE."""
+    client = await on.client()
+    given = {
+        "request_id": "Q-1",
+        "requested_by": "bench",
+        "approval": "automatic",
+        "account_ids": [f"A-{at:05}" for at in range(accounts)],
+    }
+    start = time.perf_counter()
+    handle = await client.start_workflow(
+        "RebalanceRequest", given, id=request_workflow_id("Q-1"), task_queue=TASK_QUEUE
+    )
+    while in_blocks:
+        await asyncio.sleep(0.5)
+        with on.books.transaction(Actor("bench")) as books:
+            if books.connection.scalar(select(func.count()).select_from(desk_legs)) == accounts * SECURITIES:
+                books.desk.close_window("PAPER")
+                break
+    if in_blocks:
+        await client.get_workflow_handle("desk/PAPER").signal("look")
+    result = await handle.result()
+    if result["status"] != "COMPLETE":
+        raise RuntimeError(f"the request ended {result['status']}")
+    return time.perf_counter() - start
+
+
+def measured(accounts: int, in_blocks: bool) -> Measured:
+    """One request on a scene of its own."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with scene() as on:
+        raw = book(accounts)
+        listed = raw.pop("accounts")
+        load(on.books, raw, iter(listed), in_force(AS_OF), AS_OF, Actor("bench"), None)
+        if in_blocks:
+            with on.books.transaction(Actor("bench")) as books:
+                books.venues.set_terms("PAPER", None, None, None, SetBlocks("window", 86_400))
+        with on.workers(2):
+            seconds = asyncio.run(request(on, accounts, in_blocks))
+        with on.books.transaction() as books:
+            alone, blocked, parts = (
+                books.connection.scalar(select(func.count()).select_from(each)) or 0
+                for each in (paper_orders, paper_block_orders, block_allocations)
+            )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Measured(alone + blocked, parts, seconds, processor)
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    """Prints both lines."""
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks blocks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--accounts", type=int, default=500)
+    asked = parser.parse_args(arguments)
+    rows = []
+    for title, in_blocks in (("one by one", False), ("in blocks", True)):
+        found = measured(asked.accounts, in_blocks)
+        if not found.orders or bool(found.parts) != in_blocks:
+            raise RuntimeError(f"{title}: {found} measures nothing")
+        rows.append(
+            (title, f"{found.orders:,}", f"{found.parts:,}", f"{found.seconds:.0f} s", f"{found.processor:.0f} s")
+        )
+    print(f"{asked.accounts:,} accounts, {SECURITIES} orders each\n")
+    print(table(("", "orders at the venue", "allocations", "time", "processor time"), rows))
+
+
+if __name__ == "__main__":
+    main()
