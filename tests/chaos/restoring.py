@@ -37,6 +37,7 @@ class Restorer:
 
     world: "World"
     lost: set[str] = field(default_factory=set)
+    restored: bool = False
 
     def restore(self, number: int) -> bool:
         """Nobody asks for anything while the operator restores; False where nothing was sent since the backup."""
@@ -61,7 +62,7 @@ class Restorer:
         return int(found[0]) if found else 0
 
     def _restored(self) -> bool:
-        world = self.world
+        world, self.restored = self.world, True
         world.stop_workers()
         with self._connect() as connection:
             before = {row[0] for row in connection.execute("SELECT client_order_id FROM orders")}

@@ -86,7 +86,7 @@ def run(
         report.asked, report.injected, report.missed = thread.load.asked, world.injected, world.missed
         report.venue = _venue(books, seed)  # before it is told to be kind
         report.failed_workflows = asyncio.run(_settled(world, books))
-        if world.restorer.lost:
+        if world.restorer.restored:
             world.restorer.compare()
         report.records = proof.read(books, begun, frozenset(world.restorer.lost), frozenset(world.attempts.foreign))
         report.checks = [*proof.checked(books, report.records), *world.attempts.checked()]
