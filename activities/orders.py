@@ -287,7 +287,13 @@ class Sender:
 
 
 def not_sent(books: Transaction, rebalance_id: str, number: int, order: VenueOrder, why: str) -> bool:
-    """Ends an order that never will be sent, with its record; False where it was sent, or may have been."""
+    """Ends an order that never will be sent, with its record; False where it was sent, or may have been.
+
+    One of an epoch before may have been sent after the backup from which this database was restored: the venue knows.
+    """
+    newest = books.epochs.newest()
+    if newest is not None and not order.client_order_id.startswith(f"{newest.epoch}-"):
+        return False
     ended = books.orders.not_sent(rebalance_id, number, never_sent(why))
     if ended:
         noted(books, rebalance_id, order, VenueAnswer("CANCELED", ZERO, ZERO, why))

@@ -31,8 +31,9 @@ JUMP = 1200  # seconds: far from the close, whose passing would end everything
 WAITS = 6.0  # seconds for a plan that waits for its approval
 FOREIGN: LiteralString = (
     "INSERT INTO paper.orders (client_order_id, account_id, side, symbol, quantity, price, status, filled_quantity,"
-    " filled_amount, traded_on) SELECT e.epoch || '-' || r.id || '-001', 'C-001', 'buy', 'ASH', 7777, 1, 'FILLED',"
-    " 7777, 7777, '2026-11-20' FROM rebalances r, (SELECT epoch FROM installation_epochs ORDER BY number DESC LIMIT 1) e"
+    " filled_amount, traded_on)"
+    " SELECT e.epoch || '-' || r.id || '-001', 'C-001', 'buy', 'ASH', 7777, 1, 'FILLED', 7777, 7777, '2026-11-20'"
+    " FROM rebalances r, (SELECT epoch FROM installation_epochs ORDER BY number DESC LIMIT 1) e"
     " WHERE r.stage = 'PENDING_APPROVAL' ORDER BY md5(r.id || %s) LIMIT 1"
     " ON CONFLICT DO NOTHING RETURNING client_order_id"
 )
