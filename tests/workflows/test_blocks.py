@@ -1,9 +1,11 @@
 """Trade blocks: from many accounts' approved plans over the venue's desk to each account's books."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,11 +24,14 @@ from storage.schema.desk import (
     block_orders,
     block_segments,
     blocks,
+    desk_legs,
     paper_allocations,
     paper_block_orders,
 )
 from tests.workflows.command import Command
 from tests.workflows.desk import TestDesk, drifted
+from venues.paper import PaperVenue
+from venues.port import Instruction, VenueUnreachable
 from venues.registry import Venues
 
 
@@ -64,8 +69,10 @@ async def test_three_accounts_trade_as_one(desk: TestDesk) -> None:
     """Each sells 90 X and 100 Y and buys Z of what it brought: sells before buys, and no order of an account's own."""
     names = ("A-1", "A-2", "A-3")
     desk.load(*(drifted(name) for name in names))
-    desk.blocks(window=2)
-    results = await asyncio.wait_for(asyncio.gather(*(desk.rebalance(name) for name in names)), 60)
+    desk.blocks(window=A_DAY)
+    running = asyncio.gather(*(desk.rebalance(name) for name in names))
+    await released(desk, 6, 3)
+    results = await asyncio.wait_for(running, 60)
     assert [each["status"] for each in results] == ["COMPLETE"] * 3
     assert desk.venue_orders() == []
     planned = {(each["side"], each["symbol"]): 3 * Decimal(each["quantity"]) for each in results[0]["orders"]}
@@ -125,6 +132,20 @@ async def all_approved(desk: TestDesk, names: Iterable[str], **given: Any) -> li
     return handles
 
 
+def _waiting(desk: TestDesk, legs: int) -> bool:
+    return sum(each.block_id is None for each in rows(desk, desk_legs)) == legs
+
+
+async def released(desk: TestDesk, *rounds: int) -> None:
+    """Closes the window once so many legs are gathered, then once so many of the next, however long that takes."""
+    for legs in rounds:
+        gathered = partial(_waiting, desk, legs)
+        await soon(gathered)
+        with desk.books.transaction(Actor("ann")) as books:
+            assert books.desk.close_window("PAPER")
+        await desk.client.get_workflow_handle("desk/PAPER").signal("look")
+
+
 async def call(client: Client, block_id: str = "B-000001") -> None:
     await client.get_workflow_handle(f"block/{block_id}").signal("look")
 
@@ -146,10 +167,11 @@ async def test_the_worked_example_over_three_days_with_one_account_leaving(
     desk = TestDesk(client, books, Clock.set_to(FRIDAYS_MORNING))
     command = Command(desk, temporal_server)
     desk.load(**worked())
-    desk.blocks(window=3, unfilled="carry")
+    desk.blocks(window=A_DAY, unfilled="carry")
     desk.unkind(blocks=[worked_fills()])
     async with desk.working():
         handles = await all_approved(desk, WANTED, mode="exact")
+        await released(desk, 5)
         await soon(lambda: [each for each in rows(desk, block_orders) if each.filled_units == 397])
         assert rows(desk, block_allocations) == []  # once a trade date, and it is not over
     (first,) = rows(desk, block_segments)
@@ -230,9 +252,11 @@ async def test_whose_allocation_is_refused_has_a_break_and_the_others_are_booked
     """BLOCK-7"""
     names = ("A-1", "A-2", "A-3")
     desk.load(*(drifted(name) for name in names))
-    desk.blocks(window=2)
+    desk.blocks(window=A_DAY)
     desk.unkind(blocks=[{"side": "buy", "refuse": ["A-2"]}])
-    results = await asyncio.wait_for(asyncio.gather(*(desk.rebalance(name) for name in names)), 60)
+    running = asyncio.gather(*(desk.rebalance(name) for name in names))
+    await released(desk, 6, 3)
+    results = await asyncio.wait_for(running, 60)
     assert [each["status"] for each in results] == ["COMPLETE", "COMPLETE_WITH_ERRORS", "COMPLETE"]
     (broken,) = results[1]["breaks"]
     (bought,) = [each for each in results[0]["orders"] if each["side"] == "buy"]
@@ -263,12 +287,14 @@ async def test_who_comes_late_is_in_the_next_block(desk: TestDesk) -> None:
 async def test_a_cancelled_rebalance_leaves_its_blocks(desk: TestDesk, answer: str, stays: bool) -> None:
     """BLOCK-5: half of the sells are filled when it asks. Refused, it gets its part of the rest too."""
     desk.load(drifted("A-1"), drifted("A-2"))
-    desk.blocks(window=2)
-    slow = {"fills": [{"share": "0.5"}, {"share": "0.5", "late": 8}], "reduce": answer}
+    desk.blocks(window=A_DAY)
+    slow = {"fills": [{"share": "0.5"}, {"share": "0.5", "late": 12}], "reduce": answer}
     desk.unkind(blocks=[{"side": "sell", **slow}])
     handles = await all_approved(desk, ("A-1", "A-2"))
+    await released(desk, 4)
     await soon(lambda: [each for each in rows(desk, block_orders) if each.filled_units])
     await handles[0].execute_update("cancel", {"by": "ben", "reason": "the client called"})
+    await released(desk, 1)
     left, done = await asyncio.wait_for(asyncio.gather(*(each.result() for each in handles)), 90)
     assert done["status"] == "COMPLETE"
     assert left["status"] == "COMPLETE_WITH_ERRORS"  # its buys were never sent
@@ -286,8 +312,10 @@ async def test_a_fractional_tail_is_an_order_of_its_own(desk: TestDesk) -> None:
     """BLOCK-2: blocks of whole shares, and what is left of each account's order as its own, in the same lots."""
     fine = [{"symbol": each, "price": price, "quantity_increment": "0.001"} for each, price in UNEVEN.items()]
     desk.load(drifted("A-1"), drifted("A-2"), securities=fine)
-    desk.blocks(window=2)
-    results = await asyncio.wait_for(asyncio.gather(*(desk.rebalance(n, mode="exact") for n in ("A-1", "A-2"))), 60)
+    desk.blocks(window=A_DAY)
+    running = asyncio.gather(*(desk.rebalance(each, mode="exact") for each in ("A-1", "A-2")))
+    await released(desk, 4, 2)
+    results = await asyncio.wait_for(running, 60)
     assert [each["status"] for each in results] == ["COMPLETE"] * 2
     tails = desk.venue_orders()
     assert tails
@@ -320,3 +348,83 @@ async def test_a_halt_or_a_stopped_desk_releases_nothing(desk: TestDesk) -> None
     await desk.client.get_workflow_handle("desk/PAPER").signal("look")
     assert (await asyncio.wait_for(running, 60))["status"] == "COMPLETE"
     assert conserved(desk) == 3
+
+
+async def test_a_departure_needs_a_reason_and_a_second_person_before_the_day_is_booked(
+    client: Client, books: Books, temporal_server: TemporalServer
+) -> None:
+    """ALLOC-9, and BLOCK-6 where the terms let the rest of a day end: 101 gives 2 of its 198 shares, 105 has 4."""
+    desk = TestDesk(client, books, Clock.set_to(FRIDAYS_MORNING))
+    command = Command(desk, temporal_server)
+    desk.load(**worked())
+    desk.blocks(window=A_DAY)
+    desk.unkind(blocks=[worked_fills()])
+    wanted = (
+        "block",
+        "depart",
+        "B-000001",
+        "--move",
+        "101=-2",
+        "--move",
+        "105=2",
+        "--why",
+        "an odd lot",
+        "--by",
+        "ann",
+    )
+    async with desk.working():
+        handles = await all_approved(desk, WANTED, mode="exact")
+        await released(desk, 5)
+        await soon(lambda: [each for each in rows(desk, block_orders) if each.filled_units == 397])
+        nothing = await command("block", "approve-departure", "B-000001", "--by", "ben")
+        assert (nothing.code, nothing.err.count("waits for an approval")) == (1, 1)
+        assert (await command(*wanted[:3], "--move", "101=-2", *wanted[7:])).code == 1  # it would come from nowhere
+        assert (await command(*wanted)).code == 0
+        assert (await command(*wanted)).code == 1  # it is asked for already
+        own = await command("block", "approve-departure", "B-000001", "--by", "Ann")
+        assert "somebody else has to approve it" in own.err
+        assert (await command("block", "approve-departure", "B-000001", "--by", "ben")).code == 0
+    desk.clock = Clock.set_to(AFTER_FRIDAYS_CLOSE)
+    async with desk.working():
+        results = await asyncio.wait_for(asyncio.gather(*(each.result() for each in handles)), 60)
+    assert {name: shares for name, (shares, _) in allotted(desk, FRIDAY).items()} == {
+        "101": 196,
+        "102": 120,
+        "103": 48,
+        "104": 29,
+        "105": 4,
+    }
+    assert {each["status"] for each in results} == {"COMPLETE_WITH_ERRORS"}
+    assert all("it was not filled by the close" in each["issue"] for each in results)
+    assert conserved(desk) == 1
+    agree(desk, *WANTED)
+    again = await command("audit", "recompute", "B-000001")
+    assert again.out.startswith("B-000001: 397 units filled, 5 parts of 5 accounts: the same"), again
+    page = (await command("block", "show", "B-000001")).out
+    assert "departure of day 1 (an odd lot, ann, approved by ben): 101 -2, 105 +2: booked (ALLOC-9)" in page
+
+
+async def test_a_custodian_that_answers_into_nothing_is_told_once(
+    desk: TestDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each instruction arrives, and its answer is lost twice."""
+    lost: Counter[str] = Counter()
+    true = PaperVenue.allocate
+
+    def allocate(self: PaperVenue, told: Instruction) -> Any:
+        said = true(self, told)
+        lost[told.alloc_id] += 1
+        if lost[told.alloc_id] <= 2:
+            raise VenueUnreachable(f"the answer to {told.alloc_id} was lost")
+        return said
+
+    monkeypatch.setattr(PaperVenue, "allocate", allocate)
+    desk.load(drifted("A-1"), drifted("A-2"))
+    desk.blocks(window=A_DAY)
+    running = asyncio.gather(*map(desk.rebalance, ("A-1", "A-2")))
+    await released(desk, 4, 2)
+    results = await asyncio.wait_for(running, 90)
+    assert [each["status"] for each in results] == ["COMPLETE"] * 2
+    assert sorted(lost.values()) == [3, 3, 3]
+    assert conserved(desk) == 3
+    agree(desk, "A-1", "A-2")
