@@ -1,6 +1,7 @@
 """How commands reach the database and Temporal: by the environment, else by the running embedded stack."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Coroutine, Iterator
@@ -148,19 +149,35 @@ def venues(books: "Books") -> "Venues":
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine to its end. Raises KeyboardInterrupt for a Ctrl-C meanwhile.
+    """Runs a coroutine to its end. Raises KeyboardInterrupt for a Ctrl-C meanwhile, once it has tidied up.
 
-    asyncio makes a cancellation of it, which is lost where what is awaited has just ended (`asyncio.wait_for`).
+    The work is cancelled, and nothing is raised where it happens to be: in the middle of asyncio's own doings that
+    leaves a loop open, whose complaint a person would read. Nor is it lost where what is awaited has just ended.
     """
     caught: list[int] = []
+    running: list[asyncio.Task[Any]] = []
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         caught.append(number)
-        signal.default_int_handler(number, frame)
+        for task in running:
+            with contextlib.suppress(RuntimeError):  # its loop has just closed
+                task.get_loop().call_soon_threadsafe(task.cancel)
+
+    async def to_its_end() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        running.append(task)
+        if caught:
+            task.cancel()
+        return await work
 
     before = signal.signal(signal.SIGINT, interrupted)
     try:
-        done = asyncio.run(work)
+        done = asyncio.run(to_its_end())
+    except asyncio.CancelledError:
+        if not caught:
+            raise
+        raise KeyboardInterrupt from None
     finally:
         signal.signal(signal.SIGINT, before)
     if caught:
