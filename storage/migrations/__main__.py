@@ -3,10 +3,12 @@
     python -m storage.migrations
     python -m storage.migrations months
     python -m storage.migrations attest --why "restored from the backup of 2026-11-26"
+    python -m storage.migrations link --why "ann lost her password and passkey, and nobody else administers"
 
 `months` makes the partitions ahead and drops those of months that policy (`notes_kept_months`) keeps no more, as the
 hourly sweep does. `attest` answers, in the record and under the name of its database user, for the guard around it as
-it stands now (docs/auditors-guide.md).
+it stands now (docs/auditors-guide.md). `link` prints a link by which the first person, `admin`, sets a password: the
+way back in where nobody is left who administers. It is recorded, with the reason.
 """
 
 import argparse
@@ -25,6 +27,7 @@ from storage.connection import Books
 from storage.engine import DATABASE_URL, connect
 from storage.faults import first_line
 from storage.people import setup
+from storage.people.people import UnknownPerson
 from storage.people.proof import Identity
 from storage.work import partitions
 
@@ -34,26 +37,30 @@ _SAYS = "Brings a database to the tables of this release, or answers for its gua
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0 where the database is at this release's tables, 1 where it could not be brought there."""
     options = argparse.ArgumentParser(prog="python -m storage.migrations", description=_SAYS)
-    options.add_argument("command", nargs="?", choices=("upgrade", "months", "attest"), default="upgrade")
-    options.add_argument("--why", help="with attest: the reason, which is recorded")
+    options.add_argument("command", nargs="?", choices=("upgrade", "months", "attest", "link"), default="upgrade")
+    options.add_argument("--why", help="with attest and link: the reason, which is recorded")
     given = options.parse_args(arguments)
     url = os.environ.get(DATABASE_URL)
-    if given.command == "attest" and not (given.why or "").strip():
-        return _refused('attest needs a reason, which is recorded. Next: give it as --why "…"')
+    why = (given.why or "").strip()
+    if given.command in {"attest", "link"} and not why:
+        return _refused(f'{given.command} needs a reason, which is recorded. Next: give it as --why "…"')
     if not url:
         return _refused(f"{DATABASE_URL} is not set. Next: set it to the URL of a PostgreSQL database")
     try:
         if given.command == "attest":
-            rows = migrations.attest(url, given.why.strip())
+            rows = migrations.attest(url, why)
             sys.stdout.write(f"the guard is attested as it stands, and {rows:,} rows without a record with it\n")
             return 0
         if given.command == "months":
             sys.stdout.write(_months(url))
             return 0
+        if given.command == "link":
+            sys.stdout.write(_link(url, why))
+            return 0
         identity = setup.wanted(os.environ)
         applied = migrations.upgrade(url)
         said = _people(url, identity) if identity is not None else ""
-    except (NoKey, ValueError, OSError) as flaw:
+    except (NoKey, UnknownPerson, ValueError, OSError) as flaw:
         return _refused(str(flaw))
     except ArgumentError:
         return _refused(f"{DATABASE_URL} is not a database URL. Next: give it as postgresql://user:password@host/name")
@@ -73,6 +80,17 @@ def _months(url: str) -> str:
     finally:
         engine.dispose()
     return f"made: {', '.join(kept.made) or 'nothing'}; dropped: {', '.join(kept.dropped) or 'nothing'}\n"
+
+
+def _link(url: str, why: str) -> str:
+    """The link by which the first person sets a password, in a line."""
+    engine = connect(url, pool_size=1)
+    try:
+        with Books(engine).transaction(Actor("migrations")) as work:
+            link = setup.way_back_in(work, why, the_clock().now())
+    finally:
+        engine.dispose()
+    return f"{setup.ADMIN} sets a password, once, within a day: {setup.link_of(link, os.environ)}\n"
 
 
 def _people(url: str, identity: Identity) -> str:

@@ -141,13 +141,14 @@ class People:
         self._set(subject, signed_in_at=now)
         self.audit.record("signed in", after={"subject": subject, "name": self.get(subject).name, "how": how})
 
-    def setup_link(self, subject: str, good_until: datetime) -> str:
-        """A secret that lets its bearer set the person's password, once."""
+    def setup_link(self, subject: str, good_until: datetime, why: str | None = None) -> str:
+        """A secret that lets its bearer set the person's password, once; `why` it was made, where it has to be said."""
         secret = tokens.fresh("setup")
         self.connection.execute(
             insert(setup_links).values(hash=tokens.hashed(secret), subject=subject, good_until=good_until)
         )
-        self.audit.record("set-up link made", after={"subject": subject, "good_until": good_until})
+        said = {} if why is None else {"why": why}
+        self.audit.record("set-up link made", after={"subject": subject, "good_until": good_until, **said})
         return secret
 
     def of_link(self, secret: str, now: datetime) -> Person | None:

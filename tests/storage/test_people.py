@@ -1,6 +1,10 @@
 """People, sessions, tokens, passkeys and lists, as pages and steps ask for them; and what the application may not."""
 
+import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
@@ -10,6 +14,7 @@ from identity import keys, tokens
 from identity.claims import About, made
 from identity.passkeys import Passkey, Site
 from identity.person import Person
+from policy.clock import the_clock
 from storage.actor import Actor
 from storage.connection import Books
 from storage.people.people import NameTaken, UnknownPerson
@@ -115,6 +120,36 @@ def test_a_set_up_link_sets_a_password_once(books: Books) -> None:
         assert work.people.get(ben.subject).password_hash == "new hash"
         assert work.people.use_link(secret, "thief's hash", NOW) is None
         assert work.people.get(ben.subject).password_hash == "new hash"
+
+
+def test_the_owner_of_the_tables_lets_the_first_person_in_again(books: Books, owner: Engine) -> None:
+    def link(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {"REBALANCER_DATABASE_URL": owner.url.render_as_string(hide_password=False)}
+        call = [sys.executable, "-m", "storage.migrations", "link", *arguments]
+        here = Path(__file__).parents[2]
+        return subprocess.run(call, env=environment, cwd=here, capture_output=True, text=True, check=False)
+
+    assert "link needs a reason" in link().stderr
+    nobody = link("--why", "lost")
+    assert (nobody.returncode, nobody.stdout) == (1, "") and "admin" in nobody.stderr
+    with books.transaction(ADMIN) as work:
+        admin = work.people.get(work.people.add("admin", ["admin"]))
+    said = link("--why", "the password is lost")
+    secret = re.search(
+        r"^admin sets a password, once, within a day: http://localhost:8234/set-up\?link=(\S+)$", said.stdout
+    )
+    assert secret, said
+    with books.transaction(ADMIN) as work:
+        assert work.people.use_link(secret[1], "new hash", the_clock().now())
+        assert work.people.get(admin.subject).password_hash == "new hash"
+    with owner.connect() as connection:
+        record = connection.execute(
+            text(
+                "SELECT who, after ->> 'why' FROM audit_records"
+                " WHERE action = 'set-up link made' ORDER BY id DESC LIMIT 1"
+            )
+        ).first()
+    assert record == ("migrations", "the password is lost")
 
 
 def test_a_provider_says_anew_at_each_sign_in_what_somebody_may(books: Books) -> None:
