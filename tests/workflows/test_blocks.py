@@ -1,6 +1,7 @@
 """Trade blocks: from many accounts' approved plans over the venue's desk to each account's books."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 
 from devstack.temporal import TemporalServer
 from domain.executing.reconciliation import compare, ledger
@@ -147,7 +149,14 @@ async def released(desk: TestDesk, *rounds: int) -> None:
 
 
 async def call(client: Client, block_id: str = "B-000001") -> None:
-    await client.get_workflow_handle(f"block/{block_id}").signal("look")
+    """Calls a block's workflow as soon as it runs: before, the one of an earlier test has its ID, and has ended."""
+    block = client.get_workflow_handle(f"block/{block_id}")
+    for _ in range(600):
+        with contextlib.suppress(RPCError):
+            await block.signal("look")
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"block/{block_id} does not run")
 
 
 def allotted(desk: TestDesk, day: date) -> dict[str, tuple[int, Decimal]]:

@@ -150,11 +150,11 @@ async def test_a_request_whose_workflow_was_terminated(desk: TestDesk, command: 
         ("submit NOBODY", 1, "unknown account NOBODY"),
         ("submit --queue --reason WHIM", 1, "unknown reason WHIM"),
         ("submit --queue --reason NO_TARGET", 1, "nothing is queued for NO_TARGET"),
-        ("submit --failed-of Q-9", 1, "Q-9 is no request"),
-        ("submit --resume Q-9", 1, "Q-9 is no request"),
-        ("approve Q-9", 1, "Q-9 is no rebalance and no request"),
-        ("pause Q-9", 1, "request Q-9 is not running"),
-        ("show Q-9", 1, "Q-9 is no rebalance and no request"),
+        ("submit --failed-of Q-909", 1, "Q-909 is no request"),
+        ("submit --resume Q-909", 1, "Q-909 is no request"),
+        ("approve Q-909", 1, "Q-909 is no rebalance and no request"),
+        ("pause Q-909", 1, "request Q-909 is not running"),
+        ("show Q-909", 1, "Q-909 is no rebalance and no request"),
     ],
 )
 async def test_what_can_not_be_is_said_in_a_line(
