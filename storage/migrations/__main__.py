@@ -14,7 +14,8 @@ way back in where nobody is left who administers. It is recorded, with the reaso
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -23,7 +24,7 @@ from identity.keys import SIGNING_KEY, NoKey
 from policy.clock import the_clock
 from storage import migrations
 from storage.actor import Actor
-from storage.connection import Books
+from storage.connection import Books, Transaction
 from storage.engine import DATABASE_URL, connect
 from storage.faults import first_line
 from storage.people import setup
@@ -73,23 +74,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _months(url: str) -> str:
     """Sees to the months now; what was made and dropped, in a line."""
-    engine = connect(url, pool_size=1)
-    try:
-        with Books(engine).transaction(Actor("migrations")) as work:
-            kept = partitions.keep(work.connection, work.audit)
-    finally:
-        engine.dispose()
+    with _transaction(url) as work:
+        kept = partitions.keep(work.connection, work.audit)
     return f"made: {', '.join(kept.made) or 'nothing'}; dropped: {', '.join(kept.dropped) or 'nothing'}\n"
 
 
 def _link(url: str, why: str) -> str:
     """The link by which the first person sets a password, in a line."""
-    engine = connect(url, pool_size=1)
-    try:
-        with Books(engine).transaction(Actor("migrations")) as work:
-            link = setup.way_back_in(work, why, the_clock().now())
-    finally:
-        engine.dispose()
+    with _transaction(url) as work:
+        link = setup.way_back_in(work, why, the_clock().now())
     return f"{setup.ADMIN} sets a password, once, within a day: {setup.link_of(link, os.environ)}\n"
 
 
@@ -98,12 +91,8 @@ def _people(url: str, identity: Identity) -> str:
     file = os.environ.get(SIGNING_KEY)
     if identity == "signed" and not file:
         raise ValueError(f"{SIGNING_KEY} is not set. Next: name the file of the console's private key")
-    engine = connect(url, pool_size=1)
-    try:
-        with Books(engine).transaction(Actor("migrations")) as work:
-            ready = setup.prepare(work, identity, Path(file or ""), the_clock().now())
-    finally:
-        engine.dispose()
+    with _transaction(url) as work:
+        ready = setup.prepare(work, identity, Path(file or ""), the_clock().now())
     key = f"identity: signed, by key {ready.key[:12]}\n" if ready.key else "identity: asserted\n"
     link = (
         f"the first person, {setup.ADMIN}, sets a password: {setup.link_of(ready.link, os.environ)}\n"
@@ -111,6 +100,17 @@ def _people(url: str, identity: Identity) -> str:
         else ""
     )
     return key + link
+
+
+@contextmanager
+def _transaction(url: str) -> Iterator[Transaction]:
+    """One transaction of the migrations; nothing of it stays connected."""
+    engine = connect(url, pool_size=1)
+    try:
+        with Books(engine).transaction(Actor("migrations")) as work:
+            yield work
+    finally:
+        engine.dispose()
 
 
 def _refused(why: str) -> int:

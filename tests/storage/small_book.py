@@ -1,11 +1,14 @@
 """A small book that tests change and load: two models, a target with a sub-target, three accounts."""
 
 import copy
+import subprocess
+import sys
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
 from domain.values.purpose import FULL
 from policy import in_force
@@ -151,3 +154,11 @@ def effects(books: Books) -> dict[str, list[Any]]:
     found = contents(books)
     del found["public.audit_heads"], found["public.audit_records"]
     return found | {"records": rows(books, "SELECT id, hash FROM audit_records WHERE action <> 'command refused'")}
+
+
+def migrations_command(owner: Engine, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python -m storage.migrations` as the owner of the tables types it."""
+    environment = {"REBALANCER_DATABASE_URL": owner.url.render_as_string(hide_password=False)}
+    call = [sys.executable, "-m", "storage.migrations", *arguments]
+    here = Path(__file__).parents[2]
+    return subprocess.run(call, env=environment, cwd=here, capture_output=True, text=True, check=False)

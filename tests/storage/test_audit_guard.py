@@ -1,9 +1,5 @@
 """No change of the books without its record; and who switches off what sees to that is found."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
@@ -13,7 +9,7 @@ from storage.connection import Books
 from storage.record.fault import Fault
 from storage.record.guard import attested
 from storage.record.verification import snapshot, verify
-from tests.storage.small_book import by_hand, loaded, rows
+from tests.storage.small_book import by_hand, loaded, migrations_command, rows
 
 OF_AN_ACCOUNT = (
     "UPDATE accounts SET gain_budget = 9 WHERE id = 'A-1'",
@@ -151,7 +147,7 @@ def test_who_owns_it_answers_for_it_in_the_record(filled: Books, owner: Engine) 
         connection.execute(text("UPDATE holdings SET quantity = quantity + 1"))
         connection.execute(text("ALTER TABLE holdings ENABLE TRIGGER ALL"))
     assert {kind for _, kind in told(filled)} == {"guard", "unrecorded"}
-    done = command(owner, "attest", "--why", "restored from a backup")
+    done = migrations_command(owner, "attest", "--why", "restored from a backup")
     assert (done.returncode, done.stdout) == (
         0,
         "the guard is attested as it stands, and 6 rows without a record with it\n",
@@ -160,17 +156,10 @@ def test_who_owns_it_answers_for_it_in_the_record(filled: Books, owner: Engine) 
     with snapshot(filled.engine) as connection:
         last = attested(connection)
     assert last is not None and (last["by"], last["why"], last["rows"]) == ("rebalancer", "restored from a backup", 6)
-    assert "needs a reason" in command(owner, "attest").stderr
+    assert "needs a reason" in migrations_command(owner, "attest").stderr
 
 
 def test_migrations_are_attested_each_time(filled: Books) -> None:
     found = rows(filled, "SELECT after ->> 'why' FROM audit_records WHERE chain = 'guard' ORDER BY seq")
     assert found[0][0].startswith("migrated: 0001, ")
     assert found[-1][0].endswith(migrations.head())
-
-
-def command(owner: Engine, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {"REBALANCER_DATABASE_URL": owner.url.render_as_string(hide_password=False)}
-    call = [sys.executable, "-m", "storage.migrations", *arguments]
-    here = Path(__file__).parents[2]
-    return subprocess.run(call, env=environment, cwd=here, capture_output=True, text=True, check=False)

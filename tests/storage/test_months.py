@@ -1,8 +1,5 @@
 """Kept by the month: partitions ahead, none of what policy keeps no more, and nothing lost where one was missing."""
 
-import os
-import subprocess
-import sys
 from datetime import date
 
 import pytest
@@ -16,7 +13,7 @@ from storage.connection import Books
 from storage.migrations import partitions as making
 from storage.work import partitions
 from storage.work.evaluations import Note, PageResult
-from tests.storage.small_book import TODAY, rows
+from tests.storage.small_book import TODAY, migrations_command, rows
 
 TABLES = ("evaluation_notes", "evaluation_pages")
 THIS_MONTH = "date_trunc('month', now() AT TIME ZONE 'UTC')"
@@ -124,11 +121,7 @@ def test_the_command_does_it_now(owner: Engine, books: Books) -> None:
     name = months(books)[-1]
     with owner.begin() as connection:
         connection.execute(text(f"DROP TABLE {name}"))
-    url = owner.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-m", "storage.migrations", "months"]
-    done = subprocess.run(
-        command, env=os.environ | {"REBALANCER_DATABASE_URL": url}, capture_output=True, text=True, check=False
-    )
+    done = migrations_command(owner, "months")
     assert (done.returncode, done.stdout) == (0, f"made: {name}; dropped: nothing\n")
 
 

@@ -2,9 +2,7 @@
 
 import re
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
@@ -21,7 +19,7 @@ from storage.people.people import NameTaken, UnknownPerson
 from storage.people.proof import ShownPlan, list_digest
 from storage.people.sign_ins import BY_ADDRESS, BY_NAME
 from storage.record.verification import snapshot, verify
-from tests.storage.small_book import rows
+from tests.storage.small_book import migrations_command, rows
 
 NOW = datetime(2026, 7, 15, 15, 0, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -124,10 +122,7 @@ def test_a_set_up_link_sets_a_password_once(books: Books) -> None:
 
 def test_the_owner_of_the_tables_lets_the_first_person_in_again(books: Books, owner: Engine) -> None:
     def link(*arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {"REBALANCER_DATABASE_URL": owner.url.render_as_string(hide_password=False)}
-        call = [sys.executable, "-m", "storage.migrations", "link", *arguments]
-        here = Path(__file__).parents[2]
-        return subprocess.run(call, env=environment, cwd=here, capture_output=True, text=True, check=False)
+        return migrations_command(owner, "link", *arguments)
 
     assert "link needs a reason" in link().stderr
     nobody = link("--why", "lost")
