@@ -10,6 +10,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 
+from domain.telling.plan_json import price_text
 from reading import words
 from web.settings import STATIC, TEMPLATES
 
@@ -44,6 +45,7 @@ def environment() -> Environment:
     made.filters |= {
         "amount": lambda value: words.amount(None if value is None else str(value)),
         "number": lambda value: words.number(str(value)),
+        "price": lambda value: words.number(price_text(Decimal(value))),
         "share": lambda value: words.share(str(value)),
         "signed": lambda value: words.signed(str(value)),
         "words": lambda text: str(text).replace("_", " ").lower(),
