@@ -5,6 +5,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from acting.actors import actor
+from acting.reasons import reason
 from identity.person import Person
 from reading.accounts.known import known, must_all_be_known
 from reading.refused import Conflict, Refused
@@ -63,6 +64,4 @@ def must_be_ahead(until: date, today: date) -> None:
 
 def given(why: str) -> str:
     """A reason that says something."""
-    if not why.strip():
-        raise Refused("--why is empty: say why, like --why 'estate in probate'")
-    return why.strip()
+    return reason(why, "estate in probate", what="why")

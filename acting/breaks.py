@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from acting.actors import actor
+from acting.reasons import reason
 from identity.person import Person
 from reading.actions import do
 from reading.refused import Changed, Conflict, Refused, Unknown
@@ -116,9 +117,7 @@ def _together(refused: list[Refused]) -> Refused:
 
 def noted(note: str) -> str:
     """A note that says something."""
-    if not note.strip():
-        raise Refused("--note is empty: say what was found out, like --note 'dividend of 20 November, booked late'")
-    return note.strip()
+    return reason(note, "dividend of 20 November, booked late", "--note", "what was found out")
 
 
 def _changed(number: int, now: Any, told: str) -> Changed:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from acting.actors import actor
+from acting.reasons import reason
 from identity.person import Person
 from reading.actions import do
 from reading.refused import Conflict, Refused
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from venues.registry import Venues
 
 Json = dict[str, Any]
+LIKE = "the client called"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ def stop(books: "Books", venues: "Venues", person: Person, venue: str, why: str)
     """Stops a venue's desk at once: nothing more is formed or released. What is open is in the answer."""
     _known(venues, venue)
     with books.transaction(actor(person)) as work:
-        work.desk.stop(venue, _meant(why))
+        work.desk.stop(venue, reason(why, LIKE))
     with books.transaction() as read:
         return reading.desks(read, venues, venue)[0]
 
@@ -79,7 +81,7 @@ async def leave(
         terms = venues.terms(row.venue).blocks
         if row.status == "RELEASED" and terms is not None and not terms.may_leave:
             raise Conflict(f"the terms of {row.venue} let nobody leave a released block: ", do("venue show"))
-        if not work.blocks.ask_to_leave(block_id, account_id, leg.rebalance_id, _meant(why)):
+        if not work.blocks.ask_to_leave(block_id, account_id, leg.rebalance_id, reason(why, LIKE)):
             raise Conflict(f"{account_id} was asked to leave {block_id} already: ", do("block show", block_id))
         filled = sum(each.filled_units for each in work.blocks.children(block_id))
         segments = work.blocks.segments(block_id)
@@ -104,7 +106,7 @@ def depart(books: "Books", person: Person, block_id: str, moves: Mapping[str, in
             raise Refused(f"{', '.join(unknown)} is not in {block_id}")
         if sum(moves.values()) or not any(moves.values()):
             raise Refused("what some give is what others receive: the moves have to sum to nothing, and not all be 0")
-        _or_conflict(lambda: work.allocations.ask_to_depart(block_id, children[-1].day, moves, _meant(why)))
+        _or_conflict(lambda: work.allocations.ask_to_depart(block_id, children[-1].day, moves, reason(why, LIKE)))
         return int(children[-1].day)
 
 
@@ -136,10 +138,3 @@ async def _wake(client: Any, *workflow_ids: str) -> None:
 def _known(venues: "Venues", venue: str) -> None:
     if venue not in venues.names:
         raise Refused(f"{venue} is no venue: there is {', '.join(venues.names)}")
-
-
-def _meant(why: str) -> str:
-    """A reason that says something."""
-    if not why.strip():
-        raise Refused("--why is empty: say what happened, like --why 'the client called'")
-    return why.strip()

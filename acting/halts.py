@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from acting.actors import actor
+from acting.reasons import reason
 from identity.person import Person
 from reading.actions import do
-from reading.refused import Conflict, Refused
+from reading.refused import Conflict
 
 if TYPE_CHECKING:
     from storage.connection import Books, Transaction
 
 Json = dict[str, Any]
+LIKE = "prices of XYZ are wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Resumed:
 def halt(books: "Books", person: Person, why: str) -> Halted:
     """Halts all sending. When this returns, no order is sent any more."""
     with books.transaction(actor(person)) as work:
-        work.halts.halt(_meant(why))
+        work.halts.halt(reason(why, LIKE))
     with books.transaction() as read:
         return Halted(person.name, why.strip(), _out(read), read.halts.waiting())
 
@@ -56,7 +58,7 @@ def resume(books: "Books", person: Person, why: str) -> Resumed:
 
     try:
         with books.transaction(actor(person)) as work:
-            ended = work.halts.resume(_meant(why))
+            ended = work.halts.resume(reason(why, LIKE))
     except NotHalted as flaw:
         request = do("resume", "Q-…", told="A paused request is named: {}")
         raise Conflict(f"{flaw}: there is nothing to resume. ", request) from flaw
@@ -64,13 +66,6 @@ def resume(books: "Books", person: Person, why: str) -> Resumed:
         raise Conflict(f"{flaw}: ", do("resume", by="SOMEBODY-ELSE", why="TEXT")) from flaw
     halts = [{"halted_by": each.halted_by, "why": each.why, "halted_at": utc(each.halted_at)} for each in ended]
     return Resumed(person.name, why.strip(), halts)
-
-
-def _meant(why: str) -> str:
-    """A reason that says something."""
-    if not why.strip():
-        raise Refused("--why is empty: say what happened, like --why 'prices of XYZ are wrong'")
-    return why.strip()
 
 
 def _out(books: "Transaction") -> list[dict[str, Any]]:
