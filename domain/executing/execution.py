@@ -28,7 +28,9 @@ EXEC_3 = Rule("EXEC-3", "One rebalance at a time on an account; if the account c
 
 DEARER = Decimal("0.02")  # how much dearer than planned a batch of buys may be, and be paid for by those after it
 
-TAIL = 1000  # to a leg's number: the order of its fractional tail, where its whole units are in a block (BLOCK-2)
+# To a leg's number: the order of its fractional tail, where its whole units are in a block (BLOCK-2). Plans have one
+# order for each security at most, and never so many.
+TAIL = 1_000_000
 
 OrderStatus = Literal["FILLED", "PARTIALLY_FILLED", "REJECTED", "CANCELED", "EXPIRED"]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import select
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
+from activities.orders import fills
 from devstack.temporal import TemporalServer
 from domain.executing.reconciliation import compare, ledger
 from policy.clock import Clock
@@ -437,3 +439,12 @@ async def test_a_custodian_that_answers_into_nothing_is_told_once(
     assert sorted(lost.values()) == [3, 3, 3]
     assert conserved(desk) == 3
     agree(desk, "A-1", "A-2")
+
+
+def test_a_plan_of_thousands_of_orders_has_no_tails() -> None:
+    """An account of single stocks may trade more than a thousand: none is taken for a part of another."""
+    orders = [
+        SimpleNamespace(leg=leg, filled_quantity=Decimal(leg), filled_amount=Decimal(leg), trade_date=None)
+        for leg in range(1, 4_001)
+    ]
+    assert {leg: fill.quantity for leg, fill in fills(orders).items()} == {each: each for each in range(1, 4_001)}
