@@ -37,9 +37,10 @@ from storage.actor import Actor
 from storage.connection import Books
 from storage.intake.delivered_files import Source
 from storage.intake.prices import load_prices
-from storage.schema.execution import breaks, rebalances
+from storage.schema.execution import rebalances
 from storage.schema.tables import models, prices
 from tests.chaos.book import AS_OF, MODELS, TARGETS, account_id
+from tests.chaos.quiet import ask_the_venue
 from workflows.contract import EVALUATION_ID, TASK_QUEUE, rebalance_workflow_id
 
 AWAY = (
@@ -54,7 +55,6 @@ AWAY = (
     subprocess.SubprocessError,
 )
 SOON = timedelta(seconds=5)
-OF_THE_VENUE = ("overfill", "foreign_answer")
 AT_ONCE = 15  # rebalances under way from which no more are asked for
 
 
@@ -151,8 +151,8 @@ class Load:
         self.asked["target assignments"] += 1
 
     async def breaks(self) -> None:
-        """Somebody asks the venue about what it filled beyond an order, or answered of another: it is as it is."""
-        self.asked["breaks resolved"] += await asyncio.to_thread(self._resolve)
+        """Somebody asks the venue about its breaks."""
+        self.asked["breaks resolved"] += await asyncio.to_thread(ask_the_venue, self.books)
 
     async def request(self) -> None:
         """A request for a few accounts, whatever they are doing."""
@@ -181,14 +181,6 @@ class Load:
         with self.books.transaction() as read:
             waiting = select(rebalances.c.workflow_id, rebalances.c.plan_digest)
             return list(read.execute(waiting.where(rebalances.c.stage == "PENDING_APPROVAL").limit(5)))
-
-    def _resolve(self) -> int:
-        with self.books.transaction(Actor("ann")) as books:
-            of = select(breaks).where(breaks.c.resolved_at.is_(None), breaks.c.kind.in_(OF_THE_VENUE))
-            found = books.execute(of.with_for_update()).all()
-            for row in found:
-                books.breaks.resolve(row, "the venue was asked", booked=False)
-        return len(found)
 
     def _move_prices(self) -> None:
         with self.books.transaction() as read:

@@ -20,8 +20,8 @@ from storage.schema.execution import breaks, evaluations, orders, paper_accounts
 from storage.schema.execution import rebalances as runs
 from storage.schema.tables import queue_entries
 from storage.work.orders import OPEN
+from tests.chaos.quiet import OF_THE_VENUE
 
-OF_THE_VENUE = {"overfill", "foreign_answer"}
 LAST_WORDS = {"FILLED", "PARTIALLY_FILLED", "REJECTED", "CANCELED", "EXPIRED"}
 
 

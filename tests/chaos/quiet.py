@@ -1,7 +1,7 @@
 """After the faults: everything that was begun comes to its end, with no more help than an operator would give.
 
-What waits is approved; an account whose rebalance lost its workflow is submitted again, as `diagnose` says. Nothing
-else: what then still hangs is a finding.
+What waits is approved; an account whose rebalance lost its workflow is submitted again, as `diagnose` says; the venue
+is asked about what it did beyond an order. Nothing else: what then still hangs is a finding.
 """
 
 import asyncio
@@ -23,11 +23,12 @@ from temporalio.service import RPCError
 
 from storage.actor import Actor
 from storage.connection import Books
-from storage.schema.execution import rebalances
+from storage.schema.execution import breaks, rebalances
 from workflows.contract import TASK_QUEUE, rebalance_workflow_id
 
 LIMIT = 600.0  # seconds; some steps wait for the timeouts of steps whose worker was killed
 REFUSALS = ("is under way", "of a newer start", "refused")  # a workflow may fail with these: it was told no
+OF_THE_VENUE = ("overfill", "foreign_answer")  # breaks that asking the venue resolves
 HINDRANCES = (
     RPCError,
     WorkflowUpdateFailedError,
@@ -43,16 +44,28 @@ async def settle(client: Client, books: Books, look_after: Callable[[], None]) -
     give_up = time.monotonic() + LIMIT
     while time.monotonic() < give_up:
         look_after()
+        ask_the_venue(books)
         with books.transaction() as read:
             under_way = list(read.execute(select(rebalances).where(rebalances.c.stage != "ENDED")))
         await asyncio.gather(*(_help(client, row) for row in under_way))
         running = [each async for each in client.list_workflows("ExecutionStatus = 'Running'")]
         if not under_way and not running:
+            ask_the_venue(books)  # about what the last ones left
             return [told async for told in _failed(client)]
         await asyncio.sleep(0.5)
     left = [f"{row.id} of {row.account_id} is {row.stage} after {LIMIT:g} quiet seconds" for row in under_way]
     left += [f"{each.id} still runs after {LIMIT:g} quiet seconds" for each in running]
     return left + [told async for told in _failed(client)]
+
+
+def ask_the_venue(books: Books) -> int:
+    """Somebody asks the venue about what it filled beyond an order, or answered of another: how many."""
+    with books.transaction(Actor("ann")) as change:
+        of = select(breaks).where(breaks.c.resolved_at.is_(None), breaks.c.kind.in_(OF_THE_VENUE))
+        found = change.execute(of.with_for_update()).all()
+        for row in found:
+            change.breaks.resolve(row, "the venue was asked", booked=False)
+    return len(found)
 
 
 async def _help(client: Client, row: Any) -> None:
