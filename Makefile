@@ -5,7 +5,7 @@ SHELL := /bin/sh
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
-CODE := domain identity feeds workflows activities storage payloads telemetry venues anchors policy reading acting markup web cli devstack planners worker.py
+CODE := domain identity feeds workflows activities storage payloads telemetry venues anchors webhooks policy reading acting markup web cli devstack planners worker.py
 WORKERS ?= 1
 ARGS ?=
 

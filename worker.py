@@ -18,6 +18,7 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig
 
+from acting import webhooks as acting_webhooks
 from activities.blocks import BlockSteps
 from activities.context import Desk
 from activities.desks import DeskSteps
@@ -37,17 +38,20 @@ from activities.sleeves import SleeveSteps
 from activities.target import TargetSteps
 from activities.trades import TradeSteps
 from activities.turns import TurnSteps
+from activities.webhooks import WebhookSteps
 from anchors.settings import configured
 from storage.connection import Books
 from storage.engine import DATABASE_URL, connect
 from telemetry.serving import served
 from telemetry.settings import BadSetting, endpoint, set_up_logs, traced
 from venues.registry import Venues
+from webhooks import destination
+from webhooks.destination import Destinations
 from workflows import deployment
 from workflows.apply_model_signal import ApplyModelSignal
 from workflows.archive_histories import ArchiveHistories
 from workflows.connection import connect as connect_temporal
-from workflows.contract import TASK_QUEUE
+from workflows.contract import TASK_QUEUE, WEBHOOK_QUEUE
 from workflows.daily_target_evaluation import DailyTargetEvaluation
 from workflows.endings import Endings
 from workflows.inputs import OneInput
@@ -55,10 +59,12 @@ from workflows.rebalance_account import RebalanceAccount
 from workflows.rebalance_request import RebalanceRequest
 from workflows.recover_rebalance import RecoverRebalance
 from workflows.refusals import Refusals
+from workflows.send_events import SendEvents
 from workflows.trade_block import TradeBlock
 from workflows.venue_desk import VenueDesk
 
 THREADS = 10
+WEBHOOKS = 100  # that are sent to at once
 WORKFLOWS = (
     RebalanceAccount,
     RebalanceRequest,
@@ -142,6 +148,24 @@ def make_worker(
     )
 
 
+def make_sender(
+    client: Client, desk: Desk, allowed: Destinations, version: WorkerDeploymentConfig | None = None
+) -> Worker:
+    """A worker that sends events to webhooks, and nothing else: its steps wait for others' servers."""
+    sends = WebhookSteps(desk, allowed)
+    return Worker(
+        client,
+        task_queue=WEBHOOK_QUEUE,
+        workflows=[SendEvents],
+        activities=[sends.send_events, sends.give_up_webhook],
+        interceptors=[OneInput()],
+        activity_executor=ThreadPoolExecutor(WEBHOOKS, thread_name_prefix="webhook"),
+        max_concurrent_activities=WEBHOOKS,
+        deployment_config=version,
+        graceful_shutdown_timeout=timedelta(seconds=30),
+    )
+
+
 async def main() -> None:
     """Works until it is told to stop, then finishes what it has in hand."""
     url = os.environ.get(DATABASE_URL)
@@ -157,6 +181,7 @@ async def main() -> None:
         version = await deployment.config(client, os.environ)
         anchors = configured(os.environ)
         venues = Venues(engine)
+        allowed = destination.from_environment(os.environ)
     except ValueError as flaw:
         sys.exit(f"worker: {flaw}")
     stop = asyncio.Event()
@@ -169,9 +194,13 @@ async def main() -> None:
     desk = Desk(Books(engine), venues, anchors=anchors)
     try:
         with served(engine, told_at) as counting:
-            async with make_worker(client, desk, version=version, counting=counting):
+            async with (
+                make_worker(client, desk, version=version, counting=counting),
+                make_sender(client, desk, allowed, version),
+            ):
                 told = f"version {version.version.build_id}" if version else "without a version"
                 logging.getLogger("worker").info("polling task queue %s, %s", TASK_QUEUE, told)
+                await acting_webhooks.start_all(desk.books, client)
                 await stop.wait()
     except BadSetting as flaw:
         sys.exit(f"worker: {flaw}")

@@ -21,6 +21,7 @@ from storage.people.people import People
 from storage.people.proof import Proof
 from storage.people.sessions import Sessions
 from storage.people.sign_ins import SignIns
+from storage.people.webhooks import Webhooks
 from storage.record.audit import Audit
 from storage.record.histories import Histories
 from storage.record.seals import Seals
@@ -121,6 +122,7 @@ class Transaction:
         self.sign_ins = SignIns(connection)
         self.proof = Proof(connection, self.audit)
         self.calls = Calls(connection)
+        self.webhooks = Webhooks(connection, self.audit)
 
     def execute(self, statement: Any, *arguments: Any) -> Any:
         """A statement of a caller with its own tables (the paper venue)."""

@@ -1,5 +1,6 @@
 """How values travel between the domain and PostgreSQL: exact, and the same after the way there and back."""
 
+import base64
 import json
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
@@ -23,6 +24,11 @@ def moment_of(said: str) -> datetime:
     if found.tzinfo is None:
         raise ValueError(f"{said} has no offset")
     return found
+
+
+def cursor(*place: str) -> str:
+    """A place in a list as it travels, opaque to who carries it."""
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
 def by_key(column: ColumnElement[Any]) -> ColumnElement[Any]:

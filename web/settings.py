@@ -1,10 +1,13 @@
 """What the console is told by the environment: where it listens, as what it is reached, and who may decide how."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
+
+from webhooks import destination
+from webhooks.destination import Destinations
 
 PORT = 8234
 LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -22,6 +25,7 @@ class Settings:
     origin: str = f"http://localhost:{PORT}"
     identity: Literal["asserted", "signed"] = "asserted"
     temporal_ui: str | None = None
+    webhooks: Destinations = field(default_factory=Destinations)
 
     @property
     def is_secure(self) -> bool:
@@ -36,7 +40,10 @@ class Settings:
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
-    """REBALANCER_CONSOLE_HOST, _PORT and _ORIGIN, REBALANCER_IDENTITY, TEMPORAL_UI_URL. Raises ValueError in a line."""
+    """REBALANCER_CONSOLE_HOST, _PORT and _ORIGIN, REBALANCER_IDENTITY, REBALANCER_WEBHOOK_NETWORKS, TEMPORAL_UI_URL.
+
+    Raises ValueError in a line.
+    """
     port = environ.get("REBALANCER_CONSOLE_PORT") or str(PORT)
     if not port.isdecimal() or not 0 < int(port) < 65536:
         raise ValueError(f"REBALANCER_CONSOLE_PORT={port} is no port: give a number from 1024 to 65535")
@@ -53,6 +60,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         origin,
         "signed" if identity == "signed" else "asserted",
         environ.get("TEMPORAL_UI_URL") or None,
+        destination.from_environment(environ),
     )
 
 

@@ -23,6 +23,7 @@ from identity.claims import LONGEST
 TASK_QUEUE = "rebalancer"
 EVALUATION_ID = "daily-target-evaluation"
 ARCHIVE_ID = "archive-histories"
+WEBHOOK_QUEUE = "rebalancer-webhooks"  # of its own: a receiver that is slow takes no rebalance's place
 BAD_INPUT = "BadInput"
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "RequestCancellation",
     "RequestInput",
     "RequestResult",
+    "SenderInput",
     "SignalResult",
     "Steering",
     "read",
@@ -60,6 +62,11 @@ def rebalance_workflow_id(account_id: str) -> str:
 def recovery_workflow_id(rebalance_id: str) -> str:
     """One recovery at a time a rebalance."""
     return f"recover/{rebalance_id}"
+
+
+def sender_workflow_id(webhook_id: str) -> str:
+    """One sender a webhook: its workflow's id says so."""
+    return f"webhook/{webhook_id}"
 
 
 def request_workflow_id(request_id: str) -> str:
@@ -248,6 +255,13 @@ class BlockInput(_Given):
     block_id: Annotated[str, Field(pattern=r"^B-[0-9]{1,18}$")]
 
 
+class SenderInput(_Given):
+    """Starts `SendEvents`. `gives_up_after`: seconds without an event taken; three days outlast a weekend."""
+
+    webhook_id: Line
+    gives_up_after: int = Field(default=3 * 24 * 3600, ge=1, le=366 * 24 * 3600)
+
+
 class RecoveryInput(_Given):
     """Starts `RecoverRebalance`: a rebalance whose workflow is gone is brought to its end."""
 
@@ -307,6 +321,7 @@ EXAMPLES: dict[type[BaseModel], tuple[str, str]] = {
     ArchiveInput: ("archive", '\'{"since": "2026-11-20"}\''),
     ModelSignalInput: ("model signal", '\'{"model_id": "LCG", "version": 2}\''),
     DeskInput: ("desk", '\'{"venue": "PAPER"}\''),
+    SenderInput: ("sender", '\'{"webhook_id": "WH-0123456789ab"}\''),
     BlockInput: ("block", '\'{"block_id": "B-000001"}\''),
     RecoveryInput: ("recovery", '\'{"rebalance_id": "R-000001", "requested_by": "ann"}\''),
     RequestInput: ("request", '\'{"request_id": "Q-1", "requested_by": "ann", "account_ids": ["A-100"]}\''),

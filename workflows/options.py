@@ -53,6 +53,13 @@ RANGE = StepOptions(once=timedelta(hours=1), in_all=timedelta(hours=6), heartbea
 ARCHIVE = StepOptions(once=timedelta(minutes=10), in_all=timedelta(hours=6), heartbeat=timedelta(seconds=30))
 # A seal over where every chain ends: seconds for a million. Tried until the next sweeps are long due.
 SEAL = StepOptions(once=timedelta(minutes=10), in_all=timedelta(hours=6))
+# Follows the record for a minute and sends what comes; a receiver that is slow gets fewer. It shows after each event
+# that it lives, and none takes longer than 15 seconds.
+SEND = StepOptions(once=timedelta(minutes=3), in_all=timedelta(hours=6), heartbeat=timedelta(seconds=30))
+# A receiver that takes nothing is tried again, soon at first, then every five minutes; for how long says its workflow.
+UNTIL_TAKEN = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=5)
+)
 # Empty tables are made ahead, old ones dropped: moments, but each waits for who reads them. The next sweep comes soon.
 MONTHLY = StepOptions(once=timedelta(minutes=1), in_all=timedelta(minutes=30))
 # What the schedule asks for waits while there is work that a person asked for; 3 is what everything else has.

@@ -48,7 +48,7 @@ def checks(connect: Callable[[], "Engine"], today: date, names: Sequence[str] = 
     try:
         with Books(engine).transaction() as books:
             asked = [_ASKED[name](books, today) for name in names]
-            return [_months(books, revision), *asked]
+            return [_months(books, revision), *asked, *_webhooks(books)]
     except SQLAlchemyError as flaw:
         rights = tell("check the rights of its user")
         return _without(names, act("database", f"answers, but not to this: {first_line(flaw)}", rights))
@@ -106,6 +106,26 @@ def _identity(books: "Transaction", today: date) -> Check:
         return act("identity", "signed, and no key signs: nobody can decide anything", do("keys rotate", why="TEXT"))
     named = ", ".join(each[:12] for each in sorted(keys))
     return good("identity", f"signed: whoever decides has signed in; key {named}")
+
+
+def _webhooks(books: "Transaction") -> list[Check]:
+    """Whether who asked for events gets them; nothing where nobody asked."""
+    hooks = books.webhooks.listing()
+    if not hooks:
+        return []
+    here = tell("see /webhooks of the console: mend the receiver, then enable the webhook there")
+    told = "; ".join(
+        f"{each.id} was disabled {_at(each.disabled_at)}, nothing taken since {_at(each.failing_since)}: {each.failure}"
+        for each in hooks
+        if each.disabled_at is not None
+    )
+    if told:
+        return [act("webhooks", told, here)]
+    failing = [each for each in hooks if each.failing_since is not None]
+    if failing:
+        first = min(failing, key=lambda each: each.failing_since)
+        return [good("webhooks", f"{len(failing)} of {len(hooks)} take nothing and are tried again: {first.failure}")]
+    return [good("webhooks", f"events are sent to {len(hooks)}, and taken")]
 
 
 def _last_evaluation(books: "Transaction", today: date) -> Check:

@@ -10,7 +10,8 @@ import storage.schema.feeds
 import storage.schema.fix
 import storage.schema.people
 import storage.schema.requests
-import storage.schema.venues  # noqa: F401  (these add their tables)
+import storage.schema.venues
+import storage.schema.webhooks  # noqa: F401  (these add their tables)
 from storage.migrations import PROVIDED
 from storage.schema.tables import metadata
 

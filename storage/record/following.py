@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, text
 
+from storage.values import cursor
+
 HORIZON = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
 SINCE = text(
     "SELECT id, account_id, rebalance_id, written_in >= CAST(:horizon AS xid8) AS beyond FROM audit_records"
@@ -57,7 +59,7 @@ class Follower:
 # Each behind a place and before the horizon, so that nothing can come in between any more. Ordered by the column: by a
 # name of its text 1000 would come before 999.
 EVENTS = text(
-    "SELECT CAST(written_in AS text) AS transaction, id, at, who, action, account_id, rebalance_id, rule"
+    "SELECT CAST(written_in AS text) AS transaction, id, at, who, action, account_id, rebalance_id, rule, hash"
     " FROM audit_records"
     " WHERE written_in >= CAST(:transaction AS xid8) AND (written_in, id) > (CAST(:transaction AS xid8), :id)"
     " AND written_in < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY written_in, id LIMIT :limit"
@@ -68,3 +70,16 @@ def events(connection: Connection, after: tuple[str, str], limit: int) -> Sequen
     """Records behind a place, the transaction and the id of one; each is there once all before it are."""
     asked = {"transaction": after[0], "id": int(after[1]), "limit": limit}
     return connection.execute(EVENTS, asked).all()
+
+
+def as_json(event: Row[Any]) -> dict[str, str | None]:
+    """An event as programs get it: a record without its contents; its id is the place behind it."""
+    return {
+        "id": cursor(event.transaction, str(event.id)),
+        "at": event.at.isoformat().replace("+00:00", "Z"),
+        "who": event.who,
+        "action": event.action,
+        "account_id": event.account_id,
+        "rebalance_id": event.rebalance_id,
+        "rule": event.rule,
+    }

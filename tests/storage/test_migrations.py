@@ -20,7 +20,8 @@ import storage.schema.calls
 import storage.schema.deliveries
 import storage.schema.desk
 import storage.schema.feeds
-import storage.schema.people  # noqa: F401
+import storage.schema.people
+import storage.schema.webhooks  # noqa: F401
 from storage import migrations
 from storage.connection import Books
 from storage.engine import connect

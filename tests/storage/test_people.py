@@ -245,6 +245,7 @@ RIGHTS = {
     "decisions": {"SELECT", "INSERT"},
     "shown_lists": {"SELECT", "INSERT"},
     "shown_plans": {"SELECT", "INSERT"},
+    "webhooks": {"SELECT", "INSERT"},
 }
 
 
@@ -265,6 +266,7 @@ def test_the_application_may_no_more_than_it_needs(books: Books, table: str) -> 
         "UPDATE passkeys SET public_key = 'x'",
         "UPDATE sessions SET subject = 'local:eve'",
         "UPDATE api_tokens SET roles = ARRAY['approver']",
+        "UPDATE webhooks SET url = 'https://elsewhere.example'",
         "DELETE FROM people",
         "UPDATE decisions SET subject = 'local:eve'",
     ],

@@ -23,7 +23,7 @@ CHANGES = {
 # What is needed of the tables of people, beside reading them, and no more (tests/storage/test_people.py).
 OF_PEOPLE = (
     "people", "sessions", "passkeys", "challenges", "api_tokens", "setup_links", "sign_in_failures", "signing_keys",
-    "identity_settings", "decisions", "shown_lists", "shown_plans",
+    "identity_settings", "decisions", "shown_lists", "shown_plans", "webhooks",
 )  # fmt: skip
 
 

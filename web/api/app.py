@@ -23,6 +23,7 @@ from web.api import (
     record,
     requests,
     rules,
+    webhooks,
 )
 from web.console import Console
 
@@ -41,6 +42,7 @@ RESOURCES = (
     people,
     loads,
     record,
+    webhooks,
 )
 DESCRIPTION = (
     "Decimals are texts. Lists go by `limit` and `cursor`. Every write needs an `Idempotency-Key`; a decision about "

@@ -7,19 +7,16 @@ from typing import Annotated
 
 from fastapi import Query
 
-from storage.values import moment_of
+from storage.values import cursor, moment_of
 from web.api.problems import Flaw, Problem
+
+__all__ = ["LIMIT", "Cursor", "Limit", "cursor", "lost", "moment_and_id", "place"]
 
 Cursor = Annotated[
     str | None, Query(max_length=600, pattern=r"^[A-Za-z0-9_-]+$", description="`next_cursor` of a page")
 ]
 Limit = Annotated[int, Query(ge=1, le=1000, description="Rows of a page at most")]
 LIMIT = 100
-
-
-def cursor(*place: str) -> str:
-    """A place as it travels."""
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
 
 
 def place(given: str, parts: int) -> list[str]:

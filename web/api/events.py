@@ -80,7 +80,8 @@ def _place(given: str) -> tuple[str, str]:
 
 def _read(caller: Caller, after: tuple[str, str], limit: int) -> list[Event]:
     with caller.console.books.engine.connect() as connection:
-        return [_event(row) for row in following.events(connection, after, limit)]
+        found = following.events(connection, after, limit)
+        return [Event.model_validate(following.as_json(row)) for row in found]
 
 
 async def _stream(caller: Caller, request: Request, after: tuple[str, str]) -> AsyncIterator[str]:
@@ -104,15 +105,3 @@ def _goes_on(caller: Caller) -> bool:
     """False once the server ends: a stream must not hold it up."""
     live = caller.console.live
     return live is None or not live.closed
-
-
-def _event(row: Any) -> Event:
-    return Event(
-        id=cursor(row.transaction, str(row.id)),
-        at=row.at.isoformat().replace("+00:00", "Z"),
-        who=row.who,
-        action=row.action,
-        account_id=row.account_id,
-        rebalance_id=row.rebalance_id,
-        rule=row.rule,
-    )

@@ -38,11 +38,12 @@ REPLAYED = "Idempotency-Replayed"
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a write came to: a status, a body for JSON, headers."""
+    """What a write came to: a status, a body for JSON, headers. `shown` is of the body this once, and kept nowhere."""
 
     status: int
     body: Any
     headers: Mapping[str, str] = field(default_factory=dict)
+    shown: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ class Once:
             raise
         with books.transaction(Actor("api")) as work:
             work.calls.finish(whose, self.key, done.status, done.headers, done.body)
+        if done.shown:
+            return JSONResponse({**done.body, **done.shown}, done.status, {**done.headers, "Cache-Control": "no-store"})
         return JSONResponse(done.body, done.status, dict(done.headers))
 
 

@@ -19,6 +19,7 @@ from web.pages import (
     stories,
     target_edits,
     targets,
+    webhooks,
 )
 
 PAGES = [
@@ -42,5 +43,6 @@ PAGES = [
         status,
         me,
         people,
+        webhooks,
     )
 ]
