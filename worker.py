@@ -130,6 +130,7 @@ def make_worker(
             blocks.send_block,
             blocks.watch_block,
             blocks.allocate_block,
+            blocks.correct_block,
             histories.archive_page,
             histories.seal_day,
             histories.keep_months,

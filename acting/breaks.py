@@ -127,12 +127,12 @@ def _changed(number: int, now: Any, told: str) -> Changed:
 
 def _theirs(database: "Books", custodian: str, account_id: str) -> "Ledger":
     """The custodian's figures, asked while nobody holds the account."""
-    from venues.port import UnknownAtCustodian
+    from venues.port import UnknownAtCustodian, UnknownVenue
     from venues.registry import Venues
 
     try:
         return Venues(database.engine).custodian(custodian).ledger(account_id)
-    except UnknownAtCustodian as flaw:
+    except (UnknownAtCustodian, UnknownVenue) as flaw:
         raise Conflict(f"{flaw}: there is no figure to book") from flaw
 
 

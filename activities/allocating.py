@@ -91,22 +91,49 @@ def give_over(desk: Desk, block_id: str) -> bool:
     """
     with desk.books.transaction(actor()) as books:
         row = books.blocks.get(block_id)
-        orders = [each.client_order_id for each in books.blocks.children(block_id)]
         told: dict[tuple[int, date], dict[str, Allotted]] = defaultdict(dict)
         for each in books.allocations.given(block_id):
             told[each.revision, each.trade_date][each.account_id] = Allotted(each.units * row.unit, each.amount)
-    for (revision, day), accounts in told.items():
-        name = f"{block_id}/{day:%Y%m%d}/{revision}"
-        said = desk.venues.venue(row.venue).allocate(
-            Instruction(name, block_id, day, orders, row.side, row.symbol, accounts)
-        )
+        instructions = [
+            (revision, _instruction(books, row, revision, day, told[revision, day])) for revision, day in told
+        ]
+    for revision, each in instructions:
+        said = desk.venues.venue(row.venue).allocate(each)
         if said is None:
             return False
         with desk.books.transaction(actor()) as books:
             books.blocks.get(block_id, lock=True)
-            books.allocations.answered(block_id, revision, day, said)
+            books.allocations.answered(block_id, revision, each.day, said)
             _refused(books, row, {account: why for account, why in said.items() if why is not None})
+            for its in books.allocations.otherwise(block_id):  # of rebalances that have ended meanwhile
+                had, has = (its.told, its.told_amount), (its.filled_quantity, its.filled_amount)
+                books.breaks.changed_fill(its.account_id, its.rebalance_id, row.symbol, had, has)
     return True
+
+
+def _instruction(
+    books: Transaction, row: Any, revision: int, day: date, accounts: Mapping[str, Allotted]
+) -> Instruction:
+    """What the custodian is told of a trade date: what changes, and what each account has of it then."""
+    revisions = books.allocations.revisions(row.id, day)
+    return Instruction(
+        alloc_id=_alloc_id(row.id, day, revision),
+        block=row.id,
+        day=day,
+        orders=books.blocks.traded(row.id, day),
+        side=row.side,
+        symbol=row.symbol,
+        accounts=accounts,
+        whole={
+            account: Allotted(units * row.unit, amount)
+            for account, units, amount in books.allocations.taken(row.id, day, revision)
+        },
+        before=[_alloc_id(row.id, day, each) for each in revisions if each < revision],
+    )
+
+
+def _alloc_id(block_id: str, day: date, revision: int) -> str:
+    return f"{block_id}/{day:%Y%m%d}/{revision}"
 
 
 def _refused(books: Transaction, row: Any, refused: Mapping[str, str]) -> None:

@@ -9,14 +9,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from temporalio.exceptions import ApplicationError
-
 from activities.allocating import allocate, give_over, settle
 from activities.answers import cancelled
 from activities.context import Desk, actor, step
 from activities.desk_messages import BlockStands, BlockStep, Due, desk_workflow_id
 from activities.leaving import leave_before_release, leave_released
+from domain.executing import allocation
 from domain.executing import blocks as rules
+from domain.executing.execution import EXEC_2
 from domain.values.money import plain, to_cent
 from policy.trading_days import next_close, trade_date
 from storage.connection import Transaction
@@ -30,7 +30,7 @@ NOT_FILLED = "it was not filled by the close"
 
 
 class BlockSteps:
-    """`send_block`, `watch_block`, `allocate_block`."""
+    """`send_block`, `watch_block`, `allocate_block`, `correct_block`."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -72,6 +72,40 @@ class BlockSteps:
             if give_over(self.desk, row.id) and settle(self.desk, row.id):
                 self.desk.knock(desk_workflow_id(row.venue))
         return self._stands(message)
+
+    @step
+    def correct_block(self, message: BlockStep) -> BlockStands:
+        """Writes down what the venue changed of a child's fills after its last word (ALLOC-7).
+
+        While the block goes on, its next allocation has it; one that has ended is allocated anew.
+        """
+        with self.desk.books.transaction(actor()) as books:
+            row = books.blocks.get(message.block_id)
+            changed = [each for each in books.blocks.children(message.block_id) if each.changed_at is not None]
+        for child in changed:
+            self._hear_again(row, child)
+        if row.status == "ENDED":
+            allocate(self.desk, row.id)
+            give_over(self.desk, row.id)
+        return self._stands(message)
+
+    def _hear_again(self, row: Any, child: Any) -> None:
+        """Asks after a child that had its last word; one that a bust opened again is cancelled: its day is over."""
+        venue, order = self.desk.venues.venue(row.venue), _order(row, child)
+        said = venue.look(order)
+        if said and said[-1].status == "WORKING":
+            said = venue.cancel(order)
+        if not said or said[-1].status == "WORKING":
+            return
+        self._hear(row, order, said)
+        with self.desk.books.transaction(actor()) as books:
+            books.blocks.get(row.id, lock=True)
+            now = next(each for each in books.blocks.children(row.id) if each.day == child.day)
+            if (now.filled_units * row.unit, now.filled_amount) == (
+                said[-1].filled_quantity,
+                to_cent(said[-1].filled_amount),
+            ):
+                books.blocks.corrected(now)
 
     def _is_over(self, child: Any) -> bool:
         return child.closes_at is not None and self.desk.now() >= child.closes_at + AFTER_THE_CLOSE
@@ -128,8 +162,14 @@ class BlockSteps:
                     refused = f"its answer was refused: {wrong}"
                     books.blocks.heard(child, "REJECTED", 0, Decimal(0), trade_date(now), refused, now)
                     continue
-                units = _units(each, row, child)
+                room = _room(books, row, child)
+                units = _units(each, row, room)
+                if units is None:
+                    books.blocks.overfilled(child, _overfill(each, row, room))
+                    continue
                 day = each.traded_on or trade_date(child.sent_at or now)
+                if (units, each.filled_amount) < (child.filled_units, child.filled_amount):  # taken back where it was
+                    day = books.blocks.last_traded(child) or day
                 if child.status in OPEN or (units, each.filled_amount) != (child.filled_units, child.filled_amount):
                     books.blocks.heard(child, each.status, units, to_cent(each.filled_amount), day, each.reason, now)
 
@@ -146,6 +186,11 @@ def stands(books: Transaction, block_id: str, now: datetime, held: str | None = 
     told = f"{row.side} {plain(units * row.unit)} {row.symbol}, {plain(filled * row.unit)} filled"
     if books.desk.untold(1, block_id=block_id):
         return BlockStands(due="tell", note=told)
+    changed = [each for each in children if each.changed_at is not None]
+    if changed or (row.status == "ENDED" and books.allocations.given(block_id)):
+        return BlockStands(
+            due="correct", note=f"{told}; the venue changed fills", pause=None, round=f"changed/{filled}"
+        )
     if row.status == "ENDED":
         return BlockStands(due="done", note=f"{told}: ended")
     child = children[-1] if children else None
@@ -163,16 +208,24 @@ def stands(books: Transaction, block_id: str, now: datetime, held: str | None = 
     return BlockStands(due=due, note=told, pause=pause, round=f"{len(children)}/{filled}")
 
 
-def _units(said: VenueAnswer, row: Any, child: Any) -> int:
-    """What was filled, in units. Raises ApplicationError where it is no whole number of them, or more than ordered."""
+def _room(books: Transaction, row: Any, child: Any) -> int:
+    """The units that a child can fill: what the block's other children left of it."""
+    others = [each for each in books.blocks.children(row.id) if each.day != child.day]
+    return allocation.capacity(books.blocks.segments(row.id)) - cumulative(others)
+
+
+def _units(said: VenueAnswer, row: Any, room: int) -> int | None:
+    """What was filled, in units; None where it is no whole number of them, or more than there is room for."""
     units = said.filled_quantity / row.unit
-    if units != units.to_integral_value() or units > child.units:
-        raise ApplicationError(
-            f"{row.venue} says that {plain(said.filled_quantity)} of {plain(child.units * row.unit)} {row.symbol} of "
-            f"{child.client_order_id} are filled, which can't be allocated in units of {plain(row.unit)}: settle it "
-            "with the venue; it is asked again"
-        )
-    return int(units)
+    return None if units != units.to_integral_value() or units > room else int(units)
+
+
+def _overfill(said: VenueAnswer, row: Any, room: int) -> str:
+    filled, most, unit = (plain(each) for each in (said.filled_quantity, room * row.unit, row.unit))
+    return (
+        f"{row.venue} says that {filled} {row.symbol} are filled, where {most} can be allocated, in units of {unit}: "
+        f"have it bust what is too much; it is asked again ({EXEC_2.code})"
+    )
 
 
 def _order(row: Any, child: Any) -> VenueOrder:

@@ -35,15 +35,17 @@ class DeskStands(_Message):
     """Blocks that are formed and not released, sells first, and when the desk has to look again: in so many seconds.
 
     None: when somebody hands something over. `untold`: rebalances have to be told that the exchange has closed.
+    `changed`: blocks that have ended, of which the venue changed a fill since.
     """
 
     formed: list[str]
     pause: float | None = None
     note: str = ""
     untold: bool = False
+    changed: list[str] = []
 
 
-Due = Literal["send", "watch", "allocate", "tell", "done"]
+Due = Literal["send", "watch", "allocate", "correct", "tell", "done"]
 
 
 class BlockStands(_Message):

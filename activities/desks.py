@@ -46,10 +46,11 @@ class DeskSteps:
                     due = None
             formed = [each.id for each in books.blocks.open_of(message.venue) if each.status == "FORMED"]
             ends = books.desk.next_end(message.venue)
+            changed = list(books.blocks.changed(message.venue))
             untold = bool(books.desk.untold(1, venue=message.venue))
         next_look = min((each for each in (due, ends) if each is not None), default=None)
         pause = None if next_look is None else max(0.0, (next_look - now).total_seconds())
-        return DeskStands(formed=formed, pause=pause, note=_note(row, due), untold=untold)
+        return DeskStands(formed=formed, pause=pause, note=_note(row, due), untold=untold, changed=changed)
 
     @step
     async def tell_rebalances(self, message: BlockStep) -> Told:

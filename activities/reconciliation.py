@@ -118,8 +118,10 @@ def _last_words(books: Transaction, rebalance_id: str) -> None:
         raise StillWorking(f"not every order of {rebalance_id} has its last word")
 
 
-def _stated(desk: Desk, custodian: str, account_id: str) -> Ledger:
-    """The custodian's figures; an account that it does not have is empty there."""
+def _stated(desk: Desk, custodian: str, account_id: str) -> Ledger | None:
+    """The custodian's figures; an account that it does not have is empty there. None where it can't be asked."""
+    if not desk.venues.states(custodian):
+        return None
     try:
         return desk.venues.custodian(custodian).ledger(account_id)
     except UnknownAtCustodian:
@@ -131,7 +133,7 @@ def end_without_trades(desk: Desk, books: Transaction, row: Any, findings: list[
     _end(desk, books, row, None, None, findings)
 
 
-def _finish(desk: Desk, books: Transaction, row: Any, theirs: Ledger) -> None:
+def _finish(desk: Desk, books: Transaction, row: Any, theirs: Ledger | None) -> None:
     """Books what was filled (EXEC-2), opens and closes sleeves (RECON-2), compares (RECON-1), ends the rebalance."""
     snapshot, policy = restored(row.snapshot), Policy.from_json(row.policy)
     numbers = snapshot.numbers(policy)
@@ -147,13 +149,16 @@ def _finish(desk: Desk, books: Transaction, row: Any, theirs: Ledger) -> None:
     if snapshot.account.tax_status == "taxable":
         books.accounts.note_sales(row.account_id, row.id, booked.sales)
     books.orders.booked(row.id, desk.now())
-    books.breaks.open(row.account_id, row.id, reconciliation.compare(reconciliation.ledger(booked.account), theirs))
+    if theirs is not None:
+        ours = reconciliation.ledger(booked.account)
+        books.breaks.open(row.account_id, row.id, reconciliation.compare(ours, theirs))
     opened = books.breaks.of_rebalance(row.id)
     findings = [
         *_findings(row.plan["findings"]),
         *_not_filled(orders),
         *_at_another_price(orders),
         *reconciliation.findings(row.account_id, opened.items()),
+        *([] if theirs is not None else [_not_compared(snapshot.account.custodian)]),
     ]
     traded = any(fill.quantity for fill in done.values()) or any(each.quantity for each in plan.crossings)
     if not traded and orders and all(order.venue_reason == never_sent(CLOSED) for order in orders):
@@ -161,6 +166,11 @@ def _finish(desk: Desk, books: Transaction, row: Any, theirs: Ledger) -> None:
         _end(desk, books, row, "EXPIRED", late, findings, orders, opened)
         return
     _end(desk, books, row, outcome.of_account(findings, traded), None, findings, orders, opened)
+
+
+def _not_compared(custodian: str) -> Finding:
+    told = f"{custodian} can't be asked for its figures: the books are compared with its next statement"
+    return info(reconciliation.RECON_1, told, custodian=custodian)
 
 
 def _findings(raw: Iterable[Json]) -> list[Finding]:

@@ -117,7 +117,11 @@ class Allotted:
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """A block's trade date told account by account. `orders` are the client order IDs of the block's children."""
+    """A block's trade date told account by account. `orders` are the client order IDs that filled on it.
+
+    `accounts` is what changes since the instructions `before` about the same day, the oldest first; `whole` what each
+    account has of the day then, none below 0.
+    """
 
     alloc_id: str  # the same for the same instruction, however often it is given
     block: str
@@ -126,6 +130,8 @@ class Instruction:
     side: Literal["sell", "buy"]
     symbol: str
     accounts: Mapping[str, Allotted]
+    whole: Mapping[str, Allotted]
+    before: Sequence[str] = ()
 
 
 class BlockVenue(Venue, Protocol):

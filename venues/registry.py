@@ -44,8 +44,12 @@ class Venues:
         with self.engine.connect() as connection:
             return terms_of(connection, custodian)
 
+    def states(self, custodian: str) -> bool:
+        """True where a custodian can be asked for its figures; of the others statements come (RECON-1)."""
+        return custodian in self._custodians
+
     def custodian(self, custodian: str) -> Custodian:
         """Whose figures the books are compared with. Raises UnknownVenue."""
         if custodian not in self._custodians:
-            raise UnknownVenue(f"custodian {custodian} can't be asked: there is {', '.join(self._custodians)}")
+            raise UnknownVenue(f"custodian {custodian} can't be asked: load its statement")
         return self._custodians[custodian]

@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.options import ACCOUNTS, BLOCK, next_look
     from workflows.steps import step
 
-STEPS = {"send": "send_block", "watch": "watch_block", "allocate": "allocate_block"}
+STEPS = {"send": "send_block", "watch": "watch_block", "allocate": "allocate_block", "correct": "correct_block"}
 
 
 @workflow.defn(name="TradeBlock", failure_exception_types=[ValidationError])

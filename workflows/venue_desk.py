@@ -39,7 +39,7 @@ class VenueDesk:
             stands = await step("form_blocks", message, DeskStands, REQUEST, self.note)
             self.note = stands.note
             workflow.set_current_details(stands.note)
-            for block_id in stands.formed:
+            for block_id in (*stands.formed, *stands.changed):
                 await self._start(block_id)
             if stands.untold:
                 await step("tell_late", message, Told, ACCOUNTS, "whose legs will not be sent")

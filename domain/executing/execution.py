@@ -38,9 +38,10 @@ OrderStatus = Literal["FILLED", "PARTIALLY_FILLED", "REJECTED", "CANCELED", "EXP
 def client_order_id(epoch: str, rebalance_id: str, leg: int) -> str:
     """The order's name at the venue: the same for every retry, crash and reset, and never again (EXEC-1).
 
-    `epoch` is the installation's when the order was written down: after a restore numbers are given twice.
+    `epoch` is the installation's when the order was written down: after a restore numbers are given twice. A fractional
+    tail is its leg's with a T. At most 20 characters, which is what venues take, up to R-999999 and its leg 999.
     """
-    return f"{epoch}-{rebalance_id}-{leg:03d}"
+    return f"{epoch}-{rebalance_id}-{leg:03d}" if leg < TAIL else f"{epoch}-{rebalance_id}-{leg - TAIL:03d}T"
 
 
 def read(plan: Mapping[str, Any]) -> ExecutablePlan:

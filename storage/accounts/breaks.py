@@ -1,6 +1,7 @@
 """Breaks: differences between the books and the custodian, open until somebody resolves them with a note."""
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Row, and_, any_, func, literal, select, update
@@ -49,6 +50,33 @@ class Breaks:
             )
             numbers.append(number)
         return numbers
+
+    def changed_fill(
+        self,
+        account_id: str,
+        rebalance_id: str,
+        symbol: str,
+        told: tuple[Decimal, Decimal],
+        now: tuple[Decimal, Decimal],
+    ) -> list[int]:
+        """Opens a break where a fill (shares, cash) is otherwise now than was told; of the price alone, about cash."""
+        shares = told[0] != now[0]
+        at = 0 if shares else 1
+        found = Break("changed_fill", symbol if shares else None, told[at], now[at])
+        return self.open_once(account_id, rebalance_id, found)
+
+    def open_once(self, account_id: str, rebalance_id: str, found: Break) -> list[int]:
+        """As `open`; nothing where it was opened with these figures before, whether it is resolved since or not."""
+        same = select(breaks.c.id).where(
+            breaks.c.account_id == account_id,
+            breaks.c.rebalance_id == rebalance_id,
+            breaks.c.kind == found.kind,
+            breaks.c.symbol.is_not_distinct_from(found.symbol),
+            breaks.c.expected == found.expected,
+            breaks.c.actual == found.actual,
+        )
+        known = self.connection.scalar(same.limit(1)) is not None
+        return [] if known else self.open(account_id, rebalance_id, [found])
 
     def get(self, number: int) -> Row[Any]:
         """A break, locked. Raises UnknownBreak."""

@@ -27,16 +27,30 @@ ANSWERED = text(
     " refusal = w.refusal FROM unnest(CAST(:accounts AS text[]), CAST(:refusals AS text[])) AS w (id, refusal)"
     " WHERE block_id = :block AND trade_date = :day AND revision = :revision AND account_id = w.id AND state = 'GIVEN'"
 )
-# What is booked of a block is what its accounts' orders have filled.
+# What is booked of a block is what its accounts' orders have filled, until they are in the accounts' own books.
 FILLED = text(
     "UPDATE orders SET filled_quantity = s.units * d.unit, filled_amount = s.amount, trade_date = s.newest,"
-    " venue_reason = s.refusal FROM desk_legs AS d JOIN (SELECT account_id,"
+    " venue_reason = coalesce(s.refusal, orders.venue_reason), status = CASE WHEN d.ended_at IS NULL THEN orders.status"
+    " WHEN s.units * d.unit >= orders.quantity THEN 'FILLED' WHEN s.units > 0 THEN 'PARTIALLY_FILLED'"
+    " ELSE 'CANCELED' END FROM desk_legs AS d JOIN (SELECT account_id,"
     " coalesce(sum(units) FILTER (WHERE state = 'BOOKED'), 0) AS units,"
     " coalesce(sum(amount) FILTER (WHERE state = 'BOOKED'), 0) AS amount,"
     " max(trade_date) FILTER (WHERE state = 'BOOKED' AND NOT reverses) AS newest,"
     " 'the custodian refused its allocation: ' || max(refusal) AS refusal"
     " FROM block_allocations WHERE block_id = :block GROUP BY account_id) AS s ON s.account_id = d.account_id"
-    " WHERE d.block_id = :block AND d.ended_at IS NULL AND orders.rebalance_id = d.rebalance_id AND orders.leg = d.leg"
+    " WHERE d.block_id = :block AND orders.booked_at IS NULL"
+    " AND orders.rebalance_id = d.rebalance_id AND orders.leg = d.leg"
+)
+# Whose own books have another part of a block than is booked of it now.
+OTHERWISE = text(
+    "SELECT d.account_id, d.rebalance_id, o.filled_quantity AS told, o.filled_amount AS told_amount,"
+    " s.units * d.unit AS filled_quantity, s.amount AS filled_amount"
+    " FROM desk_legs AS d JOIN orders AS o ON o.rebalance_id = d.rebalance_id AND o.leg = d.leg"
+    " JOIN (SELECT account_id, coalesce(sum(units) FILTER (WHERE state = 'BOOKED'), 0) AS units,"
+    " coalesce(sum(amount) FILTER (WHERE state = 'BOOKED'), 0) AS amount"
+    " FROM block_allocations WHERE block_id = :block GROUP BY account_id) AS s ON s.account_id = d.account_id"
+    " WHERE d.block_id = :block AND o.booked_at IS NOT NULL"
+    " AND (o.filled_quantity, o.filled_amount) <> (s.units * d.unit, s.amount) ORDER BY d.account_id"
 )
 
 
@@ -107,11 +121,33 @@ class Allocations:
             .order_by(A.revision, A.trade_date, by_key(A.account_id))
         ).all()
 
+    def revisions(self, block_id: str, day: date) -> Sequence[int]:
+        """Which of a block's allocations the custodian was told of a trade date, the first one first."""
+        told = func.coalesce(A.refusal, "") != TAKEN_BACK
+        query = select(A.revision).where(A.block_id == block_id, A.trade_date == day, told)
+        return list(self.connection.scalars(query.distinct().order_by(A.revision)))
+
+    def taken(self, block_id: str, day: date, revision: int) -> Sequence[tuple[str, int, Decimal]]:
+        """What each account has of a trade date with a revision in it, as far as the custodian did not refuse it."""
+        units = func.sum(A.units)
+        rows = self.connection.execute(
+            select(A.account_id, units, func.sum(A.amount))
+            .where(A.block_id == block_id, A.trade_date == day, A.revision <= revision, A.state != "REFUSED")
+            .group_by(A.account_id)
+            .having(units > 0)
+            .order_by(by_key(A.account_id))
+        )
+        return [(account, int(shares), amount) for account, shares, amount in rows]
+
     def answered(self, block_id: str, revision: int, day: date, said: Mapping[str, str | None]) -> None:
         """What the custodian said of each account; the orders have filled what it took."""
         given = {"accounts": list(said), "refusals": list(said.values())}
         self.connection.execute(ANSWERED, given | {"block": block_id, "day": day, "revision": revision})
         self.connection.execute(FILLED, {"block": block_id})
+
+    def otherwise(self, block_id: str) -> Sequence[Row[Any]]:
+        """In whose own books a block is otherwise than it is allocated now: shares and cash, told and filled."""
+        return self.connection.execute(OTHERWISE, {"block": block_id}).all()
 
     def days_of(self, rebalance_id: str) -> dict[int, list[tuple[date, Decimal, Decimal]]]:
         """By leg of a rebalance what was booked of its blocks: trade date, shares, cash (DAY-2)."""

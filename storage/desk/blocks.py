@@ -16,9 +16,11 @@ from sqlalchemy.dialects.postgresql import insert
 from domain.executing import blocks as rules
 from domain.executing.allocation import DayFilled, Segment
 from domain.executing.blocks import BLOCK_1, BLOCK_3, BLOCK_5, BLOCK_6, Block, Member, Offer
+from domain.executing.execution import EXEC_2
 from domain.values.money import ZERO
 from storage.record.audit import Audit
 from storage.schema.desk import (
+    block_allocations,
     block_fills,
     block_leavings,
     block_numbers,
@@ -235,11 +237,46 @@ class Blocks:
         )
         return True
 
+    def overfilled(self, child: Row[Any], said: str) -> None:
+        """What the venue says of a child can't be allocated: written down once, and nothing of it counts (EXEC-2)."""
+        done = self.connection.execute(
+            update(block_orders).where(_is(child), C.venue_reason.is_distinct_from(said)).values(venue_reason=said)
+        )
+        if done.rowcount:
+            told = {"block_id": child.block_id, "client_order_id": child.client_order_id, "said": said}
+            self.audit.record("block overfilled", rule=EXEC_2.code, after=told)
+
+    def changed(self, venue: str) -> Sequence[str]:
+        """A venue's blocks that have ended, and are to be allocated anew (ALLOC-7): their numbers."""
+        given = select(block_allocations.c.block_id).where(block_allocations.c.state == "GIVEN")
+        marked = select(C.block_id).where(C.changed_at.is_not(None))
+        query = select(B.id).where(B.venue == venue, B.status == "ENDED", B.id.in_(marked.union(given)))
+        return list(self.connection.scalars(query.order_by(by_key(B.id))))
+
+    def last_traded(self, child: Row[Any]) -> date | None:
+        """The newest trade date on which a child has filled."""
+        f = block_fills.c
+        found: date | None = self.connection.scalar(
+            select(func.max(f.trade_date)).where(f.block_id == child.block_id, f.day == child.day)
+        )
+        return found
+
+    def corrected(self, child: Row[Any]) -> None:
+        """What the venue changed of a child is written down."""
+        self.connection.execute(update(block_orders).where(_is(child)).values(changed_at=None))
+
     def fills(self, block_id: str) -> Sequence[Row[Any]]:
         """What a block filled, in the order in which it was heard."""
         return self.connection.execute(
             select(block_fills).where(block_fills.c.block_id == block_id).order_by(block_fills.c.id)
         ).all()
+
+    def traded(self, block_id: str, day: date) -> Sequence[str]:
+        """The client order IDs of the children that filled on a trade date."""
+        f = block_fills.c
+        query = select(C.client_order_id, C.day).join(block_fills, (f.block_id == C.block_id) & (f.day == C.day))
+        query = query.where(C.block_id == block_id, f.trade_date == day).distinct().order_by(C.day)
+        return [row.client_order_id for row in self.connection.execute(query)]
 
     def days(self, block_id: str) -> list[DayFilled]:
         """What a block filled by trade date, oldest first (ALLOC-3)."""

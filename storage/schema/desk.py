@@ -128,6 +128,7 @@ block_orders = Table(
     Column("sent_at", AT, nullable=True),
     Column("allocated_at", AT, nullable=True),  # its day is in the accounts
     Column("venue_reason", Text, nullable=True),
+    Column("changed_at", AT, nullable=True),  # seen at the venue after its last word: otherwise filled (ALLOC-7)
     CheckConstraint("units > 0 AND open_units >= 0 AND open_units <= units", name="units_sane"),
     CheckConstraint("filled_units >= 0", name="filled_sane"),
     CheckConstraint(
@@ -135,6 +136,7 @@ block_orders = Table(
         name="status_known",
     ),
     CheckConstraint("(status = 'NEW') = (sent_at IS NULL) OR status IN ('CANCELED', 'EXPIRED')", name="sent_when"),
+    Index("ix_block_orders_changed", "block_id", postgresql_where=text("changed_at IS NOT NULL")),
 )
 
 block_fills = Table(

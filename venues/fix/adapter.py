@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from domain.values.money import plain
+from domain.values.money import ZERO, plain
 from domain.values.rules import Rule
 from storage.schema.fix import fix_messages, fix_orders
 from venues.fix import allocations, books, outgoing
@@ -67,16 +67,14 @@ class FixVenue:
     def reduce(self, order: VenueOrder, to: Decimal) -> Sequence[VenueAnswer]:
         """Asks the broker to make an order smaller: `to` shares in all, what is filled included (BLOCK-5, 35=G).
 
-        `reduction` says what became of it. Raises ValueError where `to` is not smaller, or the broker takes no 35=G.
+        `reduction` says what became of it: nothing where the broker takes no 35=G, or it is no larger already. Raises
+        ValueError where nothing would be left.
         """
-        if not self.session.rules.replaces:
-            raise ValueError(f"{self.session.session} takes no 35=G (rules.replaces): the account stays in the block")
         with self.engine.begin() as connection:
             row = self._locked(connection, order)
-            if not 0 < to < row.open_quantity:
-                asked = f"{plain(row.open_quantity)} can't be reduced to {plain(to)}"
-                raise ValueError(f"{order.client_order_id} of {asked}: it has to be less, and more than nothing")
-            if row.status == WORKING:
+            if to <= 0:
+                raise ValueError(f"{order.client_order_id} can't be reduced to {plain(to)}: cancel it")
+            if row.status == WORKING and to < row.open_quantity and self.session.rules.replaces:
                 self._once(connection, row, "G", "R", to)
             return list(books.many(connection, [order.client_order_id]).values())
 
@@ -84,7 +82,7 @@ class FixVenue:
         """What became of `reduce`: True confirmed; False refused, or ended before; None: not answered yet."""
         with self.engine.begin() as connection:
             row = self._locked(connection, order)
-            if row.open_quantity == to:
+            if row.open_quantity <= to:
                 return True
             pending = self._pending(connection, row, "G")
             return None if pending is not None and row.status == WORKING else False
@@ -100,22 +98,33 @@ class FixVenue:
     def allocate(self, told: Instruction) -> Mapping[str, str | None] | None:
         """Tells the broker a block's trade date account by account (FIX-8). Raises ValueError where it takes none.
 
-        What is taken back of it is told to the broker by people: 35=J of this release only adds.
+        What changes of a day that was told before is told as the whole day, in place of that (ALLOC-7).
         """
-        shares = {account: each.quantity for account, each in told.accounts.items()}
+        shares = {account: each.quantity for account, each in told.whole.items()}
+        money = {account: each.amount for account, each in told.whole.items()}
         total = sum(shares.values(), Decimal(0))
-        if any(quantity < 0 for quantity in shares.values()):
-            raise ValueError(f"{told.alloc_id}: {self.session.session} has to be told by hand what is taken back")
-        amount = sum((each.amount for each in told.accounts.values()), Decimal(0))
+        first = allocations.first_id(told.block, told.day)
+        replaces = None if not told.before else first if len(told.before) == 1 else told.before[-1]
         with self.engine.begin() as connection:
-            average = (amount / total).quantize(Decimal("0.0001")) if total else Decimal(0)
-            given = allocations.Instruction(told.block, told.day, told.orders, told.side, told.symbol, average, shares)
+            given = allocations.Instruction(
+                block=told.block,
+                day=told.day,
+                orders=books.names(connection, told.orders),
+                side=told.side,
+                symbol=told.symbol,
+                average=(sum(money.values(), ZERO) / total).quantize(Decimal("0.0001")) if total else ZERO,
+                shares=shares,
+                money=money,
+                again=told.alloc_id if told.before else None,
+                replaces=replaces,
+            )
             allocations.give(connection, self.session, given)
-            said = allocations.answer(connection, given.alloc_id)
-        if said is None or said.status in ("SENT", "RECEIVED"):
+            said = allocations.settled(connection, self.session, given.alloc_id)
+            whole = allocations.answer(connection, given.alloc_id)
+        if said is None or whole is None:
             return None
-        rejected = (said.reason or "the broker rejected it") if said.status == "REJECTED" else None
-        return {each.account_id: each.refusal or rejected for each in said.accounts}
+        nobody = whole.reason or "the broker rejected it" if whole.status == "REJECTED" else None
+        return {account: said.get(account, nobody) for account in told.accounts}
 
     def _put(self, connection: Connection, order: VenueOrder, accounts: Mapping[str, Decimal] | None = None) -> None:
         if not self._insert(connection, order):
@@ -125,7 +134,7 @@ class FixVenue:
             books.settle(connection, order.client_order_id, "REJECTED", why)
             return
         message = outgoing.order_of(self.session, order, accounts)
-        self._enqueue(connection, order.client_order_id, order.client_order_id, message)
+        self._enqueue(connection, message.fields[11], order.client_order_id, message)
 
     def _insert(self, connection: Connection, order: VenueOrder) -> bool:
         """Notes an order; False where it is there already."""
@@ -140,7 +149,7 @@ class FixVenue:
                 quantity=order.quantity,
                 open_quantity=order.quantity,
                 price=order.price,
-                name=order.client_order_id,
+                name=outgoing.name_of(order.client_order_id),
             )
             .on_conflict_do_nothing()
             .returning(fix_orders.c.client_order_id)
@@ -172,7 +181,7 @@ class FixVenue:
         before = connection.scalar(
             select(func.count()).where(fix_messages.c.order_id == row.client_order_id, fix_messages.c.kind == kind)
         )
-        name = f"{row.client_order_id}/{letter}{(before or 0) + 1}"
+        name = outgoing.name_of(row.client_order_id, f"{letter}{(before or 0) + 1}")
         order = VenueOrder(row.client_order_id, row.account_id, row.side, row.symbol, row.quantity, row.price)
         message = (
             outgoing.cancellation(self.session, order, name, row.name, row.open_quantity)

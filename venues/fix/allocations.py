@@ -2,18 +2,20 @@
 
     give ──► 35=J ──► P: received, accepted or rejected ──► AS: as the broker booked it ──► AK: each account confirmed
 
-One instruction a block and trade date; its AllocID is both, so that it is given once however often it is asked for.
+The first instruction of a block and trade date has both as its AllocID, so that it is given once however often it is
+asked for. What a bust or a correction changes of it (ALLOC-7) is another one, which replaces the whole day (71=1), or
+cancels it where nothing is left (71=2).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from domain.values.money import plain
+from domain.values.money import cents, plain
 from domain.values.rules import Rule
 from storage.schema.fix import fix_allocated, fix_allocations, fix_messages
 from venues.fix.outgoing import ALLOCATE, SIDES
@@ -22,6 +24,7 @@ from venues.fix.wire import Fields, Outgoing
 
 FIX_8 = Rule("FIX-8", "Blocks are allocated by us, account by account; every answer to it is reconciled.")
 STEP_OUT = "3"  # ProcessCode (81)
+NEW, REPLACE, CANCEL = "0", "1", "2"  # AllocTransType (71)
 STATUSES = {"0": "ACCEPTED", "1": "REJECTED", "2": "PARTIAL", "3": "RECEIVED"}  # AllocStatus (87)
 ENTRY = frozenset({79, 80, 776, 161, 153, 154, 81, 467})
 A, E = fix_allocations.c, fix_allocated.c
@@ -38,12 +41,20 @@ class Instruction:
     symbol: str
     average: Decimal
     shares: Mapping[str, Decimal]
+    money: Mapping[str, Decimal] = field(default_factory=dict)  # each account's exact cents, where they are told
     step_out: bool = False  # to another broker's account
+    again: str | None = None  # its AllocID, where it replaces another one
+    replaces: str | None = None  # that one's
 
     @property
     def alloc_id(self) -> str:
         """Its AllocID."""
-        return f"{self.block}/{self.day:%Y%m%d}"
+        return self.again or first_id(self.block, self.day)
+
+
+def first_id(block: str, day: date) -> str:
+    """The AllocID of what is told first of a block's trade date."""
+    return f"{block}/{day:%Y%m%d}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +96,8 @@ def give(connection: Connection, session: Session, told: Instruction) -> None:
         return
     shares = {account: quantity for account, quantity in told.shares.items() if quantity}
     rows = [{"alloc_id": told.alloc_id, "account_id": each, "quantity": quantity} for each, quantity in shares.items()]
-    connection.execute(insert(fix_allocated), rows)
+    if rows:
+        connection.execute(insert(fix_allocated), rows)
     message = instruction(session, told)
     connection.execute(
         insert(fix_messages).values(
@@ -96,7 +108,7 @@ def give(connection: Connection, session: Session, told: Instruction) -> None:
 
 
 def instruction(session: Session, told: Instruction) -> Outgoing:
-    """35=J: AllocTransType new; where FIX has the words, calculated by us and with the orders named (857=1)."""
+    """35=J: new, or in place of another; where FIX has the words, calculated by us, with the orders named (857=1)."""
     shares = {account: quantity for account, quantity in told.shares.items() if quantity}
     fields = {
         6: plain(told.average),
@@ -104,14 +116,18 @@ def instruction(session: Session, told: Instruction) -> Outgoing:
         54: SIDES[told.side],
         55: session.symbols.get(told.symbol, told.symbol),
         70: told.alloc_id,
-        71: "0",
+        71: NEW if told.replaces is None else REPLACE if shares else CANCEL,
         75: f"{told.day:%Y%m%d}",
     }
+    if told.replaces is not None:
+        fields[72] = told.replaces
     if session.version == "FIX.4.4":
         fields |= {626: "1", 857: "1"}
     entries = []
     for account, quantity in shares.items():
         entry = {79: session.accounts.get(account, account), 80: plain(quantity)}
+        if account in told.money:
+            entry[154] = cents(told.money[account])
         entries.append(entry | {81: STEP_OUT} if told.step_out else entry)
     return Outgoing(ALLOCATE, fields, {73: [{11: each} for each in told.orders], 78: entries})
 
@@ -126,6 +142,31 @@ def answer(connection: Connection, alloc_id: str) -> Answer | None:
         AccountAnswer(row.account_id, row.quantity, row.reported, row.confirmed, row.refusal) for row in rows
     )
     return Answer(whole.status, whole.reason, accounts)
+
+
+def settled(connection: Connection, session: Session, alloc_id: str) -> Mapping[str, str | None] | None:
+    """By account why an instruction was refused, None where it was taken; None in all: it is not decided yet.
+
+    A broker that confirms (`rules.confirms`) is waited for, account by account: it may refuse one that it accepted.
+    """
+    said = answer(connection, alloc_id)
+    if said is None or said.status in ("SENT", "RECEIVED"):
+        return None
+    if said.status == "REJECTED":
+        return {each.account_id: each.refusal or said.reason or "the broker rejected it" for each in said.accounts}
+    lacks = [each for each in said.accounts if each.refusal is None and each.confirmed is None]
+    if session.rules.confirms and lacks:
+        return None
+    return {each.account_id: each.refusal for each in said.accounts}
+
+
+def rejected(connection: Connection, alloc_id: str, why: str) -> None:
+    """The session layer, or the broker's gate, refused the message: nobody was allocated anything."""
+    connection.execute(
+        update(fix_allocations)
+        .where(A.alloc_id == alloc_id, A.status.in_(("SENT", "RECEIVED")))
+        .values(status="REJECTED", reason=why)
+    )
 
 
 def heard(connection: Connection, session: Session, kind: str, fields: Fields) -> None:

@@ -3,7 +3,7 @@
 Every change of an order is made under its row's lock, so that adapter and gateway take turns.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -82,11 +82,15 @@ def doubt(connection: Connection, client_order_id: str, why: str | None) -> None
 
 def _order_of(connection: Connection, session: Session, said: Report) -> str | None:
     """Our order that a report is about: by any name that we gave it at this session."""
-    names = [name for name in (said.name, said.original) if name]
+    return named(connection, session.session, [name for name in (said.name, said.original) if name])
+
+
+def named(connection: Connection, session: str, names: Sequence[str]) -> str | None:
+    """The order that the first of these names names at a session, else the next; None where none does."""
     found: str | None = connection.scalar(
         select(fix_messages.c.order_id)
-        .where(fix_messages.c.session == session.session, fix_messages.c.name.in_(names))
-        .order_by((fix_messages.c.name == said.name).desc())
+        .where(fix_messages.c.session == session, fix_messages.c.name.in_(names))
+        .order_by((fix_messages.c.name == names[0]).desc() if names else fix_messages.c.name)
         .limit(1)
     )
     return found
@@ -218,6 +222,12 @@ def open_orders(connection: Connection, session: str, *, unanswered: bool = Fals
             .order_by(fix_orders.c.taken_at, fix_orders.c.client_order_id)
         )
     )
+
+
+def names(connection: Connection, ids: Iterable[str]) -> list[str]:
+    """The ClOrdIDs by which the broker knows orders now."""
+    query = select(fix_orders.c.name).where(fix_orders.c.client_order_id.in_(list(ids)))
+    return list(connection.scalars(query.order_by(fix_orders.c.client_order_id)))
 
 
 def many(connection: Connection, ids: Iterable[str]) -> dict[str, VenueAnswer]:

@@ -98,8 +98,13 @@ class Gateway:
             elif kind == "J":
                 outbox.numbered(connection, self.session.session, fields.get(70) or "", number)
         if kind == "H":
-            self.hearing.questions[number] = fields.get(790) or (fields.get(11) or "").partition("/")[0]
+            self.hearing.questions[number] = fields.get(790) or self._about(fields.get(11) or "")
         return True
+
+    def _about(self, name: str) -> str:
+        """The order that a ClOrdID of ours names."""
+        with self.database.connect() as connection:
+            return books.named(connection, self.session.session, [name]) or name
 
     def _refusing(self, fields: Fields) -> None:
         """The engine can't read a message of the broker, and counts it as received: what it told is asked after.
@@ -212,6 +217,10 @@ class Gateway:
             since = self.clock.now().date() - BACK
             for number in afterwards.look(transaction, self.session.session, since):
                 log.warning("%s changed a fill that was written down: break %s", self.session.session, number)
+            for number in afterwards.differing(transaction, self.session.session, since):
+                log.warning("%s has another allocation than was booked: break %s", self.session.session, number)
+            if marked := afterwards.mark(transaction, self.session.session, since):
+                log.warning("%s changed fills of %s orders of blocks", self.session.session, marked)
 
     def _ask(self, engine: Engine) -> None:
         """Asks after what has to be asked after, and after what was handed over and not answered of for a while."""

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, func, or_, select, update
 
 from domain.values.rules import Rule
 from storage.schema.fix import fix_messages, fix_orders
-from venues.fix import books
+from venues.fix import allocations, books
 from venues.fix.lease import Lease
 from venues.fix.sessions import Session
 from venues.port import WORKING
@@ -160,6 +160,8 @@ def refused(connection: Connection, session: str, why: str, *, name: str | None,
     connection.execute(update(fix_messages).where(M.number == row.number).values(state="ANSWERED", answer=why))
     if row.kind == "D" and row.order_id is not None:
         books.settle(connection, row.order_id, "REJECTED", why)
+    elif row.kind == "J":
+        allocations.rejected(connection, row.name, why)
     return str(row.kind)
 
 

@@ -2,8 +2,10 @@
 a message out.
 """
 
+from base64 import b32encode
 from collections.abc import Mapping
 from decimal import Decimal
+from hashlib import sha256
 
 from domain.values.money import plain
 from venues.fix.sessions import Session
@@ -14,6 +16,19 @@ ORDER, CANCEL, REPLACE, ASK, ALLOCATE = "D", "F", "G", "H", "J"
 SIDES = {"buy": "1", "sell": "2"}
 TYPES = {"market": "1", "limit": "2"}
 AGGREGATED = "1"  # 591: one block for the market, allocated by us afterwards (FIX-8)
+LONGEST = 20  # characters of a ClOrdID that venues take
+
+
+def name_of(client_order_id: str, change: str = "") -> str:
+    """The ClOrdID of an order, or of its cancellation C1, C2, … or reduction R1, …: always the same, and short enough.
+
+    One that would be too long keeps its epoch and what it is, and has a digest for the rest.
+    """
+    told = f"{client_order_id}{change}"
+    if len(told) <= LONGEST:
+        return told
+    head = f"{client_order_id.partition('-')[0]}-{change[:1] or 'D'}"
+    return head + b32encode(sha256(told.encode()).digest()).decode()[: LONGEST - len(head)]
 
 
 def refusal(session: Session, order: VenueOrder) -> str | None:
@@ -34,7 +49,7 @@ def refusal(session: Session, order: VenueOrder) -> str | None:
 def order_of(session: Session, order: VenueOrder, accounts: Mapping[str, Decimal] | None = None) -> Outgoing:
     """35=D. With `accounts` it is a block's: NoAllocs says for whom, where the broker takes that (FIX-8)."""
     fields = _named(session, order) | {
-        11: order.client_order_id,
+        11: name_of(order.client_order_id),
         21: session.handling,
         38: plain(order.quantity),
         40: TYPES[session.order_type],

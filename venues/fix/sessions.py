@@ -42,6 +42,7 @@ class Rules(_Given):
     answers_status: bool = True  # it takes 35=H
     replaces: bool = True  # it takes 35=G
     takes_allocations: bool = True  # it takes NoAllocs on an order, and 35=J
+    confirms: bool = False  # it confirms each account of an allocation (35=AK), which is waited for
     fractional: bool = False  # it takes parts of a share
     order_types: tuple[Literal["market", "limit"], ...] = ("market", "limit")
 

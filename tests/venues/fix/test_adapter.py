@@ -5,12 +5,14 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
+from domain.executing.execution import TAIL, client_order_id
 from storage.connection import Books
 from tests.venues.fix.test_reports import raw, session
 from venues.fix import books as fix_books
 from venues.fix import outbox
 from venues.fix.adapter import FixVenue
 from venues.fix.lease import Lease
+from venues.fix.outgoing import name_of
 from venues.fix.reports import report
 from venues.fix.wire import Fields
 from venues.port import VenueOrder
@@ -67,13 +69,13 @@ def test_one_cancellation_at_a_time_and_another_once_it_was_refused(books: Books
     hand_over(books)
     for _ in range(3):
         assert [each.status for each in venue.cancel(ORDER)] == ["WORKING"]
-    assert hand_over(books) == [f"F {ORDER.client_order_id}/C1"]
+    assert hand_over(books) == [f"F {ORDER.client_order_id}C1"]
     with books.engine.begin() as connection:
-        outbox.not_done(connection, "BROKER", f"{ORDER.client_order_id}/C1", "too late")
+        outbox.not_done(connection, "BROKER", f"{ORDER.client_order_id}C1", "too late")
     assert [each.status for each in venue.look(ORDER)] == ["WORKING"]  # 35=9 changes nothing (FIX-6)
     venue.cancel(ORDER)
-    assert hand_over(books) == [f"F {ORDER.client_order_id}/C2"]
-    hear(books, f"11={ORDER.client_order_id}/C2 41={ORDER.client_order_id} 39=4 150=4 14=30 6=10")
+    assert hand_over(books) == [f"F {ORDER.client_order_id}C2"]
+    hear(books, f"11={ORDER.client_order_id}C2 41={ORDER.client_order_id} 39=4 150=4 14=30 6=10")
     assert [(each.status, each.filled_quantity) for each in venue.look(ORDER)] == [("PARTIALLY_FILLED", Decimal(30))]
 
 
@@ -83,13 +85,13 @@ def test_a_reduction_is_confirmed_and_the_order_goes_by_its_new_name(books: Book
     hand_over(books)
     venue.reduce(ORDER, Decimal(60))
     assert venue.reduction(ORDER, Decimal(60)) is None
-    assert hand_over(books) == [f"G {ORDER.client_order_id}/R1"]
-    hear(books, f"11={ORDER.client_order_id}/R1 41={ORDER.client_order_id} 39=5 150=5 38=60 14=0 6=0")
+    assert hand_over(books) == [f"G {ORDER.client_order_id}R1"]
+    hear(books, f"11={ORDER.client_order_id}R1 41={ORDER.client_order_id} 39=5 150=5 38=60 14=0 6=0")
     assert venue.reduction(ORDER, Decimal(60)) is True
-    assert rows(books, "SELECT name, open_quantity FROM fix.orders") == [(f"{ORDER.client_order_id}/R1", Decimal(60))]
+    assert rows(books, "SELECT name, open_quantity FROM fix.orders") == [(f"{ORDER.client_order_id}R1", Decimal(60))]
     venue.cancel(ORDER)
     (body,) = rows(books, "SELECT body->'fields'->>'41' FROM fix.messages WHERE kind = 'F'")
-    assert body == (f"{ORDER.client_order_id}/R1",)
+    assert body == (f"{ORDER.client_order_id}R1",)
     (answer,) = venue.look(ORDER)
     assert answer.order == ORDER  # it is still ours
 
@@ -101,17 +103,57 @@ def test_a_refused_reduction_changes_nothing(books: Books) -> None:
     venue.reduce(ORDER, Decimal(60))
     hand_over(books)
     with books.engine.begin() as connection:
-        outbox.not_done(connection, "BROKER", f"{ORDER.client_order_id}/R1", "too late")
+        outbox.not_done(connection, "BROKER", f"{ORDER.client_order_id}R1", "too late")
     assert venue.reduction(ORDER, Decimal(60)) is False
     assert rows(books, "SELECT name, open_quantity FROM fix.orders") == [(ORDER.client_order_id, Decimal(100))]
 
 
-@pytest.mark.parametrize("to", [0, 100, 101])
-def test_no_reduction_that_is_none(books: Books, to: int) -> None:
+@pytest.mark.parametrize("to", [100, 101])
+def test_what_is_no_larger_is_not_reduced(books: Books, to: int) -> None:
+    """As after a confirmation that nobody wrote down yet: it is done, and nothing is asked."""
     venue = FixVenue(books.engine, session())
     venue.submit(ORDER)
-    with pytest.raises(ValueError, match="it has to be less"):
-        venue.reduce(ORDER, Decimal(to))
+    hand_over(books)
+    venue.reduce(ORDER, Decimal(to))
+    assert hand_over(books) == []
+    assert venue.reduced(ORDER, Decimal(to)) == 100
+
+
+def test_nothing_is_reduced_to_nothing(books: Books) -> None:
+    venue = FixVenue(books.engine, session())
+    venue.submit(ORDER)
+    with pytest.raises(ValueError, match="cancel it"):
+        venue.reduce(ORDER, Decimal(0))
+
+
+def test_where_the_broker_takes_no_reduction_the_account_stays(books: Books) -> None:
+    venue = FixVenue(books.engine, session(rules={"replaces": False}))
+    venue.submit(ORDER)
+    hand_over(books)
+    venue.reduce(ORDER, Decimal(60))
+    assert hand_over(books) == []
+    assert venue.reduced(ORDER, Decimal(60)) == 100
+
+
+@pytest.mark.parametrize(
+    ("order", "change", "name"),
+    [
+        ("7XK2M-R-000123-007", "", "7XK2M-R-000123-007"),
+        ("7XK2M-R-000123-007", "C1", "7XK2M-R-000123-007C1"),
+        ("7XK2M-B-000123-002", "R2", "7XK2M-B-000123-002R2"),
+        ("7XK2M-R-000123-007T", "", "7XK2M-R-000123-007T"),
+    ],
+)
+def test_names_that_a_broker_takes_stay_as_they_are(order: str, change: str, name: str) -> None:
+    assert name_of(order, change) == name
+
+
+def test_longer_names_are_digests_all_different_and_none_longer_than_20() -> None:
+    orders = [client_order_id("7XK2M", f"R-{at}", leg) for at in (123456, 1234567) for leg in (7, 1007, TAIL + 1007)]
+    names = [name_of(each, change) for each in orders for change in ("", "C1", "C12", "R1")]
+    assert len(set(names)) == len(names) == 24
+    assert max(map(len, names)) == 20
+    assert sum(name.startswith("7XK2M-C") for name in names) == 11  # C1 of the shortest stays as it is
 
 
 def test_what_the_broker_does_not_take_is_rejected_here_in_a_sentence(books: Books) -> None:
