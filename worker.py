@@ -50,7 +50,7 @@ from webhooks.destination import Destinations
 from workflows import deployment
 from workflows.apply_model_signal import ApplyModelSignal
 from workflows.archive_histories import ArchiveHistories
-from workflows.connection import connect as connect_temporal
+from workflows.connection import reached
 from workflows.contract import TASK_QUEUE, WEBHOOK_QUEUE
 from workflows.daily_target_evaluation import DailyTargetEvaluation
 from workflows.endings import Endings
@@ -178,7 +178,7 @@ async def main() -> None:
     try:
         set_up_logs(os.environ)
         told_at = endpoint(os.environ)
-        client = await connect_temporal(runtime=told_at.runtime() if told_at else None)
+        client = await reached(runtime=told_at.runtime() if told_at else None)
         version = await deployment.config(client, os.environ)
         anchors = configured(os.environ)
         venues = Venues(engine)

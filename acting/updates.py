@@ -113,7 +113,8 @@ def _of_a_fault(update_id: str, workflow_id: str, flaw: Any) -> Reply:
     from temporalio.service import RPCStatusCode
 
     if flaw.status == RPCStatusCode.NOT_FOUND:
-        raise Conflict(f"its workflow {workflow_id} is not there any more, or never took it up") from flaw
+        ends = do("recover", told="Bring to its end what it left behind: {}")
+        raise Conflict(f"its workflow {workflow_id} is not there any more, or never took it up. ", ends) from flaw
     definite = {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.FAILED_PRECONDITION}
     if flaw.status in definite:
         raise Refused(f"Temporal refused it ({flaw})") from flaw

@@ -72,7 +72,7 @@ def _page(found: "Account") -> Iterator[object]:
 
     told, standing = found.as_json(), found.standing
     known = standing.snapshot.account
-    yield plan_page.title(f"{known.id} · {known.name} · as of {standing.snapshot.as_of}")
+    yield plan_page.title(known.id, known.name, f"as of {standing.snapshot.as_of}")
     version = f" (version {standing.snapshot.target.version})" if standing.snapshot.target else ""
     toggle = "on" if known.rebalancing else "off"
     target = f"target {known.target_id or 'none'}{version}"

@@ -1,16 +1,20 @@
 """What somebody may do next, as commands: `Action(verb, of, options)` is `rebalancer VERB OF --option VALUE`."""
 
+import os
 import shlex
 from collections.abc import Sequence
 
-from reading.actions import SHELL, Action
-from reading.refused import Said
+from cli import connections
+from reading.actions import MIGRATE, SHELL, Action, typed
+from reading.refused import Refused, Said
+
+UP_AGAIN = "make up, after Ctrl-C where it runs"
 
 
 def command(action: Action) -> str:
     """The command that does it."""
     if action.verb == SHELL:
-        return action.of[0]
+        return _typed(action.of[0])
     words = ["rebalancer", action.verb, *map(_word, action.of)]
     for name, value in action.options:
         words.append(f"--{name.replace('_', '-')}")
@@ -23,6 +27,16 @@ def line(said: Sequence[Said] | None) -> str | None:
     if not said:
         return None
     return "".join(each if isinstance(each, str) else each.said(command(each)) for each in said)
+
+
+def _typed(line: str) -> str:
+    """A shell's line that reaches what our commands reach; the tables of an embedded stack are its own business."""
+    if line == MIGRATE and not os.environ.get("REBALANCER_DATABASE_URL"):
+        return UP_AGAIN
+    try:
+        return typed(line, connections.temporal_address())
+    except Refused:  # what the stack's file says can't be read, as whoever asks is told
+        return line
 
 
 def _word(given: str) -> str:

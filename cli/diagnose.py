@@ -27,5 +27,5 @@ def diagnose(account_id: str, form: str) -> None:
         return
     count = to_act(found.checks)
     ending = f"{count} {'thing needs' if count == 1 else 'things need'} somebody to act." if count else "Nothing to do."
-    title = plan_page.title(f"{found.account_id} · {found.name}")
+    title = plan_page.title(found.account_id, found.name)
     say.show(title, as_table(found.checks, QUESTIONS), "", ending)

@@ -71,7 +71,7 @@ def model_show(model_id: str, form: str) -> None:
     rows.append(("cash", words.share(told["cash_weight"])))
     minimum = words.amount(told["investment_minimum"])
     say.show(
-        plan_page.title(f"{told['model_id']} · {told['name']} · version {told['version']}"),
+        plan_page.title(told["model_id"], told["name"], f"version {told['version']}"),
         f"{told['manager']} · minimum {minimum} · held by {words.counted(told['accounts'], 'account')}",
         "",
         say.table("", ("holds", "weight"), rows, right=(1,)),

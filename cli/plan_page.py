@@ -71,12 +71,12 @@ def body(plan: Json, placed: Sequence[str] | None = None, cash: "Cash | None" = 
     ]
 
 
-def title(text: str) -> object:
-    """A line across the page that a new account starts with."""
+def title(*told: str) -> object:
+    """A line across the page that a new account starts with: what there is of its id, its name, and whatever else."""
     from rich.rule import Rule
     from rich.text import Text
 
-    return Rule(Text(text, style="bold"), align="left", style=QUIET)
+    return Rule(Text(" · ".join(filter(None, told)), style="bold"), align="left", style=QUIET)
 
 
 def status_line(before: str, status: str) -> object:

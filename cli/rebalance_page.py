@@ -12,6 +12,7 @@ from urllib.parse import quote
 from cli import commands, connections, plan_page
 from reading import words
 from reading.accounts.breaks import break_in_words
+from reading.actions import typed
 from reading.work.rebalances import Rebalance, cash_before
 
 
@@ -55,8 +56,7 @@ def _placed(found: Rebalance) -> list[str] | None:
 def _in_temporal(found: Rebalance) -> list[str]:
     stack = connections.stack() if connections.temporal_address() else None
     address = connections.temporal_address() or os.environ.get("TEMPORAL_ADDRESS")
-    given = f" --address {address}" if address and address not in {"localhost:7233", "127.0.0.1:7233"} else ""
-    lines = [f"temporal workflow show -w {shlex.quote(found.row.workflow_id)} -r {found.run_id}{given}"]
+    lines = [typed(f"temporal workflow show -w {shlex.quote(found.row.workflow_id)} -r {found.run_id}", address)]
     if stack and stack.ui_url:
         where = quote(found.row.workflow_id, safe="")
         lines.append(f"{stack.ui_url}/namespaces/default/workflows/{where}/{found.run_id}/history")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli import connections, persons, say
+from reading import words
 from reading.refused import Refused
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def recover(new_epoch: bool, why: str | None, only_list: bool, by: str | None, f
     else:
         keys = ("rebalance_id", "account_id", "stage", "workflow_id", "started_at", "outcome")
         columns = ("rebalance", "account", "was", "its workflow, gone", "started", "outcome")
-        say.show(say.table("", columns, [tuple(str(each[key] or "–") for key in keys) for each in found]))
+        shown = [each | {"started_at": words.moment(each["started_at"])} for each in found]
+        say.show(say.table("", columns, [tuple(str(each[key] or "–") for key in keys) for each in shown]))
     return 1 if any(each["outcome"] is None for each in found) and not only_list else 0
 
 

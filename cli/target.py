@@ -140,7 +140,7 @@ def _page(told: Json) -> Iterator[object]:
     from cli.plan_page import title
     from reading.words import share
 
-    yield title(f"{told['target']} · {told['name']} · version {told['version']}")
+    yield title(told["target"], told["name"], f"version {told['version']}")
     noun = "account" if told["accounts"] == 1 else "accounts"
     yield f"assigned to {told['accounts']:,} {noun}"
     for each in told["sub_targets"]:

@@ -6,6 +6,8 @@ An advice is a sentence: actions behind each other, each with its words around w
 from dataclasses import dataclass
 
 Options = tuple[tuple[str, str | None], ...]
+MIGRATE = "python -m storage.migrations"
+FOUND = ("localhost:7233", "127.0.0.1:7233")  # where Temporal's tools look by themselves
 SHELL = "shell"  # the verb of what is typed somewhere else: `of` is the line
 
 
@@ -48,6 +50,15 @@ def shell(line: str, told: str = "{}") -> Action:
 def tell(words: str) -> Action:
     """What somebody has to do that nobody can do for them."""
     return Action(told=words)
+
+
+def typed(line: str, address: str | None) -> str:
+    """A shell's line as it works where Temporal answers at `address`; None where its tools find it by themselves."""
+    if address is None or address in FOUND:
+        return line
+    if line.startswith("temporal "):
+        return f"{line} --address {address}"
+    return f"TEMPORAL_ADDRESS={address} {line}" if line.startswith("python -m workflows.") else line
 
 
 def _value(given: str | bool) -> str | None:

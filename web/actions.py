@@ -1,8 +1,9 @@
 """What to do next, as a page shows it: a link to where it is done here, else the command to type."""
 
+import os
 import shlex
 
-from reading.actions import SHELL, Action, Advice
+from reading.actions import SHELL, Action, Advice, typed
 from reading.refused import Refused
 
 # Where a command's work is done in the console; {} is the first thing that it is done to.
@@ -48,7 +49,7 @@ def where(action: Action) -> str | None:
 def command(action: Action) -> str:
     """What somebody types for it."""
     if action.verb == SHELL:
-        return action.of[0]
+        return typed(action.of[0], os.environ.get("TEMPORAL_ADDRESS"))
     options = [part for name, value in action.options for part in (f"--{name.replace('_', '-')}", value) if part]
     return shlex.join(["rebalancer", *action.verb.split(), *action.of, *options]) if action.verb else ""
 

@@ -1,5 +1,6 @@
 """The way to Temporal: by the profile file and variables of the `temporal` CLI, or straight to a stack of our own."""
 
+import asyncio
 import os
 import sys
 from typing import NoReturn
@@ -10,6 +11,9 @@ from temporalio.runtime import Runtime
 
 from payloads.settings import converter, ring
 from telemetry.settings import traced
+
+DEFAULT = "localhost:7233"
+PATIENCE = 10  # seconds that the server is given to answer
 
 
 async def connect(address: str | None = None, runtime: Runtime | None = None) -> Client:
@@ -23,7 +27,7 @@ async def connect(address: str | None = None, runtime: Runtime | None = None) ->
     if address:
         return await Client.connect(address, data_converter=payloads, runtime=runtime, interceptors=watching)
     options = ClientConfig.load_client_connect_config()
-    options.setdefault("target_host", "localhost:7233")
+    options.setdefault("target_host", DEFAULT)
     return await Client.connect(**options, data_converter=payloads, runtime=runtime, interceptors=watching)
 
 
@@ -34,6 +38,17 @@ def _watching() -> list[Interceptor]:
     from telemetry.traces import interceptor
 
     return [interceptor()]
+
+
+async def reached(runtime: Runtime | None = None) -> Client:
+    """A client of the server that the environment names; where it does not answer, the process ends with a line."""
+    try:
+        return await asyncio.wait_for(connect(runtime=runtime), PATIENCE)
+    except (ValueError, RuntimeError, OSError, TimeoutError) as flaw:
+        where = os.environ.get("TEMPORAL_ADDRESS", DEFAULT)
+        away = f"Temporal does not answer at {where}. Next: set TEMPORAL_ADDRESS to where it does"
+        sys.stderr.write(f"{flaw if isinstance(flaw, ValueError) else away}\n")
+        leave(1)
 
 
 def leave(code: int) -> NoReturn:

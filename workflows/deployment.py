@@ -22,7 +22,7 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import WorkerDeploymentConfig
 
-from workflows.connection import connect, leave
+from workflows.connection import leave, reached
 
 DEPLOYMENT = "rebalancer"
 BUILD_ID, VERSIONING = "REBALANCER_BUILD_ID", "REBALANCER_VERSIONING"
@@ -105,7 +105,7 @@ async def make_current(client: Client, build_id: str) -> None:
 
 async def main(arguments: list[str]) -> int:
     """Prints the versions, or makes one current. Exit status 1 where the server refuses, 2 for wrong usage."""
-    client = await connect()
+    client = await reached()
     match arguments:
         case []:
             for each in await versions(client):

@@ -26,7 +26,7 @@ from temporalio.client import (
 from policy.clock import the_clock
 from policy.closures import is_closed
 from workflows.archive_histories import ArchiveHistories
-from workflows.connection import connect, leave
+from workflows.connection import leave, reached
 from workflows.contract import ARCHIVE_ID, EVALUATION_ID, TASK_QUEUE
 from workflows.daily_target_evaluation import DailyTargetEvaluation
 
@@ -115,7 +115,7 @@ async def _ensure(client: Client, schedule_id: str, wanted: Schedule) -> None:
 
 async def main() -> None:
     """Sets the schedules on the Temporal server that the environment names."""
-    await ensure_schedule(await connect())
+    await ensure_schedule(await reached())
     sys.stdout.write(
         f"schedule {EVALUATION_ID} is set: trading days at {HOUR:02d}:00 {TIME_ZONE}\n"
         f"schedule {ARCHIVE_ID} is set: every hour\n"

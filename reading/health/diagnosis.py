@@ -155,7 +155,7 @@ def _mend(facts: Facts) -> Advice:
     if facts.standing.snapshot.account.status != "open":
         return (do("load", "FILE", told="{} with the account open"),)
     if price_trouble(facts.standing.snapshot):
-        return (do("load", "FILE", told="{} with newer prices"),)
+        return (do("prices", "FILE", told="{}, with newer ones"),)
     if facts.breaks:
         return _resolve(facts, "find out whether the books or the custodian are right, then {}")
     return (tell("mend what this names, in the account or its target, and load it"),)
@@ -234,7 +234,7 @@ def prices(facts: Facts) -> Check:
     if trouble:
         listed = ", ".join(f"{symbol} ({what})" for symbol, what in trouble.items())
         told = f"missing or too old: {listed}; the oldest allowed is of {snapshot.fresh_from}"
-        return act("prices", told, do("load", "FILE", told="{} with newer prices"))
+        return act("prices", told, do("prices", "FILE", told="{}, with newer ones"))
     days = [snapshot.securities[symbol].price_as_of for symbol in needed_symbols(snapshot)]
     if not days:
         return good("prices", "none is needed")
@@ -275,7 +275,7 @@ def last_rebalance(facts: Facts) -> Check:
         told = "open break: " + "; ".join(break_in_words(each) for each in facts.breaks)
         return act("last_rebalance", told, *_resolve(facts, "find out which is right, then {}"))
     row, workflow = facts.last_ended, facts.workflow
-    if workflow is not None and workflow.failure and not workflow.is_of(row):
+    if workflow is not None and workflow.failure and not (workflow.is_of(row) or workflow.is_of(facts.under_way)):
         told = f"the newest one {workflow.status} before it had a number: {workflow.failure}"
         return act("last_rebalance", told, do("submit", facts.id))
     if row is None:

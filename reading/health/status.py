@@ -30,14 +30,14 @@ async def checks(
     import workflows.contract  # noqa: F401  (here, before there are threads: two that import it meet half of it)
 
     asked = asyncio.to_thread(status_of_books.checks, connect, today, of_books)
-    books, of_temporal = await asyncio.gather(asked, _of_temporal(temporal))
+    books, of_temporal = await asyncio.gather(asked, _of_temporal(temporal, connect))
     return [books[0], *of_temporal, *books[1:]]
 
 
 # --- Temporal ----------------------------------------------------------------------------------------------------
 
 
-async def _of_temporal(temporal: Connect) -> list[Check]:
+async def _of_temporal(temporal: Connect, connect: "Callable[[], Engine]") -> list[Check]:
     try:
         client = await asyncio.wait_for(temporal(), ANSWER)
     except (Refused, TimeoutError) as flaw:
@@ -45,11 +45,12 @@ async def _of_temporal(temporal: Connect) -> list[Check]:
         rest = [unknown(name, "not known without Temporal") for name in ("workers", "workflows", "schedule")]
         return [act("temporal", said, tell(f"{status_of_books.UP}, or check TEMPORAL_ADDRESS")), *rest]
     where = client.service_client.config.target_host
-    return [good("temporal", f"answers at {where}"), *await _asked(client)]
+    return [good("temporal", f"answers at {where}"), *await _asked(client, connect)]
 
 
-async def _asked(client: "Client") -> list[Check]:
-    return list(await asyncio.gather(_workers(client), status_of_workflows.check(client), _schedule(client)))
+async def _asked(client: "Client", connect: "Callable[[], Engine]") -> list[Check]:
+    of_workflows = status_of_workflows.check(client, connect)
+    return list(await asyncio.gather(_workers(client), of_workflows, _schedule(client)))
 
 
 async def _workers(client: "Client") -> Check:

@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from reading import words
-from reading.actions import do, shell, tell
+from reading.actions import MIGRATE, do, shell, tell
 from reading.health.checks import Check, act, good, unknown
 from reading.refused import Refused
 from storage.work.attention import NAMED
@@ -43,7 +43,7 @@ def checks(connect: Callable[[], "Engine"], today: date, names: Sequence[str] = 
         return _without(names, act("database", f"does not answer: {first_line(flaw)}", answers))
     if revision != needed:
         has = f"is at migration {revision}" if revision else "was never migrated"
-        migrate = shell("python -m storage.migrations")
+        migrate = shell(MIGRATE)
         return _without(names, act("database", f"{has}, this release needs {needed}", migrate))
     try:
         with Books(engine).transaction() as books:
@@ -62,7 +62,7 @@ def _months(books: "Transaction", revision: str) -> Check:
     if not lacking:
         return good("database", f"answers, at migration {revision}")
     told = f"answers, at migration {revision}, but next month has no partition of {' and '.join(lacking)}"
-    return act("database", told, shell("python -m storage.migrations"))
+    return act("database", told, shell(MIGRATE))
 
 
 def _without(names: Sequence[str], database: Check) -> list[Check]:

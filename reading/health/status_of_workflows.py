@@ -1,18 +1,24 @@
-"""What `status` asks Temporal about workflows: which failed, and which are stuck.
+"""What `status` asks Temporal about workflows: which failed, which are stuck, and what those that are gone left behind.
 
-Stuck is one that can't replay, or that no worker takes up: its workflow task is tried again and again, or waits.
+Stuck is one that can't replay, or that no worker takes up: its workflow task is tried again and again, or waits. Left
+behind is a rebalance under way whose workflow was terminated, failed, or is not there any more.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from reading import words
 from reading.actions import do, shell, tell
 from reading.health.checks import Check, act, good
+from reading.refused import Refused
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
     from temporalio.client import Client, WorkflowExecution
+
+    from storage.connection import Transaction
 
 ANSWER = timedelta(seconds=5)
 LATELY = timedelta(days=1)
@@ -23,13 +29,20 @@ TRIES = 3
 RUNNING = "TaskQueue = '{queue}' AND ExecutionStatus = 'Running'"
 # A run that a later run of its id made good is no news; and what a schedule ran, the check of schedules tells.
 ENDED_BADLY = "TaskQueue = '{queue}' AND ExecutionStatus IN ('Failed', 'TimedOut') AND CloseTime >= '{since}'"
+GONE = (
+    "TaskQueue = '{queue}' AND WorkflowType = 'RebalanceAccount' "
+    "AND ExecutionStatus IN ('Terminated', 'Canceled', 'Failed', 'TimedOut')"
+)
 # What was asked for wrongly was told to who asked, and is nothing to mend.
 ASKED_WRONGLY = ("BadInput", "UnknownAccount", "UnknownRebalance", "UnknownRequest", "UnknownSignal", "UnknownVenue",
                  "RebalanceUnderWay", "AccountBusy", "NoOrphan")  # fmt: skip
 
 
-async def check(client: "Client") -> Check:
-    """Whether a workflow failed within a day, or is stuck."""
+async def check(client: "Client", connect: "Callable[[], Engine]") -> Check:
+    """Whether a workflow failed within a day, is stuck, or is gone from a rebalance under way.
+
+    `connect` gives the database's engine; what it does not answer is not told here.
+    """
     from temporalio.service import RPCError
 
     from policy.clock import machine_now
@@ -37,9 +50,10 @@ async def check(client: "Client") -> Check:
 
     since = f"{machine_now() - LATELY:%Y-%m-%dT%H:%M:%SZ}"
     try:
-        stuck, failed = await asyncio.gather(
+        stuck, left, failed = await asyncio.gather(
             _stuck(client, RUNNING.format(queue=TASK_QUEUE)),
-            _failed(client, ENDED_BADLY.format(queue=TASK_QUEUE, since=since)),
+            _left_behind(client, GONE.format(queue=TASK_QUEUE), connect),
+            _failed(client, ENDED_BADLY.format(queue=TASK_QUEUE, since=since), connect),
         )
     except (RPCError, TimeoutError) as flaw:
         said = getattr(flaw, "message", "no answer")
@@ -47,6 +61,10 @@ async def check(client: "Client") -> Check:
     if stuck:
         told = f"{len(stuck)} stuck: {_named([f'{each.id} ({why})' for each, why in stuck])}"
         return act("workflows", told, shell(f"temporal workflow describe --workflow-id {stuck[0][0].id}"))
+    if left:
+        whose = [f"{each.id} of {each.account_id} ({each.stage})" for each in left]
+        told = f"{words.counted(len(left), 'rebalance')} under way whose workflow is gone: {_named(whose)}"
+        return act("workflows", told, do("recover"))
     if failed:
         told = f"{len(failed)} failed within a day: {_named([f'{each.id} ({why})' for each, why in failed])}"
         looked = shell(f"temporal workflow show --workflow-id {failed[0][0].id}")
@@ -75,14 +93,54 @@ async def _why_stuck(client: "Client", run: "WorkflowExecution") -> str | None:
     return f"no worker takes it, for {waiting:.0f} s" if not started and waiting > WAITS.total_seconds() else None
 
 
-async def _failed(client: "Client", query: str) -> list[tuple["WorkflowExecution", str]]:
-    """Those that failed for a fault, and that no later run of the same id has made good."""
+async def _left_behind(client: "Client", query: str, connect: "Callable[[], Engine]") -> list[Any]:
+    """The rebalances under way whose workflow is gone: of those of workflows that ended badly, and of the oldest."""
+    ended = sorted({each.id for each in await _listed(client, query)})
+    rows = await asyncio.to_thread(_asked, connect, lambda books: books.attention.under_way(ended, SEEN))
+    gone = await asyncio.gather(*(_is_gone(client, each) for each in rows))
+    return [row for row, it_is in zip(rows, gone, strict=True) if it_is]
+
+
+def _asked(connect: "Callable[[], Engine]", ask: "Callable[[Transaction], Sequence[Any]]") -> Sequence[Any]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from storage.connection import Books
+
+    try:
+        with Books(connect()).transaction() as books:
+            return ask(books)
+    except (Refused, SQLAlchemyError):  # what is wrong with the database, its own check tells
+        return []
+
+
+async def _is_gone(client: "Client", row: Any) -> bool:
+    from temporalio.client import WorkflowExecutionStatus
+    from temporalio.service import RPCError, RPCStatusCode
+
+    workflow_id, _, first_run = row.start_key.rpartition("#")
+    try:
+        told = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=ANSWER)
+    except RPCError as flaw:
+        if flaw.status is RPCStatusCode.NOT_FOUND:
+            return True
+        raise
+    same = told.raw_description.workflow_execution_info.first_run_id == first_run
+    return not same or told.status is not WorkflowExecutionStatus.RUNNING
+
+
+async def _failed(
+    client: "Client", query: str, connect: "Callable[[], Engine]"
+) -> list[tuple["WorkflowExecution", str]]:
+    """Those that failed for a fault; none that a later run of its id made good, or whose rebalance was ended since."""
     found = await _listed(client, query)
     told = await asyncio.gather(*(_why_failed(client, each) for each in found))
-    return [(each, why) for each, why in zip(found, told, strict=True) if why]
+    bad = {each[0]: (run, each[1]) for run, each in zip(found, told, strict=True) if each}
+    ended = await asyncio.to_thread(_asked, connect, lambda books: books.attention.ended(list(bad))) if bad else ()
+    return [each for start_key, each in bad.items() if start_key not in ended]
 
 
-async def _why_failed(client: "Client", run: "WorkflowExecution") -> str | None:
+async def _why_failed(client: "Client", run: "WorkflowExecution") -> tuple[str, str] | None:
+    """The start key of a run that nobody has made good, and why it failed."""
     from temporalio.client import WorkflowFailureError
     from temporalio.exceptions import ApplicationError
 
@@ -95,7 +153,7 @@ async def _why_failed(client: "Client", run: "WorkflowExecution") -> str | None:
         cause = _innermost(failure)
         if isinstance(cause, ApplicationError) and cause.type in ASKED_WRONGLY:
             return None
-        return str(cause).splitlines()[0]
+        return f"{run.id}#{newest.raw_description.workflow_execution_info.first_run_id}", str(cause).splitlines()[0]
     return None
 
 

@@ -82,6 +82,12 @@ WITHOUT_PRICE = text(
     GROUP BY h.symbol ORDER BY accounts DESC, h.symbol COLLATE "C"
     """
 )
+UNDER_WAY = text(
+    """
+    SELECT id, account_id, stage, start_key FROM rebalances WHERE stage <> 'ENDED'
+    ORDER BY workflow_id = ANY(:first) DESC, started_at, id LIMIT :limit
+    """
+)
 UNARCHIVED = text(
     """
     SELECT count(*) AS number, min(r.ended_at) AS oldest FROM rebalances r
@@ -132,6 +138,15 @@ class Attention:
     def approvals(self, end: datetime) -> Approvals:
         """What waits for an approval; `today` are those that expire before `end`."""
         return Approvals(**self.connection.execute(APPROVALS, {"end": end}).one()._mapping)
+
+    def under_way(self, first: Sequence[str], limit: int) -> Sequence[Any]:
+        """Rebalances under way, as rows of id, account, stage and start key: of these workflows, then the oldest."""
+        return self.connection.execute(UNDER_WAY, {"first": list(first), "limit": limit}).all()
+
+    def ended(self, start_keys: Sequence[str]) -> Sequence[str]:
+        """Those of these start keys whose rebalance has ended."""
+        asked = text("SELECT start_key FROM rebalances WHERE start_key = ANY(:keys) AND stage = 'ENDED'")
+        return self.connection.scalars(asked, {"keys": list(start_keys)}).all()
 
     def refused_by_law(self) -> Sequence[Any]:
         """Plans that a law refused lately, as rows of rule, number and some ids; none whose account did well since."""

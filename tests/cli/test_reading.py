@@ -300,7 +300,7 @@ def test_rebalancing_off(loaded: Command) -> None:
 def test_prices_that_are_too_old(loaded: Command) -> None:
     found = diagnosed(loaded, "A-113")
     assert "RRC (price of 2022-12-19)" in found["prices"]["found"]
-    assert found["queue"]["next_action"] == "rebalancer load FILE with newer prices"
+    assert found["queue"]["next_action"] == "rebalancer prices FILE, with newer ones"
 
 
 def test_drift_that_no_evaluation_has_seen(loaded: Command) -> None:

@@ -1,11 +1,10 @@
 """`rebalancer status`: what works, what doesn't, and what to do."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from temporalio.client import WorkflowFailureError
 
 from activities.context import Desk
 from devstack.temporal import TemporalServer
@@ -15,7 +14,7 @@ from tests.cli.conftest import Command, Said
 from venues.registry import Venues
 from worker import make_worker
 from workflows.connection import connect
-from workflows.contract import ARCHIVE_ID, EVALUATION_ID, TASK_QUEUE
+from workflows.contract import ARCHIVE_ID, EVALUATION_ID
 from workflows.schedule import ensure_schedule
 
 CHECKS = ["database", "temporal", "workers", "workflows", "schedule", *status_of_books.NAMES]
@@ -94,41 +93,3 @@ def test_a_database_that_was_never_migrated(command: Command, empty_database_url
     assert said.code == 1
     assert "was never migrated" in said.out
     assert "→ python -m storage.migrations" in said.out
-
-
-async def test_workflows_that_failed_or_are_stuck(
-    command: Command, temporal: TemporalServer, books: Books, database_url: str
-) -> None:
-    """
-    asked for wrongly   told to who asked: nothing to act on
-    an unknown kind     no worker can take it up: stuck, until somebody ends it
-    """
-
-    async def workflows() -> tuple[bool, str]:
-        where = {"REBALANCER_DATABASE_URL": database_url, "TEMPORAL_ADDRESS": temporal.address}
-        said = await asyncio.to_thread(lambda: command("status", "--format", "json", **where))
-        (found,) = (each for each in said.json["checks"] if each["check"] == "workflows")
-        return found["ok"], found["found"]
-
-    client = await connect(temporal.address)
-    await ensure_schedule(client)
-    async with make_worker(client, Desk(books, Venues(books.engine))):
-        wrong = await client.start_workflow("RebalanceAccount", {}, id="rebalance/wrong", task_queue=TASK_QUEUE)
-        with pytest.raises(WorkflowFailureError):
-            await wrong.result()
-        assert await _until(workflows, True) == (True, "none is stuck, none failed within a day")
-        unknown = await client.start_workflow("NoSuchWorkflow", {}, id="unknown/1", task_queue=TASK_QUEUE)
-        ok, found = await _until(workflows, False)
-        assert (ok, found.startswith("1 stuck: unknown/1 (its workflow task was tried ")) == (False, True), found
-        await unknown.terminate("not known")
-        assert (await _until(workflows, True))[0] is True
-
-
-async def _until(ask: Callable[[], Awaitable[tuple[bool, str]]], ok: bool) -> tuple[bool, str]:
-    """Asks until the answer is as expected: the server lists what happened a moment later."""
-    for _ in range(30):
-        told = await ask()
-        if told[0] is ok:
-            break
-        await asyncio.sleep(1)
-    return told

@@ -3,7 +3,7 @@
 import pytest
 
 from cli import commands
-from reading.actions import Action, Advice, do, shell, tell
+from reading.actions import Action, Advice, do, shell, tell, typed
 from reading.refused import Changed, Conflict, Refused, Unknown, Unreachable
 
 CASES: list[tuple[Advice, str]] = [
@@ -13,7 +13,7 @@ CASES: list[tuple[Advice, str]] = [
      "rebalancer breaks resolve 3 --note TEXT --book-custodian"),
     ((do("submit", "A 1; rm"),), "rebalancer submit 'A 1; rm'"),
     ((do("resume", "Q-…"),), "rebalancer resume Q-…"),
-    ((shell("python -m storage.migrations"),), "python -m storage.migrations"),
+    ((shell("python -m storage.migrations"),), "make up, after Ctrl-C where it runs"),  # no database is named
     ((tell("mend the target and load it again"),), "mend the target and load it again"),
     ((do("approve", "R-1", by="WHO", told="{}, who is not {ann}"), do("cancel", "R-1", told="; or {}")),
      "rebalancer approve R-1 --by WHO, who is not {ann}; or rebalancer cancel R-1"),
@@ -23,6 +23,20 @@ CASES: list[tuple[Advice, str]] = [
 @pytest.mark.parametrize(("advice", "line"), CASES, ids=[line for _, line in CASES])
 def test_a_command_line_writes_commands(advice: Advice, line: str) -> None:
     assert commands.line(advice) == line
+
+
+@pytest.mark.parametrize(
+    ("line", "address", "reaches"),
+    [
+        ("temporal workflow list", None, "temporal workflow list"),
+        ("temporal workflow list", "127.0.0.1:7233", "temporal workflow list"),
+        ("temporal workflow list", "127.0.0.1:7333", "temporal workflow list --address 127.0.0.1:7333"),
+        ("python -m workflows.schedule", "db:1", "TEMPORAL_ADDRESS=db:1 python -m workflows.schedule"),
+        ("python -m storage.migrations", "db:1", "python -m storage.migrations"),
+    ],
+)
+def test_a_shell_s_line_reaches_what_commands_reach(line: str, address: str | None, reaches: str) -> None:
+    assert typed(line, address) == reaches
 
 
 def test_nothing_to_do_is_no_line() -> None:
