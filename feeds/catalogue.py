@@ -98,6 +98,7 @@ def chosen(path: Path, content: bytes, gives: Gives | None, name: str | None, to
         elif "changed" in why:
             nearly.append(f"feed {feed.name}: {why}")
     if len(fitting) > 1:
+        _whole(path, content, fitting[0])
         names = ", ".join(each.feed.name for each in fitting)
         raise FeedRefused(f"{path.name} could be of several feeds, {names}: name one with --feed")
     if not fitting and nearly:
@@ -106,6 +107,14 @@ def chosen(path: Path, content: bytes, gives: Gives | None, name: str | None, to
             f"version to the feed (rebalancer feed draft {path.name} proposes one)"
         )
     return fitting[0] if fitting else None
+
+
+def _whole(path: Path, content: bytes, found: Chosen) -> None:
+    """Raises FeedRefused for a file that looks as of several feeds because it is broken: no name would mend it."""
+    try:
+        readers.rows_of(found.feed, found.version, content)
+    except Unreadable as flaw:
+        raise FeedRefused(f"{path.name} refused: line {flaw.line}: {flaw}; nothing was changed") from flaw
 
 
 def _version(feed: Feed, content: bytes, today: date) -> tuple[Chosen | None, str]:

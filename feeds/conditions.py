@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from feeds.definition import Condition
 from feeds.rows import Row
-from feeds.transforms import Uncertain, day, number
+from feeds.transforms import Marks, Uncertain, day, number
 
 
 def holds(when: Mapping[str, Condition], row: Row) -> bool:
@@ -29,7 +29,7 @@ def _fits(cell: str, condition: Condition) -> bool:
 def _is_zero(cell: str) -> bool:
     """True of 0 however it is written, and of nothing; what is no number is not 0."""
     try:
-        return not cell or not number(cell).strip("-0.")
+        return not cell or not number(cell, Marks("either")).strip("-0.")
     except Uncertain:
         return False
 

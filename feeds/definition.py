@@ -130,7 +130,8 @@ class Version(_Form):
     because: str
     encoding: Literal["utf-8", "cp1252", "latin-1", "ascii", "utf-16"] = "utf-8"
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    decimal_mark: Literal[".", ","] = "."
+    decimal_mark: Literal[".", ",", "either"] = "."  # either: a point or a comma, as OFX has it
+    thousands: bool = True  # whether the other mark may stand between thousands; messages never have it
     header: list[str] = []  # its columns in their order; empty where the format brings its own
     widths: list[FixedColumn] = []
     begins_with: str = ""  # how the file must begin

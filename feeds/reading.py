@@ -14,11 +14,13 @@ from domain.values.snapshot import Lot
 from feeds.conditions import holds
 from feeds.definition import IDENTIFIERS, Feed, Gives, RowKind, Version
 from feeds.rows import Row, Sheet, legible
-from feeds.transforms import Uncertain, applied, day
+from feeds.transforms import Marks, Uncertain, applied, day
 
 Names = tuple[Name, ...]  # how a row names its security: each (scheme, value)
 MAIN_KIND: dict[Gives, RowKind] = {"positions": "position", "prices": "price", "model": "holding"}
 NOT_KEPT = frozenset({"note", "skip"})
+TALLIES = frozenset({"total", "count"})
+TABLES = frozenset({"csv", "fixed", "workbook"})  # of which a row's cells are all that there is of it
 LARGEST = Decimal(10) ** 16
 
 
@@ -83,6 +85,9 @@ class _Reader:
         self.days: dict[str, int] = {}
         self.values = ZERO
         self.counted = 0
+        self.untold = 0  # the line of the last row that no total or count has told yet
+        self.rows_seen: dict[tuple[tuple[str, str], ...], int] = {}  # of positions, with the first line of each
+        self.marks = Marks(version.decimal_mark, version.thousands)
         of_date, of_symbol = version.fields.get("acquired"), version.fields.get("symbol")
         # A lot's date in the column of the symbol: it belongs to the position above it.
         self.lots_below = of_date is not None and of_symbol is not None and of_date.column == of_symbol.column
@@ -124,6 +129,7 @@ class _Reader:
     def _position(self, row: Row, says: str) -> None:
         self._mark(row)
         account, names, quantity = self._account(row), self._names(row), self._number(row, "quantity")
+        self.rows_seen.setdefault(tuple(row.cells.items()), row.line)
         if not names:
             raise Uncertain("names no security")
         key = account, names
@@ -134,6 +140,7 @@ class _Reader:
             self.lots_alone.discard(key)
             held.quantity = quantity
         elif self.version.sum_rows:
+            self._unlike(row)
             held.quantity = self._sum(held.quantity, quantity)
         else:
             raise Uncertain(f"{legible(names[0][1])} of account {legible(account)} is on line {held.line} already")
@@ -200,6 +207,7 @@ class _Reader:
         self.out.weights.append(Weighted(row.line, names, self._number(row, "weight")))
 
     def _total(self, row: Row, says: str) -> None:
+        self.untold = 0
         stated = self._number(row, "value")
         if abs(stated - self.values) > Decimal(self.version.tally_within):
             self.problems.add(
@@ -208,9 +216,16 @@ class _Reader:
         self.values = ZERO
 
     def _count(self, row: Row, says: str) -> None:
+        self.untold = 0
         stated = self._number(row, "count")
         if stated != self.counted:
             self.problems.add(row.line, f"says {plain(stated)} lines, and there are {self.counted}")
+
+    def _unlike(self, row: Row) -> None:
+        """Rows are added up that differ in something: one that stands there twice would count twice."""
+        first = self.rows_seen[tuple(row.cells.items())]
+        if first != row.line and self.feed.format in TABLES and "acquired" not in self.version.fields:
+            raise Uncertain(f"is line {first} again, word for word: added up, it would count twice")
 
     # --- cells -------------------------------------------------------------------------------------------------
 
@@ -225,7 +240,7 @@ class _Reader:
             text = row.titles.get(form.title) or self.sheet.titles.get(form.title, "")
         else:
             text = row.cells.get(str(form.column), "")
-        return "" if text in self.version.nothing else applied(text, form.then, self.version.decimal_mark)
+        return "" if text in self.version.nothing else applied(text, form.then, self.marks)
 
     def _plain_number(self, text: str) -> str:
         try:
@@ -264,6 +279,7 @@ class _Reader:
     def _mark(self, row: Row, tally: bool = True) -> None:
         """Notes a row's day, and that it is counted."""
         self.counted += 1
+        self.untold = row.line
         if self.feed.gives != "prices" and (text := self._text(row, "date")):
             self.days.setdefault(text, row.line)
         if tally and "value" in self.version.fields and (value := self._text(row, "value")):
@@ -275,6 +291,8 @@ class _Reader:
         if len(self.days) > 1:
             first, second, *_ = self.days
             self.problems.add(self.days[second], f"is of {second}, and line {self.days[first]} of {first}")
+        if self.untold and any(each.kind in TALLIES for each in self.version.rows):
+            self.problems.add(self.untold, "is the last line: the total or count that belongs below it is not there")
         self.out.as_of = next(iter(self.days), None)
         for each in self.stated.values():
             total = sum((lot.quantity for lot in each.lots), ZERO)

@@ -4,6 +4,7 @@ What can't be taken as what its transform says raises Uncertain: it is told with
 """
 
 import re
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -22,25 +23,33 @@ class Uncertain(ValueError):
     """A cell that its transform can't take."""
 
 
-def applied(text: str, steps: list[Step], decimal_mark: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """How a file writes numbers: its decimal mark (`.`, `,` or either), and whether its thousands are apart."""
+
+    decimal: str = "."
+    thousands: bool = True
+
+
+def applied(text: str, steps: list[Step], marks: Marks) -> str:
     """The text after all steps. Nothing stays nothing. Raises Uncertain."""
     for step in steps:
         if not text:
             return ""
-        text = _step(text[:LONGEST], step, decimal_mark)
+        text = _step(text[:LONGEST], step, marks)
     return text
 
 
-def _step(text: str, step: Step, decimal_mark: str) -> str:
+def _step(text: str, step: Step, marks: Marks) -> str:
     (name,) = step.model_fields_set
     given = getattr(step, name)
     match name:
         case "number":
-            return number(text, decimal_mark)
+            return number(text, marks)
         case "percent":
-            return _plain(Decimal(number(text.rstrip().removesuffix("%"), decimal_mark)).scaleb(-2))
+            return _plain(Decimal(number(text.rstrip().removesuffix("%"), marks)).scaleb(-2))
         case "implied_decimals":
-            whole = number(text, decimal_mark)
+            whole = number(text, marks)
             if "." in whole:
                 raise Uncertain(f"{text!a} has a decimal mark, and its decimals are implied")
             return _plain(Decimal(whole).scaleb(-given))
@@ -61,7 +70,7 @@ def _step(text: str, step: Step, decimal_mark: str) -> str:
     return text.upper()
 
 
-def number(text: str, decimal_mark: str = ".") -> str:
+def number(text: str, marks: Marks = Marks()) -> str:
     """A number as a person writes it, as a plain decimal: `$1,200.50`, `(3)`, `+7`, `5-`, `-$2`. Raises Uncertain."""
     given = text.strip()
     shown = f"{text[:60]!a} is not a number"
@@ -77,8 +86,11 @@ def number(text: str, decimal_mark: str = ".") -> str:
     bare = bare.removeprefix("+")
     if below > 1:
         raise Uncertain(f"{shown}: it has two signs")
+    decimal_mark = ("," if "," in bare else ".") if marks.decimal == "either" else marks.decimal
     thousands = "," if decimal_mark == "." else "."
     whole, mark, fraction = bare.partition(decimal_mark)
+    if thousands in whole and (marks.decimal == "either" or not marks.thousands):
+        raise Uncertain(f"{shown}: {thousands} between its digits means nothing in such a file")
     if thousands in whole and not re.fullmatch(rf"[0-9]{{1,3}}(?:\{thousands}[0-9]{{3}})+", whole):
         raise Uncertain(f"{shown}: its thousands are not in threes")
     bare = whole.replace(thousands, "") + ("." + fraction if mark else "")

@@ -1,5 +1,6 @@
 """Every shipped feed reads its example right, and says in words what it does not read."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -113,6 +114,7 @@ def test_a_footer_less_is_no_matter_where_the_day_is_not_in_it() -> None:
         ("schwab-positions.csv", (b"2026/11/20", b"2026/13/20"), "'2026/13/20' is not a date of the form YYYY/MM/DD"),
         ("schwab-positions.csv", (b"...817", b"817"), "names no account"),
         ("etrade-positions.csv", (b"CASH,,", b"KO,60.00,,,1,,,,,60\nCASH,,"), "KO of account ...4408 is on line 8"),
+        ("schwab-positions.csv", (b"Account Total,--,--,--,--,--,", b""), "line 6: is the last line: the total or"),
         ("stooq-prices.txt", (b"20261119", b"2026111"), "'2026111' is not a date of the form YYYYMMDD"),
     ],
 )
@@ -133,6 +135,41 @@ def test_what_can_not_be_read_is_told_with_its_line(name: str, change: tuple[byt
 def test_a_line_that_the_table_has_not_refuses_the_file(name: str, change: tuple[bytes, bytes], told: str) -> None:
     with pytest.raises(Unreadable, match=told):
         read(name, example(name).replace(*change))
+
+
+def test_the_same_line_twice_is_not_added_up() -> None:
+    lines = example("fidelity-positions.csv").splitlines(keepends=True)
+    _, _, problems = read("fidelity-positions.csv", b"".join([*lines[:3], lines[2], *lines[3:]]))
+    assert [str(each) for each in problems.shown] == [
+        "line 4: is line 3 again, word for word: added up, it would count twice"
+    ]
+
+
+@pytest.mark.parametrize("cut", [0, 40, 200])
+def test_xml_that_is_cut_short_is_told_so_and_no_feed_is_asked_for(cut: int) -> None:
+    with pytest.raises(FeedRefused, match=r"^statement.xml refused: line \d+: is not XML: .*; nothing was changed$"):
+        chosen(Path("statement.xml"), example("custody-semt002.xml")[:cut], None, None, TODAY)
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "other", "read_as"),
+    [
+        ("investment.ofx", b"<UNITS>{}", b"100,123", "105.373"),  # with 5.25 on margin; OFX has "a comma or a period"
+        ("investment.ofx", b"<UNITS>{}", b"1,234.5", None),
+        ("ibkr-flex.xml", b'position="{}"', b"1,234", None),
+        ("custody-semt002.xml", b"<Unit>{}</Unit>", b"1,234", None),
+    ],
+)
+def test_a_message_has_nothing_between_thousands(name: str, written: bytes, other: bytes, read_as: str | None) -> None:
+    """What would be a thousand times as much, or as little, is never guessed."""
+    before, after = written.split(b"{}")
+    content = re.sub(re.escape(before) + rb"[0-9.]+" + re.escape(after), before + other + after, example(name), count=1)
+    assert other in content
+    _, reading, problems = read(name, content)
+    if read_as is None:
+        assert f"{other.decode()!r} is not a number" in str(problems.shown[0])
+    else:
+        assert (problems.count, amount(read_as)) == (0, plain(reading.positions[0].quantity))
 
 
 def test_lots_that_do_not_sum_to_their_position_stop_its_account() -> None:
