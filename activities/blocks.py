@@ -140,7 +140,8 @@ class BlockSteps:
             if not may or now < child.opens_at or self.desk.venues.terms(row.venue).opens_at(now) is not None:
                 return None
             books.blocks.sending(child, now, next_close(now))
-            lacking = rules.rests(books.blocks.segments(block_id), cumulative(children))
+            segments = books.blocks.segments(block_id)  # a bust since it was made changes nothing of this child
+            lacking = rules.rests(segments, allocation.capacity(segments) - child.units)
             return row, _order(row, child), {account: units * row.unit for account, units in lacking.items()}
 
     def _newest(self, block_id: str) -> tuple[Any, Any, VenueOrder]:

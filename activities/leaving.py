@@ -50,8 +50,8 @@ def leave_released(desk: Desk, block_id: str, hear: Hear, ended: bool = False) -
             _left(desk, row, child, leaving, None)
             return  # the child has its last word: what else is asked is answered when it is allocated
         if not ended:
-            hear(row, order, venue.reduce(order, to))
-        comes_to = venue.reduced(order, to)
+            hear(row, order, venue.reduce(order, to, leaving.id))
+        comes_to = venue.reduced(order, to, leaving.id)
         if comes_to is None and not ended:
             return
         hear(row, order, venue.look(order))

@@ -97,13 +97,13 @@ class PacedVenue(Turns):
         self.limited()
         return self.venue.submit_block(order, accounts)
 
-    def reduce(self, order: VenueOrder, to: Decimal) -> Sequence[VenueAnswer]:
+    def reduce(self, order: VenueOrder, to: Decimal, asked: int = 1) -> Sequence[VenueAnswer]:
         """As cancelling, never waits."""
-        return self.venue.reduce(order, to)
+        return self.venue.reduce(order, to, asked)
 
-    def reduced(self, order: VenueOrder, to: Decimal) -> Decimal | None:
+    def reduced(self, order: VenueOrder, to: Decimal, asked: int = 1) -> Decimal | None:
         """Asking is not limited."""
-        return self.venue.reduced(order, to)
+        return self.venue.reduced(order, to, asked)
 
     def allocate(self, told: Instruction) -> Mapping[str, str | None] | None:
         """Not limited: nothing trades."""

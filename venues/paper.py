@@ -89,16 +89,16 @@ class PaperVenue:
             raise VenueUnreachable(f"the connection to {PAPER} was lost while {order.client_order_id} was sent")
         return answers
 
-    def reduce(self, order: VenueOrder, to: Decimal) -> Sequence[VenueAnswer]:
+    def reduce(self, order: VenueOrder, to: Decimal, asked: int = 1) -> Sequence[VenueAnswer]:
         """Makes a block's child smaller, as far as the scenario lets it."""
         with self.engine.begin() as connection:
-            paper_blocks.reduce(connection, order, to, self.clock.now())
+            paper_blocks.reduce(connection, order, to, asked, self.clock.now())
             return _of_block(connection, order, KIND_TO_BLOCKS)
 
-    def reduced(self, order: VenueOrder, to: Decimal) -> Decimal | None:
+    def reduced(self, order: VenueOrder, to: Decimal, asked: int = 1) -> Decimal | None:
         """What a child came to."""
         with self.engine.begin() as connection:
-            return paper_blocks.reduced(connection, order, to)
+            return paper_blocks.reduced(connection, order, asked)
 
     def allocate(self, told: Instruction) -> Mapping[str, str | None]:
         """Moves what was allocated into the accounts, or refuses it, account by account."""

@@ -112,11 +112,11 @@ def advance(connection: Connection, order: VenueOrder, now: datetime) -> None:
             _fill(connection, row, event)
 
 
-def reduce(connection: Connection, order: VenueOrder, to: Decimal, now: datetime) -> None:
+def reduce(connection: Connection, order: VenueOrder, to: Decimal, asked: int, now: datetime) -> None:
     """Makes a child smaller, as far as its fate allows; asked the same twice, it is done once."""
     advance(connection, order, now)
     row = _locked(connection, order)
-    if row is None or str(to) in row.fate["asked"]:
+    if row is None or str(asked) in row.fate["asked"]:
         return
     after = row.open_quantity
     if row.status == WORKING and to < after and row.fate["reduce"] != "refused":
@@ -125,16 +125,16 @@ def reduce(connection: Connection, order: VenueOrder, to: Decimal, now: datetime
     connection.execute(
         update(paper_block_orders)
         .where(ORDERS.client_order_id == order.client_order_id)
-        .values(open_quantity=after, fate={**row.fate, "asked": {**row.fate["asked"], str(to): str(after)}})
+        .values(open_quantity=after, fate={**row.fate, "asked": {**row.fate["asked"], str(asked): str(after)}})
     )
     if row.status == WORKING and row.filled_quantity and after == row.filled_quantity:
         _end(connection, row, "reduced to what is filled")
 
 
-def reduced(connection: Connection, order: VenueOrder, to: Decimal) -> Decimal | None:
-    """What a child came to when it was asked to be `to`."""
+def reduced(connection: Connection, order: VenueOrder, asked: int) -> Decimal | None:
+    """What a child came to by the answer to a question."""
     row = _locked(connection, order)
-    said = None if row is None else row.fate["asked"].get(str(to))
+    said = None if row is None else row.fate["asked"].get(str(asked))
     return None if said is None else Decimal(said)
 
 

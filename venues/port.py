@@ -141,11 +141,14 @@ class BlockVenue(Venue, Protocol):
         """Sends a block's order with what each account has of it, as `submit` does. Raises as that does."""
         ...
 
-    def reduce(self, order: VenueOrder, to: Decimal) -> Sequence[VenueAnswer]:
-        """Asks to make an order smaller: `to` shares in all, what is filled included (BLOCK-5). Repeatable."""
+    def reduce(self, order: VenueOrder, to: Decimal, asked: int = 1) -> Sequence[VenueAnswer]:
+        """Asks to make an order smaller: `to` shares in all, what is filled included (BLOCK-5).
+
+        `asked` numbers the question: asked again under the same number, it is the same one, and its answer stays.
+        """
         ...
 
-    def reduced(self, order: VenueOrder, to: Decimal) -> Decimal | None:
+    def reduced(self, order: VenueOrder, to: Decimal, asked: int = 1) -> Decimal | None:
         """What the order comes to since `reduce`: as before where it was refused; None where nobody answered yet."""
         ...
 

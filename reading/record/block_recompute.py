@@ -72,13 +72,15 @@ def _segments(books: "Transaction", block_id: str, told: Json) -> "tuple[Segment
     from domain.executing.departures import Departure, departed
 
     segments: Sequence[Segment] = (rules.first_segment(told),)
+    # In the order in which it happened, whatever the workers' clocks showed: who leaves on a day is answered one after
+    # the other, and a departure is booked when the day is over.
     left = [
-        (each.answered_at, 0, each)
+        (each.day, 0, each.id, each)
         for each in books.blocks.leavings(block_id)
         if each.reduced and each.filled is not None
     ]
-    moved = [(each.ended_at, 1, each) for each in books.allocations.departures(block_id) if each.filled is not None]
-    for _, kind, each in sorted([*left, *moved], key=lambda item: (item[0], item[1], item[2].id)):
+    moved = [(each.day, 1, each.id, each) for each in books.allocations.departures(block_id) if each.filled is not None]
+    for _, kind, _, each in sorted([*left, *moved], key=lambda item: item[:3]):
         if kind == 0:
             segments = rules.left(block_id, segments, each.account_id, each.filled, each.reduced)
         else:

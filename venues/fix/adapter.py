@@ -64,7 +64,7 @@ class FixVenue:
                     self._once(connection, row, "F", "C", None)
             return list(books.many(connection, [order.client_order_id]).values())
 
-    def reduce(self, order: VenueOrder, to: Decimal) -> Sequence[VenueAnswer]:
+    def reduce(self, order: VenueOrder, to: Decimal, asked: int = 1) -> Sequence[VenueAnswer]:
         """Asks the broker to make an order smaller: `to` shares in all, what is filled included (BLOCK-5, 35=G).
 
         `reduction` says what became of it: nothing where the broker takes no 35=G, or it is no larger already. Raises
@@ -74,22 +74,24 @@ class FixVenue:
             row = self._locked(connection, order)
             if to <= 0:
                 raise ValueError(f"{order.client_order_id} can't be reduced to {plain(to)}: cancel it")
-            if row.status == WORKING and to < row.open_quantity and self.session.rules.replaces:
-                self._once(connection, row, "G", "R", to)
+            may = row.status == WORKING and to < row.open_quantity and self.session.rules.replaces
+            if may and self._question(connection, row, asked) is None:
+                self._once(connection, row, "G", "R", to, asked)
             return list(books.many(connection, [order.client_order_id]).values())
 
-    def reduction(self, order: VenueOrder, to: Decimal) -> bool | None:
+    def reduction(self, order: VenueOrder, to: Decimal, asked: int = 1) -> bool | None:
         """What became of `reduce`: True confirmed; False refused, or ended before; None: not answered yet."""
         with self.engine.begin() as connection:
             row = self._locked(connection, order)
             if row.open_quantity <= to:
                 return True
-            pending = self._pending(connection, row, "G")
-            return None if pending is not None and row.status == WORKING else False
+            state = self._question(connection, row, asked)
+            pending = state in ("NEW", "HANDED") if state else self._pending(connection, row, "G") is not None
+            return None if pending and row.status == WORKING else False
 
-    def reduced(self, order: VenueOrder, to: Decimal) -> Decimal | None:
+    def reduced(self, order: VenueOrder, to: Decimal, asked: int = 1) -> Decimal | None:
         """What an order comes to since it was asked to be `to`: as before where that was refused."""
-        if self.reduction(order, to) is None:
+        if self.reduction(order, to, asked) is None:
             return None
         with self.engine.begin() as connection:
             found: Decimal = self._locked(connection, order).open_quantity
@@ -155,14 +157,16 @@ class FixVenue:
             .returning(fix_orders.c.client_order_id)
         ) is not None  # fmt: skip
 
-    def _enqueue(self, connection: Connection, name: str, order_id: str, message: Outgoing) -> None:
+    def _enqueue(
+        self, connection: Connection, name: str, order_id: str, message: Outgoing, asked: int | None = None
+    ) -> None:
         connection.execute(
             insert(fix_messages).values(
                 session=self.session.session,
                 name=name,
                 order_id=order_id,
                 kind=message.kind,
-                body=message.as_json(),
+                body=message.as_json() | ({} if asked is None else {"asked": asked}),
             )
         )
 
@@ -174,7 +178,15 @@ class FixVenue:
         out = connection.scalar(select(func.count()).where(of_it, fix_messages.c.state != "WITHDRAWN"))
         return not out
 
-    def _once(self, connection: Connection, row: Row[Any], kind: str, letter: str, to: Decimal | None) -> None:
+    def _once(
+        self,
+        connection: Connection,
+        row: Row[Any],
+        kind: str,
+        letter: str,
+        to: Decimal | None,
+        asked: int | None = None,
+    ) -> None:
         """One cancellation or reduction at a time: another only where the broker refused the last."""
         if self._pending(connection, row, kind) is not None:
             return
@@ -188,8 +200,19 @@ class FixVenue:
             if to is None
             else outgoing.reduction(self.session, order, name, row.name, to)
         )
-        self._enqueue(connection, name, row.client_order_id, message)
+        self._enqueue(connection, name, row.client_order_id, message, asked)
         connection.execute(WAKE, {"session": self.session.session})
+
+    def _question(self, connection: Connection, row: Row[Any], asked: int) -> str | None:
+        """The state of the reduction that was asked for under a number; None where it never was."""
+        found: str | None = connection.scalar(
+            select(fix_messages.c.state).where(
+                fix_messages.c.order_id == row.client_order_id,
+                fix_messages.c.kind == "G",
+                fix_messages.c.body["asked"].as_integer() == asked,
+            )
+        )
+        return found
 
     def _pending(self, connection: Connection, row: Row[Any], kind: str) -> int | None:
         found: int | None = connection.scalar(

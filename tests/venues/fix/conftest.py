@@ -123,6 +123,10 @@ class World:
         with self.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(text(statement), values)]
 
+    def changed(self, statement: str) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(text(statement))
+
     def until(self, what: str, found: Callable[[], Any], seconds: float = 30) -> Any:
         """What `found` finds, once it finds something."""
         give_up = time.monotonic() + seconds

@@ -9,6 +9,9 @@ misbehaves; it is read at every message:
     reject 3|j       refuses orders at its gate           logout    logs out after the next order
     bust             busts the first fill of each order   deny_replace answers 35=G with 35=9
     garble           fills say "many" for their quantity  by_symbol {"X": {…}} does all that to orders of X alone
+    to N             fills an order up to N, also beyond what was ordered; price P: for so much
+    day YYYYMMDD     the trade date                       replace_to N  answers 35=G with so many
+    change {"E5": ["H", 0, 0], "E6": ["G", shares, price]} busts and corrects, each once, at whatever moment
 """
 
 import asyncio
@@ -38,6 +41,8 @@ class Broker(Application):
         self.inbox: asyncio.Queue[Message] = asyncio.Queue()
         self.acceptor: Any = None
         self.executions = 0
+        self.fills: dict[str, tuple[str, Decimal, Decimal]] = {}  # ExecID → order, shares, price
+        self.changed: set[str] = set()
         self._remember()
 
     def _remember(self) -> None:
@@ -57,8 +62,17 @@ class Broker(Application):
                 order["cash"] += Decimal(each["quantity"]) * Decimal(each["price"])
                 order["status"] = "2" if order["done"] >= order["quantity"] else "1"
                 self.executions = max(self.executions, int(each["exec"][1:]))
+                self.fills[each["exec"]] = (each["fill"], Decimal(each["quantity"]), Decimal(each["price"]))
+            elif "replaced" in each:
+                self.orders[each["replaced"]]["quantity"] = Decimal(each["quantity"])
+                self.names[each["name"]] = each["replaced"]
+                self.orders[each["replaced"]]["name"] = each["name"]
             elif "end" in each:
                 self.orders[each["end"]]["status"] = each["status"]
+
+    @property
+    def day(self) -> str:
+        return str(self.quirks().get("day", DAY))
 
     @property
     def session(self) -> Any:
@@ -97,18 +111,29 @@ class Broker(Application):
             every = self.quirks()
             for name, order in list(self.orders.items()):
                 told = every | every.get("by_symbol", {}).get(order["fields"][55], {})
-                if order["status"] in "01" and not told.get("hold"):
+                if (order["status"] in "01" and not told.get("hold")) or "over" in told:
                     await self.part(name, order, told)
+            for exec_id, (kind, shares, price) in every.get("change", {}).items():
+                if exec_id not in self.changed:
+                    self.changed.add(exec_id)
+                    await self.change_fill(exec_id, kind, Decimal(str(shares)), Decimal(str(price)))
 
     async def part(self, name: str, order: dict[str, Any], told: dict[str, Any]) -> None:
         parts = int(told.get("parts", 1))
         step = min(order["quantity"] - order["done"], max(Decimal(1), order["quantity"] // parts))
-        price = Decimal(order["fields"][44]) + Decimal(self.executions % 3) / 100
+        if "to" in told or "over" in told:
+            most = order["quantity"] if "to" in told else Decimal(told["over"])
+            step = min(most, Decimal(told.get("to", told.get("over")))) - order["done"]
+        if step <= 0:
+            return
+        worse = Decimal(self.executions % 3) / 100
+        price = Decimal(told.get("price", Decimal(order["fields"][44]) + worse))
         order["done"] += step
         order["cash"] += step * price
         order["status"] = "2" if order["done"] >= order["quantity"] else "1"
         exec_id = self.next_id()
         self.write(fill=name, exec=exec_id, quantity=step, price=price)
+        self.fills[exec_id] = (name, step, price)
         fields = {150: "F", 17: exec_id, 32: step, 31: price}
         if told.get("swallow"):
             self.write(swallowed=exec_id)
@@ -126,6 +151,22 @@ class Broker(Application):
             order["status"] = "1"
             self.write(bust=exec_id, fill=name, quantity=-step, price=price, exec="E0")
             await self.execution(name, order, {150: "H", 17: self.next_id(), 19: exec_id, 32: step, 31: price})
+
+    async def change_fill(self, exec_id: str, kind: str, shares: Decimal, price: Decimal) -> None:
+        """Busts or corrects a fill, whenever it was; the order is not filled any further."""
+        name, had, at = self.fills[exec_id]
+        order = self.orders[name]
+        order["done"] += shares - had
+        order["cash"] += shares * price - had * at
+        if order["status"] == "2" and order["done"] < order["quantity"]:
+            order["status"] = "C"
+        if order["status"] == "1" and order["done"] == order["quantity"]:
+            order["status"] = "2"
+        new = self.next_id()
+        self.fills[new] = (name, shares, price)
+        self.write(changed=exec_id, fill=name, quantity=-had, price=at, exec="E0")
+        self.write(fill=name, quantity=shares, price=price, exec=new)
+        await self.execution(name, order, {150: kind, 17: new, 19: exec_id, 32: shares, 31: price})
 
     def next_id(self) -> str:
         self.executions += 1
@@ -182,10 +223,11 @@ class Broker(Application):
             self.write(end=known, status="4")
             await self.execution(known, order, {150: "4", 17: self.next_id(), 11: name, 41: message.get_field(41)})
             return
-        order["quantity"] = max(order["done"], Decimal(message.get_field(38)))
+        asked = Decimal(self.quirks().get("replace_to", message.get_field(38)))
+        order["quantity"] = max(order["done"], asked)
         order["status"] = "2" if order["done"] >= order["quantity"] else order["status"]
         order["name"] = name
-        self.write(replaced=known, quantity=order["quantity"])
+        self.write(replaced=known, quantity=order["quantity"], name=name)
         more = {150: "5", 17: self.next_id(), 11: name, 41: message.get_field(41)}
         await self.execution(known, order, more)
 
@@ -205,12 +247,17 @@ class Broker(Application):
 
     async def allocate(self, message: Message) -> None:
         id_, entries = message.get_field(70), message.get_groups(78)
-        self.write(allocation=id_, accounts=[(each.get_field(79), each.get_field(80)) for each in entries])
+        said = {tag: message.get_field_or(tag) for tag in (71, 72, 6, 53, 75, 857)}
+        orders = [each.get_field(11) for each in message.get_groups(73)]
+        parts = [(each.get_field(79), each.get_field(80), each.get_field_or(154)) for each in entries]
+        self.write(
+            allocation=id_, accounts=parts, fields={str(tag): value for tag, value in said.items()}, orders=orders
+        )
         refused = self.quirks().get("refuse_account")
         for status in ("3", "2" if refused else "0"):
             told = Message()
             told.header.set(35, "P")
-            for tag, value in {70: id_, 60: f"{DAY}-15:00:00", 87: status}.items():
+            for tag, value in {70: id_, 60: f"{self.day}-15:00:00", 87: status}.items():
                 told.set_field(tag, value)
             for each in entries if status == "2" else []:
                 entry = Group()
@@ -242,7 +289,7 @@ class Broker(Application):
         fields = {
             1: order["fields"].get(1), 6: order["cash"] / done if done else 0, 11: order.get("name", name), 14: done,
             17: more.get(17, "0"), 37: name, 38: order["quantity"], 39: order["status"], 54: order["fields"][54],
-            55: order["fields"][55], 60: f"{DAY}-15:00:00", 75: DAY,
+            55: order["fields"][55], 60: f"{self.day}-15:00:00", 75: self.day,
             151: order["quantity"] - done if order["status"] in "01" else 0,
         } | more  # fmt: skip
         await self.send("8", fields, resent=resent)
