@@ -5,6 +5,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from acting.actors import actor
+from acting.proving import Sign, deciding
 from acting.reasons import reason
 from identity.person import Person
 from reading.accounts.known import known, must_all_be_known
@@ -15,12 +16,15 @@ if TYPE_CHECKING:
     from storage.connection import Books
 
 
-def switch_rebalancing(books: "Books", person: Person, account_ids: Sequence[str], on: bool, today: date) -> list[str]:
+def switch_rebalancing(
+    books: "Books", person: Person, account_ids: Sequence[str], on: bool, today: date, sign: Sign | None = None
+) -> list[str]:
     """Switches rebalancing on, which queues accounts at once, or off, which withdraws them: all or none.
 
     Says what it did, of each.
     """
-    with books.transaction(actor(person)) as work:
+    what = {"account_ids": sorted(account_ids), "rebalancing": on}
+    with deciding(books, person, "switch", what, sign) as work:
         must_all_be_known(work, account_ids)  # locked in one order, so that two of these never wait for each other
         done = {each: work.accounts.switch_rebalancing(each, on, today) for each in sorted(account_ids)}
     return [done[each] for each in account_ids]

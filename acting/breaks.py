@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from acting.actors import actor
+from acting.proving import Sign, deciding
 from acting.reasons import reason
 from identity.person import Person
 from reading.actions import do
@@ -31,14 +31,21 @@ class Resolved:
 
 
 def resolve(
-    books: "Books", person: Person, number: int, note: str, book_custodian: bool, today: date, seen: Seen | None = None
+    books: "Books",
+    person: Person,
+    number: int,
+    note: str,
+    book_custodian: bool,
+    today: date,
+    seen: Seen | None = None,
+    sign: Sign | None = None,
 ) -> Resolved:
     """Resolves a break with a note; the account can be rebalanced again. As `resolve_all`, of one.
 
     `seen`: the figures that whoever decides has looked at.
     """
     looked = {} if seen is None else {number: seen}
-    (done,) = resolve_all(books, person, [number], note, book_custodian, today, looked)
+    (done,) = resolve_all(books, person, [number], note, book_custodian, today, looked, sign)
     return done
 
 
@@ -50,6 +57,7 @@ def resolve_all(
     book_custodian: bool,
     today: date,
     seen: Mapping[int, Seen] | None = None,
+    sign: Sign | None = None,
 ) -> list[Resolved]:
     """Resolves breaks with one note, all or none; their accounts can be rebalanced again (BREAK-1).
 
@@ -67,7 +75,8 @@ def resolve_all(
         accounts = sorted({str(row.account_id) for row in rows.values()})
         custodians = {each: read.accounts.custodian(each) for each in accounts} if book_custodian else {}
     theirs = {each: _theirs(books, custodian, each) for each, custodian in custodians.items()}
-    with books.transaction(actor(person)) as work:
+    decided = {"breaks": wanted, "note": why, "book_custodian": book_custodian}
+    with deciding(books, person, "resolve", decided, sign) as work:
         for account_id in accounts:
             work.accounts.locked(account_id)
         found = [_stands(work, number, (seen or {}).get(number), theirs, today) for number in wanted]

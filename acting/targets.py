@@ -6,6 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from acting.actors import actor
+from acting.proving import Sign, deciding
 from identity.person import Person
 from reading.accounts.known import must_all_be_known
 from reading.market.targets import unknown
@@ -17,14 +18,17 @@ if TYPE_CHECKING:
     from storage.intake.target_edits import TargetEdit
 
 
-def assign(books: "Books", person: Person, account_ids: Sequence[str], target_id: str, today: date) -> list[str]:
+def assign(
+    books: "Books", person: Person, account_ids: Sequence[str], target_id: str, today: date, sign: Sign | None = None
+) -> list[str]:
     """Assigns a target in place of any other, and queues the accounts: all or none. Says what it did, of each.
 
     Raises Unknown.
     """
     from storage.accounts.accounts import TargetUnknown
 
-    with books.transaction(actor(person)) as work:
+    what = {"account_ids": sorted(account_ids), "target": target_id}
+    with deciding(books, person, "assign", what, sign) as work:
         must_all_be_known(work, account_ids)
         try:
             done = {each: work.accounts.assign_target(each, target_id, today) for each in sorted(account_ids)}
@@ -33,22 +37,27 @@ def assign(books: "Books", person: Person, account_ids: Sequence[str], target_id
     return [done[each] for each in account_ids]
 
 
-def remove(books: "Books", person: Person, account_ids: Sequence[str], today: date) -> list[str]:
+def remove(
+    books: "Books", person: Person, account_ids: Sequence[str], today: date, sign: Sign | None = None
+) -> list[str]:
     """Removes the accounts' targets: all or none. Says what it did, of each. Raises Unknown."""
-    with books.transaction(actor(person)) as work:
+    what = {"account_ids": sorted(account_ids), "target": ""}
+    with deciding(books, person, "assign", what, sign) as work:
         must_all_be_known(work, account_ids)
         done = {each: work.accounts.remove_target(each, today) for each in sorted(account_ids)}
     return [done[each] for each in account_ids]
 
 
-def edit(books: "Books", person: Person, raw: dict[str, Any]) -> "TargetEdit":
+def edit(books: "Books", person: Person, raw: dict[str, Any], sign: Sign | None = None) -> "TargetEdit":
     """A new version of a target, in the form that a book has it; raises BookRefused with every problem.
 
     Over a `Rehearsal` of the books it says what it would do, and keeps nothing.
     """
+    from storage.connection import Within
     from storage.intake.target_edits import edit_target
 
-    return edit_target(books, raw, actor(person))
+    with deciding(books, person, "assign", {"edited": raw}, sign) as work:
+        return edit_target(Within(work, books.engine), raw, actor(person))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,10 @@ class Reply:
     why: str = ""
 
 
+class NotThere(Conflict):
+    """The workflow is not there any more, or never took the update up."""
+
+
 async def running(temporal: Connect, workflow_id: str) -> bool:
     """True where a workflow of this id runs. Refused where Temporal can't say: then nothing was sent."""
     from temporalio.client import WorkflowExecutionStatus
@@ -88,10 +92,15 @@ async def send(
     return await _answered(asked, patience)
 
 
-async def ask_again(temporal: Connect, workflow_id: str, update_id: str) -> Reply:
-    """What came of an update that was sent before. Refused where it was refused, or nothing of it is known."""
-    handle = (await temporal()).get_workflow_handle(workflow_id)
-    return await _answered(handle.get_update_handle(update_id), ANSWER)
+async def ask_again(
+    temporal: Connect, workflow_id: str, update_id: str, *, run_id: str | None = None, patience: timedelta = ANSWER
+) -> Reply:
+    """What came of an update that was sent before. Refused where it was refused, NotThere where nothing of it is known.
+
+    `run_id`: of a workflow whose id others had since.
+    """
+    handle = (await temporal()).get_workflow_handle(workflow_id, run_id=run_id)
+    return await _answered(handle.get_update_handle(update_id), patience)
 
 
 async def _answered(asked: "WorkflowUpdateHandle[Any]", patience: timedelta) -> Reply:
@@ -114,7 +123,7 @@ def _of_a_fault(update_id: str, workflow_id: str, flaw: Any) -> Reply:
 
     if flaw.status == RPCStatusCode.NOT_FOUND:
         ends = do("recover", told="Bring to its end what it left behind: {}")
-        raise Conflict(f"its workflow {workflow_id} is not there any more, or never took it up. ", ends) from flaw
+        raise NotThere(f"its workflow {workflow_id} is not there any more, or never took it up. ", ends) from flaw
     definite = {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.FAILED_PRECONDITION}
     if flaw.status in definite:
         raise Refused(f"Temporal refused it ({flaw})") from flaw

@@ -12,16 +12,6 @@ from temporalio import activity
 
 import policy
 from activities.context import Desk, actor, step
-from activities.decisions import (
-    OF_THE_WORKFLOW,
-    Said,
-    about_of,
-    as_actor,
-    names_it,
-    proven,
-    proven_by_request,
-    refused,
-)
 from activities.messages import (
     BeginExecution,
     CollectFills,
@@ -44,6 +34,16 @@ from identity.claims import About, Claims
 from identity.envelope import NotProven
 from storage.connection import Transaction
 from storage.people.proof import ShownPlan
+from storage.proving import (
+    OF_THE_WORKFLOW,
+    Said,
+    about_of,
+    as_actor,
+    names_it,
+    proven,
+    proven_by_request,
+    refused,
+)
 from storage.work.orders import OPEN, UNACKNOWLEDGED
 from storage.work.rebalances import SIGNAL
 from venues.port import VenueBusy

@@ -111,7 +111,7 @@ class BeginExecution(_Message):
     approved_at: datetime
     plan: str | None = None  # the digest of what was shown; None where nobody had to look
     unseen: bool = False
-    signed: str | None = None  # who approved, proven: `activities/decisions.py`
+    signed: str | None = None  # who approved, proven: `storage/proving.py`
 
 
 class ExecutionBegun(_Message):

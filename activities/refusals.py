@@ -9,10 +9,10 @@ from dataclasses import replace
 from sqlalchemy.exc import SQLAlchemyError
 
 from activities.context import Desk
-from activities.decisions import UNPROVEN
 from activities.messages import Refusal
 from storage.actor import Actor
 from storage.faults import first_line
+from storage.proving import UNPROVEN
 
 TRIES = 6  # over half a minute; a database that is away longer loses the record, and the worker's log has it
 

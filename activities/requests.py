@@ -9,7 +9,6 @@ from temporalio.exceptions import ApplicationError
 
 import policy
 from activities.context import Desk, actor, refuse_automatic, step
-from activities.decisions import NOT_PROVEN, Said, as_actor, names_it, proven, refused
 from activities.faults import UNKNOWN_ACCOUNT, UNKNOWN_REQUEST
 from activities.request_messages import (
     AccountNote,
@@ -34,6 +33,7 @@ from identity.envelope import NotProven
 from identity.roles import Act
 from storage.connection import Transaction
 from storage.people.proof import ShownPlan
+from storage.proving import NOT_PROVEN, Said, as_actor, names_it, proven, refused
 from storage.record.audit import AuditEntry
 from storage.work.requests import NewRequest, RequestAccount, UnknownRequest, listed_plans, plans_shown
 

@@ -8,7 +8,6 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.context import Desk, actor, refuse_automatic, step
-from activities.decisions import NOT_PROVEN
 from activities.faults import UNKNOWN_SIGNAL
 from activities.messages import CheckTarget, TargetChecked
 from activities.turns import InTheWay, by_turns, take_turn
@@ -29,6 +28,7 @@ from domain.values.rules import Finding, error
 from domain.values.snapshot import Snapshot
 from domain.values.snapshot_json import kept, restored
 from storage.connection import Transaction
+from storage.proving import NOT_PROVEN
 from storage.work.rebalances import SIGNAL, NewRebalance
 from venues.paper import PAPER
 

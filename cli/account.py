@@ -62,7 +62,7 @@ def rebalancing(
     if not dry_run:
         choosing.agreed(any(like.values()), len(chosen), "account", f"switch rebalancing {state}")
     books, person, today = connections.books(dry_run), persons.person(by, "switch"), connections.today()
-    choosing.tell(accounts.switch_rebalancing(books, person, chosen, state == "on", today))
+    choosing.tell(accounts.switch_rebalancing(books, person, chosen, state == "on", today, persons.signer(person)))
     say.rehearsed(dry_run)
 
 

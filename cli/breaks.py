@@ -77,7 +77,7 @@ def resolve(
     if not dry_run:
         choosing.agreed(not ids and file is None, len(numbers), "open break", "resolve with this note")
     books, person, today = connections.books(dry_run), persons.person(by, "resolve"), connections.today()
-    done = breaks.resolve_all(books, person, numbers, why, book_custodian, today)
+    done = breaks.resolve_all(books, person, numbers, why, book_custodian, today, sign=persons.signer(person))
     booked = ", and the books have the custodian's figure" if book_custodian else ""
     choosing.tell([f"break {each.number} of account {each.account_id} is resolved{booked}" for each in done])
     say.rehearsed(dry_run)

@@ -13,6 +13,7 @@ from acting.submit import Submitted, Wanted
 from acting.updates import ALL_OF_IT, Reply
 from cli import connections
 from cli.logins import Login
+from identity.claims import About
 from reading.actions import do
 from reading.refused import Changed, Conflict, Refused, Unknown, Unreachable
 from reading.work.choosing import Item
@@ -64,6 +65,11 @@ class Console:
         raise _refused(answer.status_code, told)
 
     # --- what people decide
+
+    def sign(self, act: str, about: About, id_: str) -> str:
+        """The envelope of a decision about the books, which this command carries out itself."""
+        signed: str = self.call("POST", "/envelopes", {"act": act, "digest": about.plan, "id": id_})["signed"]
+        return signed
 
     def submit(self, wanted: Wanted) -> Submitted:
         """Starts a request."""

@@ -1,7 +1,8 @@
 """Who gives a command: where names are asserted, whoever was typed; where decisions are signed, who signed in.
 
-Decisions about plans then go through the console, which alone can sign them (`cli/console.py`); what changes the books
-is written here under the person whose token this is, as the database knows them, with the roles that they have now.
+Decisions about plans then go through the console, which alone can sign them (`cli/console.py`). Targets, toggles and
+breaks are written here, signed by it too; what else changes the books, under the person whose token this is, as the
+database knows them, with the roles that they have now: a halt has to work where no console does.
 """
 
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from reading.refused import Refused, Unreachable
 
 if TYPE_CHECKING:
     from acting.deciding import Tell
+    from acting.proving import Sign
     from cli.console import Console
     from identity.person import Person
     from identity.roles import Act
@@ -53,6 +55,12 @@ def teller(person: "Person") -> "Tell | None":
     """How a workflow is told what they decide: by the console where that is signed, else by an update of ours."""
     console = console_of(person)
     return None if console is None else console.tell
+
+
+def signer(person: "Person") -> "Sign | None":
+    """What signs what they decide about the books: the console; None where nothing is signed."""
+    console = console_of(person)
+    return None if console is None else console.sign
 
 
 def attempting(books: "Books", by: str | None) -> "tuple[Actor, dict[str, str]]":

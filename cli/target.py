@@ -46,7 +46,7 @@ def assign(
     if not dry_run:
         choosing.agreed(any(like.values()), len(chosen), "account", f"assign target {target_id}")
     books, person = connections.books(dry_run), persons.person(by, "assign")
-    choosing.tell(targets.assign(books, person, chosen, target_id, connections.today()))
+    choosing.tell(targets.assign(books, person, chosen, target_id, connections.today(), persons.signer(person)))
     say.rehearsed(dry_run)
 
 
@@ -66,7 +66,8 @@ def remove(ids: tuple[str, ...], file: Any, dry_run: bool, by: str | None, **lik
     chosen = choosing.accounts(ids, file, **like)
     if not dry_run:
         choosing.agreed(any(like.values()), len(chosen), "account", "remove the target")
-    choosing.tell(targets.remove(connections.books(dry_run), persons.person(by, "assign"), chosen, connections.today()))
+    books, person = connections.books(dry_run), persons.person(by, "assign")
+    choosing.tell(targets.remove(books, person, chosen, connections.today(), persons.signer(person)))
     say.rehearsed(dry_run)
 
 
@@ -89,7 +90,8 @@ def edit(file: Path, dry_run: bool, by: str | None, form: str) -> None:
 
     try:
         raw = read_object(file, "is not one target, an object with id and components")
-        done = targets.edit(connections.books(dry_run), persons.person(by, "assign"), raw)
+        person = persons.person(by, "assign")
+        done = targets.edit(connections.books(dry_run), person, raw, persons.signer(person))
     except BookRefused as flaw:
         raise Refused(listed(file, flaw)) from flaw
     say.rehearsed(dry_run)

@@ -15,6 +15,7 @@ from workflows.contract import request_workflow_id
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from acting.proving import Sign
     from identity.person import Person
     from identity.roles import Act
 
@@ -34,6 +35,18 @@ def _signed(console: Console, person: "Person", act: "Act", about: "About", id_:
 
     claims = made(person.subject, person.name, person.how, act, about, id_, console.clock.now())
     return {"signed": seal(replace(claims, passkey=passkey), console.key)}
+
+
+def signer(console: Console, person: "Person") -> "Sign | None":
+    """What signs a person's decisions about the books; None where names are asserted."""
+    if console.key is None:
+        return None
+
+    def sign(act: "Act", about: About, id_: str) -> str:
+        signed: str = _signed(console, person, act, about, id_)["signed"]
+        return signed
+
+    return sign
 
 
 def start_request(
@@ -80,6 +93,18 @@ def tell(
         console.temporal.client, workflow_id, update, said, ANSWER, update_id=update_id, taken_up=ANSWER
     )
     return console.temporal.run(sent)
+
+
+def told_before(console: Console, workflow_id: str, id_: str, run_id: str | None = None) -> Reply | None:
+    """What came of what a workflow was told under an id before; None where it knows nothing of it.
+
+    Raises Conflict with its reason where it refused.
+    """
+    asked = updates.ask_again(console.temporal.client, workflow_id, id_, run_id=run_id, patience=ANSWER)
+    try:
+        return console.temporal.run(asked)
+    except updates.NotThere:
+        return None
 
 
 def running(console: Console, workflow_ids: list[str]) -> set[str]:

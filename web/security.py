@@ -33,6 +33,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+STREAM = "/live"
 LARGEST = 64 * 1024 * 1024  # bytes of what is uploaded; larger files go by the command line
 
 
@@ -48,6 +49,8 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if scope["method"] == "HEAD" and scope["path"] != STREAM:
+            scope, send = _as_get(scope), _without_body(send)
         refused = self._refused(scope["method"], scope["path"], Headers(scope=scope))
 
         async def with_headers(message: Message) -> None:
@@ -87,6 +90,26 @@ class Guard:
                 "Nothing was changed: this was sent by a page of another site. Open the console, and do it there",
             )
         return None
+
+
+def _as_get(scope: Scope) -> Scope:
+    """A request for an answer without its body, as one for all of it; never for a stream, which has no end."""
+    headers = [(name, value) for name, value in scope["headers"] if (name, value) != (b"accept", b"text/event-stream")]
+    return {**scope, "method": "GET", "headers": headers}
+
+
+def _without_body(send: Send) -> Send:
+    ended = False
+
+    async def sent(message: Message) -> None:
+        nonlocal ended
+        if message["type"] != "http.response.body":
+            await send(message)
+        elif not ended:
+            ended = True
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return sent
 
 
 def _problem(status: int, why: str) -> Response:

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote, unquote, urlencode
 
 from fastapi import Depends
@@ -21,10 +21,13 @@ from acting.actors import actor
 from identity import roles
 from identity.person import Person
 from storage.actor import Actor
-from web import templating
+from web import acts, templating
 from web.console import Console
 from web.refusals import Refusal, SignIn
 from web.session import Session
+
+if TYPE_CHECKING:
+    from acting.proving import Sign
 
 SAID = "said"  # the cookie with what the last act came to, shown once
 LONGEST_SAID = 900
@@ -48,6 +51,11 @@ class Visit:
     def actor(self) -> Actor:
         """Under whose name it is recorded."""
         return actor(self.person)
+
+    @property
+    def sign(self) -> "Sign | None":
+        """What signs what they decide about the books."""
+        return acts.signer(self.console, self.person)
 
     @property
     def is_fragment(self) -> bool:

@@ -1,6 +1,6 @@
 """What a validator sees of an envelope: its shape, whether it means this decision, and whether it is good now.
 
-Not whether it is true: that is verified in a step (`activities/decisions.py`). Validators don't run at replay, so keys
+Not whether it is true: that is verified in a step (`storage/proving.py`). Validators don't run at replay, so keys
 may rotate; and cryptography in a workflow's thread takes the whole worker down.
 """
 

@@ -23,6 +23,22 @@ def test_every_answer_says_what_a_browser_may_do(visitor: Visitor) -> None:
     assert "default-src 'none'" in policy
 
 
+@pytest.mark.parametrize(
+    "path", ["/", "/queue", "/nowhere", "/api/v1/status", "/api/v1/nowhere", "/api/docs", "/health"]
+)
+def test_a_head_is_answered_as_a_get_without_its_body(visitor: Visitor, path: str) -> None:
+    client = visitor("ann")
+    whole, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    varies = {"date", "as-of", "etag", "content-length"}
+    told = [{key: value for key, value in each.headers.items() if key not in varies} for each in (whole, head)]
+    assert told[0] == told[1] and int(head.headers["content-length"]) > 0
+    assert client.head("/live").status_code == 405
+    assert client.head("/api/v1/events", headers={"accept": "text/event-stream"}).headers["content-type"] == (
+        "application/json"
+    )
+
+
 def test_nothing_runs_that_is_written_into_a_page() -> None:
     templates = list(TEMPLATES.glob("*.html"))
     assert len(templates) >= 10

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from devstack.temporal import TemporalServer
 from identity import passwords
+from identity.claims import input_digest, read
 from storage.actor import Actor
 from tests.workflows import requests_desk as requests
 from tests.workflows.command import Command, Said
@@ -153,7 +154,11 @@ async def test_books_are_changed_by_who_signed_in(signing: Console, at: As) -> N
     done = await ann("account", "rebalancing", "A-1", "off")
     assert done.code == 0, done.err
     proven = signing.recorded("rebalancing switched off")[-1]["signed_in"]
-    assert proven == {"subject": signing.people["ann"].subject, "how": "password"}
+    assert (proven["subject"], proven["how"]) == (signing.people["ann"].subject, "password")
+    with signing.desk.books.reading() as work:
+        kept = work.proof.decision(proven["decision"])
+    assert kept is not None and (kept.act, kept.workflow_id) == ("switch", "books/switch")
+    assert read(kept.envelope).about.plan == input_digest({"account_ids": ["A-1"], "rebalancing": False})
     for words in (("account", "rebalancing", "A-1", "on"), ("halt", "--why", "x"), ("target", "remove", "A-1")):
         refused = await ben(*words)
         assert refused.code == 1 and "needs to be operator" in refused.err, words

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from devstack.temporal import TemporalServer
 from identity import passwords
@@ -110,3 +110,32 @@ async def test_a_passkey_vouches_at_the_console(
     answer = await asked(ben, "POST", f"{path}/approve", **form, answer=json.dumps(device.answer(options)))
     assert answer.status_code == 303, answer.text
     assert (await handle.result())["status"] == "COMPLETE"
+
+
+async def test_a_call_that_was_cut_off_is_told_what_it_decided(
+    signing: Console, ben: TestClient, owner: Engine
+) -> None:
+    """The console died after it had told the workflow: the same call again is answered as the first would have been."""
+    handle, progress = await signing.waiting()
+    where = f"/api/v1/rebalances/{progress['rebalance_id']}/decisions"
+    given = {"If-Match": f'"{progress["plan"]}"', "Idempotency-Key": "cut-off-0001"}
+
+    async def decided(**headers: str) -> Any:
+        return await asyncio.to_thread(ben.post, where, json={"decision": "approve"}, headers=given | headers)
+
+    first = (await decided()).json()
+    assert (await handle.result())["status"] == "COMPLETE"
+    with owner.begin() as connection:
+        cut = "UPDATE api_calls SET status = NULL, headers = NULL, body = NULL, begun_at = now() - interval '2 minutes'"
+        connection.execute(text(cut))
+    again = await decided()
+    assert (again.status_code, again.json()) == (200, first) and first["outcome"] == "executing"
+    assert len(signing.recorded("approved")) == 1
+    with owner.begin() as connection:  # and one that died before it told anybody, and comes too late
+        late = "INSERT INTO api_calls (subject, key, asked, day, begun_at)"
+        row = "SELECT subject, 'cut-off-0002', asked, day, now() - interval '2 minutes' FROM api_calls"
+        connection.execute(text(f"{late} {row}"))
+    told = await decided(**{"Idempotency-Key": "cut-off-0002"})
+    assert told.status_code == 409 and "was cut off before" in told.json()["detail"], told.text
+    other = await decided(**{"Idempotency-Key": "cut-off-0003"})
+    assert "Nothing was decided" in other.json()["detail"], "who was never cut off is told that"

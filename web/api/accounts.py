@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
+from acting import accounts, targets
 from domain.plan import plan
 from domain.telling import plan_json
 from domain.values.money import cents, plain
 from policy.trading_days import trade_date
 from reading.refused import Unknown
-from storage.accounts.accounts import TargetUnknown
 from storage.accounts.snapshots import UnknownAccount
 from web.api.caller import Caller, needs
 from web.api.cursors import LIMIT, Cursor, Limit, cursor, place
@@ -160,8 +160,7 @@ def assign(
     caller: Annotated[Caller, needs("assign")], call: Annotated[Once, Depends(once)], account_id: Id, body: TargetOf
 ) -> Response:
     """Assigns a target, and queues the account at once; nothing trades."""
-    today = caller.console.clock.today()
-    return _change(caller, call, account_id, lambda books: books.accounts.assign_target(account_id, body.target, today))
+    return _change(caller, call, account_id, targets.assign, body.target)
 
 
 @router.delete("/accounts/{account_id}/target", response_model=Changed, responses=documented(404, 409))
@@ -169,8 +168,7 @@ def remove(
     caller: Annotated[Caller, needs("assign")], call: Annotated[Once, Depends(once)], account_id: Id
 ) -> Response:
     """Takes its target away, and queues it to be liquidated; nothing trades before an approval."""
-    today = caller.console.clock.today()
-    return _change(caller, call, account_id, lambda books: books.accounts.remove_target(account_id, today))
+    return _change(caller, call, account_id, targets.remove)
 
 
 @router.put("/accounts/{account_id}/rebalancing", response_model=Changed, responses=documented(404, 409))
@@ -178,21 +176,15 @@ def switch(
     caller: Annotated[Caller, needs("switch")], call: Annotated[Once, Depends(once)], account_id: Id, body: Toggle
 ) -> Response:
     """The toggle: on queues it at once, off withdraws it."""
-    today = caller.console.clock.today()
-    return _change(
-        caller, call, account_id, lambda books: books.accounts.switch_rebalancing(account_id, body.rebalancing, today)
-    )
+    return _change(caller, call, account_id, accounts.switch_rebalancing, body.rebalancing)
 
 
-def _change(caller: Caller, call: Once, account_id: str, change: Any) -> Response:
+def _change(caller: Caller, call: Once, account_id: str, change: Any, *to: Any) -> Response:
+    """A change of one account, in the books at once; what it did is told in words."""
+    console = caller.console
+
     def do(_: Any) -> Done:
-        with caller.console.books.transaction(caller.actor) as books:
-            try:
-                says = change(books)
-            except UnknownAccount as flaw:
-                raise _unknown(account_id) from flaw
-            except TargetUnknown as flaw:
-                raise Unknown(f"There is no target {flaw.target_id}. Nothing was changed.") from flaw
+        (says,) = change(console.books, caller.person, [account_id], *to, console.clock.today(), caller.sign)
         return Done(200, {"account_id": account_id, "says": says})
 
     return call.answered(caller, do)

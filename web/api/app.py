@@ -11,6 +11,7 @@ from web import templating
 from web.api import (
     accounts,
     breaks,
+    envelopes,
     evaluations,
     events,
     health,
@@ -40,6 +41,7 @@ RESOURCES = (
     rules,
     events,
     people,
+    envelopes,
     loads,
     record,
     webhooks,

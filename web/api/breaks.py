@@ -6,10 +6,9 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from domain.values.money import plain
-from reading.refused import Conflict, Unknown
-from storage.accounts.breaks import UnknownBreak
-from storage.work.rebalances import utc
+from acting import breaks as acting
+from reading.accounts.breaks import as_json
+from reading.refused import Unknown
 from web.api.caller import Caller, needs
 from web.api.once import Done, Once, once
 from web.api.problems import documented
@@ -62,11 +61,7 @@ def listing(
 @router.get("/breaks/{break_id}/resolution", response_model=BreakRow, responses=documented(404))
 def resolution(caller: Annotated[Caller, needs("read")], break_id: Id) -> BreakRow:
     """How it stands."""
-    with caller.console.books.reading() as books:
-        found = [each for each in books.breaks.listing(resolved=True) if each.id == break_id]
-    if not found:
-        raise Unknown(f"There is no break {break_id}.")
-    return _row(found[0])
+    return _found(caller, break_id)
 
 
 @router.post("/breaks/{break_id}/resolution", response_model=BreakRow, responses=documented(404, 409))
@@ -76,32 +71,20 @@ def resolve(
     """Resolves it with a note: its account can be rebalanced again."""
 
     def do(_: Any) -> Done:
-        with caller.console.books.transaction(caller.actor) as books:
-            try:
-                row = books.breaks.get(break_id)
-            except UnknownBreak as flaw:
-                raise Unknown(f"There is no break {break_id}.") from flaw
-            if row.resolved_at is not None:
-                raise Conflict(f"Break {break_id} was resolved by {row.resolved_by}. Nothing was changed.")
-            books.breaks.resolve(row, body.note, False)
-            told = _row(books.breaks.get(break_id))
-        return Done(200, told.model_dump(mode="json"))
+        console = caller.console
+        today = console.clock.today()
+        acting.resolve(console.books, caller.person, break_id, body.note, False, today, sign=caller.sign)
+        return Done(200, _found(caller, break_id).model_dump(mode="json"))
 
     return call.answered(caller, do)
 
 
+def _found(caller: Caller, break_id: int) -> BreakRow:
+    with caller.console.books.reading() as books:
+        for row in books.breaks.numbered([break_id]):
+            return _row(row)
+    raise Unknown(f"There is no break {break_id}.")
+
+
 def _row(each: Any) -> BreakRow:
-    return BreakRow(
-        id=each.id,
-        account_id=each.account_id,
-        rebalance_id=each.rebalance_id,
-        kind=each.kind,
-        symbol=each.symbol,
-        expected=plain(each.expected),
-        actual=plain(each.actual),
-        opened_at=utc(each.opened_at) or "",
-        resolved_at=utc(each.resolved_at),
-        resolved_by=each.resolved_by,
-        note=each.note,
-        booked=each.booked,
-    )
+    return BreakRow.model_validate(as_json(each))

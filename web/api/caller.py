@@ -13,12 +13,15 @@ from identity import roles
 from identity.person import Person
 from reading.refused import Unreachable
 from storage.actor import Actor
+from web import acts
 from web.api.problems import Problem
 from web.console import Console
 from web.refusals import Refusal
 
 if TYPE_CHECKING:
     from temporalio.client import Client
+
+    from acting.proving import Sign
 
 SIGN_IN = {"WWW-Authenticate": 'Bearer realm="rebalancer"'}
 
@@ -30,6 +33,11 @@ class Caller:
     console: Console
     person: Person
     now: datetime
+
+    @property
+    def sign(self) -> "Sign | None":
+        """What signs what they decide about the books."""
+        return acts.signer(self.console, self.person)
 
     @property
     def actor(self) -> Actor:

@@ -205,7 +205,7 @@ def edit(
 
     def edited(books: Any, path: Any) -> Shape:
         try:
-            done = acting_targets.edit(books, caller.person, read_object(path, "is not one target"))
+            done = acting_targets.edit(books, caller.person, read_object(path, "is not one target"), caller.sign)
         except BookRefused as flaw:
             raise Refused(listed(path, flaw)) from flaw
         return TargetEdited.model_validate({"checked_only": check, **acting_targets.as_json(done)})

@@ -9,7 +9,8 @@ again, starts and tells nothing twice.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from reading.refused import Unreachable
+from reading.refused import Changed, Conflict, Unreachable
 from storage.actor import Actor
 from web.api.caller import Caller
 from web.api.problems import Problem
@@ -58,7 +59,8 @@ class Once:
         return hashlib.sha256(f"{caller.person.subject}|{self.key}".encode()).hexdigest()[:length]
 
     def answered(self, caller: Caller, do: "Callable[[Any], Done]") -> Response:
-        """Does it, or answers what it was answered before. `do` is handed the day on which it was asked first.
+        """Does it, or answers what it was answered before. `do` is handed the call, with the day on which it was asked
+        first, and whether it was taken up before and cut off.
 
         Raises Problem 409 while it is under way, 422 where the key was used for another call; and what `do` raises:
         then nothing was done, and the key is free again.
@@ -75,7 +77,7 @@ class Once:
                 raise Problem(409, "under_way", told, headers={"Retry-After": "1"})
             return JSONResponse(call.body, call.status, {**(call.headers or {}), REPLAYED: "true"})
         try:
-            done = do(call.day)
+            done = do(call)
         except (Unreachable, OperationalError):
             raise  # it may have been done: under the same key it is asked again, and not done twice
         except Exception:
@@ -87,6 +89,21 @@ class Once:
         if done.shown:
             return JSONResponse({**done.body, **done.shown}, done.status, {**done.headers, "Cache-Control": "no-store"})
         return JSONResponse(done.body, done.status, dict(done.headers))
+
+
+@contextmanager
+def cut_off(again: bool, about: str) -> Iterator[None]:
+    """Whether a decision was taken can't be told where its call was cut off before, and nothing waits any more."""
+    try:
+        yield
+    except (Conflict, Changed) as flaw:
+        if not again:
+            raise
+        told = (
+            f"This call was cut off before, and {about} does not wait for it now: whether it was decided by that call, "
+            f"its story says. Nothing was sent again."
+        )
+        raise type(flaw)(told, evidence=flaw.evidence) from flaw
 
 
 async def once(request: Request, key: Key) -> Once:

@@ -7,6 +7,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from acting.updates import Reply
 from domain.values.money import plain
 from reading.record import telling
 from reading.refused import Changed, Conflict, Unknown
@@ -14,7 +15,7 @@ from storage.work.rebalances import UnknownRebalance, as_history, utc
 from web import acts
 from web.api.caller import Caller, may_approve, needs, reached
 from web.api.cursors import LIMIT, Cursor, Limit, cursor, moment_and_id
-from web.api.once import Done, Once, once
+from web.api.once import Done, Once, cut_off, once
 from web.api.problems import Problem, documented
 from web.api.shapes import Decided, Given, RebalanceRow, Shape
 
@@ -208,10 +209,13 @@ def decide(
     if body.decision == "approve":
         may_approve(caller)
 
-    def do(_: Any) -> Done:
-        workflow_id, said = _meant(caller, rebalance_id, body, if_match)
+    def do(begun: Any) -> Done:
         id_ = f"{body.decision}-{call.id(caller)}"
-        reply = acts.tell(caller.console, caller.person, workflow_id, body.decision, said, id_=id_)
+        reply = _before(caller, rebalance_id, id_) if begun.again else None
+        if reply is None:
+            with cut_off(begun.again, rebalance_id):
+                workflow_id, said = _meant(caller, rebalance_id, body, if_match)
+            reply = acts.tell(caller.console, caller.person, workflow_id, body.decision, said, id_=id_)
         answer = reply.answer
         if answer is not None and body.decision == "approve" and answer.get("outcome") not in {None, "executing"}:
             raise Changed(f"The approval is {answer['outcome']}: {answer.get('why', '')}. Nothing was sent.")
@@ -221,6 +225,13 @@ def decide(
         return Done(202 if answer is None else 200, told.model_dump(mode="json"))
 
     return call.answered(caller, do)
+
+
+def _before(caller: Caller, rebalance_id: str, id_: str) -> Reply | None:
+    """What came of the decision where the call was cut off before; None where its workflow knows nothing of it."""
+    with caller.console.books.reading() as books:
+        row = _row(books, rebalance_id)
+    return acts.told_before(caller.console, row.workflow_id, id_, row.start_key.partition("#")[2] or None)
 
 
 def _meant(caller: Caller, rebalance_id: str, body: Decision, if_match: str) -> tuple[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from acting.submit import Wanted
+from acting.updates import Reply
 from domain.queue import REASONS
 from domain.requests import counted
 from reading.refused import Changed, Conflict, Unknown
@@ -16,7 +17,7 @@ from storage.work.requests import UnknownRequest
 from web import acts
 from web.api.caller import Caller, may_approve, needs
 from web.api.cursors import LIMIT, Cursor, Limit, cursor, lost, moment_and_id, place
-from web.api.once import Done, Once, once
+from web.api.once import Done, Once, cut_off, once
 from web.api.problems import Problem, documented
 from web.api.shapes import Accepted, Decided, Given, RequestRow, Shape
 from workflows.contract import request_workflow_id
@@ -158,8 +159,8 @@ def submit(
     in_queue = body.reasons is not None
     wanted = Wanted(terms, body.account_ids or (), in_queue, body.reasons or (), body.failed_of)
 
-    def do(day: Any) -> Done:
-        request_id = f"Q-{day:%Y%m%d}-{call.id(caller, 8)}"
+    def do(begun: Any) -> Done:
+        request_id = f"Q-{begun.day:%Y%m%d}-{call.id(caller, 8)}"
         made = acts.start_request(caller.console, caller.person, wanted, request_id)
         href = f"/api/v1/requests/{request_id}"
         told = Submitted(id=request_id, href=href, account_ids=made.account_ids, busy=made.busy)
@@ -244,10 +245,13 @@ def decide(
         if body.plans is None:
             raise Problem(422, "unreadable", "plans is missing: an approval is of plans that were shown.")
 
-    def do(_: Any) -> Done:
-        workflow_id, said, left_out = _meant(caller, request_id, body)
-        id_ = f"{body.decision}-{call.id(caller)}"
-        reply = acts.tell(caller.console, caller.person, workflow_id, body.decision, said, id_=id_)
+    def do(begun: Any) -> Done:
+        id_, left_out = f"{body.decision}-{call.id(caller)}", list[str]()
+        reply = _before(caller, request_id, id_) if begun.again else None
+        if reply is None:
+            with cut_off(begun.again, request_id):
+                workflow_id, said, left_out = _meant(caller, request_id, body)
+            reply = acts.tell(caller.console, caller.person, workflow_id, body.decision, said, id_=id_)
         done = "approved" if body.decision == "approve" else "cancelled"
         answer = reply.answer or {}
         told = Decided(
@@ -261,6 +265,13 @@ def decide(
         return Done(202 if reply.answer is None else 200, told.model_dump(mode="json"))
 
     return call.answered(caller, do)
+
+
+def _before(caller: Caller, request_id: str, id_: str) -> Reply | None:
+    """What came of the decision where the call was cut off before; None where its workflow knows nothing of it."""
+    with caller.console.books.reading() as books:
+        row = _row(books, request_id)
+    return acts.told_before(caller.console, row.workflow_id, id_)
 
 
 def _meant(caller: Caller, request_id: str, body: RequestDecision) -> tuple[str, dict[str, Any], list[str]]:

@@ -105,7 +105,7 @@ def switch(
 ) -> Response:
     """The toggle: on queues the account at once, off withdraws it. The page it leads to can undo it."""
     today = visit.console.clock.today()
-    told = accounts.switch_rebalancing(visit.console.books, visit.person, [account_id], on == "on", today)
+    told = accounts.switch_rebalancing(visit.console.books, visit.person, [account_id], on == "on", today, visit.sign)
     return visit.back(f"/accounts/{account_id}", f"{' '.join(told)}. To undo it, switch it back.")
 
 
@@ -114,9 +114,9 @@ def assign(visit: Annotated[Visit, needs("assign")], account_id: str, target: An
     """Another target, or none. Queues the account at once; nothing trades."""
     books, today = visit.console.books, visit.console.clock.today()
     if target:
-        told = targets.assign(books, visit.person, [account_id], target, today)
+        told = targets.assign(books, visit.person, [account_id], target, today, visit.sign)
     else:
-        told = targets.remove(books, visit.person, [account_id], today)
+        told = targets.remove(books, visit.person, [account_id], today, visit.sign)
     return visit.back(f"/accounts/{account_id}", f"{' '.join(told)}. To undo it, assign the one before.")
 
 

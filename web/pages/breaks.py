@@ -58,7 +58,8 @@ def resolve(
     if not note.strip():
         raise Refusal(422, "Why?", "Say what was found out; the note is kept for good. Nothing was changed.", AGAIN)
     console = visit.console
-    done = acting.resolve(console.books, visit.person, number, note, bool(book), console.clock.today(), seen)
+    today = console.clock.today()
+    done = acting.resolve(console.books, visit.person, number, note, bool(book), today, seen, visit.sign)
     booked = ", and the books have the custodian’s figure" if done.booked else ""
     return visit.back("/breaks", f"Break {number} of account {done.account_id} is resolved{booked}.")
 

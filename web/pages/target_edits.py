@@ -57,7 +57,7 @@ def check(
 def confirm(visit: Annotated[Visit, needs("assign")], target_id: str, digest: Annotated[str, Form()]) -> Response:
     """Stores what was checked as the new version, and queues whom it serves."""
     try:
-        done = targets.edit(visit.console.books, visit.person, _raw(target_id, digest))
+        done = targets.edit(visit.console.books, visit.person, _raw(target_id, digest), visit.sign)
     except BookRefused as flaw:
         raise Refused(listed(Path(target_id), flaw)) from flaw
     queued = sum(done.queued.values())
