@@ -164,6 +164,10 @@ class Ledger:
             elif symbol is None:
                 if MANAGED not in (source, destination) or amount <= ZERO or each.lots:
                     self._flaw(f"{amount} goes from {source} to {destination}: that funds no sleeve (SLEEVE-1)")
+                elif amount != to_cent(amount) and self.before.get(source, ZERO) == to_cent(
+                    self.before.get(source, ZERO)
+                ):
+                    self._flaw(f"{amount} goes from {source} to {destination}: those are no whole cents")
                 cash[source] -= amount
                 cash[destination] += amount
             else:

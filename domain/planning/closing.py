@@ -15,32 +15,40 @@ from domain.planning import ends
 from domain.planning.case import Case
 from domain.planning.destination import close, destination, landed
 from domain.planning.filling import Held
+from domain.planning.gain_budget import LOT_2
 from domain.planning.lines import (
     DESTINATION_1,
     DESTINATION_2,
     DESTINATION_5,
+    LOWER_EDGE,
+    NO_EDGE,
     UNBOUNDED,
     Line,
     force,
     give_back_buys,
     give_back_sales,
+    sell_more,
 )
+from domain.planning.one_way import CASH_2
 from domain.planning.orders import ORDER_3
-from domain.planning.reach import BackBy
-from domain.planning.turn import Proposal, opened_too_low, trade_of
+from domain.planning.reach import BackBy, lines_of
+from domain.planning.turn import GivenUp, Place, Proposal, opened_too_low, trade_of
 from domain.values.money import CENT, ZERO
 from domain.values.snapshot import MANAGED
 
 
 def closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
     """The proposal, or the best that whole steps make of it, one after the other."""
-    if case.purpose.kind != "full" or case.liquidation or _as_it_was_to_be(case, proposal):
+    if case.liquidation or case.purpose.kind not in {"full", "raise_cash"}:
         return proposal
-    best, rank = proposal, _rank(case, proposal)
+    best, back = _asked_again(case, proposal, back)
+    if case.purpose.kind != "full" or _as_it_was_to_be(case, best):
+        return best
+    least = rank(case, best)
     while True:  # each turn ends better, or is the last
         for closer in _nearer(case, best, back):
-            if (then := _rank(case, closer)) < rank:
-                best, rank = closer, then
+            if (then := rank(case, closer)) < least:
+                best, least = closer, then
                 break
         else:
             break
@@ -51,6 +59,51 @@ def closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
             break
         best, end = closest, last
     return best
+
+
+def _asked_again(case: Case, proposal: Proposal, back: BackBy) -> tuple[Proposal, BackBy]:
+    """With sales that were held back while others were to be made, where nothing is in their way now: the gain budget
+    has room for them (LOT-2), or they have grown large enough since less of them crosses (ORDER-3).
+
+    Each is asked for once more, the first first. Returns as well how far each position is held back then.
+    """
+    best = proposal
+    for each in [one for one in proposal.given_up if one.sells and (one.rule is LOT_2 or _large_enough(case, one))]:
+        sleeve, symbol = each.place
+        held = back[sleeve]
+        sold = {other: most for other, most in held.sold.items() if other != symbol}
+        freed = {**back, sleeve: Held(sold, held.bought)}
+        closer = _one_more(case, best, each, freed)
+        if closer is not None and rank(case, closer) < rank(case, best):
+            made = -closer.after.moved.get(each.place, ZERO)
+            best, back = closer, {**back, sleeve: Held({**sold, symbol: made}, held.bought)}
+            rest = [replace(each, made=made)] if made < each.planned else []
+            others = [one for one in best.given_up if one.place != each.place or not one.sells]
+            best.given_up = (*others, *rest)
+    return best, back
+
+
+def _large_enough(case: Case, each: GivenUp) -> bool:
+    """True for what would be an order by itself."""
+    return case.snapshot.securities[each.trade.symbol].worth(each.planned - each.made) >= case.smallest
+
+
+def _one_more(case: Case, proposal: Proposal, each: GivenUp, freed: BackBy) -> Proposal | None:
+    """With more sold of one position, as far as its band, or the cash that is missing, asks for it."""
+    lines = _again(case, proposal, [line.planned for line in proposal.destined.lines])
+    at = next(at for at, line in enumerate(lines) if line.component.key == each.trade.component)
+    line, band = lines[at], proposal.destined.cash_band
+    line.reach = replace(line.reach, least=lines_of(case, frozenset(), freed)[0][at].reach.least)
+    before, cash = line.planned, proposal.after.cash[MANAGED] - case.valuation.reserved
+    if case.purpose.kind == "full":
+        force(line)
+    then = cash + before - line.planned
+    if then < band.lower:
+        then = sell_more([line], then, band, LOWER_EDGE, CASH_2 if case.purpose.kind == "raise_cash" else DESTINATION_2)
+    if then < band.lower and case.purpose.kind == "raise_cash":
+        then = sell_more([line], then, band, NO_EDGE, CASH_2)
+    then = give_back_sales([other for other in lines if other is not line], then, band.lower)
+    return _traded(case, proposal, lines, then - cash, freed, each.place) if then != cash else None
 
 
 def _nearer(case: Case, proposal: Proposal, back: BackBy) -> Iterator[Proposal]:
@@ -84,10 +137,15 @@ def _as_it_was_to_be(case: Case, proposal: Proposal) -> bool:
     )
 
 
-def _rank(case: Case, proposal: Proposal) -> tuple[Decimal, ...]:
-    """The better end has the lower one (DESTINATION-6); what rounding to cents brings or takes counts as nothing."""
+def rank(case: Case, proposal: Proposal) -> tuple[Decimal, ...]:
+    """The better end has the lower one (DESTINATION-6); what rounding to cents brings or takes counts as nothing.
+
+    Where cash is to be raised it is what is missing of it, and nothing else, that makes an end worse (CASH-2).
+    """
     end, cents = end_of(case, proposal), CENT * (1 + len(case.known))
     unmet, *amiss = end.amiss
+    if case.purpose.kind == "raise_cash":
+        return end.cash_off // cents, end.turnover
     funded = sum([abs(amount) for amount in proposal.after.funded.values()], ZERO)
     return unmet, *(each // cents for each in amiss), end.turnover, funded
 
@@ -103,7 +161,7 @@ def end_of(case: Case, proposal: Proposal) -> ends.Ends:
 def _cash_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
     """With steps that bring cash nearer to its band, from where lines are planned and cash really ends."""
     band, cash = proposal.destined.cash_band, proposal.after.cash[MANAGED] - case.valuation.reserved
-    lines = _again(proposal, [each.planned for each in proposal.destined.lines])
+    lines = _again(case, proposal, [each.planned for each in proposal.destined.lines])
     then = give_back_sales(lines, cash, band.lower)
     then = give_back_buys(lines, then, band.upper)
     then = close(lines, then, band)
@@ -114,7 +172,7 @@ def _cash_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | Non
 def _all_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
     """As it would be planned again from where it ends, every component and cash."""
     band, cash = proposal.destined.cash_band, proposal.after.cash[MANAGED] - case.valuation.reserved
-    lines = _again(proposal, ends.values(case, proposal.destined, proposal.after))
+    lines = _again(case, proposal, ends.values(case, proposal.destined, proposal.after))
     before = [each.planned for each in lines]
     for each in lines:
         planned, parts = each.planned, list(each.parts)
@@ -135,7 +193,7 @@ def _all_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None
 def _less_for_cash(case: Case, proposal: Proposal, at: int, back: BackBy) -> Proposal | None:
     """With less of what cash alone moved of one line, as far as cash can spare it."""
     band, cash = proposal.destined.cash_band, proposal.after.cash[MANAGED] - case.valuation.reserved
-    lines = _again(proposal, [each.planned for each in proposal.destined.lines])
+    lines = _again(case, proposal, [each.planned for each in proposal.destined.lines])
     then = give_back_buys([lines[at]], give_back_sales([lines[at]], cash, band.lower), band.upper)
     return _traded(case, proposal, lines, then - cash, back) if then != cash else None
 
@@ -165,17 +223,23 @@ def _without_small(proposal: Proposal, back: BackBy) -> BackBy:
     }
 
 
-def _again(proposal: Proposal, planned: Sequence[Decimal]) -> list[Line]:
+def _again(case: Case, proposal: Proposal, planned: Sequence[Decimal]) -> list[Line]:
     """The lines at these values, free to move on: what a sleeve orders as well may trade by any step, and what was
     too small to buy for itself may be bought for cash.
     """
     lines = list[Line]()
     ordered = {order.symbol for order in proposal.netted.orders if any(t.sleeve != MANAGED for t in order.allocations)}
+    crosses = dict[str, Decimal]()  # what the managed sleeve trades of a security and no order has, in amounts
+    for crossing in proposal.netted.crossings:
+        if MANAGED in {crossing.seller, crossing.buyer}:
+            crosses[crossing.symbol] = crosses.get(crossing.symbol, ZERO) + crossing.amount
     too_small = {each.place for each in proposal.given_up if each.rule is ORDER_3 and not each.sells}
     for each, value in zip(proposal.destined.lines, planned, strict=True):
         reach, component = each.reach, each.component
         if component.ref in ordered:
             reach = replace(reach, smallest=ZERO)
+        elif component.ref in crosses:
+            reach = replace(reach, smallest=case.too_small + crosses[component.ref])
         if (MANAGED, component.ref) in too_small and component.kind != "model" and not component.no_buy:
             reach = replace(reach, most=UNBOUNDED)
         line = replace(each, parts=list(each.parts), reach=reach)
@@ -185,7 +249,9 @@ def _again(proposal: Proposal, planned: Sequence[Decimal]) -> list[Line]:
     return lines
 
 
-def _traded(case: Case, proposal: Proposal, lines: Sequence[Line], more: Decimal, back: BackBy) -> Proposal | None:
+def _traded(
+    case: Case, proposal: Proposal, lines: Sequence[Line], more: Decimal, back: BackBy, freed: Place | None = None
+) -> Proposal | None:
     """The proposal that trades these lines, which leave so much more cash; None where it leaves out what this one
     trades.
     """
@@ -198,7 +264,7 @@ def _traded(case: Case, proposal: Proposal, lines: Sequence[Line], more: Decimal
     skipped = {trade.place for order in closer.netted.skipped for trade in order.allocations} - made
     before = {trade.place for order in proposal.netted.skipped for trade in order.allocations}
     cut = {trade.place for order in closer.netted.cut for trade in order.allocations}
-    cut -= {trade.place for order in proposal.netted.cut for trade in order.allocations}
+    cut -= {freed, *(trade.place for order in proposal.netted.cut for trade in order.allocations)}
     if cut or not skipped <= before or opened_too_low(case, closer):
         return None
     bought = {trade.place for order in closer.netted.orders if not order.is_sell for trade in order.allocations}

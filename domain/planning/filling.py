@@ -137,11 +137,30 @@ def fill_sleeve(
         return Fill(quantities, wanted, given_up, blocked, sold_for, freed)
     beyond = sum([traded[symbol] * prices[symbol] for symbol in amounts], ZERO) - (total - goal)
     if beyond > task.idle * after and not task.one_way:  # it would be idle cash, and be invested again (SLEEVE-3)
-        traded = sell_quantities(amounts, shares, market, fewest=True)
+        traded = _idling_least(
+            sell_quantities(amounts, shares, market, fewest=True), total - goal, after * task.idle, market
+        )
     wanted |= {symbol: -amount for symbol, amount in amounts.items()}
     quantities |= {symbol: -traded[symbol] for symbol in amounts if traded[symbol]}
     sold_for |= dict.fromkeys(amounts, Cause.DESTINATION)
     return Fill(quantities, wanted, given_up, blocked, sold_for)
+
+
+def _idling_least(
+    sold: dict[str, Decimal], needed: Decimal, most: Decimal, market: Mapping[str, Security]
+) -> dict[str, Decimal]:
+    """The sales, but for one step where they leave the sleeve more idle cash beyond its threshold (`most`) than it
+    would pay less without that step (DESTINATION-6). All amounts in the account's currency.
+    """
+    beyond = sum([quantity * market[symbol].priced for symbol, quantity in sold.items()], ZERO) - needed
+    best, least = None, beyond - most
+    for symbol in sorted(sold):
+        step = market[symbol].step
+        if beyond > most and sold[symbol] >= market[symbol].quantity_increment and abs(step - beyond) < least:
+            best, least = symbol, abs(step - beyond)
+    if best is None:
+        return sold
+    return {**sold, best: sold[best] - market[best].quantity_increment}
 
 
 def _leaving(unnamed: Amounts, allowed: Limits, held: Held) -> dict[str, Decimal]:

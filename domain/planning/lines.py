@@ -34,6 +34,7 @@ LOWER_EDGE: Edge = attrgetter("lower")
 UPPER_EDGE: Edge = attrgetter("upper")
 LOWER_BOUND: Edge = attrgetter("low")
 UPPER_BOUND: Edge = attrgetter("high")
+NO_EDGE: Edge = lambda _: ZERO  # all of it  # noqa: E731
 
 
 @record

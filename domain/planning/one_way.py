@@ -66,7 +66,7 @@ def raised(lines: Sequence[Line], cash: Decimal, goal: Decimal, idle: Mapping[st
     if cash < goal:
         cash = _raised_in_proportion(lines, cash, goal)
     cash = give_back_sales(lines, cash, goal)
-    return _destined(lines, cash, Band(min(goal, cash), UNBOUNDED))
+    return _destined(lines, cash, Band(goal, UNBOUNDED))
 
 
 def _raised_in_proportion(lines: Sequence[Line], cash: Decimal, goal: Decimal) -> Decimal:

@@ -9,7 +9,8 @@ there are openings. A turn in which a trade is not made (too small, or beyond th
 and the next one lets others make up for it: as often as there are positions and directions to trade them in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from decimal import Decimal
 
@@ -18,6 +19,7 @@ from domain.planning.case import Case
 from domain.planning.closing import closed
 from domain.planning.destination import openings_to_reject
 from domain.planning.filling import Held
+from domain.planning.lines import Destination
 from domain.planning.orders import ORDER_3, Netted
 from domain.planning.reach import BackBy
 from domain.planning.settlement import settle
@@ -51,7 +53,7 @@ def _below_their_minimum(case: Case) -> dict[str, Finding]:
 
 def _without(case: Case, rejected: Mapping[str, Finding]) -> Proposal | Unaffordable:
     """The proposal without the openings that are rejected; or another that cash can't carry, with what it leaves."""
-    back, given_up = BackBy(), dict[tuple[str, str, bool], GivenUp]()
+    back, given_up = BackBy(), dict[tuple[str, str, bool, str], GivenUp]()
     while True:  # each turn holds a position back, or one further, or is the last
         destined = destined_of(case, frozenset(rejected), back)
         unaffordable = openings_to_reject(destined, case.snapshot.models) if case.purpose.kind == "full" else None
@@ -67,7 +69,7 @@ def _without(case: Case, rejected: Mapping[str, Finding]) -> Proposal | Unafford
             return closed(case, proposal, back)
         back = more
         for each in found:
-            key = (*each.place, each.sells)
+            key = (*each.place, each.sells, each.rule.code)
             known = given_up.get(key)
             given_up[key] = replace(each, planned=known.planned, turn=known.turn) if known else each
 
@@ -95,12 +97,14 @@ def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> tuple
     """
     netted = proposal.netted
     last = [(ORDER_3, order) for order in netted.skipped] + [(gain_budget.LOT_2, order) for order in netted.cut]
-    if not last:
+    missing = _missing(case, proposal)
+    pays_less = list(_pays_less(proposal)) if missing or _given_less(proposal) else []
+    if not last and not pays_less:
         return None, []
     asked = {key: fill.quantities for key, fill in proposal.fills.items()}  # before anything crossed or was left out
     asked[MANAGED] = {trade.symbol: trade.quantity for trade in managed_trades(case, proposal.destined)}
     found = {key: (dict(each.sold), dict(each.bought)) for key, each in back.items()}
-    missing, calls, given_up = _missing(case, proposal), False, list[GivenUp]()
+    calls, given_up = False, list[GivenUp]()
     for rule, order in last:
         for trade in order.allocations:
             sold, bought = found.setdefault(trade.sleeve, ({}, {}))
@@ -115,9 +119,27 @@ def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> tuple
             side[trade.symbol] = made
             given_up.append(GivenUp(rule, trade, planned, made, turn))
             calls = calls or (missing or trade.sleeve != MANAGED if order.is_sell else trade.sleeve == MANAGED)
+    for key, symbols in () if calls else pays_less:
+        sold, _ = found.setdefault(key, ({}, {}))
+        for symbol in symbols - sold.keys():
+            sold[symbol], calls = ZERO, True
     if not calls:
         return None, []
     return {key: Held(sold, bought) for key, (sold, bought) in found.items()}, given_up
+
+
+def _pays_less(proposal: Proposal) -> Iterator[tuple[str, AbstractSet[str]]]:
+    """The sleeves that pay less than they are to, each with what it does not sell as every order of it would be too
+    small (SLEEVE-4): what it lacks has to come from others.
+    """
+    for each in _models(proposal):
+        key = each.component.key
+        if key in proposal.fills and each.funding < 0 and proposal.after.funded.get(key, ZERO) - each.funding > CENT:
+            yield key, proposal.fills[key].given_up.keys()
+
+
+def _models(proposal: Proposal) -> list[Destination]:
+    return [each for each in proposal.destined.destinations if each.component.kind == "model"]
 
 
 def _missing(case: Case, proposal: Proposal) -> bool:
@@ -126,6 +148,14 @@ def _missing(case: Case, proposal: Proposal) -> bool:
         return True
     cash, band = proposal.after.cash[MANAGED] - case.valuation.reserved, proposal.destined.cash_band
     return not band.lower <= cash <= band.upper
+
+
+def _given_less(proposal: Proposal) -> bool:
+    """True where a sleeve gets less than it was to, as cash would not do otherwise."""
+    funded = proposal.after.funded
+    return any(
+        each.funding > 0 and funded.get(each.component.key, ZERO) < each.funding - CENT for each in _models(proposal)
+    )
 
 
 def _if_better(case: Case, proposal: Proposal) -> Proposal:

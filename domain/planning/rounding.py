@@ -6,7 +6,7 @@ Asked for every amount to buy or to sell, of a sleeve's holdings together and of
 from collections.abc import Mapping
 from decimal import Decimal
 
-from domain.values.money import ZERO, up_to_increment
+from domain.values.money import CENT, ZERO, up_to_increment
 from domain.values.rules import Rule
 from domain.values.snapshot import Security, increments_of, prices_of, step_costs_of
 
@@ -54,9 +54,10 @@ def sell_quantities(
     beyond = ZERO
     for symbol, amount in goals.items():
         whole, price, cost = held[symbol], prices[symbol], costs[symbol]
-        if amount >= whole * price:
+        worth = whole * price
+        if amount >= worth or (amount > worth - CENT and worth >= CENT):  # nothing but cents' rounding would be left
             quantities[symbol] = whole
-            beyond += whole * price - amount
+            beyond += worth - amount
             continue
         units, over = divmod(amount, cost)
         down = up = units * steps[symbol]

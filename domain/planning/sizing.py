@@ -13,13 +13,16 @@ from domain.planning.case import Case
 from domain.planning.destination import Destined
 from domain.planning.orders import MarketOrder, Netted, market_order
 from domain.planning.settlement import Settled, settle
-from domain.values.money import CENT, ZERO
+from domain.values.money import CENT, ZERO, down_to_cent
 from domain.values.snapshot import MANAGED
 
 
 def lowest_cash(case: Case, destined: Destined) -> Decimal:
-    """Below which buys may not take the managed sleeve's cash: what withdrawals reserve and cash's lower bound."""
-    return case.valuation.reserved + max(ZERO, min(destined.cash_band.lower, destined.cash))
+    """Below which buys may not take the managed sleeve's cash: what withdrawals reserve and cash's lower bound.
+
+    In whole cents, as what comes back for it from sleeves is.
+    """
+    return down_to_cent(case.valuation.reserved + max(ZERO, min(destined.cash_band.lower, destined.cash)))
 
 
 def _bought(case: Case, netted: Netted) -> list[Bought]:
@@ -87,7 +90,7 @@ def settled_without(case: Case, destined: Destined, netted: Netted, gone: Iterab
         saved[each.sleeve] = saved.get(each.sleeve, ZERO) + each.cost
     for key in sorted(saved.keys() - {MANAGED}):
         short = lowest_cash(case, destined) - books.cash[MANAGED]
-        books.fund(key, -max(ZERO, min(short, saved[key], books.cash[key])))
+        books.fund(key, -down_to_cent(max(ZERO, min(short, saved[key], books.cash[key]))))
     make_whole(books, case.valuation.sleeve_cash)
     return books
 
@@ -107,7 +110,7 @@ def take_back(case: Case, destined: Destined, books: Settled) -> None:
         most = books.funded.get(component.key, ZERO)
         if component.sleeve == "opening":
             most -= case.snapshot.models[component.ref].investment_minimum
-        back = min(short, each.change, max(ZERO, most), max(ZERO, books.cash[component.key]))
+        back = down_to_cent(min(short, each.change, max(ZERO, most), max(ZERO, books.cash[component.key])))
         if back > 0:
             books.fund(component.key, -back)
             short -= back

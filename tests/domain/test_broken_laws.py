@@ -239,6 +239,7 @@ BROKEN: list[tuple[str, str, Callable[[Case], Case]]] = [
     ("LAW-1", "a crossing that is paid too much", lambda c: transfer(c, 0, amount=D("6900.01"))),
     ("LAW-1", "funding between model sleeves", lambda c: transfer(c, 1, destination="model:N")),
     ("LAW-1", "funding of nothing", lambda c: transfer(c, 1, amount=D(0))),
+    ("LAW-1", "funding by a part of a cent", lambda c: funded(c, "model:M", MANAGED, "0.005")),
     ("LAW-1", "cash that the components don't show", lambda c: with_plan(c, cash_after=c[2].cash_after + CENT)),
     ("LAW-1", "a component of another value", lambda c: component(c, "model:N", planned_value=D("29100.01"))),
     ("LAW-1", "another managed value", lambda c: with_plan(c, managed_value=D("100000.01"))),

@@ -82,8 +82,10 @@ def _sold_too_much(
 ) -> Iterator[str]:
     """A sell of a direct holding that may be one step smaller: the component stays in its band and cash above."""
     step, plan = _whole(CENT, books.step(order.symbol)), books.plan
-    if order.amount - step < smallest or step > free:
+    if order.amount - step < smallest or step > free - rounding(books):
         return
+    if books.snapshot.account.gain_budget is not None and order.gain.net < ZERO:
+        return  # less of a sale at a loss may take the others beyond the budget
     for part in order.allocations:
         each = components.get(f"security:{order.symbol}")
         if part.sleeve != MANAGED or each is None or books.after(MANAGED, order.symbol) == 0:
