@@ -102,8 +102,16 @@ def _one_more(case: Case, proposal: Proposal, each: GivenUp, freed: BackBy) -> P
         then = sell_more([line], then, band, LOWER_EDGE, CASH_2 if case.purpose.kind == "raise_cash" else DESTINATION_2)
     if then < band.lower and case.purpose.kind == "raise_cash":
         then = sell_more([line], then, band, NO_EDGE, CASH_2)
-    then = give_back_sales([other for other in lines if other is not line], then, band.lower)
-    return _traded(case, proposal, lines, then - cash, freed, each.place) if then != cash else None
+    closer = _traded(case, proposal, lines, then - cash, freed, each.place) if then != cash else None
+    return _given_back(case, closer, freed) if closer else None
+
+
+def _given_back(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
+    """Without the sales for cash that it does not need any more; None where they can't be given back (LAW-8)."""
+    band, cash = proposal.destined.cash_band, proposal.after.cash[MANAGED] - case.valuation.reserved
+    lines = _again(case, proposal, [each.planned for each in proposal.destined.lines])
+    then = give_back_sales(lines, cash, band.lower)
+    return _traded(case, proposal, lines, then - cash, back) if then != cash else proposal
 
 
 def _nearer(case: Case, proposal: Proposal, back: BackBy) -> Iterator[Proposal]:

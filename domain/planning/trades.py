@@ -17,7 +17,7 @@ from domain.planning.orders import Trade
 from domain.targets.components import Component
 from domain.targets.idle_cash import idle_cash, width
 from domain.targets.restrictions import Aim, Block, aim
-from domain.values.money import ONE, ZERO
+from domain.values.money import CENT, ONE, ZERO
 from domain.values.purpose import ONE_WAY
 from domain.values.record import record
 from domain.values.snapshot import MANAGED, Sleeve, model_key
@@ -136,7 +136,7 @@ def managed_trades(case: Case, destined: Destined) -> list[Trade]:
             continue
         symbol, security = component.ref, case.snapshot.securities[component.ref]
         owned = held[symbol].quantity if symbol in held else ZERO
-        completes = each.change < 0 and not each.value
+        completes = each.change < 0 and (not each.value or each.value < CENT <= component.value)  # but for cents, all
         if completes:
             quantity = -owned
         else:
