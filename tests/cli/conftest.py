@@ -1,14 +1,10 @@
 """What tests of commands share: the command as an operator calls it, alone in the world but for what a test names."""
 
 import itertools
-import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, make_url, text
@@ -22,22 +18,10 @@ from storage.actor import Actor
 from storage.connection import Books
 from storage.engine import connect
 from storage.intake.loading import load
+from tests.forked import Said, rebalancer
 
 NOWHERE = "127.0.0.1:1"  # nobody listens there
 _numbers = itertools.count(1)
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command answered."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 Command = Callable[..., Said]
@@ -56,15 +40,7 @@ def command(alone: dict[str, str]) -> Command:
     """`command("queue", "--format", "json", REBALANCER_DATABASE_URL=…)`, as a process of its own."""
 
     def run(*arguments: str, **environment: str) -> Said:
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("rebalancer")), *arguments],
-            env=alone | environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        return Said(done.returncode, done.stdout, done.stderr)
+        return rebalancer(arguments, alone | environment)
 
     return run
 

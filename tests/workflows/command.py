@@ -1,34 +1,20 @@
 """`rebalancer` as an operator calls it at the test's stack, beside the test's own worker."""
 
 import asyncio
-import json
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from devstack.temporal import TemporalServer
 from policy.clock import the_clock
 from storage.engine import DATABASE_URL
+from tests.forked import Said, rebalancer
 from tests.workflows.desk import TestDesk
 
 REBALANCER = str(Path(sys.executable).with_name("rebalancer"))
 PATIENCE = 90  # seconds
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command answered."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 @dataclass
@@ -70,4 +56,4 @@ class Command:
         return Running(await asyncio.create_subprocess_exec(*words, env=self.environment, stdout=PIPE, stderr=PIPE))
 
     async def __call__(self, *arguments: str) -> Said:
-        return await (await self.started(*arguments)).ended()
+        return await asyncio.to_thread(rebalancer, arguments, self.environment, PATIENCE)
