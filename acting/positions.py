@@ -89,6 +89,7 @@ def _as_json(report: "StatementReport", ignored: tuple[str, ...]) -> dict[str, o
         "withdrawals_paid": report.paid,
         "breaks": report.breaks,
         "breaks_closed": report.closed,
+        "breaks_still_open": report.still_open,
         "left_out": report.left_out,
         "notes": report.notes,
         "unknown_accounts": report.unknown_accounts,

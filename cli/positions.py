@@ -47,19 +47,21 @@ def positions(file: Path, feed: str | None, given: str | None, dry_run: bool, by
 
 
 def _told(file: Path, report: "StatementReport", ignored: tuple[str, ...]) -> Iterator[str]:
-    changed = bool(report.changed or report.breaks or report.closed)
     noun = "account" if report.accounts == 1 else "accounts"
-    if changed:
-        yield f"{file} compared with the books: {report.accounts:,} {noun}, {report.changed:,} changed"
-        yield f"  booked          cash of {report.cash:,}, positions {report.positions:,}, of the managed sleeve"
-    else:
+    if report.is_equal:
         yield f"{file} is what the books have: nothing changes ({report.accounts:,} {noun})"
+    else:
+        yield f"{file} compared with the books: {report.accounts:,} {noun}, {report.changed:,} changed"
+    if report.changed:
+        yield f"  booked          cash of {report.cash:,}, positions {report.positions:,}, of the managed sleeve"
     if report.paid:
         yield f"  withdrawals     {report.paid:,} paid"
     if report.closed:
         yield f"  breaks closed   {report.closed:,} whose figures agree again (BREAK-1)"
     if report.breaks:
         yield f"  breaks          {report.breaks:,} that somebody has to resolve: rebalancer breaks"
+    if report.still_open:
+        yield f"  breaks open     {report.still_open:,}, with the same figures as before: rebalancer breaks"
     for account_id, why in list(report.left_out.items())[:NAMED]:
         yield f"  left out        {account_id}: {why}"
     if len(report.left_out) > NAMED:

@@ -51,11 +51,17 @@ class StatementReport:
     positions: int = 0  # holdings that were booked
     paid: int = 0  # withdrawals
     breaks: int = 0  # opened, or with new figures
+    still_open: int = 0  # breaks that are open as before: the books differ, and nothing was changed
     closed: int = 0  # breaks whose figures agree again
     left_out: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)  # what a feed tells besides
     unknown_accounts: dict[str, int] = field(default_factory=dict)
     unknown_symbols: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_equal(self) -> bool:
+        """True where the books have all that the statement says: who was left out is never called equal (DAY-5)."""
+        return not (self.changed or self.breaks or self.still_open or self.closed or self.left_out)
 
 
 def load_statement(
@@ -231,6 +237,8 @@ class _Load:
             if row is not None and (row.expected, row.actual) != (each.expected, each.actual):
                 self.transaction.breaks.renew(row, each)
                 self.report.breaks += 1
+            elif row is not None:
+                self.report.still_open += 1
         differing = {each.symbol for each in found}
         for symbol, row in in_doubt.items():
             if symbol not in differing:

@@ -103,6 +103,7 @@ class StatementCompared(Shape):
     withdrawals_paid: int
     breaks: int
     breaks_closed: int
+    breaks_still_open: int
     left_out: dict[str, str]
     notes: list[str]
     unknown_accounts: dict[str, int]

@@ -110,6 +110,8 @@ def _statement(visit: Visit, books: Books, path: Path) -> Iterator[str]:
     yield f"Booked beyond doubt: cash of {report.cash:,}, positions of {report.positions:,}."
     if report.breaks or report.closed:
         yield f"{words.counted(report.breaks, 'break')} to resolve, {report.closed:,} closed by themselves."
+    if report.still_open:
+        yield f"{words.counted(report.still_open, 'break')} open as before, with the same figures."
     for account_id, why in list(report.left_out.items())[:NAMED]:
         yield f"Left out: {account_id}: {why}."
     if report.unknown_accounts:
