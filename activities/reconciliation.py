@@ -184,7 +184,7 @@ def _not_filled(orders: Any) -> list[Finding]:
             EXEC_2,
             f"the {order.side} of {plain(order.planned_quantity)} {order.symbol} ended {order.status} with "
             f"{plain(order.filled_quantity)} filled: {order.venue_reason or 'the venue gave no reason'}. "
-            + ("Mend what the venue names, then submit" if order.status == "REJECTED" else "Submit")
+            + ("Correct what the venue names, then submit" if order.status == "REJECTED" else "Submit")
             + " the account again",
             symbol=order.symbol,
             side=order.side,

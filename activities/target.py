@@ -189,8 +189,8 @@ def _entitled(books: Transaction, message: CheckTarget, today: date) -> tuple[Ch
     request = books.requests.signed_for(message.request_id, message.account_id) if message.request_id else None
     if request is None and books.proof.identity() == "signed":
         raise ApplicationError(
-            f"rebalance refused: no signed request is for account {message.account_id}, and who asks has to sign in "
-            "here. Submit it at the console, or by the API with a token",
+            f"rebalance refused: no signed request is for account {message.account_id}, and whoever submits "
+            "has to sign in here. Submit it at the console, or by the API with a token",
             type=NOT_PROVEN,
             non_retryable=True,
         )

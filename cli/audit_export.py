@@ -14,7 +14,7 @@ from reading import words
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A folder that is empty, or not there yet.")
 @say.format_option
 def export(since: str, until: str, out: Path, form: str) -> None:
-    """Write records, seals and rebalances as JSON Lines, a report a rebalance, and a manifest of hashes."""
+    """Write records, seals and rebalances as JSON Lines, a report for each rebalance, and a manifest of hashes."""
     from cli import connections
     from markup.report import report
     from reading.record.export import export as exported

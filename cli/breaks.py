@@ -68,7 +68,7 @@ def resolve(
 
     With --book-custodian the books take over the custodian's figure: what it has more comes into the managed sleeve
     (shares at an unknown cost), what it has less goes out of it first. Without, the books stay as they are; if the
-    custodian does not mend its side, the next rebalance opens the break again.
+    custodian does not correct its side, the next rebalance opens the break again.
     """
     from acting import breaks
     from cli import connections

@@ -145,7 +145,7 @@ def venues(books: "Books") -> "Venues":
     try:
         return Venues(books.engine)
     except SessionRefused as flaw:
-        raise Refused(f"{flaw}. Mend its file: docs/fix.md says what belongs into it") from flaw
+        raise Refused(f"{flaw}. Correct its file: docs/fix.md says what belongs into it") from flaw
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

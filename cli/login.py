@@ -31,7 +31,7 @@ def login(name: str | None, by_token: bool, given: str | None) -> None:
         opened = Console(console).call("POST", "/sessions", {"name": name, "password": _secret("Password")})
         secret, me = opened["token"], opened["me"]
     if me["how"] == "asserted":
-        raise Refused(f"nobody signs in at {console}: names are asserted there, and --by names who asks")
+        raise Refused(f"nobody signs in at {console}: names are asserted there, and --by names the person")
     place = logins.write(logins.Login(console, me["name"], secret))
     click.echo(f"{_described(me)}, at {console}")
     say.message(f"kept in {place}, for you alone; until: rebalancer logout")

@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 @click.option("--book", required=True, type=click.Path(path_type=Path), help="A book file, JSON or YAML.")
 @click.option("--account", "account_id", help="The account to plan.")
 @click.option("--all", "everything", is_flag=True, help="Plan every account of the book.")
-@click.option("--mode", type=click.Choice(MODES), default="best_fit", show_default=True, help="How near to land.")
+@click.option(
+    "--mode",
+    type=click.Choice(MODES),
+    default="best_fit",
+    show_default=True,
+    help="How near to its weight a component is brought.",
+)
 @click.option("--kind", type=click.Choice(["full", *ONE_WAY]), default="full", help="Only raise, or only invest, cash.")
 @click.option("--amount", help="How much cash to raise or to invest; as much as brings cash to its weight without it.")
 @click.option("--explain", is_flag=True, help="How the plan of --account comes about, step by step with its numbers.")

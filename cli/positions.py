@@ -1,6 +1,6 @@
 """`rebalancer positions`: a custodian's daily statement against the books, all of it or nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,18 +64,21 @@ def _told(file: Path, report: "StatementReport", ignored: tuple[str, ...]) -> It
         yield f"  breaks open     {report.still_open:,}, with the same figures as before: rebalancer breaks"
     for account_id, why in list(report.left_out.items())[:NAMED]:
         yield f"  left out        {account_id}: {why}"
-    if len(report.left_out) > NAMED:
-        yield f"  left out        … and {len(report.left_out) - NAMED:,} more"
+    yield from _more("left out", report.left_out)
     for note in report.notes[:NAMED]:
         yield f"  besides         {note}"
-    if len(report.notes) > NAMED:
-        yield f"  besides         … and {len(report.notes) - NAMED:,} more"
+    yield from _more("besides", report.notes)
     yield from _unknown("accounts that nobody knows", report.unknown_accounts)
     yield from _unknown("symbols that no security has", report.unknown_symbols)
     if ignored:
         yield f"  left out        columns {', '.join(ignored)}"
     if report.changed:
         yield "Next: rebalancer evaluate"
+
+
+def _more(what: str, listed: Sized) -> Iterator[str]:
+    if len(listed) > NAMED:
+        yield f"  {what:14}  … and {len(listed) - NAMED:,} more"
 
 
 def _unknown(what: str, lines: dict[str, int]) -> Iterator[str]:

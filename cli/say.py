@@ -47,7 +47,7 @@ def who(by: str | None) -> str:
     import getpass
 
     if by is not None and not by.strip():
-        raise Refused("--by is empty: say who asks, like --by ann")
+        raise Refused("--by is empty: say who you are, like --by ann")
     return by.strip() if by else getpass.getuser()
 
 

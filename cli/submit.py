@@ -36,7 +36,9 @@ class _Amount(click.ParamType):  # type: ignore[type-arg]
 @click.option("--reason", help="With --queue: only accounts queued for this reason.")
 @click.option("--failed-of", metavar="ID", help="Submit again what FAILED, was busy or never started in a request.")
 @click.option("--resume", metavar="ID", help="Submit nothing: follow a request again, as --wait does.")
-@click.option("--mode", type=click.Choice(MODES), help="How near to land; best_fit by default.")
+@click.option(
+    "--mode", type=click.Choice(MODES), help="How near to its weight a component is brought; best_fit by default."
+)
 @click.option(
     "--approval",
     type=click.Choice(["required", "automatic"]),

@@ -157,7 +157,7 @@ def _page(told: Json) -> Iterator[object]:
         )
         for each in told["components"]
     ]
-    columns = ("component", "weight", "threshold", "precision")
+    columns = ("component", "weight", "threshold", "destination band")
     yield say.table("", columns, rows, right=(1, 2, 3))
     if any(Decimal(each["weight"]) and not Decimal(each["lower"]) for each in told["components"][:-1]):
         yield "\nA lower threshold of 0: the asset need not be held, and that it is missing queues nobody. (TARGET-5)"

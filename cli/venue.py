@@ -136,7 +136,7 @@ def set_scenario(file: Path, by: str | None) -> None:
         except ScenarioRefused as flaw:
             lines = "\n".join(f"  {each}" for each in flaw.problems)
             told = f"{file} refused, {_count(len(flaw.problems), 'problem')}; nothing was changed"
-            raise Refused(f"{told}. Mend the file and try again:\n{lines}") from flaw
+            raise Refused(f"{told}. Correct the file and try again:\n{lines}") from flaw
         books.venues.set_scenario(found.model_dump(mode="json", exclude_defaults=True))
     click.echo(f"the paper venue follows {file}, {_count(len(found.orders), 'line')}")
     say.message("Make it kind again: rebalancer venue scenario clear")

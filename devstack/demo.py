@@ -161,7 +161,7 @@ def _rebalanced(operator: Operator, page: Page) -> list[dict[str, Any]]:
     )
     for request in requests:
         shown = operator.run("show", request)
-        _approve(operator, page, request, shown["plans"], "what `show` showed; who asks does not approve")
+        _approve(operator, page, request, shown["plans"], "what `show` showed; whoever submits does not approve")
         for liquidation in shown["liquidations"]:
             digest = operator.run("show", liquidation)["plan_digest"]
             _approve(operator, page, liquidation, digest, "it sells everything: approved by its own name alone")

@@ -24,7 +24,9 @@ STYLES = {
     "CANCELED": "magenta",
     "EXPIRED": "magenta",
 }
-LEGEND = "├ ┤ threshold: outside, an account is queued    ═ precision: where a rebalance lands    ○ before    ● after"
+LEGEND = (
+    "├ ┤ threshold: outside, an account is queued    ═ destination band: where it is brought    ○ before    ● after"
+)
 SCALE = 28  # characters of a band's drawing
 WIDTH = 118
 

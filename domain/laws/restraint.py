@@ -19,7 +19,7 @@ from domain.values.policy import Policy
 from domain.values.rules import Rule
 from domain.values.snapshot import Model, Restriction, model_key
 
-LAW_8 = Rule("LAW-8", "What is neither excluded, closing, above its band nor needed for cash is not sold.")
+LAW_8 = Rule("LAW-8", "What is neither excluded, closing, above its destination band nor needed for cash is not sold.")
 
 
 def check(books: Ledger, policy: Policy, limits: Forbidden) -> Iterator[Broken]:
@@ -84,8 +84,8 @@ def _unasked(books: Ledger, policy: Policy, limits: Forbidden) -> Iterator[Broke
         ):
             yield Broken(
                 LAW_8,
-                f"{money(unasked)} more of {each.component} is bought than its band asks, and without it cash would "
-                f"have ended at {money(ends + unasked)}, below its upper bound of {money(high)}",
+                f"{money(unasked)} more of {each.component} is bought than its destination band asks, and without it "
+                f"cash would have ended at {money(ends + unasked)}, below its upper bound of {money(high)}",
                 {"component": each.component, "unasked": unasked, "cash": ends, "upper": high},
             )
     free = ends - low + sum((unasked for _, unasked in bought), ZERO)
@@ -96,8 +96,8 @@ def _unasked(books: Ledger, policy: Policy, limits: Forbidden) -> Iterator[Broke
             continue
         yield Broken(
             LAW_8,
-            f"{money(unasked)} more of {each.component} is sold than its band asks, and without it cash would be "
-            f"{money(free - unasked)} above its lower bound of {money(low)}",
+            f"{money(unasked)} more of {each.component} is sold than its destination band asks, and without it cash "
+            f"would be {money(free - unasked)} above its lower bound of {money(low)}",
             {"component": each.component, "unasked": unasked, "cash": ends, "lower": low},
         )
 

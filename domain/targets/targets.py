@@ -18,8 +18,10 @@ from domain.values.snapshot import CASH, BandGiven, Target, TargetComponent, sec
 
 TARGET_1 = Rule("TARGET-1", "Component weights are 0 or more and sum to at most 100 %; the remainder goes to cash.")
 TARGET_2 = Rule("TARGET-2", "Sub-targets flatten by multiplying; a component reached twice adds up; no cycles.")
-TARGET_3 = Rule("TARGET-3", "Bands nest: 0 ≤ lower ≤ precision lower ≤ weight ≤ precision upper ≤ upper ≤ 1.")
-TARGET_4 = Rule("TARGET-4", "Cash's default bands are at least 1 point (threshold) and 0.5 points (precision) wide.")
+TARGET_3 = Rule("TARGET-3", "Bands nest: 0 ≤ lower ≤ destination lower ≤ weight ≤ destination upper ≤ upper ≤ 1.")
+TARGET_4 = Rule(
+    "TARGET-4", "Cash's default bands are at least 1 point (threshold) and 0.5 points (destination band) wide."
+)
 TARGET_5 = Rule("TARGET-5", "A lower threshold of 0 says that the asset need not be held at all.")
 
 NOTHING_KEPT: Mapping[str, Decimal] = {}
@@ -87,8 +89,8 @@ class _Defaults:
         if any(band is not None and band.relative is None for band in given):
             raise TargetRefused(
                 TARGET_2,
-                f"sub-target {component.ref}: its threshold and precision must be relative, as they are the default "
-                "of its components",
+                f"sub-target {component.ref}: its threshold and destination band (precision) must be relative, as they "
+                "are the default of its components",
             )
         threshold, precision = (band.relative if band is not None else None for band in given)
         return _Defaults(
@@ -241,8 +243,9 @@ def _banded(
     if not ZERO <= lower <= precision.lower <= reach.weight <= precision.upper <= upper <= ONE:
         raise TargetRefused(
             TARGET_3,
-            f"{key}: the precision {percent(precision.lower)} to {percent(precision.upper)} must hold the weight "
-            f"{percent(reach.weight)} and lie inside the threshold {percent(lower)} to {percent(upper)}",
+            f"{key}: the destination band (precision) {percent(precision.lower)} to {percent(precision.upper)} must "
+            f"hold the weight {percent(reach.weight)} and lie inside the threshold {percent(lower)} to "
+            f"{percent(upper)}",
         )
     return BandedComponent(key, reach.weight, threshold, precision)
 

@@ -77,11 +77,13 @@ def _gives_up(sleeve: str, amounts: Mapping[str, Decimal]) -> Finding:
 
 
 def _closes(rule: Rule, closing: Sequence[tuple[Destination, Decimal]], band: Band) -> Finding:
-    listed = ", ".join(f"{each.component.key} {_signed(moved)}" for each, moved in closing)
+    told = [
+        f"{each.component.key} gets {money(abs(moved))} {'more' if moved > 0 else 'less'}" for each, moved in closing
+    ]
     return info(
         rule,
-        f"for cash to end between {money(band.lower)} and {money(band.upper)}, more is sold or less bought, or more is "
-        f"bought, than the bands ask: {listed}",
+        f"for cash to end between {money(band.lower)} and {money(band.upper)}, {', '.join(told)} than its own "
+        "destination band asks",
         component=CASH,
         changes={each.component.key: cents(moved) for each, moved in closing},
         lower=cents(band.lower),
@@ -95,7 +97,3 @@ def _cuts(cut: Decimal) -> Finding:
         f"buys are {money(cut)} smaller than {DESTINATION_1.code} asks, as there is not enough cash for them",
         cut=cents(cut),
     )
-
-
-def _signed(amount: Decimal) -> str:
-    return f"{'+' if amount > 0 else '−'}{money(abs(amount))}"

@@ -22,8 +22,8 @@ from domain.values.snapshot import CASH
 LANDING: Mapping[str, Kind] = {
     "component": "text",
     "value": "amount",
-    "lands from": "amount",
-    "lands to": "amount",
+    "destination from": "amount",
+    "destination to": "amount",
     "change": "change",
     "because": "text",
 }
@@ -83,7 +83,7 @@ def _why_forced(each: Line, proposal: Proposal) -> str:
     if each.blocked:
         verb, block = ("buy", component.no_buy) if each.blocked > 0 else ("sell", component.no_sell)
         rule = f" ({block.rule.code})" if block else ""
-        return f"its band asks to {verb} {money(abs(each.blocked))}, and that may not be{rule}"
+        return f"its destination asks to {verb} {money(abs(each.blocked))}, and that may not be{rule}"
     if component.sleeve == "opening":
         return "it opens at its weight"
     if component.goes_to_zero:
@@ -93,10 +93,12 @@ def _why_forced(each: Line, proposal: Proposal) -> str:
     moved = forced(each)
     if not moved:
         inside = each.lower <= each.value <= each.upper
-        return "inside its band: left alone" if inside else "no step of it that can be traded brings it nearer"
+        return (
+            "inside its destination band: left alone" if inside else "no step of it that can be traded brings it nearer"
+        )
     if not each.value:
         return "nothing of it is held yet: bought at its weight"
-    return "bought into its band" if moved > 0 else "sold into its band"
+    return "bought into its destination band" if moved > 0 else "sold into its destination band"
 
 
 def _closed(case: Case, proposal: Proposal, plan: RebalancePlan) -> Step:
@@ -140,7 +142,7 @@ def _cash_first(first: Decimal, lower: Decimal, upper: Decimal) -> str:
         return f"{said}, below its {money(lower)}: more is sold, from what is most above its weight; then buys are cut"
     if first > upper:
         return f"{said}, above its {money(upper)}: more is bought, of what is most below its weight first"
-    return f"{said}, inside its band of {money(lower)} to {money(upper)}"
+    return f"{said}, inside its destination band of {money(lower)} to {money(upper)}"
 
 
 def _minus(change: Decimal) -> str:
@@ -149,12 +151,12 @@ def _minus(change: Decimal) -> str:
 
 def _why_closed(each: Line, closing: Decimal) -> str:
     if not closing:
-        return "as its band forces"
+        return "as its destination band forces"
     steps = ", in whole steps up to its threshold" if DESTINATION_5 in dict(each.parts) else ""
     if closing > 0:
-        return f"bought further: cash is above its band{steps}"
+        return f"bought further: cash is above its destination band{steps}"
     cut = forced(each) > 0
-    return "its buy is cut: cash would not do" if cut else f"sold further: cash is below its band{steps}"
+    return "its buy is cut: cash would not do" if cut else f"sold further: cash is below its destination band{steps}"
 
 
 def _one_way(case: Case, proposal: Proposal, plan: RebalancePlan) -> Step:
@@ -193,8 +195,12 @@ def _why_one_way(each: Line, final: Destination, proposal: Proposal) -> str:
     if component.sleeve == "opening":
         return "it opens at its weight"
     if final.change < 0:
-        return "sold beyond its band, in proportion" if final.value < lower - CENT else "sold inside its band"
-    return "bought up to its upper edge" if final.value >= upper - CENT else "bought inside its band"
+        return (
+            "sold beyond its destination band, in proportion"
+            if final.value < lower - CENT
+            else "sold inside its destination band"
+        )
+    return "bought up to its upper edge" if final.value >= upper - CENT else "bought inside its destination band"
 
 
 def _signal(plan: RebalancePlan) -> Step:
@@ -232,7 +238,7 @@ def ends(case: Case, proposal: Proposal, plan: RebalancePlan) -> Step:
             "difference": "change",
             "ends at": "amount",
             "weight": "weight",
-            "its band": "text",
+            "destination band": "text",
         },
         rows,
     )

@@ -67,7 +67,7 @@ def bands(case: Case) -> Step:
         weights = (each.weight, each.threshold.lower, each.threshold.upper, lands.lower, lands.upper)
         state = f"{each.breach} its threshold" if each.breach else "inside"
         rows.append((each.key, *weights, each.value / total if total else ZERO, state))  # a withdrawal may take it all
-    reached = {"exact": "the weight itself", "best_fit": "its precision band", "min_transaction": "its threshold"}
+    reached = {"exact": "the weight itself", "best_fit": "its destination band", "min_transaction": "its threshold"}
     return step(
         "What the target asks, and where the account is",
         [targets.TARGET_3.code, targets.TARGET_4.code, QUEUE_3.code],
@@ -76,13 +76,13 @@ def bands(case: Case) -> Step:
             "weight": "weight",
             "threshold from": "weight",
             "threshold to": "weight",
-            "lands from": "weight",
-            "lands to": "weight",
+            "destination from": "weight",
+            "destination to": "weight",
             "now": "weight",
             "it is": "text",
         },
         rows,
-        [f"a {case.mode} rebalance lands a component that it moves inside {reached[case.mode]}"],
+        [f"a {case.mode} rebalance brings a component that it moves to {reached[case.mode]}"],
     )
 
 

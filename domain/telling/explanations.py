@@ -242,9 +242,13 @@ def _moves(rule: Rule, each: Destination, sells: bool, case: Case) -> str:
     if rule is CASH_2:
         return "cash is raised, from what is most above its weight first" if sells else "cash is invested"
     if rule is DESTINATION_2:
-        return "cash would end below its band" if sells else "cash above its band is invested"
+        return "cash would end below its destination band" if sells else "cash above its destination band is invested"
     if rule is DESTINATION_5:
-        return "whole steps raise cash to its band" if sells else "whole steps bring cash down to its band"
+        return (
+            "whole steps raise cash to its destination band"
+            if sells
+            else "whole steps bring cash down to its destination band"
+        )
     weight = percent(component.weight)
     if sells:
         if component.kind == "unassigned":

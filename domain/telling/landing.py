@@ -1,4 +1,4 @@
-"""Landing: which components, and whether cash, end outside the band that a plan shall land them in, and why.
+"""Landing: which components, and whether cash, end outside their destination band, and why.
 
 Asked by `plan` once everything is decided: what is said here was decided there, nothing is decided here.
 """
@@ -74,17 +74,20 @@ def _reason(case: Case, proposal: Proposal, line: Line, below: bool) -> tuple[Ru
         others = [each.component.key for each in proposal.destined.lines if too_coarse(each, not below)]
         return DESTINATION_5, f"it stays, as {', '.join(others)} can't be traded for it in steps as large as theirs"
     if DESTINATION_5 in parts:
-        return DESTINATION_5, "whole steps of it take cash nearer to its band"
+        return DESTINATION_5, "whole steps of it take cash nearer to its destination band"
     if too_coarse(line, below):
         step = money(line.reach.step or CENT)
-        return DESTINATION_5, f"one step of it, {step}, is too large: it would end as far from its band, or further"
+        return (
+            DESTINATION_5,
+            f"one step of it, {step}, is too large: it would end as far from its destination band, or further",
+        )
     if below and parts.get(DESTINATION_2, ZERO) < 0:
         if parts.get(DESTINATION_1, ZERO) > 0:
             return DESTINATION_2, "there is not enough cash for more of it"
-        return DESTINATION_2, "it is sold further, as cash would end below its band"
+        return DESTINATION_2, "it is sold further, as cash would end below its destination band"
     if component.stays:
         return DESTINATION_1, "what it holds may not be sold"
-    return DESTINATION_5, "no step that can be traded brings it nearer without taking cash further from its band"
+    return DESTINATION_5, "no step that can be traded brings it nearer without taking cash further from its own"
 
 
 def _off(line: Line, outcome: ComponentOutcome, off: Decimal, rule: Rule, why: str) -> Finding:
@@ -121,8 +124,8 @@ def _cash_off(proposal: Proposal, cash: Decimal, off: Decimal, rule: Rule, why: 
     below = cash < band.lower
     return info(
         rule,
-        f"cash ends {money(off)} {'below' if below else 'above'} its band of {money(band.lower)} to "
-        f"{money(band.upper)}: {why}",
+        f"cash ends {money(off)} {'below' if below else 'above'} its destination band of {money(band.lower)} "
+        f"to {money(band.upper)}: {why}",
         component=CASH,
         off=cents(off),
         side="below" if below else "above",
@@ -139,7 +142,7 @@ def _stays(proposal: Proposal) -> Finding:
         DESTINATION_6,
         "nothing trades: no plan of whole steps leaves the account better than it is. Of its value "
         f"{money(now.outside)} is outside thresholds and {money(now.off)} outside destination bands, and cash is "
-        f"{money(now.cash_off)} from its band",
+        f"{money(now.cash_off)} from its own",
         component=CASH,
         unmet=cents(now.unmet),
         cash_off=cents(now.cash_off),

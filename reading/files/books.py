@@ -79,4 +79,4 @@ def listed(path: Path, flaw: Exception) -> str:
     shown = "\n".join(f"  {line}" for line in lines[:SHOWN])
     more = f"\n  … and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
     noun = "problem" if len(lines) == 1 else "problems"
-    return f"{path} refused, {len(lines)} {noun}; nothing was changed. Mend the file and try again:\n{shown}{more}"
+    return f"{path} refused, {len(lines)} {noun}; nothing was changed. Correct the file and try again:\n{shown}{more}"

@@ -58,7 +58,7 @@ def refusal(path: Path, flaw: "DeliveryRefused") -> str:
     listed = "\n".join(f"  {each}" for each in shown)
     more = f"\n  … and {count - len(shown):,} more" if count > len(shown) else ""
     noun = "problem" if count == 1 else "problems"
-    return f"{path} refused, {count:,} {noun}; nothing was changed. Mend the file and try again:\n{listed}{more}"
+    return f"{path} refused, {count:,} {noun}; nothing was changed. Correct the file and try again:\n{listed}{more}"
 
 
 def _columns(

@@ -151,7 +151,8 @@ def taken_apart(path: Path, chosen: "Chosen", content: bytes, problems: "Problem
     except (NotThisFeed, Unreadable) as flaw:
         where = f"line {flaw.line}: " if isinstance(flaw, Unreadable) and flaw.line else ""
         raise Refused(
-            f"{path} refused by feed {chosen.feed.name}: {where}{flaw}; nothing was changed. Mend the file, try again"
+            f"{path} refused by feed {chosen.feed.name}: {where}{flaw}; nothing was changed. "
+            "Correct the file and try again"
         ) from flaw
 
 

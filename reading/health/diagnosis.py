@@ -80,7 +80,7 @@ def target(facts: Facts) -> Check:
         )
         return act("target", f"no target is assigned: {holds}", do("target assign", facts.id, "TARGET"))
     if facts.standing.flaw and not facts.standing.named:
-        mend = tell("mend the target and load it again")
+        mend = tell("correct the target and load it again")
         return act("target", f"{held.target.id} can't be used: {facts.standing.flaw}", mend)
     return good("target", f"{held.target.id}, version {held.target.version}")
 
@@ -158,7 +158,7 @@ def _mend(facts: Facts) -> Advice:
         return (do("prices", "FILE", told="{}, with newer ones"),)
     if facts.breaks:
         return _resolve(facts, "find out whether the books or the custodian are right, then {}")
-    return (tell("mend what this names, in the account or its target, and load it"),)
+    return (tell("correct what this names, in the account or its target, and load it"),)
 
 
 def _resolve(facts: Facts, told: str) -> Advice:
@@ -259,7 +259,7 @@ def in_flight(facts: Facts) -> Check:
         action = do("submit", facts.id, told=f"{{}}: it brings {row.id} to its end first")
         return act("in_flight", f"{told}, but its workflow ended {workflow.status}", action)
     if workflow is not None and workflow.failing:
-        mended = do("show", row.id, told="mend the cause; {} follows it")
+        mended = do("show", row.id, told="remove the cause; {} follows it")
         return act("in_flight", f"{told}; {workflow.failing}", mended)
     if row.stage != "PENDING_APPROVAL":
         return good("in_flight", told)
@@ -285,7 +285,7 @@ def last_rebalance(facts: Facts) -> Check:
         return good("last_rebalance", told)
     if facts.under_way is not None:
         return good("last_rebalance", f"{told}; another is under way")
-    mend = "mend what it names, then " if row.status in {"FAILED", "COMPLETE_WITH_ERRORS"} else "if still wanted: "
+    mend = "correct what it names, then " if row.status in {"FAILED", "COMPLETE_WITH_ERRORS"} else "if still wanted: "
     return act("last_rebalance", told, do("submit", facts.id, told=f"{mend}{{}}"))
 
 

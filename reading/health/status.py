@@ -23,7 +23,7 @@ RIGHTS = tell("check the namespace and the rights of this client")
 async def checks(
     connect: Callable[[], "Engine"], temporal: Connect, today: date, of_books: Sequence[str] = status_of_books.NAMES
 ) -> list[Check]:
-    """The state of the rebalancer, in the order in which to mend it; of the database's checks those named.
+    """The state of the rebalancer, in the order in which to put it right; of the database's checks those named.
 
     `connect` gives the database's engine, `temporal` a client; both raise Refused where they can't.
     """
@@ -109,10 +109,10 @@ async def _schedule(client: "Client") -> Check:
     """When the evaluation comes next; or the first of both schedules that is not in order."""
     from workflows.contract import ARCHIVE_ID, EVALUATION_ID
 
-    evaluation = await _one_schedule(client, EVALUATION_ID, do("evaluate", told="{}, once its cause is mended"))
+    evaluation = await _one_schedule(client, EVALUATION_ID, do("evaluate", told="{}, once its cause is gone"))
     if not evaluation.ok:
         return evaluation
-    again = shell(f"temporal schedule trigger --schedule-id {ARCHIVE_ID}", told="{}, once its cause is mended")
+    again = shell(f"temporal schedule trigger --schedule-id {ARCHIVE_ID}", told="{}, once its cause is gone")
     archive = await _one_schedule(client, ARCHIVE_ID, again)
     return evaluation if archive.ok else archive
 

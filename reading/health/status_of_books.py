@@ -88,7 +88,7 @@ def _sending(books: "Transaction", today: date) -> Check:
         by_fix = f", {len(sessions)} of the venues by FIX" if sessions else ""
         return good("sending", f"orders are sent as they are approved{by_fix}")
     told = "; ".join(f"halted {words.moment(utc(each.halted_at))} by {each.halted_by}: {each.why}" for each in halts)
-    return act("sending", told, do("resume", by="WHO", why="TEXT", told="once that is mended, somebody else: {}"))
+    return act("sending", told, do("resume", by="WHO", why="TEXT", told="once that is put right, somebody else: {}"))
 
 
 def _session(each: "Standing") -> str:
@@ -113,7 +113,7 @@ def _webhooks(books: "Transaction") -> list[Check]:
     hooks = books.webhooks.listing()
     if not hooks:
         return []
-    here = tell("see /webhooks of the console: mend the receiver, then enable the webhook there")
+    here = tell("see /webhooks of the console: repair the receiver, then enable the webhook there")
     told = "; ".join(
         f"{each.id} was disabled {_at(each.disabled_at)}, nothing taken since {_at(each.failing_since)}: {each.failure}"
         for each in hooks

@@ -209,7 +209,7 @@ def decisions(plan: Json) -> Iterator[tuple[str | None, str]]:
         moved = f"{share(each['current_weight'])} to {share(each['planned_weight'])}"
         band = f"band {share(each['lower'])} to {share(each['upper'])} around {share(each['weight'])}"
         sleeve = f", sleeve {each['sleeve']}" if each.get("sleeve") else ""
-        breach = f", {each['breach']} its band" if each.get("breach") else ""
+        breach = f", {each['breach']} its threshold" if each.get("breach") else ""
         yield None, f"{each['component']}: {moved}; {band}{breach}{sleeve}; {each['outcome']}"
     for each in plan.get("orders", ()):
         what = f"{each['side']} {each['quantity']} {each['symbol']} for {amount(each['amount'])}"

@@ -113,7 +113,7 @@ class Rebalance:
             return tell(f"load newer prices of {', '.join(evidence['symbols'])}")
         if rule == "EXEC-2":
             return tell("ask the venue about the orders that did not fill")
-        return do("diagnose", self.row.account_id, told="mend what the issue names ({} helps)")
+        return do("diagnose", self.row.account_id, told="correct what the issue names ({} helps)")
 
 
 def cash_before(row: Any) -> "Cash | None":

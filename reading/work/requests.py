@@ -125,7 +125,7 @@ def _next_action(request_id: str, status: str | None, stage: str, counts: dict[s
         decides = f"{{}} (or cancel) decides {counts['PENDING_APPROVAL']} at once"
         return (do("approve", request_id, by="WHO", told=decides),)
     if status and (counts.get("FAILED") or counts.get("BUSY")):
-        return (do("submit", failed_of=request_id, told="mend what the issues name, then {}"),)
+        return (do("submit", failed_of=request_id, told="correct what the issues name, then {}"),)
     if not status:
         return (do("submit", resume=request_id, told="{} follows it"),)
     return ()

@@ -60,5 +60,5 @@ def _next_action(row: Any, id_: str, counts: dict[str, int]) -> Advice:
     if row.begun_at is None:
         return (shell(start, told="start its trades: {}"),)
     if row.ended_at is not None and (counts.get("FAILED") or counts.get("COMPLETE_WITH_ERRORS")):
-        return (shell(start, told="mend what the issues name, then trade those again: {}"),)
+        return (shell(start, told="correct what the issues name, then trade those again: {}"),)
     return ()

@@ -91,7 +91,7 @@ def test_every_problem_of_a_bad_book(
     code, out, error = run(capsys, monkeypatch, "load", path)
     assert (code, out) == (1, "")
     assert error.splitlines() == [
-        f"rebalancer: {path} refused, 2 problems; nothing was changed. Mend the file and try again:",
+        f"rebalancer: {path} refused, 2 problems; nothing was changed. Correct the file and try again:",
         '  accounts[0].target: unknown target "NONE"',
         "  accounts[1].colour: is not a key of the book format",
     ]

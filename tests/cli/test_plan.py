@@ -196,7 +196,7 @@ def test_a_bad_book_is_refused_with_every_problem_and_its_path(command: Command,
     said = command("plan", "--book", str(path), "--all", "--format", "json")
     assert (said.code, said.out) == (1, "")
     assert said.err.splitlines() == [
-        f"rebalancer: {path} refused, 5 problems; nothing was changed. Mend the file and try again:",
+        f"rebalancer: {path} refused, 5 problems; nothing was changed. Correct the file and try again:",
         '  securities[2].price: input should be a valid decimal, not "abc"',
         "  targets[0]: target CORE-PLUS: the weights sum to 110.00 %, 10.00 % too much (TARGET-1)",
         "  accounts[0].shoe: is not a key of the book format",

@@ -12,9 +12,11 @@ from tests.domain.strategies import MODES
 from tests.domain.wide_books import wide_books
 
 NEVER = {
-    "sell": re.compile(r"below its destination band|is invested|opens|down to its band|what cash there is buys"),
+    "sell": re.compile(
+        r"it is below its destination band|is invested|opens|down to its destination band|what cash there is buys"
+    ),
     "buy": re.compile(
-        r"above its destination band|is sold(?! and invested)|no longer names|"
+        r"it (?:is|would be) above its destination band|is sold(?! and invested)|no longer names|"
         r"is excluded|is held instead|cash is raised|raise cash"
     ),
 }

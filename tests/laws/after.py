@@ -206,11 +206,11 @@ CLAIMS: tuple[tuple[str, Claim], ...] = (
     (r"it is above its destination band", lambda told, _: told.components[told.key].current_value > told.edges()[1]),
     (r"it is below its destination band", lambda told, _: told.components[told.key].current_value < told.edges()[0]),
     (
-        r"as cash would end below its band",
+        r"as cash would end below its destination band",
         lambda told, _: told.plan.components[-1].planned_value - _amount(told) < told.low,
     ),
     (
-        r"cash above its band is invested",
+        r"cash above its destination band is invested",
         lambda told, _: told.plan.components[-1].planned_value + _amount(told) > told.high,
     ),
 )

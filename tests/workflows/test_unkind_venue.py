@@ -114,7 +114,7 @@ async def test_a_rejection_names_the_venues_reason(desk: TestDesk) -> None:
     assert result["status"] == "FAILED"
     assert {status for status, _ in ended(result).values()} == {"REJECTED"}
     assert "trading halted" in result["issue"]
-    assert "Mend what the venue names" in result["issue"]
+    assert "Correct what the venue names" in result["issue"]
     agree(desk)
 
 

@@ -136,7 +136,7 @@ def seal(caller: Annotated[Caller, needs("prove")], call: Annotated[Once, Depend
 
 @router.get("/exports", response_class=FileResponse, responses={**ZIP, **documented(409)})
 def export(caller: Annotated[Caller, needs("export")], since: date, until: date) -> Response:
-    """Days of the record, in UTC, as a ZIP that stands alone: records, seals, a report a rebalance, and a manifest."""
+    """Days of the record, in UTC, as a ZIP of its own: records, seals, a report for each rebalance, a manifest."""
     if not 0 <= (until - since).days < LONGEST:
         told = f"until is on or after since, by less than {LONGEST} days."
         raise Problem(422, "unreadable", told, errors=[Flaw(pointer="/query/until", detail=told)])

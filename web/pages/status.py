@@ -25,7 +25,7 @@ COLUMNS = ("check", "ok", "found", "next_action")
 
 @router.get("/status")
 def show(visit: Annotated[Visit, needs("read")], format: Format = "html") -> Response:
-    """The checks, in the order in which to mend things."""
+    """The checks, in the order in which to put things right."""
     console, today = visit.console, visit.console.clock.today()
     found = console.temporal.run(status.checks(lambda: console.books.engine, _temporal(visit), today))
     listed = [_told(each) for each in found]
