@@ -167,17 +167,15 @@ def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
         sells = [symbol for symbol, change in changes.items() if change < ZERO] if cash >= ZERO else []
         if not sells:
             continue
-        asks, stays = _asked_of(model, replaced)
-        sold, prices = ZERO, books.prices
-        for symbol in sells:
-            if symbol in asks:
-                sold -= changes[symbol] * prices[symbol]
+        prices, steps = books.prices, sum([books.step(symbol) for symbol in sells], ZERO)
         asked = cents + (shrinks if shrinks > ZERO else ZERO)
-        if sold <= asked:
-            continue
+        if -sum([changes[symbol] * prices[symbol] for symbol in sells], ZERO) <= asked + steps:
+            continue  # as nearly always: whatever the model names of it
+        asks, stays = _asked_of(model, replaced)
+        sold = -sum([changes[symbol] * prices[symbol] for symbol in sells if symbol in asks], ZERO)
         if shrinks > ZERO:  # cash that its model asks it to hold
             asked += max(ZERO, min(ONE, stays) * each.planned_value - cash)
-        if sold > asked + sum((books.step(symbol) for symbol in sells), ZERO):
+        if sold > asked + steps:
             yield Broken(
                 LAW_8,
                 f"{key} sells {money(sold)} of what its model names, and pays {money(max(ZERO, shrinks))}",
