@@ -57,7 +57,8 @@ def explained(
     books = _Lots.of(case, proposal.netted.crossings)
     destinations = {each.component.key: each for each in proposal.destined.destinations}
     by_key = {each.component: each for each in outcomes}
-    orders = [_order(order, case, books, destinations, by_key) for order in proposal.netted.orders]
+    rules = _Rules(case, destinations)
+    orders = [_order(order, case, books, rules, by_key) for order in proposal.netted.orders]
     crossed = [_crossed(crossing, books) for crossing in proposal.netted.crossings]
     return tuple(orders), (*crossed, *(_funded(each) for each in proposal.after.fundings))
 
@@ -103,7 +104,7 @@ def _order(
     order: MarketOrder,
     case: Case,
     books: _Lots,
-    destinations: Mapping[str, Destination],
+    rules: "_Rules",
     outcomes: Mapping[str, ComponentOutcome],
 ) -> Order:
     relieved: tuple[RelievedLot, ...] = ()
@@ -127,22 +128,32 @@ def _order(
         allocations=allocations,
         lots=relieved,
         gain=lots.gain(relieved) if relieved else NO_GAIN,
-        rule=_first_rule(served, destinations, case).code,
-        say=partial(_why, served, destinations, case, price, outcomes),
+        rule=rules.first(served).code,
+        say=partial(_why, served, rules.destinations, case, price, outcomes),
     )
 
 
-def _first_rule(served: Sequence[Trade], destinations: Mapping[str, Destination], case: Case) -> Rule:
-    """The rule behind an order, of the sleeve it serves most: the last that moved its component in its direction."""
-    if case.liquidation:
-        return checks.liquidation_rule(case.snapshot)
-    first = served[0]
-    causes = first.causes
-    cause = next(iter(causes)) if len(causes) == 1 else max(causes, key=causes.__getitem__)
-    if cause is not Cause.DESTINATION:
-        return _rule_of(cause, first.symbol, case)
-    rules = [rule for rule, _ in _with_it(destinations[first.component], first.quantity < 0)]
-    return rules[-1] if rules else DESTINATION_1  # cash closes what its band began
+class _Rules:
+    """The rules behind orders; what moved a component is looked up once for all that its sleeve trades."""
+
+    def __init__(self, case: Case, destinations: Mapping[str, Destination]) -> None:
+        self.case, self.destinations = case, destinations
+        self._moved: dict[tuple[str, bool], Rule] = {}  # by component, and whether it sells
+
+    def first(self, served: Sequence[Trade]) -> Rule:
+        """The rule behind an order, of the sleeve it serves most: the last that moved its component that way."""
+        if self.case.liquidation:
+            return checks.liquidation_rule(self.case.snapshot)
+        first = served[0]
+        causes = first.causes
+        cause = next(iter(causes)) if len(causes) == 1 else max(causes, key=causes.__getitem__)
+        if cause is not Cause.DESTINATION:
+            return _rule_of(cause, first.symbol, self.case)
+        way = first.component, first.quantity < 0
+        if way not in self._moved:
+            rules = [rule for rule, _ in _with_it(self.destinations[way[0]], way[1])]
+            self._moved[way] = rules[-1] if rules else DESTINATION_1  # cash closes what its band began
+        return self._moved[way]
 
 
 def _with_it(each: Destination, sells: bool) -> list[tuple[Rule, Decimal]]:
