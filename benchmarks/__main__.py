@@ -10,6 +10,7 @@ from benchmarks import (
     allocation,
     audit,
     blocks,
+    console,
     evaluation,
     fix,
     growth,
@@ -32,6 +33,7 @@ BENCHMARKS: dict[str, Callable[[Sequence[str]], None]] = {
     "allocation": allocation.main,
     "fix": fix.main,
     "blocks": blocks.main,
+    "console": console.main,
 }
 WRITES = {
     "plan": "--write",

@@ -15,7 +15,7 @@ WHERE = {
     "evaluate": "/queue",
     "status": "/status",
     "history": "/requests",
-    "diagnose": "/accounts/{}",
+    "diagnose": "/accounts/{}/diagnosis",
     "account show": "/accounts/{}",
     "account list": "/accounts",
     "target show": "/targets/{}",
@@ -32,6 +32,29 @@ WHERE = {
     "rules": "/rules",
 }
 
+# What it is called there, where the verb does not say it.
+CALLED = {
+    "show": "{}",
+    "queue": "The queue",
+    "evaluate": "Evaluate",
+    "history": "The requests",
+    "diagnose": "Why {} is not rebalanced",
+    "account show": "Account {}",
+    "account list": "The accounts",
+    "target show": "Target {}",
+    "target list": "The targets",
+    "model show": "Model {}",
+    "breaks": "The breaks",
+    "breaks list": "The breaks",
+    "breaks resolve": "Resolve break {}",
+    "submit": "Plan {}",
+    "load": "Load a file",
+    "prices": "Load prices",
+    "positions": "Load a statement",
+    "policy": "The policy",
+    "rules": "The rules",
+}
+
 
 def where(action: Action) -> str | None:
     """The page for it, where there is one."""
@@ -44,6 +67,13 @@ def where(action: Action) -> str | None:
     elif action.verb == "approve":
         found = "/rebalances/{}"
     return found.format(of)
+
+
+def label(action: Action) -> str:
+    """What a link to it is called; where it is done elsewhere, what somebody types."""
+    if where(action) is None:
+        return command(action)
+    return CALLED.get(action.verb, action.verb.capitalize() + " {}").format(action.of[0] if action.of else "").strip()
 
 
 def command(action: Action) -> str:

@@ -47,7 +47,7 @@ def environment() -> Environment:
         "number": lambda value: words.number(str(value)),
         "price": lambda value: words.number(price_text(Decimal(value))),
         "share": lambda value: words.share(str(value)),
-        "signed": lambda value: words.signed(str(value)),
+        "signed": lambda value: words.signed(str(value)) if Decimal(value) else words.amount(str(value)),
         "words": lambda text: str(text).replace("_", " ").lower(),
         "moment": moment,
         "counted": words.counted,

@@ -11,7 +11,7 @@ from reading.health.checks import Check, to_act
 from reading.health.diagnosis import QUESTIONS
 from reading.refused import Unreachable
 from web import tables
-from web.actions import command, where
+from web.actions import label, where
 from web.refusals import Refusal
 from web.tables import Format
 from web.visit import Visit, needs
@@ -60,7 +60,7 @@ def _temporal(visit: Visit) -> Any:
 
 
 def _told(each: Check, question: str | None = None) -> dict[str, Any]:
-    todo = [(action.told.partition("{}"), where(action), command(action)) for action in each.next_action]
+    todo = [(action.told.partition("{}"), where(action), label(action)) for action in each.next_action]
     words = "".join(f"{before}{typed}{after}" for (before, _, after), _, typed in todo)
     return {
         "check": each.check,
