@@ -124,13 +124,13 @@ def test_pages_of_people_are_accessible(there: World, scheme: str) -> None:
     looked = 0
     with there.profile(color_scheme=scheme) as hers, there.profile(color_scheme=scheme) as his:
         ada, ann = by_password(there, hers, "ada"), by_password(there, his, "ann")
-        for page, path in ((ada, "/people"), (ada, "/keys"), (ada, "/me"), (ann, "/me"), (ann, "/loads"),
+        for page, path in ((ada, "/people"), (ada, "/keys"), (ada, "/webhooks"), (ada, "/me"), (ann, "/me"), (ann, "/loads"),
                            (ann, "/targets/BALANCED/edit")):  # fmt: skip
             page.goto(path)
             found = Axe().run(page)
             assert found.violations_count == 0, (path, found.generate_report())
             looked += 1
-    assert looked == 6
+    assert looked == 7
 
 
 def test_a_target_is_edited_by_the_keyboard_alone(there: World) -> None:

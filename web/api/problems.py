@@ -194,6 +194,8 @@ def _flaw(each: Mapping[str, Any]) -> Flaw:
 
 def _of_the_server(request: Request, flaw: Exception) -> Response:
     assert isinstance(flaw, HTTPException)
+    if flaw.status_code == 400:  # a body that is no text, or no JSON
+        return answer(422, "unreadable", "The body can't be read as JSON. Nothing was changed.")
     code = {404: "unknown", 405: "method"}.get(flaw.status_code, "refused")
     detail = f"{request.method} {request.url.path}: {flaw.detail}. What there is: /api/docs"
     return answer(flaw.status_code, code, detail, headers=flaw.headers)
