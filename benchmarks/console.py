@@ -5,6 +5,7 @@ The console is a process of its own as in production, asked over a socket; names
 """
 
 import argparse
+import contextlib
 import gzip
 import os
 import re
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] = ()) -> None:
         _fill(there, given.accounts)
         with _console(there) as (console, base), httpx.Client(base_url=base, timeout=60) as ann:
             _is(ann, "ann")
-            _pages(ann, given.accounts)
+            _pages(ann, given.accounts, lambda: _processor(console.pid) + _of_database(there))
             _streams(console, ann, given.streams)
             with there.workers(), httpx.Client(base_url=base, timeout=60) as ben:
                 _is(ben, "ben")
@@ -108,16 +109,18 @@ def _timed(do: Callable[[], object]) -> list[float]:
     return sorted(took[1:])
 
 
-def _pages(ann: httpx.Client, count: int) -> None:
+def _pages(ann: httpx.Client, count: int, worked: Callable[[], float]) -> None:
     middle = f"/queue?after=1-A-{count // 2:07d}"
     paths = {"the queue": "/queue", "one reason": "/queue?reason=TARGET_CHANGED", "from the middle": middle,
              "200 rows": "/queue?size=200", "an account": "/accounts/A-0000001", "what needs you": "/"}  # fmt: skip
     for name, path in paths.items():
         answer = ann.get(path)
         assert answer.status_code == 200, answer.text
+        before = worked()
         took = _timed(lambda at=path: ann.get(at))  # type: ignore[misc]
+        busy = (worked() - before) * 1000 / (TIMES + 1)
         packed = len(gzip.compress(answer.content, 6)) / 1024
-        told = f"{statistics.median(took):8.1f} ms, {took[0]:.1f} at least, {took[-1]:.1f} at most"
+        told = f"{statistics.median(took):8.1f} ms, {took[0]:.1f} at least, {busy:.1f} of processors"
         print(f"  page, {name:<18}{told}, {packed:.1f} KB compressed")
 
 
@@ -148,6 +151,17 @@ def _processor(pid: int) -> float:
     """Seconds of processor time."""
     given = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(given[11]) + int(given[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _of_database(there: Scene) -> float:
+    """Seconds of processor time of PostgreSQL's processes, of those that are there now."""
+    server = int((there.scratch / "data" / "postmaster.pid").read_text().split()[0])
+    found = 0.0
+    for each in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int((each / "stat").read_text().rpartition(")")[2].split()[1]) == server:
+                found += _processor(int(each.name))
+    return found
 
 
 def _approvals(ann: httpx.Client, ben: httpx.Client) -> None:

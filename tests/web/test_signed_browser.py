@@ -124,8 +124,8 @@ def test_pages_of_people_are_accessible(there: World, scheme: str) -> None:
     looked = 0
     with there.profile(color_scheme=scheme) as hers, there.profile(color_scheme=scheme) as his:
         ada, ann = by_password(there, hers, "ada"), by_password(there, his, "ann")
-        for page, path in ((ada, "/people"), (ada, "/keys"), (ada, "/webhooks"), (ada, "/me"), (ann, "/me"), (ann, "/loads"),
-                           (ann, "/targets/BALANCED/edit")):  # fmt: skip
+        for page, path in ((ada, "/people"), (ada, "/keys"), (ada, "/webhooks"), (ada, "/me"), (ann, "/me"),
+                           (ann, "/loads"), (ann, "/targets/BALANCED/edit")):  # fmt: skip
             page.goto(path)
             found = Axe().run(page)
             assert found.violations_count == 0, (path, found.generate_report())
