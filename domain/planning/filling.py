@@ -5,7 +5,7 @@ never trades both ways for it. What restrictions or the model take out of it is 
 brings is invested again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from decimal import Decimal
 from enum import Enum
@@ -126,24 +126,59 @@ def fill_sleeve(
     wanted = {symbol: -brought[symbol] for symbol in leaving}
     if not _moves(task, growing, goal - total, bool(leaving)):
         return Fill(quantities, wanted, {}, blocked, sold_for)
-    levels = Levels(named, weights, goal, growing)
-    _freeze(levels, allowed, held, blocked, prices)
+
+    def spread() -> Levels:
+        levels = Levels(named, weights, goal, growing)
+        _freeze(levels, allowed, held, blocked, prices)
+        return levels
+
     keeps_shares = growing and not leaving and abs(task.change) < max(task.smallest, CENT)  # no flow to speak of
-    amounts, traded, given_up = concentrated(levels, shares, market, task.smallest, keeps_shares, task.one_way)
+    amounts, traded, given_up = concentrated(spread(), shares, market, task.smallest, keeps_shares, task.one_way)
     if growing:
         wanted |= amounts
         quantities |= {symbol: traded[symbol] for symbol in amounts if traded[symbol]}
         freed = _freed(task, leaving, sold_for, brought, goal - total)
         return Fill(quantities, wanted, given_up, blocked, sold_for, freed)
-    beyond = sum([traded[symbol] * prices[symbol] for symbol in amounts], ZERO) - (total - goal)
-    if beyond > task.idle * after and not task.one_way:  # it would be idle cash, and be invested again (SLEEVE-3)
-        traded = _idling_least(
-            sell_quantities(amounts, shares, market, fewest=True), total - goal, after * task.idle, market
-        )
+    needed, most = total - goal, task.idle * after
+    if not task.one_way and _worth(traded, market) - needed > most:  # it would be invested again (SLEEVE-3)
+        fewest = sell_quantities(amounts, shares, market, fewest=True)
+        finer = _finer(spread, amounts, needed, most, shares, market, task.smallest)
+        if finer is not None and _worth(fewest, market) - needed > most:
+            amounts, traded, given_up = finer
+        else:
+            traded = _idling_least(fewest, needed, most, market)
     wanted |= {symbol: -amount for symbol, amount in amounts.items()}
     quantities |= {symbol: -traded[symbol] for symbol in amounts if traded[symbol]}
     sold_for |= dict.fromkeys(amounts, Cause.DESTINATION)
     return Fill(quantities, wanted, given_up, blocked, sold_for)
+
+
+def _worth(quantities: Amounts, market: Mapping[str, Security]) -> Decimal:
+    return sum([quantity * market[symbol].priced for symbol, quantity in quantities.items()], ZERO)
+
+
+def _finer(
+    spread: Callable[[], Levels],
+    amounts: Amounts,
+    needed: Decimal,
+    most: Decimal,
+    shares: Amounts,
+    market: Mapping[str, Security],
+    smallest: Decimal,
+) -> tuple[dict[str, Decimal], dict[str, Decimal], dict[str, Decimal]] | None:
+    """Sales that raise what is needed and leave no more idle cash than `most`: holdings of which one step is more than
+    that sell no step beyond their part, the dearest first, and the others make the rest. None where there are none.
+    """
+    dear = sorted((each for each in amounts if market[each].step > most), key=lambda each: (-market[each].step, each))
+    for last in range(1, len(dear) + 1):
+        levels = spread()
+        for each in dear[:last]:
+            if each in levels.weights:
+                levels.freeze(each, amounts[each] // market[each].step * market[each].step)
+        found = concentrated(levels, shares, market, smallest)
+        if ZERO <= _worth(found[1], market) - needed <= most:
+            return found
+    return None
 
 
 def _idling_least(
@@ -152,7 +187,7 @@ def _idling_least(
     """The sales, but for one step where they leave the sleeve more idle cash beyond its threshold (`most`) than it
     would pay less without that step (DESTINATION-6). All amounts in the account's currency.
     """
-    beyond = sum([quantity * market[symbol].priced for symbol, quantity in sold.items()], ZERO) - needed
+    beyond = _worth(sold, market) - needed
     best, least = None, beyond - most
     for symbol in sorted(sold):
         step = market[symbol].step
