@@ -41,15 +41,10 @@ def account_list(
 @listing.options
 def model_list(manager: str | None, page: int, size: int, form: str) -> None:
     """Models by id: version, minimum, how many accounts hold each, and when the newest signal came."""
-    from domain.values.money import cents
-    from storage.work.rebalances import utc
+    from reading.work.listed import model
 
     found = listing.read(lambda books, skip, most: books.listings.models(skip, most, manager), page, size)
-    listed = [
-        dict(zip(MODEL, (row.id, row.name, row.manager, row.version, cents(row.minimum), row.lines, row.accounts,
-                         utc(row.signalled)), strict=True))
-        for row in found.rows
-    ]  # fmt: skip
+    listed = [model(row) for row in found.rows]
     listing.show(listed, form, MODEL, "No model is known: load a book that has some.", right=(3, 4, 5, 6))
     listing.more(found.more, page)
 
@@ -82,8 +77,10 @@ def model_show(model_id: str, form: str) -> None:
 @listing.options
 def target_list(page: int, size: int, form: str) -> None:
     """Targets by id, with how many accounts have each."""
+    from reading.work.listed import target
+
     found = listing.read(lambda books, skip, most: books.listings.targets(skip, most), page, size)
-    listed = [dict(zip(TARGET, (row.id, row.name, row.version, row.accounts), strict=True)) for row in found.rows]
+    listed = [target(row) for row in found.rows]
     listing.show(listed, form, TARGET, "No target is known: load a book that has some.", right=(2, 3))
     listing.more(found.more, page)
 
@@ -100,18 +97,11 @@ def request() -> None:
 @listing.options
 def request_list(status: str | None, by: str | None, since: str | None, page: int, size: int, form: str) -> None:
     """Requests, newest first, with how many of their rebalances wait for an approval."""
-    from domain.values.money import cents
-    from storage.work.rebalances import utc
+    from reading.work import listed as reading
 
     day = say.day("--since", since)
     found = listing.read(lambda books, skip, most: books.listings.requests(skip, most, status, by, day), page, size)
-    listed = [
-        dict(zip(REQUEST, (
-            row.id, row.status or ("PAUSED" if row.stage == "PAUSED" else "IN_PROGRESS"), row.requested_by, row.kind,
-            None if row.amount is None else cents(row.amount), row.accounts, row.pending, utc(row.started_at),
-            utc(row.ended_at)), strict=True))
-        for row in found.rows
-    ]  # fmt: skip
+    listed = [reading.request(row) for row in found.rows]
     listing.show(listed, form, REQUEST, "No request is like that. Make one: rebalancer submit ACCOUNT", right=(4, 5, 6))
     listing.more(found.more, page)
 
@@ -126,25 +116,10 @@ def signal() -> None:
 @listing.options
 def signal_list(model_id: str | None, page: int, size: int, form: str) -> None:
     """Model signals, newest first, with what they came to."""
-    from domain.values.money import weight_text
-    from storage.work.rebalances import utc
+    from reading.work import listed as reading
 
     found = listing.read(lambda books, skip, most: books.listings.signals(skip, most, model_id), page, size)
-    listed = [
-        dict(zip(SIGNAL, (
-            row.model_id, row.name, row.version, _stands(row), row.received_by, utc(row.received_at),
-            None if row.largest_change is None else weight_text(row.largest_change),
-            *((row.result or {}).get(each) for each in ("traded", "skipped", "failed"))), strict=True))
-        for row in found.rows
-    ]  # fmt: skip
+    listed = [reading.signal(row) for row in found.rows]
     none = "No signal came yet. One comes by: rebalancer model signal FILE"
     listing.show(listed, form, SIGNAL, none, right=(2, 6, 7, 8, 9))
     listing.more(found.more, page)
-
-
-def _stands(row: Any) -> str:
-    if row.ended_at is not None:
-        return "ENDED"
-    if (row.result or {}).get("superseded_by"):
-        return "SUPERSEDED"
-    return "NOT_STARTED" if row.begun_at is None else "IN_PROGRESS"

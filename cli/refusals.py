@@ -37,16 +37,13 @@ def note(words: Sequence[str], refused: Refused, said: str) -> None:
 
 
 def _record(words: Sequence[str], reason: str) -> None:
-    from sqlalchemy import select
-
     from cli import connections, persons
-    from storage.schema.tables import accounts
-    from storage.values import among
+    from reading.accounts.known import named_among
 
     database = connections.books()
     actor, claimed = persons.attempting(database, _by(words))
     with database.transaction(actor) as books:
-        known = books.connection.scalars(select(accounts.c.id).where(among(accounts.c.id, words))).all()
+        known = named_among(books, words)
         told = {"command": " ".join(["rebalancer", *words])[:LONGEST], "reason": reason[:LONGEST]} | claimed
         books.audit.record("command refused", account_id=known[0] if len(known) == 1 else None, after=told)
 

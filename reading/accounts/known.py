@@ -38,6 +38,16 @@ def must_all_be_known(books: "Transaction", account_ids: Sequence[str]) -> None:
         raise unknown(missing[0])
 
 
+def named_among(books: "Transaction", words: Sequence[str]) -> list[str]:
+    """The accounts whose ids are among these words: of what a command was about."""
+    from sqlalchemy import select
+
+    from storage.schema.tables import accounts
+    from storage.values import among
+
+    return list(books.connection.scalars(select(accounts.c.id).where(among(accounts.c.id, words))))
+
+
 def unknown(account_id: str) -> Unknown:
     """The refusal of an account that nobody knows."""
     from domain.planning import checks

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from reading.refused import Conflict, Unknown
 
 if TYPE_CHECKING:
+    from domain.targets.targets import TargetRefused
     from storage.connection import Transaction
 
 Json = dict[str, Any]
@@ -14,6 +15,14 @@ Json = dict[str, Any]
 
 def show(books: "Transaction", target_id: str, today: date) -> Json:
     """A target in its public form. Raises Unknown, and Conflict where it can't be used."""
+    told, flaw = shown(books, target_id, today)
+    if flaw is not None:
+        raise Conflict(f"target {target_id} can't be used: {flaw}") from flaw
+    return told
+
+
+def shown(books: "Transaction", target_id: str, today: date) -> tuple[Json, "TargetRefused | None"]:
+    """The same, and why it can't be used, where it can't: then it has no components. Raises Unknown."""
     from domain.targets.targets import TargetRefused
     from storage.market.reading import read_targets
 
@@ -22,10 +31,23 @@ def show(books: "Transaction", target_id: str, today: date) -> Json:
         raise unknown(target_id)
     day = books.market.book_day()
     policy = books.market.policy(day.as_of if day else today)
+    assigned = books.accounts.assigned(target_id)
     try:
-        return _as_json(target_id, known, policy, books.accounts.assigned(target_id))
+        return _as_json(target_id, known, policy, assigned), None
     except TargetRefused as flaw:
-        raise Conflict(f"target {target_id} can't be used: {flaw}") from flaw
+        of = known[target_id]
+        bare = {"target": target_id, "name": of.name, "version": of.version, "accounts": assigned}
+        return bare | {"sub_targets": [], "components": []}, flaw
+
+
+def editable(books: "Transaction", target_id: str) -> Json:
+    """A target as a book has it: what an edit of it is an edit of. Raises Unknown."""
+    from storage.market.reading import read_targets
+
+    known = read_targets(books.connection, [target_id])
+    if target_id not in known:
+        raise unknown(target_id)
+    return in_form(known[target_id])
 
 
 def unknown(target_id: str) -> Unknown:

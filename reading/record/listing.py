@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,6 +31,17 @@ def newest(books: "Transaction", account_id: str, rebalance_id: str, before: int
         query = query.where(column == value) if value else query
     rows = books.connection.execute(query.where(of.id < before) if before else query).all()
     return Records(rows[:size], len(rows) > size)
+
+
+def between(books: "Transaction", first: datetime, end: datetime, at_most: int) -> Sequence[Any]:
+    """Records from a moment until before another, the oldest first."""
+    from sqlalchemy import select
+
+    from storage.schema.audit import audit_records
+
+    of = audit_records.c
+    query = select(audit_records).where(of.at >= first, of.at < end).order_by(of.id).limit(at_most)
+    return books.connection.execute(query).all()
 
 
 def as_json(row: Any) -> Json:

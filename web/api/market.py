@@ -8,12 +8,12 @@ from starlette.responses import Response
 from acting import signals as acting_signals
 from acting import targets as acting_targets
 from domain.books.book import BookRefused
-from domain.values.money import cents
 from reading.files.book_file import read_object
 from reading.files.books import listed
 from reading.market import models as read_models
 from reading.market import targets as read_targets
 from reading.refused import Refused
+from reading.work import listed as listed_as
 from storage.work.rebalances import utc
 from web.api.caller import Caller, needs
 from web.api.cursors import LIMIT, Limit, lost
@@ -167,8 +167,7 @@ def targets(
     skip = _skip(cursor_)
     with caller.console.books.reading() as books:
         found = books.listings.targets(skip, limit)
-    rows = [TargetRow(target=each.id, name=each.name, version=each.version, accounts=each.accounts)
-            for each in found.rows]  # fmt: skip
+    rows = [TargetRow.model_validate(listed_as.target(each)) for each in found.rows]
     return Targets(targets=rows, next_cursor=str(skip + limit) if found.more else None)
 
 
@@ -182,7 +181,8 @@ def models(
     skip = _skip(cursor_)
     with caller.console.books.reading() as books:
         found = books.listings.models(skip, limit)
-    return Models(models=[_model(each) for each in found.rows], next_cursor=str(skip + limit) if found.more else None)
+    rows = [ModelRow.model_validate(listed_as.model(each)) for each in found.rows]
+    return Models(models=rows, next_cursor=str(skip + limit) if found.more else None)
 
 
 @router.get("/targets/{target_id}", responses=documented(404, 409))
@@ -278,16 +278,3 @@ def _skip(given: str | None) -> int:
     if skip > 10**9:
         raise lost()
     return skip
-
-
-def _model(each: Any) -> ModelRow:
-    return ModelRow(
-        model_id=each.id,
-        name=each.name,
-        manager=each.manager,
-        version=each.version,
-        investment_minimum=cents(each.minimum),
-        holdings=each.lines,
-        accounts=each.accounts,
-        signalled_at=utc(each.signalled),
-    )

@@ -11,6 +11,7 @@ from acting.updates import Reply
 from domain.queue import REASONS
 from domain.requests import counted
 from reading.refused import Changed, Conflict, Unknown
+from reading.work import listed
 from storage.people.proof import ShownPlan
 from storage.work.rebalances import utc
 from storage.work.requests import UnknownRequest
@@ -341,17 +342,7 @@ def _position(given: str) -> int:
 
 
 def _listed(row: Any) -> RequestRow:
-    return RequestRow(
-        request_id=row.id,
-        status=row.status or row.stage,
-        requested_by=row.requested_by,
-        kind=row.kind,
-        amount=None if row.amount is None else f"{row.amount:.2f}",
-        accounts=row.accounts,
-        pending=row.pending,
-        started_at=utc(row.started_at) or "",
-        ended_at=utc(row.ended_at),
-    )
+    return RequestRow.model_validate(listed.request(row))
 
 
 def _pending(each: Any) -> PendingPlan:

@@ -4,14 +4,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from sqlalchemy import select
 from starlette.responses import Response
 
 from acting import seals
-from reading.record.listing import newest
+from reading.record.listing import between, newest
 from reading.record.verify import verify as walked
 from storage.record.chain import moment
-from storage.schema.audit import audit_records
 from web import tables
 from web.refusals import Refusal
 from web.tables import Format
@@ -82,11 +80,9 @@ def exports(
     if first > last:
         raise Refusal(422, "Which days?", f"{first} is after {last}.", (("/exports", "Choose again"),))
     from_, to = (datetime.combine(each, time(), UTC) for each in (first, last + timedelta(days=1)))
-    of = audit_records.c
-    query = select(audit_records).where(of.at >= from_, of.at < to).order_by(of.id).limit(tables.AT_MOST)
     if format != "html":
         with visit.console.books.reading() as books:
-            rows = [_listed(row) for row in books.connection.execute(query)]
+            rows = [_listed(row) for row in between(books, from_, to, tables.AT_MOST)]
         return tables.file(f"record-{first}-{last}", format, COLUMNS, rows)
     return visit.page("exports.html", title="Exports", first=first, last=last, at_most=tables.AT_MOST)
 

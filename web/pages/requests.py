@@ -8,8 +8,9 @@ from starlette.responses import RedirectResponse, Response
 from acting.submit import Wanted
 from domain.requests import counted
 from identity.roles import Act
+from reading.work import listed as listed_as
 from reading.work.figures import with_figures
-from storage.work.rebalances import as_history, utc
+from storage.work.rebalances import as_history
 from storage.work.requests import UnknownRequest
 from web import acts, tables
 from web.tables import Format
@@ -38,7 +39,7 @@ def listing(
     size = SIZE if format == "html" else tables.AT_MOST
     with visit.console.books.reading() as books:
         found = books.listings.requests((page - 1) * size, size, wanted, by or None)
-    rows = [_listed(row) for row in found.rows]
+    rows = [listed_as.request(row) for row in found.rows]
     if format != "html":
         return tables.file("requests", format, COLUMNS, rows)
     return visit.page(
@@ -163,18 +164,4 @@ def _account(each: Any) -> dict[str, Any]:
         "issue": each.issue,
         "decided_by": each.decided_by,
         "liquidation": each.liquidation,
-    }
-
-
-def _listed(row: Any) -> dict[str, Any]:
-    return {
-        "request_id": row.id,
-        "status": row.status or row.stage,
-        "requested_by": row.requested_by,
-        "kind": row.kind,
-        "amount": None if row.amount is None else f"{row.amount:.2f}",
-        "accounts": row.accounts,
-        "pending": row.pending,
-        "started_at": utc(row.started_at),
-        "ended_at": utc(row.ended_at),
     }

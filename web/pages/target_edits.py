@@ -13,9 +13,8 @@ from domain.books.book import BookRefused
 from policy.trading_days import trade_date
 from reading.files.book_file import read_object
 from reading.files.books import listed
-from reading.market.targets import in_form
+from reading.market.targets import editable
 from reading.refused import Refused
-from storage.market.reading import read_targets
 from web import uploads
 from web.refusals import Refusal
 from web.visit import Visit, needs
@@ -28,10 +27,7 @@ Json = dict[str, Any]
 def show(visit: Annotated[Visit, needs("assign")], target_id: str) -> Response:
     """The target as a book has it, to be changed."""
     with visit.console.books.reading() as books:
-        known = read_targets(books.connection, [target_id])
-    if target_id not in known:
-        visit.unknown(f"target {target_id}", "/targets")
-    text = json.dumps(in_form(known[target_id]), indent=2, ensure_ascii=False)
+        text = json.dumps(editable(books, target_id), indent=2, ensure_ascii=False)
     return _page(visit, target_id, text)
 
 

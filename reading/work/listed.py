@@ -1,0 +1,71 @@
+"""Rows of listings in their public form: models, targets, requests and signals, the same whoever lists them."""
+
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def model(row: Any) -> Json:
+    """A model: its version, minimum, how many accounts hold it, and when the newest signal came."""
+    from domain.values.money import cents
+    from storage.work.rebalances import utc
+
+    return {
+        "model_id": row.id,
+        "name": row.name,
+        "manager": row.manager,
+        "version": row.version,
+        "investment_minimum": cents(row.minimum),
+        "holdings": row.lines,
+        "accounts": row.accounts,
+        "signalled_at": utc(row.signalled),
+    }
+
+
+def target(row: Any) -> Json:
+    """A target, and how many accounts have it."""
+    return {"target": row.id, "name": row.name, "version": row.version, "accounts": row.accounts}
+
+
+def request(row: Any) -> Json:
+    """A request, and how many of its rebalances wait for an approval."""
+    from domain.values.money import cents
+    from storage.work.rebalances import utc
+
+    return {
+        "request_id": row.id,
+        "status": row.status or ("PAUSED" if row.stage == "PAUSED" else "IN_PROGRESS"),
+        "requested_by": row.requested_by,
+        "kind": row.kind,
+        "amount": None if row.amount is None else cents(row.amount),
+        "accounts": row.accounts,
+        "pending": row.pending,
+        "started_at": utc(row.started_at),
+        "ended_at": utc(row.ended_at),
+    }
+
+
+def signal(row: Any) -> Json:
+    """A model signal, and what it came to."""
+    from domain.values.money import weight_text
+    from storage.work.rebalances import utc
+
+    came_to = row.result or {}
+    return {
+        "model_id": row.model_id,
+        "name": row.name,
+        "version": row.version,
+        "status": _stands(row),
+        "received_by": row.received_by,
+        "received_at": utc(row.received_at),
+        "largest_change": None if row.largest_change is None else weight_text(row.largest_change),
+        **{name: came_to.get(name) for name in ("traded", "skipped", "failed")},
+    }
+
+
+def _stands(row: Any) -> str:
+    if row.ended_at is not None:
+        return "ENDED"
+    if (row.result or {}).get("superseded_by"):
+        return "SUPERSEDED"
+    return "NOT_STARTED" if row.begun_at is None else "IN_PROGRESS"
