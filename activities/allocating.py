@@ -116,8 +116,14 @@ def _instruction(
 ) -> Instruction:
     """What the custodian is told of a trade date: what changes, and what each account has of it then."""
     revisions = books.allocations.revisions(row.id, day)
+    stated = books.blocks.children(row.id)[0].client_order_id.partition("-")[0]
+    epoch = None if stated == books.epochs.first() else stated
+    names = {
+        each: rules.alloc_id(row.id, day, None if each == revisions[0] else each, epoch)
+        for each in sorted({*revisions, revision})
+    }
     return Instruction(
-        alloc_id=_alloc_id(row.id, day, revision),
+        alloc_id=names[revision],
         block=row.id,
         day=day,
         orders=books.blocks.traded(row.id, day),
@@ -128,12 +134,8 @@ def _instruction(
             account: Allotted(units * row.unit, amount)
             for account, units, amount in books.allocations.taken(row.id, day, revision)
         },
-        before=[_alloc_id(row.id, day, each) for each in revisions if each < revision],
+        before=[name for each, name in names.items() if each < revision],
     )
-
-
-def _alloc_id(block_id: str, day: date, revision: int) -> str:
-    return f"{block_id}/{day:%Y%m%d}/{revision}"
 
 
 def _refused(books: Transaction, row: Any, refused: Mapping[str, str]) -> None:

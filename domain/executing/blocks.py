@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from decimal import ROUND_FLOOR, Decimal
 from hashlib import sha256
 from typing import Any, Literal
@@ -226,6 +227,15 @@ def child(block_id: str, day: int) -> str:
 def child_order_id(epoch: str, block_id: str, day: int) -> str:
     """The name of a block's child at the venue (EXEC-1): nothing of an account's own order has a name like it."""
     return f"{epoch}-{block_id}-{day:03d}"
+
+
+def alloc_id(block_id: str, day: date, revision: int | None, epoch: str | None) -> str:
+    """The name of what a custodian is told of a block's trade date (FIX-8): both, and which revision where it is not
+    the first of the day. `epoch` is that in which the block was stated, where it is not the installation's first: after
+    a restore numbers of blocks are given twice.
+    """
+    told = [block_id, f"{day:%Y%m%d}", str(revision or ""), epoch or ""]
+    return "/".join(each for each in told if each)
 
 
 def is_child(client_order_id: str) -> bool:

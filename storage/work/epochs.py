@@ -78,6 +78,12 @@ class Epochs:
         newest_first = installation_epochs.c.number.desc()
         return self.connection.execute(select(installation_epochs).order_by(newest_first).limit(1)).one_or_none()
 
+    def first(self) -> str | None:
+        """The epoch that began first; None before the first order."""
+        query = select(installation_epochs.c.epoch).order_by(installation_epochs.c.number).limit(1)
+        found: str | None = self.connection.scalar(query)
+        return found
+
     def _begin(self, here: str, why: str) -> str:
         before = self.newest()
         epoch = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))

@@ -166,3 +166,12 @@ def test_custodians_take_turns_at_being_first() -> None:
     turns = [blocks.in_turn(["C", "A", "B", "A"], version) for version in (3, 4, 5, 6)]
     assert turns == [("A", "B", "C"), ("B", "C", "A"), ("C", "A", "B"), ("A", "B", "C")]
     assert blocks.in_turn([], 4) == ()
+
+
+def test_a_restored_number_of_a_block_is_no_name_that_was_told_before() -> None:
+    """Custodians take what they were told once for told: numbers of blocks are given twice after a restore."""
+    day = date(2026, 11, 20)
+    assert blocks.alloc_id("B-000001", day, None, None) == "B-000001/20261120"
+    assert blocks.alloc_id("B-000001", day, 2, None) == "B-000001/20261120/2"
+    assert blocks.alloc_id("B-000001", day, None, "7XK2M") == "B-000001/20261120/7XK2M"
+    assert blocks.alloc_id("B-000001", day, 2, "7XK2M") == "B-000001/20261120/2/7XK2M"

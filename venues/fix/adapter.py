@@ -105,11 +105,9 @@ class FixVenue:
         shares = {account: each.quantity for account, each in told.whole.items()}
         money = {account: each.amount for account, each in told.whole.items()}
         total = sum(shares.values(), Decimal(0))
-        first = allocations.first_id(told.block, told.day)
-        replaces = None if not told.before else first if len(told.before) == 1 else told.before[-1]
         with self.engine.begin() as connection:
             given = allocations.Instruction(
-                block=told.block,
+                alloc_id=told.alloc_id,
                 day=told.day,
                 orders=books.names(connection, told.orders),
                 side=told.side,
@@ -117,8 +115,7 @@ class FixVenue:
                 average=(sum(money.values(), ZERO) / total).quantize(Decimal("0.0001")) if total else ZERO,
                 shares=shares,
                 money=money,
-                again=told.alloc_id if told.before else None,
-                replaces=replaces,
+                replaces=told.before[-1] if told.before else None,
             )
             allocations.give(connection, self.session, given)
             said = allocations.settled(connection, self.session, given.alloc_id)

@@ -2,9 +2,9 @@
 
     give ──► 35=J ──► P: received, accepted or rejected ──► AS: as the broker booked it ──► AK: each account confirmed
 
-The first instruction of a block and trade date has both as its AllocID, so that it is given once however often it is
-asked for. What a bust or a correction changes of it (ALLOC-7) is another one, which replaces the whole day (71=1), or
-cancels it where nothing is left (71=2).
+One instruction a block and trade date, under its AllocID once, however often it is asked for. What a bust or a
+correction changes of it (ALLOC-7) is another one, which replaces the whole day (71=1), or cancels it where nothing is
+left (71=2).
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ A, E = fix_allocations.c, fix_allocated.c
 class Instruction:
     """A block's shares of one trade date, by account; `average` is the day's price for display (ALLOC-4)."""
 
-    block: str
+    alloc_id: str
     day: date
     orders: Sequence[str]  # client order IDs that were filled, children included
     side: str
@@ -43,18 +43,7 @@ class Instruction:
     shares: Mapping[str, Decimal]
     money: Mapping[str, Decimal] = field(default_factory=dict)  # each account's exact cents, where they are told
     step_out: bool = False  # to another broker's account
-    again: str | None = None  # its AllocID, where it replaces another one
-    replaces: str | None = None  # that one's
-
-    @property
-    def alloc_id(self) -> str:
-        """Its AllocID."""
-        return self.again or first_id(self.block, self.day)
-
-
-def first_id(block: str, day: date) -> str:
-    """The AllocID of what is told first of a block's trade date."""
-    return f"{block}/{day:%Y%m%d}"
+    replaces: str | None = None  # the AllocID of that which it takes the place of
 
 
 @dataclass(frozen=True, slots=True)

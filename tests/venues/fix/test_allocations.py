@@ -28,9 +28,9 @@ def part(shares: int) -> Allotted:
 
 
 def told(revision: int, changes: Mapping[str, int], whole: Mapping[str, int], *before: int) -> Instruction:
-    names = [f"{ALLOC}/{each}" for each in before]
+    *names, name = [ALLOC if each == 1 else f"{ALLOC}/{each}" for each in (*before, revision)]
     changed, has = ({each: part(shares) for each, shares in of.items()} for of in (changes, whole))
-    return Instruction(f"{ALLOC}/{revision}", "B-000001", DAY, [BLOCK.client_order_id], "buy", "X", changed, has, names)
+    return Instruction(name, "B-000001", DAY, [BLOCK.client_order_id], "buy", "X", changed, has, names)
 
 
 FIRST = told(1, {"A-1": 60, "A-2": 40}, {"A-1": 60, "A-2": 40})

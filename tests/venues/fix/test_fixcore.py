@@ -326,8 +326,10 @@ def test_a_block_goes_out_with_its_accounts_is_reduced_and_allocated(world: Worl
     world.until("the reduction", lambda: world.venue.reduction(block, Decimal(70)) is True)
     world.quirks(refuse_account="A-2")
     world.until("the fills", lambda: world.stand("E-B-000001-1").filled_quantity == 70)
-    given = Instruction("B-000001", world.stand("E-B-000001-1").traded_on, ["E-B-000001-1"], "buy", "X", Decimal(10),
-                        {"A-1": Decimal(45), "A-2": Decimal(25)})  # fmt: skip
+    given = Instruction(
+        "B-000001/20261120", world.stand("E-B-000001-1").traded_on, ["E-B-000001-1"], "buy", "X", Decimal(10),
+        {"A-1": Decimal(45), "A-2": Decimal(25)},
+    )  # fmt: skip
     for _ in range(2):  # once, however often it is asked for
         with world.engine.begin() as connection:
             allocations.give(connection, world.session, given)
