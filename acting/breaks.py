@@ -102,7 +102,7 @@ class _Stands:
 
 
 def _stands(
-    work: "Transaction", number: int, seen: Seen | None, theirs: "Mapping[str, Ledger]", today: date
+    work: "Transaction", number: int, seen: Seen | None, theirs: "Mapping[str, Ledger | None]", today: date
 ) -> _Stands:
     row = work.breaks.get(number)
     if row.resolved_at is not None:
@@ -134,18 +134,21 @@ def _changed(number: int, now: Any, told: str) -> Changed:
     return Changed(f"break {number} is not what it was: {figures}. {told}", rule="RECON-1")
 
 
-def _theirs(database: "Books", custodian: str, account_id: str) -> "Ledger":
-    """The custodian's figures, asked while nobody holds the account."""
-    from venues.port import UnknownAtCustodian, UnknownVenue
+def _theirs(database: "Books", custodian: str, account_id: str) -> "Ledger | None":
+    """The custodian's figures, asked while nobody holds the account; None where it can't be asked, and only states."""
+    from venues.port import UnknownAtCustodian
     from venues.registry import Venues
 
+    venues = Venues(database.engine)
+    if not venues.states(custodian):
+        return None
     try:
-        return Venues(database.engine).custodian(custodian).ledger(account_id)
-    except (UnknownAtCustodian, UnknownVenue) as flaw:
+        return venues.custodian(custodian).ledger(account_id)
+    except UnknownAtCustodian as flaw:
         raise Conflict(f"{flaw}: there is no figure to book") from flaw
 
 
-def _bookable(work: "Transaction", row: Any, theirs: "Ledger", today: date) -> _Stands:
+def _bookable(work: "Transaction", row: Any, theirs: "Ledger | None", today: date) -> _Stands:
     """Whether the custodian's figure can be taken into the books.
 
     Nobody books a figure that he has not seen: where it is no longer the break's, the break shows the new one.
@@ -179,12 +182,13 @@ def _close(work: "Transaction", each: _Stands, why: str, today: date) -> None:
     work.breaks.resolve(each.row, why, each.now is not None)
 
 
-def _now(account: Any, row: Any, theirs: "Ledger") -> "Break":
-    """The break's figures as they are now."""
+def _now(account: Any, row: Any, theirs: "Ledger | None") -> "Break":
+    """The break's figures as they are now; of a custodian that can't be asked, as it stated them."""
     from domain.executing.reconciliation import Break, ledger
     from domain.values.money import ZERO
 
     ours = ledger(account)
     if row.kind == "cash":
-        return Break("cash", None, ours.cash, theirs.cash)
-    return Break("quantity", row.symbol, ours.positions.get(row.symbol, ZERO), theirs.positions.get(row.symbol, ZERO))
+        return Break("cash", None, ours.cash, theirs.cash if theirs else row.actual)
+    stated = theirs.positions.get(row.symbol, ZERO) if theirs else row.actual
+    return Break("quantity", row.symbol, ours.positions.get(row.symbol, ZERO), stated)

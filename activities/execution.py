@@ -214,9 +214,12 @@ class ExecutionSteps:
 
         Sends nothing twice: asked again, it goes on where it stopped.
         """
-        with self.desk.books.transaction(actor()) as books:
-            row = books.rebalances.get(message.rebalance_id)
         resized: list[str] = []
+        with self.desk.books.transaction(actor()) as books:
+            left = any(order.status in OPEN for order in books.orders.of(message.rebalance_id))
+            row = books.rebalances.get(message.rebalance_id) if left else None
+        if row is None:  # as when the desk has told of the last ones
+            return self._standing(message, resized)
         if row.stage == "EXECUTING":  # else a reset workflow comes by again
             sender = Sender(self.desk, row)
             try:
@@ -254,7 +257,7 @@ class ExecutionSteps:
     def _standing(self, message: Step, resized: list[str]) -> OrdersSubmitted:
         """How the orders stand; where all have their last word, the rebalance moves on (EXEC-2)."""
         with self.desk.books.transaction(actor()) as books:
-            row = books.rebalances.get(message.rebalance_id, lock=True)
+            books.rebalances.stage(message.rebalance_id)
             orders = books.orders.of(message.rebalance_id)
             statuses = dict(Counter(order.status for order in orders))
             if not any(order.status in OPEN for order in orders):
@@ -267,7 +270,8 @@ class ExecutionSteps:
                         after={"statuses": statuses, "resized": resized},
                     )
                 return OrdersSubmitted(statuses=statuses, resized=resized)
-            at_desk = {leg for leg, row in books.desk.of(message.rebalance_id).items() if row.ended_at is None}
+            row = books.rebalances.get(message.rebalance_id)
+            at_desk = {leg for leg, its in books.desk.of(message.rebalance_id).items() if its.ended_at is None}
             sent, working_since = books.orders.first_sent(message.rebalance_id, at_desk)
         selling = any(order.side == "sell" and order.status in OPEN for order in orders)
         own = [order for order in orders if order.leg not in at_desk]

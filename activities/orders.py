@@ -70,7 +70,10 @@ class Sender:
         """Gives the legs of a side to the venue's desk, where its terms form blocks (BLOCK-4). Raises Over."""
         if self.terms.blocks is None:
             return
-        legs = [leg for leg in self._planned() if leg.side == side and leg.quantity]
+        planned = self.approved.legs if side == "sell" else self._planned()  # sells stay as they were approved
+        legs = [leg for leg in planned if leg.side == side and leg.quantity]
+        if not legs:
+            return
         with self.desk.books.transaction(actor()) as books:
             self._still_mine(books)
             given = handed_over(books, self.rebalance_id, self.account_id, legs, self)

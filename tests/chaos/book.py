@@ -17,6 +17,10 @@ TARGETS: dict[str, dict[str, str]] = {
 }
 
 
+PATIENCE = 6  # seconds that an order may work; long waits would only make the run long
+BROKER = "BROKER"  # the custodian whose accounts trade through a FIX session: every fourth
+
+
 def account_id(number: int) -> str:
     return f"C-{number:03d}"
 
@@ -58,6 +62,8 @@ def _account(dice: Random, number: int) -> dict[str, Any]:
         "target": dice.choice(sorted(TARGETS)),
         "tax_status": dice.choice(("taxable", "exempt")),
     }
+    if number % 4 == 0:
+        given["custodian"] = BROKER
     if kind == "cash":
         return given
     held = dice.sample(SYMBOLS, 4)
@@ -96,6 +102,16 @@ def scenario(seed: int) -> dict[str, Any]:
             {"chance": "0.06", "late": 2},
             {"chance": "0.08", "lose_connection": "before_accepting"},
             {"chance": "0.10", "lose_connection": "after_accepting"},
+            {"chance": "0.25", "twice": True},
+        ],
+        "blocks": [
+            {"chance": "0.25", "fills": [{"share": "0.4"}, {"share": "0.3", "late": 2}, {"share": "1", "late": 6}]},
+            {"chance": "0.15", "fills": [{"share": "0.5", "late": 3}], "dies": 8, "reduce": "in_part"},
+            {"chance": "0.10", "fills": [{"share": "0.7"}, {"share": "1", "late": 8}], "reduce": "refused"},
+            {"chance": "0.05", "reject": "trading halted"},
+            {"chance": "0.05", "never_fills": True, "dies": 5},
+            {"chance": "0.10", "lose_connection": "before_accepting"},
+            {"chance": "0.15", "lose_connection": "after_accepting", "fills": [{"share": "1", "late": 4}]},
             {"chance": "0.25", "twice": True},
         ],
     }

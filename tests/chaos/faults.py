@@ -16,6 +16,8 @@ KINDS = {
     "record forged": 4,
     "foreign answer": 4,
     "clock jumped": 4,
+    "gateway killed": 8,
+    "broker killed": 4,
     "restored from a backup": 1,
 }
 EVERY = 2.0  # seconds between faults, about; each time from 0.4 to 1.75 of it

@@ -37,9 +37,11 @@ from storage.actor import Actor
 from storage.connection import Books
 from storage.intake.delivered_files import Source
 from storage.intake.prices import load_prices
+from storage.schema.desk import desk_legs
 from storage.schema.execution import rebalances
 from storage.schema.tables import models, prices
-from tests.chaos.book import AS_OF, MODELS, TARGETS, account_id
+from storage.work.venues import ONE_BY_ONE, SetBlocks
+from tests.chaos.book import AS_OF, MODELS, PATIENCE, TARGETS, account_id
 from tests.chaos.quiet import ask_the_venue
 from workflows.contract import EVALUATION_ID, TASK_QUEUE, rebalance_workflow_id
 
@@ -70,6 +72,7 @@ class Load:
     environment: dict[str, str]  # for commands
     asked: Counter[str] = field(default_factory=Counter)
 
+    in_blocks: bool = False
     away: threading.Event = field(default_factory=threading.Event)  # set: nobody asks for anything, as in a restore
 
     def __post_init__(self) -> None:
@@ -85,6 +88,8 @@ class Load:
             "target assignments": (2.0, self.assignment),
             "breaks resolved": (1.0, self.breaks),
         }
+        found["blocks on and off"] = (12.0, self.terms)
+        found["leavings"] = (2.0, self.leaving)
         if importlib.util.find_spec("workflows.rebalance_request"):
             found["requests"] = (8.0, self.request)
         if importlib.util.find_spec("workflows.apply_model_signal"):
@@ -167,6 +172,19 @@ class Load:
         )
         self.asked["requests"] += 1
 
+    async def terms(self) -> None:
+        """The paper venue's orders go in blocks for a while, then one by one, and in blocks again."""
+        self.in_blocks = not self.in_blocks
+        await asyncio.to_thread(self._set_terms)
+        self.asked["blocks on and off"] += 1
+
+    async def leaving(self) -> None:
+        """A client calls: an account leaves an open block."""
+        found = await asyncio.to_thread(self._leave)
+        if found is not None:
+            self.asked["leavings"] += 1
+            await self.client.get_workflow_handle(f"block/{found}").signal("look", rpc_timeout=SOON)
+
     async def signal(self) -> None:
         """A manager's new version of a model: two of its weights change places."""
         await asyncio.to_thread(self._send_signal)
@@ -208,6 +226,24 @@ class Load:
         file.write_text(json.dumps({"id": name, "version": version + 1, "holdings": holdings}))
         command = [str(Path(sys.executable).with_name("rebalancer")), "model", "signal", str(file), "--by", "cal"]
         subprocess.run(command, env=os.environ | self.environment, capture_output=True, timeout=30, check=True)
+
+    def _set_terms(self) -> None:
+        gathers = SetBlocks("window", 1) if self.in_blocks else ONE_BY_ONE
+        with self.books.transaction(Actor("ann")) as books:
+            books.venues.set_terms("PAPER", None, PATIENCE, None, gathers)
+
+    def _leave(self) -> str | None:
+        open_ones = select(desk_legs.c.block_id, desk_legs.c.account_id, desk_legs.c.rebalance_id)
+        with self.books.transaction(Actor("ann")) as books:
+            legs = books.execute(
+                open_ones.where(desk_legs.c.block_id.is_not(None), desk_legs.c.ended_at.is_(None))
+            ).all()
+            if not legs:
+                return None
+            leg = self.dice.choice(legs)
+            books.blocks.get(leg.block_id, lock=True)
+            books.blocks.ask_to_leave(leg.block_id, leg.account_id, leg.rebalance_id, "the client called")
+            return str(leg.block_id)
 
     def _factor(self) -> Decimal:
         return Decimal(self.dice.randrange(870, 1150)) / 1000

@@ -24,11 +24,13 @@ from temporalio.service import RPCError
 from storage.actor import Actor
 from storage.connection import Books
 from storage.schema.execution import breaks, rebalances
+from tests.chaos.book import PATIENCE
 from workflows.contract import TASK_QUEUE, rebalance_workflow_id
 
 LIMIT = 600.0  # seconds; some steps wait for the timeouts of steps whose worker was killed
 REFUSALS = ("is under way", "of a newer start", "refused")  # a workflow may fail with these: it was told no
 OF_THE_VENUE = ("overfill", "foreign_answer")  # breaks that asking the venue resolves
+BUSY = "ExecutionStatus = 'Running' AND WorkflowType != 'VenueDesk'"  # a desk waits for legs, and never ends
 HINDRANCES = (
     RPCError,
     WorkflowUpdateFailedError,
@@ -41,6 +43,7 @@ async def settle(client: Client, books: Books, look_after: Callable[[], None]) -
     """Waits until nothing runs; says what still does, and which workflows failed."""
     with books.transaction(Actor("chaos")) as change:
         change.venues.set_scenario(None)  # kind again: what is tried once more goes through
+        change.venues.set_terms("PAPER", None, PATIENCE)
     give_up = time.monotonic() + LIMIT
     while time.monotonic() < give_up:
         look_after()
@@ -48,7 +51,7 @@ async def settle(client: Client, books: Books, look_after: Callable[[], None]) -
         with books.transaction() as read:
             under_way = list(read.execute(select(rebalances).where(rebalances.c.stage != "ENDED")))
         await asyncio.gather(*(_help(client, row) for row in under_way))
-        running = [each async for each in client.list_workflows("ExecutionStatus = 'Running'")]
+        running = [each async for each in client.list_workflows(BUSY)]
         if not under_way and not running:
             ask_the_venue(books)  # about what the last ones left
             return [told async for told in _failed(client)]

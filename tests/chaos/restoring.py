@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 import psycopg
 from sqlalchemy import make_url, select
 
+from domain.executing.blocks import is_child
 from storage.actor import Actor
 from storage.connection import Books
 from storage.engine import connect
+from storage.schema.desk import paper_block_orders
 from storage.schema.execution import breaks, paper_accounts, paper_orders, paper_positions
 from tests.chaos.book import AS_OF
 from venues.port import VenueOrder
@@ -27,7 +29,13 @@ if TYPE_CHECKING:
     from tests.chaos.world import World
 
 BETWEEN, AT_MOST = 6.0, 60.0  # seconds of work that the backup knows nothing of; more where nothing is sent in them
-PAPER = ("accounts", "positions", "orders", "events", "lost_connections", "scenario")  # in the order of their keys
+# In the order of their keys.
+PAPER = (
+    "accounts", "positions", "orders", "events", "block_orders", "block_events", "allocations", "lost_connections",
+    "scenario",
+)  # fmt: skip
+OURS = "SELECT client_order_id FROM orders UNION ALL SELECT client_order_id FROM block_orders"
+SENT = "SELECT (SELECT count(*) FROM paper.orders) + (SELECT count(*) FROM paper.block_orders)"
 COMMAND = str(Path(sys.executable).with_name("rebalancer"))
 
 
@@ -58,14 +66,14 @@ class Restorer:
 
     def _sent(self) -> int:
         with self._connect() as connection:
-            found = connection.execute("SELECT count(*) FROM paper.orders").fetchone()
+            found = connection.execute(SENT).fetchone()
         return int(found[0]) if found else 0
 
     def _restored(self) -> bool:
         world, self.restored = self.world, True
         world.stop_workers()
         with self._connect() as connection:
-            before = {row[0] for row in connection.execute("SELECT client_order_id FROM orders")}
+            before = {row[0] for row in connection.execute(OURS)}
             kept = {table: self._out(connection, table) for table in PAPER}
         world.postgres.stop()
         world.temporal.stop()
@@ -76,12 +84,11 @@ class Restorer:
             beside.unlink()
         world.postgres.start()
         with self._connect() as connection:
-            connection.execute("TRUNCATE paper.accounts, paper.positions, paper.orders, paper.events,"
-                               " paper.lost_connections, paper.scenario")  # fmt: skip
+            connection.execute("TRUNCATE " + ", ".join(f"paper.{each}" for each in PAPER))  # type: ignore[arg-type]
             for table in PAPER:
                 with connection.cursor().copy(f"COPY paper.{table} FROM STDIN") as copy:  # type: ignore[arg-type]
                     copy.write(kept[table])
-            known = {row[0] for row in connection.execute("SELECT client_order_id FROM orders")}
+            known = {row[0] for row in connection.execute(OURS)}
         lost = before - known
         self.lost |= lost
         self._asked("recover", "--new-epoch", "--by", "ann", "--why", "chaos: disk lost")
@@ -118,11 +125,15 @@ class Restorer:
         """What nobody knows any more and is open at the venue is cancelled there."""
         engine = connect(self.world.postgres.application_url, pool_size=1)
         with Books(engine).transaction(Actor("ann")) as read:
-            rows = read.execute(select(paper_orders).where(paper_orders.c.status == "WORKING")).all()
+            rows = [
+                *read.execute(select(paper_orders).where(paper_orders.c.status == "WORKING")),
+                *read.execute(select(paper_block_orders).where(paper_block_orders.c.status == "WORKING")),
+            ]
         venue = Venues(engine).venue("PAPER")
         for row in rows:
             if row.client_order_id in lost:
-                order = VenueOrder(row.client_order_id, row.account_id, row.side, row.symbol, row.quantity, row.price)
+                whose = row.block if is_child(row.client_order_id) else row.account_id
+                order = VenueOrder(row.client_order_id, whose, row.side, row.symbol, row.quantity, row.price)
                 venue.cancel(order)
         engine.dispose()
 
@@ -140,6 +151,7 @@ class Restorer:
         environment = {
             "REBALANCER_DATABASE_URL": self.world.postgres.application_url,
             "TEMPORAL_ADDRESS": self.world.temporal.address,
+            **self.world.session.environment,
         }
         done = subprocess.run(
             [COMMAND, *arguments],

@@ -11,16 +11,18 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
+from domain.executing.reconciliation import ledger
 from policy import in_force
 from storage.actor import Actor
-from storage.connection import Books
+from storage.connection import Books, Transaction
 from storage.engine import connect
 from storage.intake.loading import load
-from storage.schema.execution import paper_orders
+from storage.schema.execution import paper_accounts, paper_orders, paper_positions
+from storage.schema.tables import accounts as accounts_table
 from tests.chaos import least, proof
-from tests.chaos.book import AS_OF, book, scenario
+from tests.chaos.book import AS_OF, BROKER, PATIENCE, book, scenario
 from tests.chaos.faults import EVERY, planned
 from tests.chaos.load import Load
 from tests.chaos.proof import Checked, Records
@@ -29,8 +31,6 @@ from tests.chaos.world import World
 from venues.port import VenueOrder
 from venues.scenario import Scenario
 from workflows.connection import connect as connect_temporal
-
-PATIENCE = 6  # seconds that an order may work; long waits would only make the run long
 
 
 @dataclass
@@ -68,6 +68,7 @@ def run(
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, World(Path(folder), workers, accounts) as world:
         books = Books(connect(world.postgres.application_url, pool_size=5))
         begun = _load(books, seed, accounts)
+        world.open_session()
         thread = _Thread(world, books, seed, accounts)
         world.away = thread.away
         thread.start()
@@ -108,7 +109,8 @@ class _Thread(threading.Thread):
         self.away = threading.Event()
         environment = {
             "REBALANCER_DATABASE_URL": world.postgres.application_url,
-            "TEMPORAL_ADDRESS": world.temporal.address,
+            "TEMPORAL_ADDRESS": self.world.temporal.address,
+            **world.session.environment,
         }
         self.make: Callable[[Any], Load] = lambda client: Load(
             client, books, seed, accounts, world.home, environment, away=self.away
@@ -153,7 +155,18 @@ def _load(books: Books, seed: int, accounts: int) -> Any:
     with books.transaction(Actor("chaos")) as change:
         change.venues.set_scenario(scenario(seed))
         change.venues.set_terms("PAPER", None, PATIENCE)
+        change.venues.set_terms(BROKER, None, PATIENCE, "any_time")
+        _at_the_broker(change)
         return proof.custodian(change)
+
+
+def _at_the_broker(books: Transaction) -> None:
+    """The paper venue stands behind the FIX session, and holds its accounts too."""
+    for account in books.execute(select(accounts_table.c.id).where(accounts_table.c.custodian == BROKER)):
+        held = ledger(books.snapshots.take(account.id, None, date.fromisoformat(AS_OF))[0].account)
+        books.execute(insert(paper_accounts).values(account_id=account.id, cash=held.cash))
+        for symbol, quantity in held.positions.items():
+            books.execute(insert(paper_positions).values(account_id=account.id, symbol=symbol, quantity=quantity))
 
 
 def _venue(books: Books, seed: int) -> Counter[str]:

@@ -41,7 +41,7 @@ def test_a_run_in_which_every_rebalance_failed_proves_nothing(report: Report) ->
     assert [each.split(":")[0] for each in told[:3]] == [
         "0 orders filled", "0 rebalances COMPLETE", "0 faults that hit something",
     ]  # fmt: skip
-    assert len(told) == 5
+    assert any("Every order was executed at most once" in each for each in told[3:])
     assert not replace(report, unseen=told).clean
 
 
@@ -51,7 +51,7 @@ def test_the_seed_alone_plans_the_faults() -> None:
 
 
 def _filled(records: Records) -> Any:
-    return next(order for order in records.orders if order.filled_quantity)
+    return next(order for order in records.alone() if order.filled_quantity)
 
 
 def _without_order(records: Records) -> Records:

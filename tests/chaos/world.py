@@ -25,6 +25,7 @@ from tests.chaos.attempts import Attempts
 from tests.chaos.book import account_id
 from tests.chaos.faults import Fault
 from tests.chaos.restoring import Restorer
+from tests.chaos.session import Session
 
 PROJECT = Path(__file__).resolve().parents[2]
 JUMP = 1200  # seconds: far from the close, whose passing would end everything
@@ -54,6 +55,8 @@ class World:
         self.ahead = [the_clock().ahead] * workers
         self.away = threading.Event()  # set while an operator restores: nobody asks for anything
         self.restorer = Restorer(self)
+        self.session = Session(home)
+        self.trades_by_fix = False  # once its accounts are there
         self.attempts: Attempts
 
     def __enter__(self) -> Self:
@@ -75,6 +78,7 @@ class World:
         for worker in self.workers:
             if worker is not None:
                 worker.kill()
+        self.session.close()
         self.temporal.stop()
         self.postgres.stop()
 
@@ -92,6 +96,8 @@ class World:
             "record forged": self.attempts.forge,
             "foreign answer": self._foreign,
             "clock jumped": self._jump,
+            "gateway killed": lambda number: self._kill_of_session("gateway"),
+            "broker killed": lambda number: self._kill_of_session("broker"),
             "restored from a backup": self.restorer.restore,
         }[fault.kind](fault.number)
         (self.injected if happened else self.missed)[fault.kind] += 1
@@ -101,6 +107,18 @@ class World:
         for number, worker in enumerate(self.workers):
             if worker is None or not worker.running:
                 self._start_worker(number)
+        if self.trades_by_fix:
+            self.session.look_after(self._environment())
+
+    def open_session(self) -> None:
+        """The accounts are there: gateway and broker begin."""
+        self.trades_by_fix = True
+        self.look_after()
+
+    def _kill_of_session(self, name: str) -> bool:
+        self.session.kill(name)
+        self.session.look_after(self._environment())
+        return True
 
     def _kill_worker(self, number: int) -> bool:
         at = number % len(self.workers)
@@ -110,7 +128,8 @@ class World:
         return True
 
     def stop_workers(self) -> None:
-        """All of them, as before a restore."""
+        """All of them, gateway and broker too, as before a restore."""
+        self.session.close()
         for at, worker in enumerate(self.workers):
             if worker is not None:
                 worker.kill()
@@ -186,14 +205,21 @@ class World:
         return str(found[0]) if found else f"rebalance/{account_id(number % self.accounts + 1)}"
 
     def _start_worker(self, number: int) -> None:
-        env = clean_env() | {
-            "REBALANCER_DATABASE_URL": self.postgres.application_url,
-            "TEMPORAL_ADDRESS": self.temporal.address,
-            "LOG_LEVEL": "WARNING",
-            AHEAD: str(self.ahead[number].total_seconds()),
-        }
+        env = self._environment() | {AHEAD: str(self.ahead[number].total_seconds())}
         log = self.home / f"worker-{number + 1}.log"
         self.workers[number] = spawn(f"worker {number + 1}", [sys.executable, "worker.py"], log, env=env, cwd=PROJECT)
+
+    def _environment(self) -> dict[str, str]:
+        return (
+            clean_env()
+            | the_clock().environment
+            | self.session.environment
+            | {
+                "REBALANCER_DATABASE_URL": self.postgres.application_url,
+                "TEMPORAL_ADDRESS": self.temporal.address,
+                "LOG_LEVEL": "WARNING",
+            }
+        )
 
     def _connect(self) -> psycopg.Connection:
         url = make_url(self.postgres.url).set(drivername="postgresql").render_as_string(hide_password=False)
