@@ -81,6 +81,7 @@ def _out(books: "Transaction") -> list[dict[str, Any]]:
             "quantity": plain(each.quantity),
             "filled": plain(each.filled_quantity),
             "status": each.status,
+            "block_id": each.block_id,
         }
         for each in books.halts.out()
     ]

@@ -13,6 +13,7 @@ from activities.allocating import allocate, give_over, settle
 from activities.answers import cancelled
 from activities.context import Desk, actor, step
 from activities.desk_messages import BlockStands, BlockStep, Due, desk_workflow_id
+from activities.handing_over import end_of_before
 from activities.leaving import leave_before_release, leave_released
 from domain.executing import allocation
 from domain.executing import blocks as rules
@@ -117,7 +118,8 @@ class BlockSteps:
             if row.status != "FORMED":
                 return None
             now = self.desk.now()
-            if leave_before_release(books, row, now):
+            restored = end_of_before(books, books.blocks.members(block_id), now)
+            if leave_before_release(books, row, now) or restored:
                 left.append(row.venue)
             if not books.blocks.members(block_id):
                 books.blocks.end(block_id, "all accounts left before it was released", now)

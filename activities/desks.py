@@ -11,7 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.answers import noted
 from activities.context import Desk, actor, step
 from activities.desk_messages import BlockStep, DeskStands, DeskStep, Told
-from activities.handing_over import as_order
+from activities.handing_over import as_order, end_of_before
 from activities.orders import CLOSED, never_sent
 from activities.request_accounts import AT_ONCE, beating
 from domain.values.money import ZERO
@@ -37,6 +37,7 @@ class DeskSteps:
             if row is None:
                 return DeskStands(formed=[], note="nothing was ever handed over")
             _end_late(books, message.venue, now)
+            end_of_before(books, books.desk.waiting(message.venue), now)
             due = None
             if row.stopped_at is None and row.window_opened_at is not None:
                 due = terms.forms_at(row.window_opened_at) if terms.blocks and row.release_by is None else now

@@ -14,6 +14,8 @@ from storage.desk.legs import HandedOver
 from venues.port import VenueAnswer
 from venues.terms import Terms
 
+RESTORED = "it was handed over before a restore, and may have been traded since the backup: compare, then submit again"
+
 
 class _Rebalance(Protocol):
     snapshot: Snapshot
@@ -28,13 +30,20 @@ def handed_over(
 ) -> list[HandedOver]:
     """Writes down the whole units of legs as the desk's, their tails as orders of their own (BLOCK-2); those that were
     not handed over before, and are not on their way to the venue by themselves.
+
+    What was written down before a restore may have been sent since under its own name, and goes under that again
+    (EXEC-1): a block has another.
     """
-    status = {order.leg: order.status for order in books.orders.of(rebalance_id)}
+    status = {
+        order.leg: order.status
+        for order in books.orders.of(rebalance_id)
+        if books.epochs.is_of_now(order.client_order_id)
+    }
     given = []
     for leg in legs:
         unit = unit_of(of.snapshot.securities[leg.symbol].quantity_increment)
         units, tail = divided(leg.quantity, unit)
-        if units and leg.number not in of.at_desk and status[leg.number] == "NEW":
+        if units and leg.number not in of.at_desk and status.get(leg.number) == "NEW":
             given.append(HandedOver(leg, unit, units, tail))
     if given:
         venue = of.snapshot.account.custodian
@@ -69,6 +78,23 @@ def taken_out(books: Transaction, rebalance_id: str, why: str, terms: Terms, now
     for row in released:
         books.blocks.ask_to_leave(row.block_id, row.account_id, rebalance_id, why)
     return sorted({row.block_id for row in released})
+
+
+def end_of_before(books: Transaction, legs: Sequence[Any], now: datetime) -> set[tuple[str, int]]:
+    """Ends the legs, in no released block, that were handed over before a restore: a block that nobody here knows may
+    have traded them since the backup (EXEC-1). Which they are, by rebalance and number.
+    """
+    newest = books.epochs.newest()
+    if newest is None or newest.epoch == books.epochs.first():
+        return set()  # nothing was ever restored
+    names = {(row.rebalance_id, row.leg): books.orders.names(row.rebalance_id)[row.leg] for row in legs}
+    old = [row for row in legs if not books.epochs.is_of_now(names[row.rebalance_id, row.leg])]
+    ended = books.desk.end([(row.rebalance_id, row.leg, f"not sent: {RESTORED}") for row in old], now, leaves=True)
+    for row in old:
+        if (row.rebalance_id, row.leg) in ended:
+            order = as_order(names[row.rebalance_id, row.leg], row)
+            noted(books, row.rebalance_id, order, VenueAnswer("CANCELED", ZERO, ZERO, RESTORED))
+    return set(ended)
 
 
 def as_order(name: str, row: Any) -> Any:

@@ -294,8 +294,7 @@ def not_sent(books: Transaction, rebalance_id: str, number: int, order: VenueOrd
 
     One of an epoch before may have been sent after the backup from which this database was restored: the venue knows.
     """
-    newest = books.epochs.newest()
-    if newest is not None and not order.client_order_id.startswith(f"{newest.epoch}-"):
+    if not books.epochs.is_of_now(order.client_order_id):
         return False
     ended = books.orders.not_sent(rebalance_id, number, never_sent(why))
     if ended:

@@ -27,10 +27,12 @@ def halt(why: str, by: str | None, form: str) -> None:
     click.echo(f"sending is halted, by {done.by}: {done.why}")
     if out:
         keys = ("rebalance_id", "account_id", "client_order_id", "side", "symbol", "quantity", "filled", "status")
-        rows = [tuple(str(each[key]) for key in keys) for each in out]
-        columns = ("rebalance", "account", "order", "side", "symbol", "quantity", "filled", "at the venue")
+        rows = [(*(str(each[key]) for key in keys), str(each["block_id"] or "by itself")) for each in out]
+        columns = ("rebalance", "account", "order", "side", "symbol", "quantity", "filled", "at the venue", "block")
         say.show("", say.table("Open at the venues", columns, rows, right=(5, 6)))
         say.show("SENT: the venue has not said yet whether it has it. To cancel: rebalancer cancel REBALANCE")
+        if any(each["block_id"] for each in out):
+            say.show("What a block has filled is its accounts' once it is allocated: rebalancer block show BLOCK")
     else:
         say.message("nothing is open at the venues")
     if waiting:

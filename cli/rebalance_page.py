@@ -50,7 +50,10 @@ def _people(row: Any) -> list[str]:
 
 def _placed(found: Rebalance) -> list[str] | None:
     """What the venue made of each order of the plan; None where none was written down yet."""
-    return [_at_venue(each) for each in found.orders] if len(found.orders) == len(found.row.plan["orders"]) else None
+    own = [each for each in found.orders if each.leg <= len(found.row.plan["orders"])]  # a tail is a part of its leg
+    if len(own) != len(found.row.plan["orders"]):
+        return None
+    return [_at_venue(each, each.leg in found.at_desk, found.at_desk.get(each.leg)) for each in own]
 
 
 def _in_temporal(found: Rebalance) -> list[str]:
@@ -72,16 +75,18 @@ def planned(row: Any, placed: Sequence[str] | None = None) -> list[object]:
     return [f"The plan, {as_of}", *digest, *plan_page.body(plan, placed, cash_before(row))]
 
 
-def _at_venue(order: Any) -> str:
-    """`FILLED`; what is not so, with how much was filled and why."""
+def _at_venue(order: Any, at_desk: bool, block: str | None) -> str:
+    """`FILLED`; what is not so, with how much was filled and why. `at_desk`: it goes, or went, in a block."""
     from domain.values.money import plain
     from reading.words import number
 
     if order.status == "FILLED" and order.quantity == order.planned_quantity:
         return "FILLED"
+    inside = f" in {block}" if block else ""
     if order.status in {"NEW", "SENT"}:
-        return {"NEW": "not sent yet", "SENT": "sent"}[order.status]
+        waits = f"not sent yet{inside}" if block or not at_desk else "at the desk, waits for a block"
+        return {"NEW": waits, "SENT": f"sent{inside}"}[order.status]
     of = f"{number(plain(order.filled_quantity))} of {number(plain(order.planned_quantity))}"
     if order.status == "WORKING":
-        return f"at the venue, {of} filled"
+        return f"at the venue{inside}; allocated when its day is over" if block else f"at the venue, {of} filled"
     return f"{order.status} {of}{f': {order.venue_reason}' if order.venue_reason else ''}"

@@ -1,7 +1,7 @@
 """One rebalance, whole: who asked, approved and when; what was planned, what the venue did, how it ended, what next."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reading import words
@@ -22,6 +22,7 @@ class Rebalance:
     orders: Sequence[Any]
     breaks: Sequence[Any]
     four_eyes: bool
+    at_desk: Mapping[int, str | None] = field(default_factory=dict)  # legs at the desk, and the block of each
 
     def as_json(self, say: Callable[[Advice], str | None]) -> Json:
         """The row as `history` has it, with more of it, the plan and the result; `say` says what to do."""
@@ -86,7 +87,11 @@ class Rebalance:
             return do("approve", row.id, by="WHO", told=f"{{}}{other}"), do("cancel", row.id, told="; or {}")
         if waiting := sum(order.status == "WORKING" for order in self.orders):
             noun = "order waits" if waiting == 1 else "orders wait"
-            told = f"{waiting} {noun} at the venue; to wait no longer: {{}}"
+            where = sorted(
+                {self.at_desk.get(order.leg) or "" for order in self.orders if order.status == "WORKING"} - {""}
+            )
+            inside = f" ({', '.join(where)})" if where else ""
+            told = f"{waiting} {noun} at the venue{inside}; to wait no longer: {{}}"
             return (do("cancel", row.id, why="TEXT", told=told),)
         if self.breaks:
             right = "find out whether the books or the custodian are right, then {}"
@@ -136,6 +141,7 @@ def read(books: "Transaction", row: Any) -> Rebalance:
         books.orders.of(row.id),
         [each for each in books.breaks.open_of(row.account_id) if each.rebalance_id == row.id],
         Policy.from_json(row.policy).four_eyes if row.policy else True,
+        {leg: its.block_id for leg, its in books.desk.of(row.id).items()},
     )
 
 

@@ -78,6 +78,11 @@ class Epochs:
         newest_first = installation_epochs.c.number.desc()
         return self.connection.execute(select(installation_epochs).order_by(newest_first).limit(1)).one_or_none()
 
+    def is_of_now(self, client_order_id: str) -> bool:
+        """False for an order of an epoch before: it may have been sent after the backup of which this database is."""
+        newest = self.newest()
+        return newest is None or client_order_id.startswith(f"{newest.epoch}-")
+
     def first(self) -> str | None:
         """The epoch that began first; None before the first order."""
         query = select(installation_epochs.c.epoch).order_by(installation_epochs.c.number).limit(1)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, func, insert, select, text, update
 
 from domain.approvals import same_person
 from storage.record.audit import Audit
+from storage.schema.desk import desk_legs
 from storage.schema.execution import orders, rebalances, sending_halts
 
 SWITCH = {"number": 0x6861_6C74}  # the advisory lock of the switch
@@ -79,14 +80,16 @@ class Halts:
         return halts
 
     def out(self) -> Sequence[Any]:
-        """The orders that are, or may be, open at a venue."""
+        """The orders that are, or may be, open at a venue, by themselves or in a block."""
         columns = (
             rebalances.c.account_id, orders.c.rebalance_id, orders.c.client_order_id, orders.c.side, orders.c.symbol,
-            orders.c.quantity, orders.c.filled_quantity, orders.c.status,
+            orders.c.quantity, orders.c.filled_quantity, orders.c.status, desk_legs.c.block_id,
         )  # fmt: skip
+        leg = (desk_legs.c.rebalance_id == orders.c.rebalance_id) & (desk_legs.c.leg == orders.c.leg)
         return self.connection.execute(
             select(*columns)
             .join(rebalances, rebalances.c.id == orders.c.rebalance_id)
+            .outerjoin(desk_legs, leg)
             .where(rebalances.c.stage == "EXECUTING", orders.c.status.in_(AT_A_VENUE))
             .order_by(orders.c.rebalance_id, orders.c.leg)
         ).all()

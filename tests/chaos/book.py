@@ -105,8 +105,8 @@ def scenario(seed: int) -> dict[str, Any]:
             {"chance": "0.25", "twice": True},
         ],
         "blocks": [
-            {"chance": "0.25", "fills": [{"share": "0.4"}, {"share": "0.3", "late": 2}, {"share": "1", "late": 6}]},
-            {"chance": "0.15", "fills": [{"share": "0.5", "late": 3}], "dies": 8, "reduce": "in_part"},
+            {"chance": "0.40", "fills": [{"share": "0.4"}, {"share": "0.3", "late": 5}, {"share": "1", "late": 12}]},
+            {"chance": "0.25", "fills": [{"share": "0.5", "late": 3}], "dies": 12, "reduce": "in_part"},
             {"chance": "0.10", "fills": [{"share": "0.7"}, {"share": "1", "late": 8}], "reduce": "refused"},
             {"chance": "0.05", "reject": "trading halted"},
             {"chance": "0.05", "never_fills": True, "dies": 5},

@@ -37,7 +37,7 @@ from storage.actor import Actor
 from storage.connection import Books
 from storage.intake.delivered_files import Source
 from storage.intake.prices import load_prices
-from storage.schema.desk import desk_legs
+from storage.schema.desk import blocks, desk_legs
 from storage.schema.execution import rebalances
 from storage.schema.tables import models, prices
 from storage.work.venues import ONE_BY_ONE, SetBlocks
@@ -234,6 +234,7 @@ class Load:
 
     def _leave(self) -> str | None:
         open_ones = select(desk_legs.c.block_id, desk_legs.c.account_id, desk_legs.c.rebalance_id)
+        open_ones = open_ones.join(blocks, blocks.c.id == desk_legs.c.block_id).where(blocks.c.status == "RELEASED")
         with self.books.transaction(Actor("ann")) as books:
             legs = books.execute(
                 open_ones.where(desk_legs.c.block_id.is_not(None), desk_legs.c.ended_at.is_(None))

@@ -49,10 +49,9 @@ def happened(books: Books) -> None:
         for quantity, price in fills:
             market.fill(Decimal(quantity), Decimal(price))
             stands = floor.look(block, "watch")
-            if leaves is not None:
+            if leaves is not None and (quantity, price) == fills[0]:
                 with books.transaction(Actor("ann")) as work:
                     work.blocks.ask_to_leave(block, leaves, None, "the client called")
-                leaves = None
                 floor.look(block, "watch")
         floor.now = next_close(floor.now) + timedelta(minutes=6)
         stands = floor.go(block, lambda each: each.due == "send", stands.due)

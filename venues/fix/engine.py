@@ -163,11 +163,7 @@ def _settings(session: Session, session_id: Any, reset: bool) -> Any:
     if session.hours is None:
         told["NonStopSession"] = "Y"
     else:
-        told |= {
-            "StartTime": session.hours.start,
-            "EndTime": session.hours.end,
-            "TimeZone": session.hours.zone,
-        }
+        told |= session.hours.of_the_engine
     if session.tls is not None:
         told |= {"CertificationAuthoritiesFile": str(session.tls.ca), "CertificateVerifyLevel": 1}
         if session.tls.certificate is not None:

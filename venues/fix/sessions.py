@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -47,12 +48,35 @@ class Rules(_Given):
     order_types: tuple[Literal["market", "limit"], ...] = ("market", "limit")
 
 
+Weekday = Literal["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
+
+
 class Hours(_Given):
-    """When the session is up, by a zone's clock; the numbers begin anew with each. Without hours it never ends."""
+    """When the session is up, by a zone's clock; the numbers begin anew with each. Without hours it never ends.
+
+    A day's session, or, with both days, one from a moment of the week to another. The engine keeps them by the
+    machine's clock: nothing else can be handed in.
+    """
 
     start: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d$")]
     end: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d$")]
     zone: Annotated[str, Field(pattern=r"^[A-Za-z_]+(/[A-Za-z_]+)*$")] = "America/New_York"
+    start_day: Weekday | None = None
+    end_day: Weekday | None = None
+
+    @model_validator(mode="after")
+    def _of_both(self) -> "Hours":
+        if (self.start_day is None) != (self.end_day is None):
+            raise ValueError("give start_day and end_day for one session a week, or neither for one a day")
+        if self.zone not in available_timezones():
+            raise ValueError(f"{self.zone} is no time zone: give one like America/New_York")
+        return self
+
+    @property
+    def of_the_engine(self) -> dict[str, str]:
+        """In QuickFIX's words."""
+        day = {"StartTime": self.start, "EndTime": self.end, "TimeZone": self.zone}
+        return day | ({"StartDay": self.start_day, "EndDay": self.end_day} if self.start_day and self.end_day else {})
 
 
 class Tls(_Given):

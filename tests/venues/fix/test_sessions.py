@@ -17,6 +17,9 @@ GOOD: dict[str, Any] = {
 }  # fmt: skip
 
 
+HOURS = {"start": "07:00:00", "end": "18:00:00"}
+
+
 def file(folder: Path, **changes: Any) -> Path:
     path = folder / "BROKER.yaml"
     path.write_text(yaml.safe_dump({key: value for key, value in (GOOD | changes).items() if value is not ...}))
@@ -39,6 +42,9 @@ def file(folder: Path, **changes: Any) -> Path:
         ({"hots": "x"}, "hots is no key of a session"),
         ({"session": "OTHER"}, "it calls itself OTHER: name the file OTHER.yaml"),
         ({"version": "FIX.5.0"}, "version: "),
+        ({"hours": HOURS | {"start_day": "sunday"}}, "hours: give start_day and end_day for one session a week"),
+        ({"hours": HOURS | {"zone": "America/Nowhere"}}, "America/Nowhere is no time zone: give one like"),
+        ({"hours": HOURS | {"start": "25:00:00"}}, "hours.start: "),
     ],
 )
 def test_what_can_not_be_used_is_refused(tmp_path: Path, changes: dict[str, Any], why: str) -> None:
@@ -90,3 +96,15 @@ def test_only_threaded_classes_of_the_engine_are_used() -> None:
               if word.endswith(("SocketInitiator", "SocketAcceptor"))]  # fmt: skip
     assert len(named_) >= 3
     assert all("Threaded" in word for word in named_)
+
+
+def test_hours_are_a_day_or_a_week(tmp_path: Path) -> None:
+    """The engine is told both days, or none."""
+    for days in ({}, {"start_day": "sunday", "end_day": "friday"}):
+        found = read(file(tmp_path, hours=HOURS | days))
+        assert found.hours is not None
+        assert found.hours.of_the_engine == {
+            "StartTime": "07:00:00",
+            "EndTime": "18:00:00",
+            "TimeZone": "America/New_York",
+        } | ({"StartDay": "sunday", "EndDay": "friday"} if days else {})
