@@ -22,11 +22,15 @@ def fitted(table: "Table", width: int) -> "Table | str":
     room = width - GAP * len(columns)
     if sum(natural) <= room:
         return table
-    least = [
-        size if column.no_wrap else max((_longest(part) for cell in cells for part in words(cell)), default=0)
-        for column, cells, size in zip(table.columns, columns, natural, strict=True)
-    ]
-    if sum(least) > room:
+    least = natural
+    for into in (str.split, words):  # names are parted only where whole words don't fit
+        least = [
+            size if column.no_wrap else max((_longest(part) for cell in cells for part in into(cell)), default=0)
+            for column, cells, size in zip(table.columns, columns, natural, strict=True)
+        ]
+        if sum(least) <= room:
+            break
+    else:
         return _row_by_row(columns)
     widths, spare = least, room - sum(least)
     while spare:  # to the columns that lack most

@@ -4,6 +4,7 @@ A listing is a list of objects, all with the same keys; CSV has the same keys as
 """
 
 import csv
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 SIZE = 100
+MONEY = re.compile(r"-?\d+\.\d\d")
 
 
 def format_option(function: Any) -> Any:
@@ -85,4 +87,6 @@ def _told(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     text = str(value)
+    if MONEY.fullmatch(text):
+        return words.amount(text)
     return words.moment(text) if text.endswith("Z") and text[:4].isdigit() else text

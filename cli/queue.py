@@ -24,7 +24,7 @@ def queue(reason: str | None, form: str) -> None:
     elif not listed:
         say.show(f"No account is in the queue{f' for {reason}' if reason else ''}. Evaluate now: rebalancer evaluate")
     else:
-        say.show(as_table(listed), "", _next(len(listed), reason))
+        say.show(as_table(listed), "", _next(len(listed), sum(bool(each["held_until"]) for each in listed), reason))
 
 
 def as_table(listed: list[dict[str, Any]]) -> object:
@@ -57,6 +57,8 @@ def _known(reason: str | None) -> str | None:
     return reason.upper() if reason else None
 
 
-def _next(count: int, reason: str | None) -> str:
-    noun = "account" if count == 1 else "accounts"
-    return f"{count} {noun}. Submit them: rebalancer submit --queue{f' --reason {reason}' if reason else ''}"
+def _next(count: int, held: int, reason: str | None) -> str:
+    kept_out = f", {held:,} of them held" if held else ""
+    them = "the others" if held else "them"
+    command = f"rebalancer submit --queue{f' --reason {reason}' if reason else ''}"
+    return words.counted(count, "account") + kept_out + (f". Submit {them}: {command}" if count > held else ".")

@@ -1,5 +1,6 @@
 """What somebody saw who approves: named by a digest, or shown now and asked about (DECIDE-1)."""
 
+import re
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from cli import connections, say
 from reading import words
 from reading.refused import Refused
 from reading.work.choosing import Item, Rebalance, list_of
+
+DIGEST = re.compile(r"[0-9a-fA-F]{8,64}")
 
 
 def on_a_terminal() -> bool:
@@ -29,6 +32,10 @@ class Seen:
         """What an approval of it says. Without a digest the workflow refuses it, with the one that is pending."""
         given = item.shown or self.plan
         if given:
+            if not DIGEST.fullmatch(given):
+                raise click.UsageError(
+                    f"{given} names no plan: give 8 characters or more of what `rebalancer show {item.id}` prints of it"
+                )
             return {"plan": given}
         current = list_of(item) if item.is_request else item.rebalances[0].plan
         if self.unseen:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from venues.fix.standing import Standing
 
 UP = "start the stack with `make up`"
+AS_WANTED = frozenset({"ACCOUNT_FROZEN", "ACCOUNT_CLOSED"})  # whose accounts somebody wants out of the way
 # In the order in which they are told: how the rebalancer works, and what waits for somebody.
 WORKS = ("sending", "identity", "last_evaluation", "prices", "queue", "archive", "seals")
 WAITS = ("accounts", "missing_prices", "breaks", "approvals", "plans", "signals")
@@ -197,10 +198,10 @@ def _accounts(books: "Transaction", today: date) -> Check:
     symbols = books.attention.symbols_in_the_way(last.id)
     named = f"; by symbol: {_named(symbols)}" if symbols else ""
     told = f"{last.unable_to_check:,} of {last.evaluated:,} could not be checked: {reasons}{named}"
-    first = next(books.evaluations.notes(last.id, "unable_to_check", 1), None)
-    one = do("diagnose", first.account_id, told="{} says of one what to do") if first else do("diagnose", "ACCOUNT")
-    if {"ACCOUNT_FROZEN", "ACCOUNT_CLOSED"}.issuperset(last.unable):  # as somebody wants them
+    if AS_WANTED.issuperset(last.unable):
         return good("accounts", told)
+    first = next(books.evaluations.notes(last.id, "unable_to_check", 1, AS_WANTED), None)
+    one = do("diagnose", first.account_id, told="{} says of one what to do") if first else do("diagnose", "ACCOUNT")
     return act("accounts", told, one, do("evaluate", told="; then {}"))
 
 

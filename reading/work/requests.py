@@ -1,6 +1,6 @@
 """One request, whole: who asked for what, how its accounts stand, what each said, what next."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,8 @@ def read(books: "Transaction", request_id: str) -> Request:
     accounts, totals = with_figures(books, accounts)
     counts = counted(each["status"] for each in accounts)
     waiting = books.requests.pending(request_id)
-    next_action = _next_action(request_id, row.status, row.stage, counts)
+    liquidations = [str(each.rebalance_id) for each in waiting if each.liquidation]
+    next_action = _next_action(request_id, row.status, row.stage, counts, liquidations)
     told: Json = {
         "request_id": request_id,
         "status": row.status or ("PAUSED" if row.stage == "PAUSED" else "IN_PROGRESS"),
@@ -60,7 +61,7 @@ def read(books: "Transaction", request_id: str) -> Request:
         "accounts": row.accounts,
         "counts": counts,
         "plans": listed_plans(plans_shown(waiting)) or None,
-        "liquidations": [each.rebalance_id for each in waiting if each.liquidation],
+        "liquidations": liquidations,
         "next_action": None,
         "totals": totals,
         "rebalances": accounts,
@@ -102,8 +103,10 @@ def _without_request(books: "Transaction", request_id: str, rebalances: list[Jso
 
     counts = counted(each["status"] for each in rebalances)
     status = status_of(counts)
-    next_action = _next_action(request_id, status, "RUNNING", counts)
     rebalances, totals = with_figures(books, rebalances)
+    pending = [each for each in rebalances if each["status"] == "PENDING_APPROVAL"]
+    liquidations = [str(each["rebalance_id"]) for each in pending if each["liquidation"]]
+    next_action = _next_action(request_id, status, "RUNNING", counts, liquidations)
     told: Json = {
         "request_id": request_id,
         "status": status or "IN_PROGRESS",
@@ -117,13 +120,17 @@ def _without_request(books: "Transaction", request_id: str, rebalances: list[Jso
     return Request(told, next_action)
 
 
-def _next_action(request_id: str, status: str | None, stage: str, counts: dict[str, int]) -> Advice:
-    """What somebody has to do now; nothing where nothing is."""
+def _next_action(
+    request_id: str, status: str | None, stage: str, counts: dict[str, int], liquidations: Sequence[str]
+) -> Advice:
+    """What somebody has to do now; nothing where nothing is. Liquidations are decided by their own names (DECIDE-1)."""
     if stage == "PAUSED":
         return do("resume", request_id), do("cancel", request_id, told=", or {}")
-    if counts.get("PENDING_APPROVAL"):
-        decides = f"{{}} (or cancel) decides {counts['PENDING_APPROVAL']} at once"
-        return (do("approve", request_id, by="WHO", told=decides),)
+    together = counts.get("PENDING_APPROVAL", 0) - len(liquidations)
+    if together > 0:
+        return (do("approve", request_id, by="WHO", told=f"{{}} (or cancel) decides {together:,} at once"),)
+    if liquidations:
+        return (do("approve", liquidations[0], by="WHO"),)
     if status and (counts.get("FAILED") or counts.get("BUSY")):
         return (do("submit", failed_of=request_id, told="correct what the issues name, then {}"),)
     if not status:

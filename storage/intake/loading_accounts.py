@@ -1,7 +1,7 @@
 """One batch of a book's accounts: told apart into new, different and unchanged, then stored with few statements."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -22,6 +22,7 @@ from storage.intake.loading_rows import comparable
 from storage.packing import pack
 from storage.record.audit import AuditEntry
 from storage.schema.execution import orders, paper_accounts, paper_positions, rebalances
+from storage.schema.feeds import corporate_actions
 from storage.schema.tables import accounts, holdings, lots, recent_sales, restrictions, sleeves, withdrawals
 from storage.values import among, by_key
 from storage.work.orders import TRADED_ON
@@ -114,8 +115,11 @@ class AccountBatch:
         ]
 
     def taken_back(self) -> list[Problem]:
-        """Accounts whose positions in the book are older than trades that were executed since (LOAD-1)."""
+        """Accounts whose positions in the book are older than trades or corporate actions since (LOAD-1)."""
         moved = [each.id for each in self.different if _held(each) != _held(self.stored[each.id].account)]
+        return [*self._trades_taken_back(moved), *self._actions_taken_back(moved)]
+
+    def _trades_taken_back(self, moved: Sequence[str]) -> list[Problem]:
         newest = (
             select(rebalances.c.account_id, func.max(TRADED_ON).label("on"), func.max(rebalances.c.id).label("last"))
             .join(orders, orders.c.rebalance_id == rebalances.c.id)
@@ -133,6 +137,26 @@ class AccountBatch:
             for row in self.connection.execute(newest)
             if self.as_of <= row.on
         ]
+
+    def _actions_taken_back(self, moved: Sequence[str]) -> Iterator[Problem]:
+        """A split of the book's day or later is in the books, and not in the book."""
+        of = corporate_actions.c
+        applied = self.connection.execute(
+            select(of.id, of.day, of.symbol, of.terms["to"].astext.label("to"))
+            .where(of.day >= self.as_of)
+            .order_by(of.id)
+        ).all()
+        stated = {account.id: account for account in self.different}
+        for account_id in moved if applied else ():
+            symbols = _symbols(stated[account_id]) | _symbols(self.stored[account_id].account)
+            found = [each for each in applied if not symbols.isdisjoint({each.symbol, each.to})]
+            if found:
+                yield Problem(
+                    f"accounts[{self.places[account_id]}]",
+                    f"account {account_id} has other positions, of {self.as_of}: they would take back "
+                    f"{', '.join(f'{each.id} of {each.day}' for each in found)}. Load what the custodian says now, or "
+                    f"with --overwrite-positions ({LOAD_1.code})",
+                )
 
     def store(self) -> BatchDone:
         """Writes what is new and what differs, with its queue entries and audit records."""
@@ -296,6 +320,13 @@ class AccountBatch:
             before=rows_of.summary(stored.account) if stored else None,
             after=rows_of.summary(account),
         )
+
+
+def _symbols(account: Account) -> set[str]:
+    """What an account holds, in any sleeve, protected or not."""
+    return {each.symbol for sleeve in account.sleeves for each in sleeve.holdings} | {
+        each.symbol for each in account.protected
+    }
 
 
 def _held(account: Account) -> object:

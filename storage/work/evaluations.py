@@ -1,6 +1,6 @@
 """Evaluations: what the daily evaluation looked at, page by page, and what it could not check."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any, Literal
@@ -127,12 +127,17 @@ class Evaluations:
         )
         return total, bool(ended.rowcount)
 
-    def notes(self, evaluation_id: str, kind: str, limit: int | None = None) -> Iterator[Row[Any]]:
-        """The accounts that an evaluation noted as `unable_to_check` or `within`, by the kind of trouble and by key."""
+    def notes(
+        self, evaluation_id: str, kind: str, limit: int | None = None, but: Collection[str] = ()
+    ) -> Iterator[Row[Any]]:
+        """The accounts that an evaluation noted as `unable_to_check` or `within`, by the kind of trouble and by key.
+
+        None for a trouble in `but`.
+        """
         noted = evaluation_notes.c
         yield from self.connection.execute(
             select(evaluation_notes)
-            .where(*_of(noted, evaluation_id), noted.kind == kind)
+            .where(*_of(noted, evaluation_id), noted.kind == kind, noted.why.not_in(but))
             .order_by(noted.why, by_key(noted.account_id))
             .limit(limit)
             .execution_options(yield_per=1000)

@@ -43,6 +43,7 @@ def test_a_hold_keeps_an_account_out_of_the_queues_requests_until_its_day_is_ove
     said = loaded("account", "hold", HELD, "--until", until, "--why", "moves house", "--by", "ann")
     assert (said.code, said.out) == (0, f"account {HELD} is held until {until}, that day included: moves house\n")
     assert last_record(desk) == ("account held", "ann", {"until": until, "why": "moves house"})
+    assert "1 of them held. Submit the others: rebalancer submit --queue" in loaded("queue").out
     assert submitted(desk) == submitted(desk, 1) == [each for each in before if each != HELD]
     assert submitted(desk, 2) == before
     assert in_queue(loaded)[HELD] == until

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from domain.books.book import BookRefused
 from domain.executing.booking import Leg
 from domain.executing.reconciliation import compare, ledger
 from domain.plan import plan
@@ -82,6 +83,16 @@ def test_a_split_is_in_every_account_and_the_last_close_goes_with_it(run: Run, b
         ("positions booked", "a-3"),
         ("corporate action applied", None),
     ]
+
+
+def test_a_book_of_before_a_split_takes_nothing_back(run: Run, books: Books) -> None:
+    """LOAD-1: the book has 70 Z of A-1, which are 140 since."""
+    assert run(SPLIT).code == 0
+    with pytest.raises(
+        BookRefused, match=r"account A-1 has other positions, of .*: they would take back CA-1 of 2026-11-20"
+    ):
+        loaded(books)
+    assert held(books, "A-1")["Z"] == 140
 
 
 def test_the_same_file_again_changes_nothing(run: Run, books: Books) -> None:

@@ -107,3 +107,9 @@ def test_what_has_not_ended(loaded: Command, desk: Books) -> None:
     waits = pending(desk, "A-110")
     assert [each["rebalance_id"] for each in listed(loaded, "history --open")] == [waits]
     assert len(listed(loaded, "history")) == 2
+
+
+def test_money_of_a_table_is_as_people_read_it_and_of_csv_as_programs_do(loaded: Command) -> None:
+    amount = next(each["cash"] for each in loaded("account", "list", "--format", "json").json if len(each["cash"]) > 8)
+    assert f"{Decimal(amount):,.2f}" in loaded("account", "list").out
+    assert f",{amount}," in loaded("account", "list", "--format", "csv").out

@@ -137,3 +137,13 @@ def test_what_is_not_for_people_is_found(wide: str, narrow: str) -> None:
 
 def test_what_is_for_people_is_not() -> None:
     assert list(flaws("a page of words", "a page\nof words")) == []
+
+
+def test_a_name_is_parted_only_where_whole_words_do_not_fit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    issue = "account A-3 can't be valued: load newer prices"
+    for width, whole in ((30, True), (27, False)):
+        monkeypatch.setenv("COLUMNS", str(width))
+        say.show(say.table("", ("account", "mode", "issue"), [("A-3", "best_fit", issue)]))
+        assert ("best_fit" in capsys.readouterr().out) is whole

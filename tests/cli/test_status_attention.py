@@ -52,7 +52,7 @@ def test_accounts_that_could_not_be_checked_by_reason_and_by_symbol(loaded: Comm
         "ok": False,
         "found": "3 of 13 could not be checked: 1 ACCOUNT_FROZEN, 2 PRICE_MISSING_OR_STALE; by symbol: "
         "KO (2 accounts), GE (1 account)",
-        "next_action": "rebalancer diagnose A-104 says of one what to do; then rebalancer evaluate",
+        "next_action": "rebalancer diagnose A-101 says of one what to do; then rebalancer evaluate",
     }
 
 

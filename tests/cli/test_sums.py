@@ -51,6 +51,8 @@ def test_a_request_names_what_each_account_trades_and_all_together(wide: Command
     all_right(page, 6)
     assert "Halvorsen family trust" in page
     assert page.count("LIQUIDATION") == 1
+    waiting = len(ACCOUNTS) - 2  # one is executed, and the liquidation is decided by its own name (DECIDE-1)
+    assert f"rebalancer approve {REQUEST} --by WHO (or cancel) decides {waiting} at once" in page
     told = wide("show", REQUEST, "--format", "json").json
     by_id = {each["account_id"]: each for each in told["rebalances"]}
     assert {key for key, each in by_id.items() if each["liquidation"]} == {"A-106"}

@@ -19,7 +19,7 @@ INSTEAD = {
     r"\blands?\b": "is brought to, ends at",
     r"\blands (?:from|to)\b": "destination",
     r"\bprecision (?:band|lower|upper)\b|\b(?:the|its|their|every|a) precision\b": "destination band",
-    r"\b[Ww]ho asks\b": "the person who submits",
+    r"\bWho asks\b|\bwho asks (?:does|has|may)\b": "the person who submits",
     r"\bbands ask\b": "its destination band asks",
 }
 # Texts that are no sentence of ours: a record's name of what happened, which is in hashes, and an SQL column.

@@ -51,6 +51,8 @@ async def test_without_looking_nothing_is_approved(desk: TestDesk, command: Comm
     assert plan in blind.err
     shown = await command("show", "R-000001")
     assert f"plan {plan}" in shown.out
+    short = await command("approve", "R-000001", "--by", "ben", "--plan", plan[:7])
+    assert (short.code, "give 8 characters or more of what `rebalancer show R-000001` prints" in short.err) == (2, True)
     approved = await command("approve", "R-000001", "--by", "ben", "--plan", plan[:8])
     assert (approved.code, approved.out.strip()) == (0, "R-000001  A-1  approved by ben: executing")
     await handle.result()
