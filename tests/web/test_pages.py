@@ -30,6 +30,11 @@ AUDITORS = {
     "/record?account=Z": "Nothing is recorded of that",
     "/exports": "The whole export",
 }
+ADMINS = {
+    "/people": "Nobody was added yet",
+    "/keys": "There is no key yet",
+    "/webhooks": "Events are sent nowhere",
+}
 FULL = {
     "/": "no target",
     "/queue": "no target, and it holds",
@@ -72,6 +77,13 @@ def test_the_record_is_for_auditors(visitor: Visitor) -> None:
         for path, told in AUDITORS.items():
             assert told in visitor(name).get(path).text, path
     assert visitor("ben").get("/record").status_code == 403
+
+
+def test_people_keys_and_webhooks_are_for_who_administers(visitor: Visitor) -> None:
+    ada = visitor("ada")
+    for path, told in ADMINS.items():
+        assert told in ada.get(path).text, path
+        assert {visitor(name).get(path).status_code for name in DEMO_PEOPLE if name != "ada"} == {403}
 
 
 def test_the_record_is_verified_and_sealed(demo: Books, visitor: Visitor) -> None:
