@@ -50,9 +50,9 @@ def _beside(seconds: float, attempts: Attempts, records: Records) -> Iterator[tu
     yield attempts.forgeries, FORGED * seconds / 60, "forgeries attempted"
     desk = records.desk
     yield sum(1 for each in desk.children if each.filled_units), BLOCKS * seconds / 60, "orders of blocks filled"
-    yield sum(1 for each in desk.leavings if each.filled is not None), 1, "leavings that a venue was asked about"
     yield len({each.block_id for each in desk.parts}), 1, "blocks allocated"
     yield desk.by_fix, BY_FIX * seconds / 60, "orders filled by FIX"
     if seconds >= RARE:
+        yield sum(1 for each in desk.leavings if each.filled is not None), 1, "leavings that a venue was asked about"
         yield kinds["overfill"], 1, "overfills"
     yield len(records.lost), 1, "orders that a restored database does not know"

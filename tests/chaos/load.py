@@ -173,8 +173,8 @@ class Load:
         self.asked["requests"] += 1
 
     async def terms(self) -> None:
-        """The paper venue's orders go in blocks for a while, then one by one, and in blocks again."""
-        self.in_blocks = not self.in_blocks
+        """The paper venue's orders go in blocks for two thirds of the time, and one by one for the rest."""
+        self.in_blocks = self.asked["blocks on and off"] % 3 != 2
         await asyncio.to_thread(self._set_terms)
         self.asked["blocks on and off"] += 1
 

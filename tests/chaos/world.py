@@ -28,7 +28,7 @@ from tests.chaos.restoring import Restorer
 from tests.chaos.session import Session
 
 PROJECT = Path(__file__).resolve().parents[2]
-JUMP = 1200  # seconds: far from the close, whose passing would end everything
+JUMP = 120  # seconds: twice as long may what one worker sent be early for another, and the end has to wait for it
 WAITS = 6.0  # seconds for a plan that waits for its approval
 FOREIGN: LiteralString = (
     "INSERT INTO paper.orders (client_order_id, account_id, side, symbol, quantity, price, status, filled_quantity,"
