@@ -16,6 +16,7 @@ from benchmarks import (
     growth,
     plan,
     rebalances,
+    requests,
     target_edit,
     visibility,
     workers,
@@ -26,6 +27,7 @@ BENCHMARKS: dict[str, Callable[[Sequence[str]], None]] = {
     "growth": growth.main,
     "evaluation": evaluation.main,
     "rebalances": rebalances.main,
+    "requests": requests.main,
     "target_edit": target_edit.main,
     "visibility": visibility.main,
     "workers": workers.main,
@@ -40,6 +42,7 @@ WRITES = {
     "growth": "--draw",
     "evaluation": "--write",
     "rebalances": "--write",
+    "requests": "--write",
     "visibility": "--write",
     "workers": "--write",
 }

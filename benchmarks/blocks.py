@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, select
@@ -41,13 +42,13 @@ class Measured:
     processor: float
 
 
-def book(accounts: int) -> dict[str, Any]:
-    """Accounts in cash, each with another amount, and a target of ten securities."""
-    weights = [{"security": f"S{at}", "weight": "0.098"} for at in range(SECURITIES)]
+def book(accounts: int, securities: int = SECURITIES) -> dict[str, Any]:
+    """Accounts in cash, each with another amount, and a target of so many securities."""
+    weights = [{"security": f"S{at}", "weight": str(Decimal("0.98") / securities)} for at in range(securities)]
     return {
         "as_of": str(AS_OF),
         "historical": True,
-        "securities": [{"symbol": f"S{at}", "price": f"{17 + 13 * at}.00"} for at in range(SECURITIES)],
+        "securities": [{"symbol": f"S{at}", "price": f"{17 + 13 * at}.00"} for at in range(securities)],
         "models": [],
         "targets": [{"id": "T", "components": [*weights, {"cash": True, "weight": "0.02"}]}],
         "accounts": [{"id": f"A-{at:05}", "cash": f"{100_000 + 137 * at}.00", "target": "T"} for at in range(accounts)],
