@@ -7,8 +7,10 @@ or rejects what would overdraw cash or shares; a scenario (`scenario`) makes it 
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from itertools import takewhile
+from types import MappingProxyType
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.executing.blocks import is_child
@@ -21,6 +23,11 @@ from venues.port import Instruction, UnknownAtCustodian, VenueAnswer, VenueOrder
 from venues.scenario import KIND, KIND_TO_BLOCKS, BlockTreatment, Scenario, Treatment
 
 PAPER = "PAPER"
+TOLD = select(paper_scenario.c.told)
+CASH = select(paper_accounts.c.cash).where(paper_accounts.c.account_id == bindparam("of"))
+HELD = select(paper_positions.c.symbol, paper_positions.c.quantity).where(
+    paper_positions.c.account_id == bindparam("of")
+)
 
 
 class PaperVenue:
@@ -38,8 +45,9 @@ class PaperVenue:
             lost = treatment.lose_connection is not None and _lose(connection, order, treatment)
             answers: Sequence[VenueAnswer] = ()
             if not (lost and treatment.lose_connection == "before_accepting"):
-                paper_orders.take(connection, order, treatment, self.clock.now(), scenario.close if scenario else None)
-                answers = _answers(connection, order, treatment)
+                close = scenario.close if scenario else None
+                said = paper_orders.take(connection, [(order, treatment)], self.clock.now(), close)
+                answers = _answers(connection, [(order, treatment)], said)[0]
         if lost:
             raise VenueUnreachable(f"the connection to {PAPER} was lost while {order.client_order_id} was sent")
         return answers
@@ -48,14 +56,12 @@ class PaperVenue:
         """As `submit`, of many in one transaction; one whose connection is to be lost is left to a call of its own."""
         with self.engine.begin() as connection:
             scenario = _scenario(connection)
-            answers: list[Sequence[VenueAnswer]] = []
-            for order in orders:
-                treatment = scenario.treatment(order) if scenario else KIND
-                if treatment.lose_connection is not None:
-                    break
-                paper_orders.take(connection, order, treatment, self.clock.now(), scenario.close if scenario else None)
-                answers.append(_answers(connection, order, treatment))
-        return answers or [self.submit(orders[0])]
+            treated = [(order, scenario.treatment(order) if scenario else KIND) for order in orders]
+            kept = list(takewhile(lambda each: each[1].lose_connection is None, treated))
+            if kept:
+                close = scenario.close if scenario else None
+                return _answers(connection, kept, paper_orders.take(connection, kept, self.clock.now(), close))
+        return [self.submit(orders[0])]
 
     def look(self, order: VenueOrder) -> Sequence[VenueAnswer]:
         """What became of an order, an account's or a block's."""
@@ -65,7 +71,7 @@ class PaperVenue:
                 return _of_block(connection, order, _fate(connection, order))
             paper_orders.advance(connection, order.account_id, self.clock.now())
             scenario = _scenario(connection)
-            return _answers(connection, order, scenario.treatment(order) if scenario else KIND)
+            return _answers(connection, [(order, scenario.treatment(order) if scenario else KIND)])[0]
 
     def cancel(self, order: VenueOrder) -> Sequence[VenueAnswer]:
         """Cancels what is open of an order; an unseen one is written down as cancelled."""
@@ -75,7 +81,7 @@ class PaperVenue:
                 return _of_block(connection, order, KIND_TO_BLOCKS)
             paper_orders.advance(connection, order.account_id, self.clock.now())
             paper_orders.cancel(connection, order)
-            return _answers(connection, order, KIND)
+            return _answers(connection, [(order, KIND)])[0]
 
     def submit_block(self, order: VenueOrder, accounts: Mapping[str, Decimal]) -> Sequence[VenueAnswer]:
         """Takes a block's child as the scenario has it. Whose it is, is not looked at before the allocation."""
@@ -109,22 +115,16 @@ class PaperVenue:
     def ledger(self, account_id: str) -> Ledger:
         """The custodian's own figures."""
         with self.engine.begin() as connection:
-            cash = connection.execute(
-                select(paper_accounts.c.cash).where(paper_accounts.c.account_id == account_id)
-            ).scalar_one_or_none()
+            cash = connection.execute(CASH, {"of": account_id}).scalar_one_or_none()
             if cash is None:
                 raise UnknownAtCustodian(f"the paper custodian has no account {account_id}")
-            rows = connection.execute(
-                select(paper_positions.c.symbol, paper_positions.c.quantity).where(
-                    paper_positions.c.account_id == account_id
-                )
-            )
+            rows = connection.execute(HELD, {"of": account_id})
             return Ledger(cash, {row.symbol: row.quantity for row in rows})
 
 
 def _scenario(connection: Connection) -> Scenario | None:
     """The scenario in force, or None: then the venue is kind."""
-    told = connection.execute(select(paper_scenario.c.told)).scalar_one_or_none()
+    told = connection.execute(TOLD).scalar_one_or_none()
     return None if told is None else Scenario.model_validate(told)
 
 
@@ -156,9 +156,14 @@ def _lose(connection: Connection, order: VenueOrder, treatment: Treatment | Bloc
     return times is not None
 
 
-def _answers(connection: Connection, order: VenueOrder, treatment: Treatment) -> Sequence[VenueAnswer]:
-    """How the order stands now, and, with `twice`, the same once more."""
-    found = paper_orders.known(connection, order.client_order_id)
-    if found is None:
-        return ()
-    return (found, found) if treatment.twice else (found,)
+def _answers(
+    connection: Connection,
+    treated: Sequence[tuple[VenueOrder, Treatment]],
+    said: Mapping[str, VenueAnswer] = MappingProxyType({}),
+) -> Sequence[Sequence[VenueAnswer]]:
+    """How orders stand now, as was said or can be read, and, with `twice`, the same once more."""
+    names = [order.client_order_id for order, _ in treated]
+    unsaid = [name for name in names if name not in said]
+    standing = {**said, **(paper_orders.standing(connection, unsaid) if unsaid else {})}
+    found = [(standing.get(order.client_order_id), treatment) for order, treatment in treated]
+    return [() if each is None else (each, each) if treatment.twice else (each,) for each, treatment in found]

@@ -3,52 +3,68 @@
 An order that is late, or open until the close, has events that are due; they happen when somebody next asks.
 """
 
-from datetime import date, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from domain.values.money import ZERO, plain, to_cent
+from domain.values.money import ZERO, to_cent
 from policy.trading_days import next_close, trade_date
 from storage.schema.execution import paper_accounts, paper_orders, paper_positions
 from storage.schema.venues import paper_events
+from storage.values import among
+from venues.paper_counter import GIVEN_UP, Counter, as_row, refusal
 from venues.port import WORKING, VenueAnswer, VenueOrder, mismatch
 from venues.scenario import Treatment
-
-GIVEN_UP = "the venue cancelled the rest"
 
 
 def known(connection: Connection, client_order_id: str) -> VenueAnswer | None:
     """How an order stands, or None where it was never taken."""
-    row = connection.execute(
-        select(paper_orders).where(paper_orders.c.client_order_id == client_order_id)
-    ).one_or_none()
-    if row is None:
-        return None
-    order = VenueOrder(client_order_id, row.account_id, row.side, row.symbol, row.quantity, row.price)
-    return VenueAnswer(row.status, row.filled_quantity, row.filled_amount, row.reason, order, row.traded_on)
+    return standing(connection, [client_order_id]).get(client_order_id)
+
+
+def standing(connection: Connection, names: Sequence[str]) -> dict[str, VenueAnswer]:
+    """How orders stand, by their client order ID; those that were taken."""
+    found = {}
+    for row in connection.execute(select(paper_orders).where(among(paper_orders.c.client_order_id, names))):
+        order = VenueOrder(row.client_order_id, row.account_id, row.side, row.symbol, row.quantity, row.price)
+        found[row.client_order_id] = VenueAnswer(
+            row.status, row.filled_quantity, row.filled_amount, row.reason, order, row.traded_on
+        )
+    return found
 
 
 def take(
-    connection: Connection, order: VenueOrder, treatment: Treatment, now: datetime, close: datetime | None
-) -> None:
-    """Takes an order, once: the account is locked, so that a repeated ID waits for the first and finds it."""
-    account = _locked(connection, order.account_id)
-    if known(connection, order.client_order_id):
-        _happen(connection, order.account_id, now)
-    elif account is None or treatment.reject:
-        _write_down(connection, order, VenueAnswer("REJECTED", ZERO, ZERO, treatment.reject or "no such account"))
-    elif treatment.waits:
-        _put_by(connection, order, treatment, now, close)
-    else:
-        _fill_now(connection, order, treatment, account.cash, trade_date(now))
+    connection: Connection, orders: Sequence[tuple[VenueOrder, Treatment]], now: datetime, close: datetime | None
+) -> dict[str, VenueAnswer]:
+    """Takes orders in their order, each once: their accounts are locked, so that a repeated ID finds the first.
+
+    The answers to those that have their last word at once, by client order ID.
+    """
+    said: dict[str, VenueAnswer] = {}
+    counter = Counter(connection, [order for order, _ in orders])
+    for at, (order, treatment) in enumerate(orders):
+        if order.client_order_id in counter.seen or (treatment.waits and order.account_id in counter.cash):
+            counter.write()
+            said |= counter.said
+            if order.client_order_id not in counter.seen:
+                _put_by(connection, order, treatment, now, close)
+            _happen(connection, order.account_id, now)
+            counter = Counter(connection, [left for left, _ in orders[at + 1 :]])
+        elif order.account_id not in counter.cash or treatment.reject:
+            counter.answer(order, VenueAnswer("REJECTED", ZERO, ZERO, treatment.reject or "no such account"))
+        else:
+            counter.fill(order, treatment, trade_date(now))
+    counter.write()
+    return said | counter.said
 
 
 def advance(connection: Connection, account_id: str, now: datetime) -> None:
     """Lets happen what is due on an account."""
-    _locked(connection, account_id)
+    _lock(connection, account_id)
     _happen(connection, account_id, now)
 
 
@@ -61,30 +77,6 @@ def cancel(connection: Connection, order: VenueOrder) -> None:
         _end(connection, order.client_order_id, "CANCELED", "cancelled on request")
 
 
-def _fill_now(connection: Connection, order: VenueOrder, treatment: Treatment, cash: Decimal, day: date) -> None:
-    """Fills an order as it comes in, whole or in part, or rejects it."""
-    quantity, price = _part(order, treatment), order.price * treatment.price
-    held = _held(connection, order.account_id, order.symbol)
-    refusal = _refusal(order.side, order.symbol, quantity, price, cash, held)
-    if refusal:
-        _write_down(connection, order, VenueAnswer("REJECTED", ZERO, ZERO, refusal))
-        return
-    amount = to_cent(quantity * price)
-    if quantity >= order.quantity:
-        answer = VenueAnswer("FILLED", quantity, amount, traded_on=day)
-    else:
-        answer = VenueAnswer(
-            "PARTIALLY_FILLED" if quantity else "CANCELED",
-            quantity,
-            amount,
-            GIVEN_UP,
-            traded_on=day if quantity else None,
-        )
-    _write_down(connection, order, answer)
-    if quantity:
-        _settle(connection, order, quantity, amount, held)
-
-
 def _put_by(
     connection: Connection, order: VenueOrder, treatment: Treatment, now: datetime, close: datetime | None
 ) -> None:
@@ -94,8 +86,7 @@ def _put_by(
         _expect(connection, order, "close", close or next_close(now))
     if treatment.late or treatment.fill is not None:
         due = now + timedelta(seconds=treatment.late or 0)
-        _expect(connection, order, "fill", due, _part(order, treatment), order.price * treatment.price)
-    _happen(connection, order.account_id, now)
+        _expect(connection, order, "fill", due, treatment.part(order.quantity), order.price * treatment.price)
 
 
 def _happen(connection: Connection, account_id: str, now: datetime) -> None:
@@ -118,8 +109,8 @@ def _happen(connection: Connection, account_id: str, now: datetime) -> None:
                 paper_events.c.client_order_id == row.client_order_id, paper_events.c.kind == row.kind
             )
         )
-        standing = known(connection, row.client_order_id)
-        if standing is None or standing.status != WORKING:
+        found = known(connection, row.client_order_id)
+        if found is None or found.status != WORKING:
             continue
         if row.kind == "close":
             _end(connection, row.client_order_id, "EXPIRED", "the venue cancelled it at the close")
@@ -133,9 +124,9 @@ def _fill(connection: Connection, row: Any) -> None:
         select(paper_accounts.c.cash).where(paper_accounts.c.account_id == row.account_id)
     ).scalar_one()
     held = _held(connection, row.account_id, row.symbol)
-    refusal = _refusal(row.side, row.symbol, row.due_quantity, row.due_price, cash, held)
-    if refusal:
-        _end(connection, row.client_order_id, "REJECTED", refusal)
+    wrong = refusal(row.side, row.symbol, row.due_quantity, row.due_price, cash, held)
+    if wrong:
+        _end(connection, row.client_order_id, "REJECTED", wrong)
         return
     amount = to_cent(row.due_quantity * row.due_price)
     connection.execute(
@@ -185,29 +176,15 @@ def _expect(
     )
 
 
-def _locked(connection: Connection, account_id: str) -> Any:
-    """The account, locked until the transaction ends, or None."""
-    return connection.execute(
-        select(paper_accounts).where(paper_accounts.c.account_id == account_id).with_for_update()
-    ).one_or_none()
+def _lock(connection: Connection, account_id: str) -> None:
+    """Locks the account until the transaction ends."""
+    connection.execute(
+        select(paper_accounts.c.account_id).where(paper_accounts.c.account_id == account_id).with_for_update()
+    )
 
 
 def _write_down(connection: Connection, order: VenueOrder, answer: VenueAnswer) -> None:
-    connection.execute(
-        insert(paper_orders).values(
-            client_order_id=order.client_order_id,
-            account_id=order.account_id,
-            side=order.side,
-            symbol=order.symbol,
-            quantity=order.quantity,
-            price=order.price,
-            status=answer.status,
-            filled_quantity=answer.filled_quantity,
-            filled_amount=answer.filled_amount,
-            reason=answer.reason,
-            traded_on=answer.traded_on,
-        )
-    )
+    connection.execute(insert(paper_orders).values(as_row(order, answer)))
 
 
 def _held(connection: Connection, account_id: str, symbol: str) -> Decimal:
@@ -216,14 +193,6 @@ def _held(connection: Connection, account_id: str, symbol: str) -> Decimal:
             paper_positions.c.account_id == account_id, paper_positions.c.symbol == symbol
         )
     ).scalar_one_or_none() or Decimal(0)
-
-
-def _refusal(side: str, symbol: str, quantity: Decimal, price: Decimal, cash: Decimal, held: Decimal) -> str | None:
-    """Why a custodian would not let a fill through, or None."""
-    if side == "sell":
-        return f"short sale: {plain(held)} {symbol} held, {plain(quantity)} to sell" if quantity > held else None
-    cost = to_cent(quantity * price)
-    return f"not enough cash: {plain(cash)} there, {cost} needed" if cost > cash else None
 
 
 def _settle(connection: Connection, order: Any, quantity: Decimal, amount: Decimal, before: Decimal) -> None:
@@ -244,11 +213,3 @@ def _settle(connection: Connection, order: Any, quantity: Decimal, amount: Decim
         .where(paper_accounts.c.account_id == order.account_id)
         .values(cash=paper_accounts.c.cash - sign * amount)
     )
-
-
-def _part(order: VenueOrder, treatment: Treatment) -> Decimal:
-    """How much of an order is filled: of a part, whole shares where it is more than one, else as it comes."""
-    if treatment.fill is None:
-        return order.quantity
-    part = order.quantity * treatment.fill
-    return part // 1 if part > 1 else part

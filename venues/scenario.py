@@ -69,6 +69,13 @@ class Treatment(_Given):
         """True where the order is open for a while."""
         return self.never_fills or self.cancel_at_close or self.late is not None
 
+    def part(self, quantity: Decimal) -> Decimal:
+        """How much of an order is filled: of a part, whole shares where it is more than one, else as it comes."""
+        if self.fill is None:
+            return quantity
+        part = quantity * self.fill
+        return part // 1 if part > 1 else part
+
     def matches(self, order: VenueOrder, seed: int, line: int) -> bool:
         """True where the line is about this order."""
         given = ((self.account, order.account_id), (self.symbol, order.symbol), (self.side, order.side))

@@ -1,0 +1,133 @@
+"""The paper custodian's counter: orders of a batch that fill as they come in, one after another, on the figures that
+the accounts then have. They are read once and written once, in a few statements however many orders there are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import Connection, text
+
+from domain.values.money import ZERO, plain, to_cent
+from storage.rows import given, insert_rows
+from storage.schema.execution import paper_accounts, paper_orders, paper_positions
+from venues.port import VenueAnswer, VenueOrder
+from venues.scenario import Treatment
+
+LOCK = text(
+    "SELECT account_id, cash FROM paper.accounts WHERE account_id = ANY(CAST(:accounts AS text[]))"
+    ' ORDER BY account_id COLLATE "C" FOR UPDATE'
+)
+# Which orders were taken before, and what the accounts hold of what the orders are about.
+SEEN_AND_HELD = text(
+    "SELECT CAST(NULL AS text) AS account_id, client_order_id AS name, CAST(NULL AS numeric) AS quantity"
+    " FROM paper.orders WHERE client_order_id = ANY(CAST(:names AS text[]))"
+    " UNION ALL SELECT account_id, symbol, quantity FROM paper.positions"
+    " WHERE account_id = ANY(CAST(:accounts AS text[])) AND symbol = ANY(CAST(:symbols AS text[]))"
+)
+SET_CASH = text(
+    f"UPDATE paper.accounts SET cash = given.cash FROM {given(paper_accounts, ('account_id', 'cash'))}"
+    " WHERE accounts.account_id = given.account_id"
+)
+EMPTIED = text(
+    f"DELETE FROM paper.positions USING {given(paper_positions, ('account_id', 'symbol'))}"
+    " WHERE positions.account_id = given.account_id AND positions.symbol = given.symbol"
+)
+OR_REPLACED = "ON CONFLICT (account_id, symbol) DO UPDATE SET quantity = excluded.quantity"
+
+GIVEN_UP = "the venue cancelled the rest"
+
+Position = tuple[str, str]  # account, symbol
+
+
+class Counter:
+    """The figures of the accounts of a batch, which are locked: a repeated order waits for the first, and finds it."""
+
+    def __init__(self, connection: Connection, orders: Sequence[VenueOrder]) -> None:
+        self.connection = connection
+        accounts = {each.account_id for each in orders}
+        held = connection.execute(LOCK, {"accounts": list(accounts)})
+        self.cash: dict[str, Decimal] = {row.account_id: row.cash for row in held}
+        self.seen = set[str]()
+        self.held: dict[Position, Decimal] = {}
+        names = {each.client_order_id for each in orders}
+        given = {"names": list(names), "accounts": list(accounts), "symbols": list({each.symbol for each in orders})}
+        for row in connection.execute(SEEN_AND_HELD, given):
+            if row.account_id is None:
+                self.seen.add(row.name)
+            else:
+                self.held[row.account_id, row.name] = row.quantity
+        self.said: dict[str, VenueAnswer] = {}  # by client order ID
+        self._moved: set[Position] = set()
+        self._paid: set[str] = set()
+
+    def fill(self, order: VenueOrder, treatment: Treatment, day: date) -> None:
+        """Fills an order as it comes in, whole or in part, or rejects it."""
+        quantity, price = treatment.part(order.quantity), order.price * treatment.price
+        at = order.account_id, order.symbol
+        held = self.held.get(at, ZERO)
+        wrong = refusal(order.side, order.symbol, quantity, price, self.cash[order.account_id], held)
+        if wrong:
+            self.answer(order, VenueAnswer("REJECTED", ZERO, ZERO, wrong))
+            return
+        amount = to_cent(quantity * price)
+        if quantity >= order.quantity:
+            self.answer(order, VenueAnswer("FILLED", quantity, amount, traded_on=day))
+        elif quantity:
+            self.answer(order, VenueAnswer("PARTIALLY_FILLED", quantity, amount, GIVEN_UP, traded_on=day))
+        else:
+            self.answer(order, VenueAnswer("CANCELED", quantity, amount, GIVEN_UP))
+        if not quantity:
+            return
+        sign = 1 if order.side == "buy" else -1
+        self.held[at] = held + sign * quantity
+        self.cash[order.account_id] -= sign * amount
+        self._moved.add(at)
+        self._paid.add(order.account_id)
+
+    def answer(self, order: VenueOrder, answer: VenueAnswer) -> None:
+        """What is said of an order, to be written down with the others."""
+        self.seen.add(order.client_order_id)
+        self.said[order.client_order_id] = replace(answer, order=order)
+
+    def write(self) -> None:
+        """Writes down what was said, and the figures as they came to be; once, at the end."""
+        insert_rows(
+            self.connection, paper_orders, [as_row(each.order, each) for each in self.said.values() if each.order]
+        )
+        here = [dict(zip(("account_id", "symbol"), at, strict=True)) for at in sorted(self._moved)]
+        left = [each | {"quantity": self.held[each["account_id"], each["symbol"]]} for each in here]
+        insert_rows(self.connection, paper_positions, [each for each in left if each["quantity"]], OR_REPLACED)
+        empty = [each for each in left if not each["quantity"]]
+        if empty:
+            names = ("account_id", "symbol")
+            self.connection.execute(EMPTIED, {name: [each[name] for each in empty] for name in names})
+        if self._paid:
+            paid = sorted(self._paid)
+            self.connection.execute(SET_CASH, {"account_id": paid, "cash": [self.cash[each] for each in paid]})
+
+
+def as_row(order: VenueOrder, answer: VenueAnswer) -> dict[str, object]:
+    """An order as the venue keeps it."""
+    return {
+        "client_order_id": order.client_order_id,
+        "account_id": order.account_id,
+        "side": order.side,
+        "symbol": order.symbol,
+        "quantity": order.quantity,
+        "price": order.price,
+        "status": answer.status,
+        "filled_quantity": answer.filled_quantity,
+        "filled_amount": answer.filled_amount,
+        "reason": answer.reason,
+        "traded_on": answer.traded_on,
+    }
+
+
+def refusal(side: str, symbol: str, quantity: Decimal, price: Decimal, cash: Decimal, held: Decimal) -> str | None:
+    """Why a custodian would not let a fill through, or None."""
+    if side == "sell":
+        return f"short sale: {plain(held)} {symbol} held, {plain(quantity)} to sell" if quantity > held else None
+    cost = to_cent(quantity * price)
+    return f"not enough cash: {plain(cash)} there, {cost} needed" if cost > cash else None
