@@ -22,7 +22,7 @@ from activities.context import Desk, actor, step
 from activities.request_messages import AccountApproved, AccountRefusal, AccountsTold, LookAfter, Looked, TellAccounts
 from activities.requests import handed_plans, note, standing
 from domain.requests import has_ended
-from storage.work.requests import RequestAccount
+from storage.work.request_standing import RequestAccount
 
 AT_ONCE = 20  # workflows that are asked at the same time
 ANSWER = timedelta(seconds=20)  # how long one may take to answer, workers being busy

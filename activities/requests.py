@@ -35,7 +35,9 @@ from storage.connection import Transaction
 from storage.people.proof import ShownPlan
 from storage.proving import NOT_PROVEN, Said, as_actor, names_it, proven, refused
 from storage.record.audit import AuditEntry
-from storage.work.requests import NewRequest, RequestAccount, UnknownRequest, listed_plans, plans_shown
+from storage.work.rebalances import SIGNAL
+from storage.work.request_standing import RequestAccount, listed_plans, plans_shown
+from storage.work.requests import NewRequest, UnknownRequest
 
 ISSUES = 50  # how many accounts' issues a result carries; `show` lists them all
 NAMED = 10  # how many ids a refusal lists
@@ -378,7 +380,7 @@ def _noted(books: Transaction, request_id: str, wanted: AccountNote) -> AccountS
 
 def _busy(books: Transaction, account_id: str) -> str:
     """Who keeps the account busy, as far as the books know."""
-    row = books.rebalances.under_way(account_id)
+    row = next((each for each in books.rebalances.under_way(account_id) if each.kind != SIGNAL), None)
     if row is None:
         return f"a rebalance of it was already under way ({EXEC_3.code}): submit it again"
     request = f" of request {row.request_id}" if row.request_id else ""

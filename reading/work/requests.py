@@ -29,7 +29,8 @@ def read(books: "Transaction", request_id: str) -> Request:
     """A request. Raises UnknownRequest where neither a request nor a rebalance is of that id."""
     from domain.requests import counted
     from storage.work.rebalances import as_history, utc
-    from storage.work.requests import UnknownRequest, listed_plans, plans_shown
+    from storage.work.request_standing import listed_plans, plans_shown
+    from storage.work.requests import UnknownRequest
 
     rebalances = [dict(as_history(row)) for row in books.rebalances.listing(request_id=request_id, limit=None)]
     try:

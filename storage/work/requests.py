@@ -1,7 +1,7 @@
 """Rebalance requests: which accounts somebody asked for, how each stands, and what was decided about them.
 
-How a started account stands is its rebalance's business and read there; only what no rebalance knows (not started,
-busy elsewhere, its workflow gone) is kept with the request.
+How a started account stands is its rebalance's business and read there (`request_standing`); only what no rebalance
+knows (not started, busy elsewhere, its workflow gone) is kept with the request.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,9 +15,6 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
-    case,
-    desc,
-    false,
     func,
     insert,
     literal,
@@ -30,14 +27,23 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as insert_once
 
 from domain import queue as queue_rules
-from domain.approvals import listed
 from domain.requests import BUSY, FAILED, NOT_STARTED, in_order
 from domain.values.outcome import Status
-from storage.schema.desk import desk_legs
-from storage.schema.execution import orders, rebalances
+from storage.schema.execution import rebalances
 from storage.schema.requests import account_holds, rebalance_requests, request_accounts
 from storage.schema.tables import accounts, queue_entries
 from storage.values import among, by_key
+from storage.work.request_standing import (
+    APPROVED,
+    AT_VENUE,
+    DECIDED,
+    ISSUE,
+    NEWEST,
+    OUTCOME,
+    PENDING,
+    RequestAccount,
+    accounts_of,
+)
 
 Json = dict[str, Any]
 
@@ -61,105 +67,6 @@ class NewRequest:
     amount: Decimal | None
     overrides: tuple[str, ...]
     requested_subject: str | None = None  # where it was signed for
-
-
-@dataclass(frozen=True, slots=True)
-class RequestAccount:
-    """An account of a request. `outcome` is one of `domain.requests.OUTCOMES`; its rebalance may not be there yet."""
-
-    position: int
-    account_id: str
-    outcome: str
-    issue: str | None
-    rebalance_id: str | None
-    workflow_id: str | None
-    round: int | None
-    decision: str | None
-    decided_by: str | None
-    decided_why: str | None
-    unseen: bool  # decided by somebody who did not look
-    plan: str | None  # the digest of the plan of this round
-    liquidation: bool
-    decision_id: str | None = None  # of a decision that was signed
-
-
-def plans_shown(waiting: Sequence[RequestAccount], liquidations: Collection[str] = ()) -> list[RequestAccount]:
-    """The plans that a request's approval is about: a liquidation only where it is named (DECIDE-1)."""
-    return [each for each in waiting if not each.liquidation or each.rebalance_id in liquidations]
-
-
-def listed_plans(shown: Sequence[RequestAccount]) -> str:
-    """The digest of a list of plans, in the order of their accounts; what an approval of them names."""
-    return listed((str(each.rebalance_id), str(each.plan or "")) for each in shown)
-
-
-# The newest rebalance of the request on the account.
-_newest = (
-    select(
-        rebalances.c.id,
-        rebalances.c.workflow_id,
-        rebalances.c.round,
-        rebalances.c.stage,
-        rebalances.c.status,
-        rebalances.c.issue,
-        rebalances.c.plan_digest,
-        rebalances.c.liquidation,
-    )
-    .where(
-        rebalances.c.request_id == request_accounts.c.request_id,
-        rebalances.c.account_id == request_accounts.c.account_id,
-    )
-    .order_by(desc(rebalances.c.started_at), desc(rebalances.c.id))
-    .limit(1)
-    .lateral("newest")
-)
-_decided = request_accounts.c.decided_round == _newest.c.round
-_approved = and_(request_accounts.c.decision == "approve", _decided)
-_outcome = case(
-    (request_accounts.c.state != "STARTED", request_accounts.c.state),
-    (_newest.c.status.is_not(None), _newest.c.status),
-    (and_(_newest.c.stage == "PENDING_APPROVAL", _approved), literal("APPROVED")),
-    else_=func.coalesce(_newest.c.stage, "CHECKING"),
-)
-_issue = case(
-    (request_accounts.c.state != "STARTED", func.coalesce(request_accounts.c.issue, _newest.c.issue)),
-    (
-        and_(_newest.c.status == "EXPIRED", _approved),
-        func.concat("approved by ", request_accounts.c.decided_by, ", but the exchange closed before its turn came"),
-    ),
-    else_=_newest.c.issue,
-)
-_pending = and_(_outcome == "PENDING_APPROVAL", or_(request_accounts.c.decision.is_(None), ~_decided))
-
-
-_at_venue = select(orders.c.leg).where(orders.c.rebalance_id == _newest.c.id, orders.c.status == "WORKING").exists() | (
-    select(desk_legs.c.leg).where(desk_legs.c.rebalance_id == _newest.c.id, desk_legs.c.ended_at.is_(None)).exists()
-)
-
-
-def _accounts(request_id: str, *where: Any) -> Select[Any]:
-    told = request_accounts.c
-    return (
-        select(
-            told.position,
-            told.account_id,
-            _outcome.label("outcome"),
-            _issue.label("issue"),
-            _newest.c.id.label("rebalance_id"),
-            _newest.c.workflow_id,
-            _newest.c.round,
-            told.decision,
-            told.decided_by,
-            told.decided_why,
-            told.unseen,
-            _newest.c.plan_digest,
-            func.coalesce(_newest.c.liquidation, false()),
-            told.decision_id,
-        )
-        .select_from(request_accounts.outerjoin(_newest, true()))
-        .where(told.request_id == request_id, *where)
-        .order_by(told.position)
-    )
 
 
 def _queued(reasons: Collection[str], today: date) -> Select[Any]:
@@ -288,7 +195,7 @@ class Requests:
         Of a request that was left behind, those that it never started, too.
         """
         again = [*FAILED, NOT_STARTED]
-        found = _accounts(failed_of, _outcome.in_(again)).subquery()
+        found = accounts_of(failed_of, OUTCOME.in_(again)).subquery()
         query = select(literal(request_id), func.row_number().over(order_by=found.c.position), found.c.account_id)
         return self._choose(request_id, query)
 
@@ -315,28 +222,28 @@ class Requests:
             .where(request_accounts.c.request_id == request_id, of_page, request_accounts.c.state == NOT_STARTED)
             .values(state="STARTED")
         )
-        return self._read(_accounts(request_id, of_page))
+        return self._read(accounts_of(request_id, of_page))
 
     def accounts(
         self, request_id: str, outcomes: Collection[str] = (), limit: int | None = None
     ) -> list[RequestAccount]:
         """The accounts in their order, or those with one of the outcomes."""
-        where = [_outcome.in_(list(outcomes))] if outcomes else []
-        return self._read(_accounts(request_id, *where).limit(limit))
+        where = [OUTCOME.in_(list(outcomes))] if outcomes else []
+        return self._read(accounts_of(request_id, *where).limit(limit))
 
     def account(self, request_id: str, account_id: str) -> RequestAccount | None:
         """One account of the request."""
-        found = self._read(_accounts(request_id, request_accounts.c.account_id == account_id))
+        found = self._read(accounts_of(request_id, request_accounts.c.account_id == account_id))
         return found[0] if found else None
 
     def issues(self, request_id: str, limit: int) -> list[RequestAccount]:
         """The first accounts that have an issue."""
-        return self._read(_accounts(request_id, _issue.is_not(None)).limit(limit))
+        return self._read(accounts_of(request_id, ISSUE.is_not(None)).limit(limit))
 
     def counts(self, request_id: str, up_to: int | None = None) -> dict[str, int]:
         """The number of accounts by outcome, of all or of those up to a position."""
         where = [] if up_to is None else [request_accounts.c.position <= up_to]
-        each = _accounts(request_id, *where).order_by(None).subquery()
+        each = accounts_of(request_id, *where).order_by(None).subquery()
         found = self.connection.execute(select(each.c.outcome, func.count()).group_by(each.c.outcome))
         return in_order({row[0]: row[1] for row in found})
 
@@ -370,13 +277,13 @@ class Requests:
     def pending(self, request_id: str, up_to: int | None = None) -> list[RequestAccount]:
         """The accounts whose plan waits for somebody to decide about it, in their order."""
         where = [] if up_to is None else [request_accounts.c.position <= up_to]
-        return self._read(_accounts(request_id, _pending, *where))
+        return self._read(accounts_of(request_id, PENDING, *where))
 
     def approve(
         self, request_id: str, by: str, unseen: bool, account_ids: Collection[str], decision_id: str | None = None
     ) -> None:
         """Keeps an approval of the plans of these accounts, which wait for one."""
-        where = [_pending, among(request_accounts.c.account_id, account_ids)]
+        where = [PENDING, among(request_accounts.c.account_id, account_ids)]
         self._decide(request_id, where, "approve", by, None, unseen, decision_id)
 
     def cancel(
@@ -391,7 +298,7 @@ class Requests:
 
         Also of one that was approved meanwhile: a decision that was not answered yet can be taken back (DECIDE-2).
         """
-        where = [_outcome.in_(("PENDING_APPROVAL", "APPROVED")), or_(_pending, _approved)]
+        where = [OUTCOME.in_(("PENDING_APPROVAL", "APPROVED")), or_(PENDING, APPROVED)]
         if account_ids is not None:
             where.append(among(request_accounts.c.account_id, account_ids))
         return self._decide(request_id, where, "cancel", by, why, False, decision_id)
@@ -406,7 +313,7 @@ class Requests:
         unseen: bool,
         decision_id: str | None,
     ) -> list[str]:
-        found = _accounts(request_id, *where).subquery()
+        found = accounts_of(request_id, *where).subquery()
         changed = (
             update(request_accounts)
             .where(request_accounts.c.request_id == request_id, request_accounts.c.position == found.c.position)
@@ -426,13 +333,13 @@ class Requests:
     def untold(self, request_id: str, decisions: Collection[str], limit: int) -> list[RequestAccount]:
         """Decisions that the accounts' workflows have not been told, and still can be."""
         return self._read(
-            _accounts(
+            accounts_of(
                 request_id,
                 request_accounts.c.decision.in_(list(decisions)),
                 request_accounts.c.told_at.is_(None),
                 request_accounts.c.state == "STARTED",
-                _newest.c.stage == "PENDING_APPROVAL",
-                _decided,
+                NEWEST.c.stage == "PENDING_APPROVAL",
+                DECIDED,
             ).limit(limit)
         )
 
@@ -450,22 +357,22 @@ class Requests:
 
     def unseen(self, request_id: str, up_to: int, limit: int) -> list[RequestAccount]:
         """Accounts under way up to a position, those first whose workflows were looked at longest ago."""
-        under_way = and_(request_accounts.c.state == "STARTED", _newest.c.stage != "ENDED")
-        query = _accounts(request_id, request_accounts.c.position <= up_to, under_way)
+        under_way = and_(request_accounts.c.state == "STARTED", NEWEST.c.stage != "ENDED")
+        query = accounts_of(request_id, request_accounts.c.position <= up_to, under_way)
         longest_ago = request_accounts.c.looked_at.asc().nulls_first()
         return self._read(query.order_by(None).order_by(longest_ago, request_accounts.c.position).limit(limit))
 
     def resting(self, request_id: str, up_to: int) -> int:
         """How many accounts up to a position execute, and merely wait for an order at the venue."""
-        where = [request_accounts.c.position <= up_to, _newest.c.stage == "EXECUTING", _at_venue]
-        found = _accounts(request_id, *where).order_by(None).subquery()
+        where = [request_accounts.c.position <= up_to, NEWEST.c.stage == "EXECUTING", AT_VENUE]
+        found = accounts_of(request_id, *where).order_by(None).subquery()
         return int(self.connection.scalar(select(func.count()).select_from(found)) or 0)
 
     def begun(self, request_id: str, account_ids: Collection[str]) -> tuple[list[str], list[str]]:
         """Those of the accounts that have a rebalance of the request, and those that merely wait at the venue."""
         named = among(request_accounts.c.account_id, account_ids)
-        begun = self._read(_accounts(request_id, named, _newest.c.id.is_not(None)))
-        waits = self._read(_accounts(request_id, named, _newest.c.stage == "EXECUTING", _at_venue))
+        begun = self._read(accounts_of(request_id, named, NEWEST.c.id.is_not(None)))
+        waits = self._read(accounts_of(request_id, named, NEWEST.c.stage == "EXECUTING", AT_VENUE))
         return [each.account_id for each in begun], [each.account_id for each in waits]
 
     def seen(self, request_id: str, account_ids: Collection[str], at: datetime) -> None:

@@ -11,7 +11,8 @@ from domain.approvals import listed, same_person
 from identity.claims import About
 from storage.connection import Transaction
 from storage.people.proof import ShownPlan
-from storage.work.requests import RequestAccount, UnknownRequest
+from storage.work.request_standing import RequestAccount
+from storage.work.requests import UnknownRequest
 from web import acts, reviewing, vouching
 from web.refusals import Refusal
 from web.visit import Visit, needs
