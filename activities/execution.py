@@ -107,7 +107,7 @@ class ExecutionSteps:
             books.accounts.locked(message.account_id)
             row = books.rebalances.get(message.rebalance_id, lock=True)
             if row.stage in {"EXECUTING", "RECONCILING", "ENDED"}:
-                return self._begun(row)
+                return self._begun(books, row)
             if row.round != message.round:
                 return ExecutionBegun(changed=[f"round {row.round} was planned meanwhile"])
             said = Said(message.approved_by, message.signed, message.approved_at)
@@ -124,9 +124,7 @@ class ExecutionSteps:
             books.accounts.lock_household(message.account_id)  # what its others are about to trade is seen here
             if row.expires_at is not None and self.desk.now() >= row.expires_at:
                 return self._too_late(books, row, message)
-            now, policy = books.snapshots.take(message.account_id, None, self.desk.today(), self.desk.trade_date())
-            changed = changed_since(row.snapshot, kept(now))
-            changed = changed or washed_since(row.plan, restored(row.snapshot), now, policy)
+            changed = self._changed(books, row)
             digest = books.rebalances.digest(message.rebalance_id)
             if message.plan is not None and not is_shown(message.plan, digest):
                 changed = [*changed, "the plan that is kept, which is not the one that was shown"]
@@ -154,10 +152,18 @@ class ExecutionSteps:
                     **({"unseen": True} if message.unseen else {}),
                 },
             )
-            return self._begun(row)
+            return self._begun(books, row)
 
-    def _begun(self, row: Any) -> ExecutionBegun:
-        terms = self.desk.venues.terms(restored(row.snapshot).account.custodian)
+    def _changed(self, books: Transaction, row: Any) -> list[str]:
+        """What is different from what was planned (EXEC-3): nothing, where nothing of it was written since."""
+        if row.seen is not None and row.seen == books.snapshots.seen(row.account_id, self.desk.trade_date()):
+            return []
+        now, policy = books.snapshots.take(row.account_id, None, self.desk.today(), self.desk.trade_date())
+        changed = changed_since(row.snapshot, kept(now))
+        return changed or washed_since(row.plan, restored(row.snapshot), now, policy)
+
+    def _begun(self, books: Transaction, row: Any) -> ExecutionBegun:
+        terms = self.desk.venues.terms(books.accounts.locked(row.account_id).custodian, books.connection)
         return ExecutionBegun(changed=[], opens_at=terms.opens_at(self.desk.now()))
 
     def _approver(self, books: Transaction, row: Any, said: Said) -> Claims | NotProven | None:
@@ -214,37 +220,25 @@ class ExecutionSteps:
 
         Sends nothing twice: asked again, it goes on where it stopped.
         """
-        resized: list[str] = []
-        with self.desk.books.transaction(actor()) as books:
-            left = any(order.status in OPEN for order in books.orders.of(message.rebalance_id))
-            row = books.rebalances.get(message.rebalance_id) if left else None
-        if row is None:  # as when the desk has told of the last ones
-            return self._standing(message, resized)
-        if row.stage == "EXECUTING":  # else a reset workflow comes by again
-            sender = Sender(self.desk, row)
+        sender = self._under_way(message)
+        if sender is not None:
             try:
                 if sender.too_late:
                     sender.stop(CLOSED, *UNACKNOWLEDGED)
-                    return self._standing(message, resized)
-                sender.hand_over("sell")
-                if sender.send("sell"):
-                    resized = sender.size_buys()
-                    sender.hand_over("buy")
-                    while not sender.send("buy"):
-                        resized += sender.size_buys()
+                else:
+                    sender.send_sells()
+                    sender.send_buys()
             except (VenueBusy, Halted, OutOfSession) as wait:
                 activity.logger.info("%s: %s", message.rebalance_id, wait)
             except Over:
                 pass
-        return self._standing(message, resized)
+        return self._standing(message, sender)
 
     @step
     def collect_fills(self, message: CollectFills) -> OrdersSubmitted:
         """Asks the venue what became of the orders that work there; with `stop`, cancels what is open first."""
-        with self.desk.books.transaction(actor()) as books:
-            row = books.rebalances.get(message.rebalance_id)
-        if row.stage == "EXECUTING":
-            sender = Sender(self.desk, row)
+        sender = self._under_way(message)
+        if sender is not None:
             with contextlib.suppress(Over):
                 if message.stop is not None and message.timed_out:
                     sender.give_up(message.stop)
@@ -252,12 +246,24 @@ class ExecutionSteps:
                     sender.give_back(message.stop)
                 else:
                     sender.look()
-        return self._standing(message, [])
+        return self._standing(message, sender)
 
-    def _standing(self, message: Step, resized: list[str]) -> OrdersSubmitted:
-        """How the orders stand; where all have their last word, the rebalance moves on (EXEC-2)."""
+    def _under_way(self, message: Step) -> Sender | None:
+        """Who sends the orders of the rebalance; nobody where none is open, as when the desk has told of the last ones,
+        or it has ended: a reset workflow comes by again.
+        """
         with self.desk.books.transaction(actor()) as books:
-            books.rebalances.stage(message.rebalance_id)
+            if not any(order.status in OPEN for order in books.orders.of(message.rebalance_id)):
+                return None
+            row = books.rebalances.get(message.rebalance_id)
+            return Sender(self.desk, books, row) if row.stage == "EXECUTING" else None
+
+    def _standing(self, message: Step, sender: Sender | None) -> OrdersSubmitted:
+        """How the orders stand; where all have their last word, the rebalance moves on (EXEC-2)."""
+        resized = sender.resized if sender else []
+        with sender.telling() if sender else self.desk.books.transaction(actor()) as books:
+            if sender is None:
+                books.rebalances.stage(message.rebalance_id)
             orders = books.orders.of(message.rebalance_id)
             statuses = dict(Counter(order.status for order in orders))
             if not any(order.status in OPEN for order in orders):
@@ -270,13 +276,13 @@ class ExecutionSteps:
                         after={"statuses": statuses, "resized": resized},
                     )
                 return OrdersSubmitted(statuses=statuses, resized=resized)
-            row = books.rebalances.get(message.rebalance_id)
-            at_desk = {leg for leg, its in books.desk.of(message.rebalance_id).items() if its.ended_at is None}
+            at_desk = {leg for leg, at in books.desk.of(message.rebalance_id).items() if at.ended_at is None}
             sent, working_since = books.orders.first_sent(message.rebalance_id, at_desk)
+            row = books.rebalances.get(message.rebalance_id)
+            terms = self.desk.venues.terms(restored(row.snapshot).account.custodian, books.connection)
         selling = any(order.side == "sell" and order.status in OPEN for order in orders)
         own = [order for order in orders if order.leg not in at_desk]
         sendable = [order for order in own if order.status in UNACKNOWLEDGED and (order.side == "sell" or not selling)]
-        terms = self.desk.venues.terms(restored(row.snapshot).account.custodian)
         return OrdersSubmitted(
             statuses=statuses,
             resized=resized,

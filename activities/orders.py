@@ -5,12 +5,11 @@ An order is written down as sent before it is, under the rebalance's lock, and t
 ID; so a step that runs twice, even at the same time (its worker was taken for dead), does each thing once.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from time import monotonic
-from types import MappingProxyType
 from typing import Any, Literal
 
 from temporalio import activity
@@ -18,13 +17,13 @@ from temporalio import activity
 from activities.answers import Told, cancelled, heard, noted, venue_order
 from activities.context import Desk, actor
 from activities.desk_messages import block_workflow_id, desk_workflow_id
+from activities.filled import expected, fills, increments_of
 from activities.handing_over import handed_over, taken_out
 from domain.executing import execution
-from domain.executing.booking import ExecutablePlan, Fill, Leg
+from domain.executing.booking import ExecutablePlan, Leg
 from domain.executing.execution import TAIL, payable_batches, resized_buys, trimmed_buys
 from domain.planning.affording import ORDER_4
 from domain.values.money import ZERO, plain, to_cent
-from domain.values.snapshot import Snapshot
 from domain.values.snapshot_json import restored
 from storage.connection import Transaction
 from storage.work.orders import OPEN, SENT
@@ -33,7 +32,6 @@ from venues.port import VenueAnswer, VenueOrder
 AT_ONCE = 25  # orders between two looks into the books: what a crash leaves unanswered is asked for again
 BEAT = 1.0  # seconds between heartbeats, of which one every ten is needed
 CLOSED = "the exchange has closed"
-DayOf = tuple[date, Decimal, Decimal]  # a trade date's part of a fill: shares, cash
 NO_CASH_FOR_IT = VenueAnswer("CANCELED", ZERO, ZERO, "not sent: there was no cash left for it")
 
 
@@ -50,108 +48,159 @@ class Over(Exception):
 
 
 class Sender:
-    """Sends one rebalance's orders, as its kept plan has them."""
+    """Sends one rebalance's orders, as its kept plan has them.
 
-    def __init__(self, desk: Desk, row: Any) -> None:
+    What the venue says is written down with what is done next, in one transaction; whoever has a sender writes down
+    the last of it by `telling`. `resized` says which buys were sized again, and to what.
+    """
+
+    def __init__(self, desk: Desk, books: Transaction, row: Any) -> None:
         self.desk = desk
         self.rebalance_id = row.id
         self.account_id = row.account_id
         self.approved = execution.read(row.plan)
+        self.sized = None if row.execution is None else execution.restored(row.execution)
+        self.sized_as: str | None = row.execution_digest
         self.snapshot = restored(row.snapshot)
-        self.venue = desk.venues.venue(self.snapshot.account.custodian)
-        self.terms = desk.venues.terms(self.snapshot.account.custodian)
+        custodian = self.snapshot.account.custodian
+        self.venue = desk.venues.venue(custodian)
+        self.terms = desk.venues.terms(custodian, books.connection)
         self.begun: datetime = row.approved_at
+        self.names = books.orders.names(row.id)
+        self.at_desk = books.desk.of(row.id)
         self.beaten = self.allowed = 0.0  # when it was shown last that the step lives, and seen that it may send
-        with desk.books.transaction(actor()) as books:
-            self.names = books.orders.names(row.id)
-            self.at_desk = books.desk.of(row.id)
+        self.mine = False
+        self.resized: list[str] = []
+        self._knocks = False
+        self._told: list[Told] = []
 
-    def hand_over(self, side: Literal["sell", "buy"]) -> None:
-        """Gives the legs of a side to the venue's desk, where its terms form blocks (BLOCK-4). Raises Over."""
+    @contextmanager
+    def telling(self) -> Iterator[Transaction]:
+        """A transaction under the rebalance's lock, which begins by writing down what the venue said since the last.
+
+        That is written down, too, where what else was to be done is stopped: Over, Halted, OutOfSession.
+        """
+        stopped: Exception | None = None
+        with self.desk.books.transaction(actor()) as books:
+            stage, sized_as = books.rebalances.sending(self.rebalance_id)
+            self.mine = stage == "EXECUTING"
+            if sized_as != self.sized_as:  # the same step, tried twice at the same time, sized them
+                self.sized = execution.restored(books.rebalances.get(self.rebalance_id).execution)
+                self.sized_as = sized_as
+            heard(books, self.rebalance_id, self._told)
+            try:
+                yield books
+            except (Over, Halted, OutOfSession) as why:
+                stopped = why
+        self._told = []
+        if self._knocks:
+            self.desk.knock(desk_workflow_id(self.snapshot.account.custodian))
+            self._knocks = False
+        if stopped is not None:
+            raise stopped
+
+    def send_sells(self) -> None:
+        """Hands the sells over to the desk where the venue's terms form blocks, and sends what is sent from here.
+
+        No sell depends on another. Raises Over, Halted or OutOfSession where nothing may be sent, VenueBusy where no
+        more is taken.
+        """
+        if self.terms.blocks is not None:
+            with self.telling() as books:
+                self._still_mine()
+                self._hand_over(books, "sell")
+        legs = self._legs("sell")
+        for first in range(0, len(legs), AT_ONCE):
+            with self.telling() as books:
+                due = self._sending(books, legs[first : first + AT_ONCE])
+            self._send(due)
+
+    def send_buys(self) -> None:
+        """Once each sell has its last word, sizes the buys on what they brought (ORDER-4), and sends them likewise.
+
+        A buy that is dearer than planned leaves less for those after it, which are then sized again.
+        """
+        again = True
+        while again:
+            with self.telling() as books:
+                self._still_mine()
+                orders = books.orders.of(self.rebalance_id)
+                if self._selling(orders):
+                    return
+                self._size_buys(books, orders)
+                self._hand_over(books, "buy")
+                first, *others = payable_batches(self._legs("buy"), AT_ONCE) or [()]
+                due = self._sending(books, first)
+            self._send(due)
+            for batch in others:
+                again = _dear(self._told)
+                if again:
+                    break
+                with self.telling() as books:
+                    due = self._sending(books, batch)
+                self._send(due)
+            else:
+                again = False
+
+    def _hand_over(self, books: Transaction, side: Literal["sell", "buy"]) -> None:
+        """Gives the legs of a side to the venue's desk, where its terms form blocks (BLOCK-4)."""
         if self.terms.blocks is None:
             return
-        planned = self.approved.legs if side == "sell" else self._planned()  # sells stay as they were approved
-        legs = [leg for leg in planned if leg.side == side and leg.quantity]
+        legs = [leg for leg in self._plan.legs if leg.side == side and leg.quantity]
         if not legs:
             return
-        with self.desk.books.transaction(actor()) as books:
-            self._still_mine(books)
-            given = handed_over(books, self.rebalance_id, self.account_id, legs, self)
-            self.at_desk = books.desk.of(self.rebalance_id)
-            self.names = books.orders.names(self.rebalance_id)
-        if given or activity.info().attempt > 1:
-            self.desk.knock(desk_workflow_id(self.snapshot.account.custodian))
+        given = handed_over(books, self.rebalance_id, self.account_id, legs, self)
+        self.at_desk = books.desk.of(self.rebalance_id)
+        self.names = books.orders.names(self.rebalance_id)
+        self._knocks = bool(given) or activity.info().attempt > 1
 
-    def send(self, side: Literal["sell", "buy"]) -> bool:
-        """Sends the legs of a side that the venue has not acknowledged. True where it had nothing to stop for:
+    def _selling(self, orders: Sequence[Any]) -> bool:
+        """True while a sell has not its last word, here or at the desk."""
+        sells = {leg.number for leg in self._legs("sell")}
+        open_here = any(each.leg in sells and each.status in OPEN for each in orders)
+        return open_here or any(row.ended_at is None for row in self.at_desk.values())
 
-        sells, once each has its last word; buys, unless one was dearer than planned and others are still to be sent.
-        No sell depends on another; a buy that is dearer leaves less for those after it (ORDER-4).
+    def _sending(self, books: Transaction, batch: Sequence[Leg]) -> list[Leg]:
+        """Writes down the legs of a batch as sent, unless the venue has them; those that are to be.
+
+        Raises Over, Halted or OutOfSession where nothing may be sent.
         """
-        legs = [leg for leg in self._legs() if leg.side == side]
-        if side == "buy":
-            return self._send(payable_batches(legs, AT_ONCE), stop=_dear)
-        self._send([legs[first : first + AT_ONCE] for first in range(0, len(legs), AT_ONCE)], stop=lambda told: False)
-        return not self._open(legs) and not any(row.ended_at is None for row in self.at_desk.values())
-
-    def _send(self, batches: Sequence[Sequence[Leg]], stop: Callable[[Sequence[Told]], bool]) -> bool:
-        """Sends one batch after the other; False where the answers to one stop those that are left.
-
-        What was said of one is written down with the sending of the next: one transaction between two batches.
-        """
-        told: list[Told] = []
-        for at, batch in enumerate(batches):
-            due, told = self._sending(batch, told), []
-            try:
-                for each in self._handed_over(due):
-                    told.append(each)
-            except BaseException:
-                self._note(told)  # what was answered before the connection was lost
-                raise
-            if stop(told) and at + 1 < len(batches):
-                self._note(told)
-                return False
-        self._note(told)
-        return True
-
-    def _sending(self, batch: Sequence[Leg], told: Sequence[Told]) -> list[Leg]:
-        """Writes down what was told, and then the legs of a batch as sent, unless the venue has them: those that are.
-
-        Raises Over, Halted or OutOfSession where nothing may be sent; what was told is written down all the same.
-        """
+        self._still_mine()
+        if not batch:
+            return []
         now = self.desk.now()
-        opens_at = self.terms.opens_at(now)
-        with self.desk.books.transaction(actor()) as books:
-            mine, halted = self._mine(books), books.halts.hold()
-            heard(books, self.rebalance_id, told)
-            may = mine and not halted and opens_at is None
-            due = books.orders.sending(self.rebalance_id, batch, now) if may else set()
-        if not mine:
-            raise Over
-        if halted:
-            raise Halted(halted)
-        if opens_at is not None:
-            raise OutOfSession(f"orders are sent from {opens_at} on")
-        self.allowed = monotonic()
+        self._may_send(books, now)
+        due = books.orders.sending(self.rebalance_id, batch, now)
         return [leg for leg in batch if leg.number in due]
 
-    def _handed_over(self, legs: Sequence[Leg]) -> Iterator[Told]:
-        """Hands orders over to the venue, as many at a time as it takes, and gives what it says of each.
+    def _send(self, legs: Sequence[Leg]) -> None:
+        """Hands orders over to the venue, as many at a time as it takes, and keeps what it says of each.
 
         Where those before took their time, sending may have been halted meanwhile: what was written down as sent is
         then sent once it is resumed, as after a crash in between.
         """
-        yield from ((leg.number, self._order(leg), [NO_CASH_FOR_IT]) for leg in legs if not leg.quantity)
+        self._told += ((leg.number, self._order(leg), [NO_CASH_FOR_IT]) for leg in legs if not leg.quantity)
         left = [leg for leg in legs if leg.quantity]
-        while left:
-            self._beat(left[0])
-            if monotonic() - self.allowed >= BEAT:
-                with self.desk.books.transaction(actor()) as books:
-                    self._may_send(books)
-            orders = [self._order(leg) for leg in left]
-            answers = self.venue.submit_many(orders)
-            yield from zip((leg.number for leg in left), orders, answers, strict=False)
-            left = left[len(answers) :]
+        with self._kept():
+            while left:
+                self._beat(left[0])
+                if monotonic() - self.allowed >= BEAT:
+                    with self.desk.books.transaction(actor()) as books:
+                        self._may_send(books, self.desk.now())
+                orders = [self._order(leg) for leg in left]
+                answers = self.venue.submit_many(orders)
+                self._told += zip((leg.number for leg in left), orders, answers, strict=False)
+                left = left[len(answers) :]
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        """What was answered before the connection was lost is written down all the same."""
+        try:
+            yield
+        except BaseException:
+            with self.telling():
+                pass
+            raise
 
     def _order(self, leg: Leg) -> VenueOrder:
         return venue_order(self.names[leg.number], self.account_id, leg)
@@ -163,47 +212,45 @@ class Sender:
             self.beaten = now
             activity.heartbeat(leg.number)
 
-    def size_buys(self) -> list[str]:
+    def _size_buys(self, books: Transaction, rows: Sequence[Any]) -> None:
         """Sizes the buys that are not sent yet on the cash there is (ORDER-4), and writes it down before they are.
 
         What is at the desk was sized when it was handed over, at its limit.
         """
         if any(row.side == "buy" for row in self.at_desk.values()):
-            return []
-        with self.desk.books.transaction(actor()) as books:
-            self._still_mine(books)
-            row = books.rebalances.get(self.rebalance_id)
-            orders = {order.leg: order for order in books.orders.of(self.rebalance_id)}
-            before = execution.restored(row.execution) if row.execution is not None else self.approved
-            increments = increments_of(self.snapshot)
-            account = self.snapshot.account
-            if row.execution is None:
-                after = resized_buys(account, before, fills(orders.values()), increments)
-            else:
-                sent = {leg.number: _expected(leg, orders[leg.number]) for leg in before.legs}
-                sent = {number: fill for number, fill in sent.items() if orders[number].status != "NEW"}
-                after = trimmed_buys(account, self.approved, before, sent, increments)
-            smaller = [new for old, new in zip(before.legs, after.legs, strict=True) if new.quantity < old.quantity]
-            if row.execution is None or smaller:
-                books.rebalances.keep_execution(self.rebalance_id, execution.kept(after))
-            for leg in smaller:
-                books.orders.resize(self.rebalance_id, leg)
-            if smaller:
-                books.audit.record(
-                    "buys sized again",
-                    account_id=self.account_id,
-                    rebalance_id=self.rebalance_id,
-                    rule=ORDER_4.code,
-                    after={leg.symbol: plain(leg.quantity) for leg in smaller},
-                )
-        return [f"{leg.symbol} to {plain(leg.quantity)}" for leg in smaller]
+            return
+        orders = {order.leg: order for order in rows}
+        before = self._plan
+        account, increments = self.snapshot.account, increments_of(self.snapshot)
+        if self.sized is None:
+            after = resized_buys(account, before, fills(orders.values()), increments)
+        else:
+            sent = {leg.number: expected(leg, orders[leg.number]) for leg in before.legs}
+            sent = {number: fill for number, fill in sent.items() if orders[number].status != "NEW"}
+            after = trimmed_buys(account, self.approved, before, sent, increments)
+        smaller = [new for old, new in zip(before.legs, after.legs, strict=True) if new.quantity < old.quantity]
+        if self.sized is None or smaller:
+            self.sized_as = books.rebalances.keep_execution(self.rebalance_id, execution.kept(after))
+            self.sized = after
+        for leg in smaller:
+            books.orders.resize(self.rebalance_id, leg)
+        if smaller:
+            books.audit.record(
+                "buys sized again",
+                account_id=self.account_id,
+                rebalance_id=self.rebalance_id,
+                rule=ORDER_4.code,
+                after={leg.symbol: plain(leg.quantity) for leg in smaller},
+            )
+        self.resized += [f"{leg.symbol} to {plain(leg.quantity)}" for leg in smaller]
 
     def look(self) -> None:
         """Asks after every order that works at the venue."""
-        for leg in self._open(self._legs(), "WORKING"):
-            self._beat(leg)
-            order = self._order(leg)
-            self._note([(leg.number, order, self.venue.look(order))])
+        with self._kept():
+            for leg in self._open("WORKING"):
+                self._beat(leg)
+                order = self._order(leg)
+                self._told.append((leg.number, order, self.venue.look(order)))
 
     def give_up(self, why: str) -> None:
         """Time is over for what is open; what the venue keeps for the next open stays unsent (DAY-6)."""
@@ -224,8 +271,8 @@ class Sender:
         """Takes out of blocks what is open: what is not released at once, else as the venue confirms (BLOCK-5)."""
         if all(row.ended_at is not None for row in self.at_desk.values()):
             return
-        with self.desk.books.transaction(actor()) as books:
-            self._still_mine(books)
+        with self.telling() as books:
+            self._still_mine()
             asked = taken_out(books, self.rebalance_id, why, self.terms, self.desk.now())
             self.at_desk = books.desk.of(self.rebalance_id)
         for block_id in asked:
@@ -233,24 +280,27 @@ class Sender:
 
     def stop(self, why: str, *statuses: str) -> None:
         """Cancels what is open: what was not sent never will be, the rest is cancelled at the venue."""
-        for leg in self._open(self._legs(), *statuses):
-            self._beat(leg)
-            order = self._order(leg)
-            with self.desk.books.transaction(actor()) as books:
-                self._still_mine(books)
-                if not_sent(books, self.rebalance_id, leg.number, order, why):
-                    continue
-            self._note([(leg.number, order, cancelled(self.venue.cancel(order), order, why))])
+        with self._kept():
+            for leg in self._open(*statuses):
+                self._beat(leg)
+                order = self._order(leg)
+                with self.telling() as books:
+                    self._still_mine()
+                    if not_sent(books, self.rebalance_id, leg.number, order, why):
+                        continue
+                self._told.append((leg.number, order, cancelled(self.venue.cancel(order), order, why)))
+        with self.telling():
+            pass
 
-    def _legs(self) -> Sequence[Leg]:
-        """The legs as they are sent from here: with the buys as they were last sized, and of what is at the desk the
-        fractional tails.
-        """
-        return [own for leg in self._planned() if (own := self._own(leg)) is not None]
+    @property
+    def _plan(self) -> ExecutablePlan:
+        """What is executed: with the buys as they were last sized."""
+        return self.approved if self.sized is None else self.sized
 
-    def _planned(self) -> Sequence[Leg]:
-        with self.desk.books.transaction(actor()) as books:
-            return executed(books.rebalances.get(self.rebalance_id), self.snapshot, ()).legs
+    def _legs(self, side: Literal["sell", "buy"] | None = None) -> list[Leg]:
+        """The legs, or those of a side, as they are sent from here: of what is at the desk the fractional tails."""
+        legs = [leg for leg in self._plan.legs if side is None or leg.side == side]
+        return [own for leg in legs if (own := self._own(leg)) is not None]
 
     def _own(self, leg: Leg) -> Leg | None:
         row = self.at_desk.get(leg.number)
@@ -259,34 +309,25 @@ class Sender:
         tail = leg.quantity - row.units * row.unit
         return replace(leg, number=leg.number + TAIL, quantity=tail) if tail else None
 
-    def _open(self, legs: Iterable[Leg], *statuses: str) -> list[Leg]:
-        with self.desk.books.transaction(actor()) as books:
+    def _open(self, *statuses: str) -> list[Leg]:
+        with self.telling() as books:
             at = {order.leg: order.status for order in books.orders.of(self.rebalance_id)}
-        return [leg for leg in legs if at[leg.number] in (statuses or OPEN)]
+        return [leg for leg in self._legs() if at[leg.number] in (statuses or OPEN)]
 
-    def _mine(self, books: Transaction) -> bool:
-        """Locks the rebalance; False where nothing of it is to be sent any more."""
-        return bool(books.rebalances.stage(self.rebalance_id) == "EXECUTING")
-
-    def _still_mine(self, books: Transaction) -> None:
-        """Locks the rebalance. Raises Over where nothing of it is to be sent any more."""
-        if not self._mine(books):
+    def _still_mine(self) -> None:
+        """Raises Over where nothing of it is to be sent any more."""
+        if not self.mine:
             raise Over
 
-    def _may_send(self, books: Transaction) -> None:
+    def _may_send(self, books: Transaction, now: datetime) -> None:
         """Holds the switch as it is until the transaction ends. Raises Halted where it is off, or OutOfSession."""
         halted = books.halts.hold()
         if halted:
             raise Halted(halted)
-        if self.terms.opens_at(self.desk.now()) is not None:
-            raise OutOfSession(CLOSED)
+        opens_at = self.terms.opens_at(now)
+        if opens_at is not None:
+            raise OutOfSession(f"orders are sent from {opens_at} on")
         self.allowed = monotonic()
-
-    def _note(self, told: Sequence[Told]) -> None:
-        """Writes down what the venue said."""
-        if told:
-            with self.desk.books.transaction(actor()) as books:
-                heard(books, self.rebalance_id, told)
 
 
 def not_sent(books: Transaction, rebalance_id: str, number: int, order: VenueOrder, why: str) -> bool:
@@ -314,60 +355,3 @@ def _dear(told: Sequence[Told]) -> bool:
         for _, order, said in told
         for each in said
     )
-
-
-def executed(row: Any, snapshot: Snapshot, orders: Iterable[Any]) -> ExecutablePlan:
-    """What of the plan is executed: as its buys were last sized, or as planned where none was sized yet."""
-    if row.execution is not None:
-        return execution.restored(row.execution)
-    plan, done = execution.read(row.plan), fills(orders)
-    return resized_buys(snapshot.account, plan, done, increments_of(snapshot)) if done else plan
-
-
-def fills(orders: Iterable[Any], days: Mapping[int, Sequence[DayOf]] = MappingProxyType({})) -> dict[int, Fill]:
-    """What the venue did, by leg, with the day on which it did (DAY-2). `days` are those of blocks, by leg.
-
-    A fractional tail is a part of its leg (BLOCK-2).
-    """
-    done: dict[int, Fill] = {}
-    tails = []
-    for order in orders:
-        fill = Fill(order.filled_quantity, order.filled_amount, order.trade_date, tuple(days.get(order.leg, ())))
-        if order.leg > TAIL:
-            tails.append((order.leg - TAIL, fill))
-        else:
-            done[order.leg] = fill
-    for leg, tail in tails:
-        done[leg] = _together(done[leg], tail)
-    return done
-
-
-def _together(whole: Fill, tail: Fill) -> Fill:
-    if not tail.quantity:
-        return whole
-    if not whole.quantity:
-        return tail
-    if tail.traded is None or whole.traded is None:
-        return Fill(whole.quantity + tail.quantity, whole.amount + tail.amount, whole.traded or tail.traded)
-    days = {day: (quantity, amount) for day, quantity, amount in whole.days}
-    if not days:
-        days[whole.traded] = (whole.quantity, whole.amount)
-    had = days.get(tail.traded, (ZERO, ZERO))
-    days[tail.traded] = (had[0] + tail.quantity, had[1] + tail.amount)
-    return Fill(
-        whole.quantity + tail.quantity,
-        whole.amount + tail.amount,
-        max(days),
-        tuple((day, *each) for day, each in sorted(days.items())),
-    )
-
-
-def increments_of(snapshot: Snapshot) -> dict[str, Any]:
-    """What each security is traded in."""
-    return {symbol: each.quantity_increment for symbol, each in snapshot.securities.items()}
-
-
-def _expected(leg: Leg, order: Any) -> Fill:
-    """What an order will have brought or cost: what was filled, and, while it is open, the rest at the plan's price."""
-    rest = max(ZERO, leg.quantity - order.filled_quantity) if order.status in OPEN else ZERO
-    return Fill(order.filled_quantity + rest, order.filled_amount + to_cent(rest * leg.price))

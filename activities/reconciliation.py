@@ -1,14 +1,15 @@
 """Reconcile: fills into the books, the books against the custodian, and the rebalance to its end."""
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from activities.context import Desk, actor, step
+from activities.filled import executed, fills
 from activities.messages import CloseRebalance, RebalanceResult, Step
-from activities.orders import CLOSED, Over, Sender, executed, fills, never_sent, not_sent
+from activities.orders import CLOSED, Over, Sender, never_sent, not_sent
 from domain.executing import reconciliation
 from domain.executing.booking import Relief, book
 from domain.executing.execution import EXEC_2
@@ -55,14 +56,15 @@ class ReconciliationSteps:
             if row is None:  # cancelled before the first step had begun anything
                 return RebalanceResult(rebalance_id="", account_id=message.account_id, status="CANCELED")
             taken_back = message.status == "CANCELED" and _take_back(books, row, message.issue or "")
-            left_open = row.stage in TRADING and not taken_back
-            if not left_open and row.stage != "ENDED":
+            if row.stage == "ENDED":
+                return RebalanceResult.model_validate(row.result)
+            if row.stage not in TRADING or taken_back:
                 found = _findings(row.plan["findings"] if row.plan else message.findings)
-                _end(self.desk, books, row, message.status, message.issue, found, books.orders.of(row.id))  # type: ignore[arg-type]
-            if not left_open:
-                return RebalanceResult.model_validate(books.rebalances.get(row.id).result)
+                orders = books.orders.of(row.id)
+                return _end(self.desk, books, row, message.status, message.issue, found, orders)  # type: ignore[arg-type]
+            sender = Sender(self.desk, books, row)
         with contextlib.suppress(Over):
-            Sender(self.desk, row).give_back(GONE)
+            sender.give_back(GONE)
         return conclude(self.desk, row.id, message.account_id)
 
 
@@ -86,19 +88,18 @@ def conclude(desk: Desk, rebalance_id: str, account_id: str) -> RebalanceResult:
     The custodian is asked before the account is held: nothing else trades on it meanwhile (EXEC-3).
     """
     with desk.books.transaction(actor()) as books:
-        ended = books.rebalances.stage(rebalance_id) == "ENDED"
-        if not ended:
-            _last_words(books, rebalance_id)
-        custodian = books.accounts.custodian(account_id)
-    theirs = Ledger(ZERO, {}) if ended else _stated(desk, custodian, account_id)
+        stage, custodian = books.rebalances.where(rebalance_id)
+        if stage != "ENDED":
+            _last_words(books.orders.of(rebalance_id))
+    theirs = Ledger(ZERO, {}) if stage == "ENDED" else _stated(desk, custodian, account_id)
     with desk.books.transaction(actor()) as books:
         books.accounts.locked(account_id)
         row = books.rebalances.get(rebalance_id, lock=True)
-        if row.stage != "ENDED":
-            _last_words(books, rebalance_id)
-            _finish(desk, books, row, theirs)
-            row = books.rebalances.get(rebalance_id)
-        return RebalanceResult.model_validate(row.result)
+        if row.stage == "ENDED":
+            return RebalanceResult.model_validate(row.result)
+        orders = books.orders.of(rebalance_id)
+        _last_words(orders)
+        return _finish(desk, books, row, orders, theirs)
 
 
 def end_unexecuted(desk: Desk, rebalance_id: str, account_id: str) -> None:
@@ -113,9 +114,10 @@ def end_unexecuted(desk: Desk, rebalance_id: str, account_id: str) -> None:
             _end(desk, books, row, "CANCELED", gone, _findings(row.plan["findings"] if row.plan else []))
 
 
-def _last_words(books: Transaction, rebalance_id: str) -> None:
-    if any(order.status in OPEN for order in books.orders.of(rebalance_id)):
-        raise StillWorking(f"not every order of {rebalance_id} has its last word")
+def _last_words(orders: Sequence[Any]) -> None:
+    waits = next((order for order in orders if order.status in OPEN), None)
+    if waits is not None:
+        raise StillWorking(f"not every order of {waits.rebalance_id} has its last word")
 
 
 def _stated(desk: Desk, custodian: str, account_id: str) -> Ledger | None:
@@ -133,11 +135,10 @@ def end_without_trades(desk: Desk, books: Transaction, row: Any, findings: list[
     _end(desk, books, row, None, None, findings)
 
 
-def _finish(desk: Desk, books: Transaction, row: Any, theirs: Ledger | None) -> None:
+def _finish(desk: Desk, books: Transaction, row: Any, orders: Sequence[Any], theirs: Ledger | None) -> RebalanceResult:
     """Books what was filled (EXEC-2), opens and closes sleeves (RECON-2), compares (RECON-1), ends the rebalance."""
     snapshot, policy = restored(row.snapshot), Policy.from_json(row.policy)
     numbers = snapshot.numbers(policy)
-    orders = books.orders.of(row.id)
     done = fills(orders, books.allocations.days_of(row.id))
     day = books.market.book_day()
     if day is not None and day.historical:  # it trades on its own day (DAY-3)
@@ -163,9 +164,8 @@ def _finish(desk: Desk, books: Transaction, row: Any, theirs: Ledger | None) -> 
     traded = any(fill.quantity for fill in done.values()) or any(each.quantity for each in plan.crossings)
     if not traded and orders and all(order.venue_reason == never_sent(CLOSED) for order in orders):
         late = f"approved by {row.approved_by}, but nothing could be sent before the exchange's close"
-        _end(desk, books, row, "EXPIRED", late, findings, orders, opened)
-        return
-    _end(desk, books, row, outcome.of_account(findings, traded), None, findings, orders, opened)
+        return _end(desk, books, row, "EXPIRED", late, findings, orders, opened)
+    return _end(desk, books, row, outcome.of_account(findings, traded), None, findings, orders, opened)
 
 
 def _not_compared(custodian: str) -> Finding:
@@ -228,7 +228,7 @@ def _end(
     findings: list[Finding],
     orders: Iterable[Any] = (),
     found: Mapping[int, reconciliation.Break] = MappingProxyType({}),
-) -> None:
+) -> RebalanceResult:
     """Writes the result; a rebalance that is none of a signal also moves the queue on."""
     plan: Json = row.plan or {}
     status = status or outcome.of_account(findings, something_executed=False)
@@ -267,6 +267,7 @@ def _end(
         rule=QUEUE_5.code,
         after={"status": status, "issue": issue},
     )
+    return result
 
 
 def _move_on(desk: Desk, books: Transaction, row: Any, status: Status, issue: str | None) -> None:
@@ -290,10 +291,12 @@ def _move_on(desk: Desk, books: Transaction, row: Any, status: Status, issue: st
 
 def _leave_queue(desk: Desk, books: Transaction, row: Any, before: Snapshot) -> None:
     """The account leaves the queue, unless its target became another while it was rebalanced (QUEUE-1, QUEUE-5)."""
-    now, _ = books.snapshots.take(row.account_id, None, desk.today())
+    account = books.accounts.locked(row.account_id)
+    targets = books.snapshots.targets(account.target_id)
     books.queue.leave(row.account_id, f"{row.id} ended COMPLETE")
-    changed = (now.account.target_id, now.targets) != (before.account.target_id, before.targets)
-    if changed and now.account.rebalancing:
+    changed = (account.target_id, targets) != (before.account.target_id, before.targets)
+    if changed and account.rebalancing:
+        now, _ = books.snapshots.take(row.account_id, None, desk.today())
         reasons = target_reasons(now) or {"TARGET_CHANGED": {"from": before.account.target_id, "to": None}}
         books.queue.add(row.account_id, reasons)
 

@@ -51,24 +51,26 @@ class TargetSteps:
             if subject is not None:
                 books.audit.actor = actor(message.requested_by)
             row = books.rebalances.by_start(message.start_key)
+            entry = books.queue.entry(message.account_id)
+            reasons = entry.reasons if entry else []
             if row is None:
                 _orphans_aside(books, message, alive)
                 rebalance_id = books.rebalances.create(_new(message, subject))
-                if message.kind != SIGNAL and books.queue.entry(message.account_id) is None:
+                if message.kind != SIGNAL and entry is None:
+                    reasons = ["MANUAL"]
                     books.queue.add(message.account_id, {"MANUAL": {"requested_by": message.requested_by}})
             else:
                 rebalance_id = row.id
             if row is None or (row.round < message.round and row.stage != "ENDED"):
-                snapshot, policy = books.snapshots.take(
-                    message.account_id, None, self.desk.today(), self.desk.trade_date()
-                )
-                books.rebalances.keep_snapshot(rebalance_id, message.round, kept(snapshot), policy.as_json())
+                trade_date = self.desk.trade_date()
+                seen = books.snapshots.seen(message.account_id, trade_date)
+                snapshot, policy = books.snapshots.take(message.account_id, None, self.desk.today(), trade_date)
+                books.rebalances.keep_snapshot(rebalance_id, message.round, kept(snapshot), policy.as_json(), seen)
             else:
                 snapshot, policy = restored(row.snapshot), Policy.from_json(row.policy)
             day = books.market.book_day()
             historical = day is not None and day.historical
             findings = self._check(snapshot, policy, message, historical) or _superseded(snapshot, message)
-            entry = books.queue.entry(message.account_id)
             answer = TargetChecked(
                 rebalance_id=rebalance_id,
                 account_id=message.account_id,
@@ -79,7 +81,7 @@ class TargetSteps:
                 liquidation=_liquidates(snapshot, policy, message, findings),
                 managed_value=_worth(snapshot, policy) if not findings else None,
                 four_eyes=snapshot.numbers(policy).four_eyes,
-                queue_reasons=entry.reasons if entry else [],
+                queue_reasons=reasons,
                 issue=issue(findings),
                 findings=[plan_json.finding(finding) for finding in findings],
                 clock_ahead=self.desk.clock.ahead,
@@ -141,8 +143,9 @@ def _orphans_aside(books: Transaction, message: CheckTarget, alive: Collection[s
     approval, and waits itself for one that trades; one whose workflow is gone is ended by whatever starts next.
     """
     mine = activity.info().workflow_id or ""
-    for other in books.rebalances.signals_of(message.account_id, mine):
-        if other.start_key not in alive:
+    others = books.rebalances.under_way(message.account_id)
+    for other in others:
+        if other.kind == SIGNAL and other.workflow_id != mine and other.start_key not in alive:
             raise InTheWay(other, None)
     if message.kind == SIGNAL:
         orphan = books.rebalances.left_behind(mine)
@@ -150,7 +153,7 @@ def _orphans_aside(books: Transaction, message: CheckTarget, alive: Collection[s
             raise InTheWay(orphan, None, known_gone=True)
         take_turn(books, message.account_id)
         return
-    orphan = books.rebalances.under_way(message.account_id)
+    orphan = next((other for other in others if other.kind != SIGNAL), None)
     if orphan is None:
         return
     if orphan.workflow_id != mine:

@@ -92,9 +92,10 @@ def end_orphan(desk: Desk, rebalance_id: str) -> None:
     """
     with desk.books.transaction(actor()) as books:
         row = books.rebalances.get(rebalance_id)
-    if row.stage in TRADING:
+        sender = Sender(desk, books, row) if row.stage in TRADING else None
+    if sender is not None:
         with contextlib.suppress(Over):
-            Sender(desk, row).give_back(GONE)
+            sender.give_back(GONE)
         conclude(desk, row.id, row.account_id)
     else:
         end_unexecuted(desk, row.id, row.account_id)

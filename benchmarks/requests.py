@@ -9,14 +9,13 @@ request's start to its end; what else the machine does is hardly in it.
 import argparse
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import func, select
 
 from benchmarks.blocks import AS_OF, book, request
 from benchmarks.document import put
 from benchmarks.processor import used
-from benchmarks.scene import peak_memory, scene
+from benchmarks.scene import Scene, peak_memory, scene
 from benchmarks.table import table
 from policy import in_force
 from storage.actor import Actor
@@ -56,7 +55,7 @@ def line(accounts: int, workers: int) -> tuple[str, ...]:
     )
 
 
-async def _longest(on: Any) -> int:
+async def _longest(on: Scene) -> int:
     """The events of the request's longest run: it continues as new, so that none grows with the request."""
     client = await on.client()
     runs = client.list_workflows(f"WorkflowId = '{request_workflow_id('Q-1')}'")

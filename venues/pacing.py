@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, bindparam, func, select, update
 
 from storage.schema.venues import venue_terms
 from venues.port import BlockVenue, Instruction, VenueAnswer, VenueBusy, VenueOrder
@@ -20,12 +20,15 @@ HANDED_OVER = 0.05  # of them, what is left for the way to the venue
 LONGEST_WAIT = 1.0  # seconds that a worker's thread waits for a turn; who would wait longer comes again
 
 
+LIMIT = select(venue_terms.c.orders_per_second).where(venue_terms.c.venue == bindparam("of"))
+
+
 class Turns:
     """The turns of a venue, one an order."""
 
     def __init__(self, name: str, engine: Engine) -> None:
         self.name = name
-        self.engine = engine
+        self.at_once = engine.execution_options(isolation_level="AUTOCOMMIT")  # each statement by itself
 
     def limited(self) -> bool:
         """Waits for a turn; False where there is no limit, and none was taken. Raises VenueBusy."""
@@ -44,10 +47,8 @@ class Turns:
     def _turn(self) -> float | None:
         """Seconds until a turn that is ours now; None where there is no limit. Raises VenueBusy."""
         row = venue_terms.c
-        with self.engine.begin() as connection:
-            limit: Decimal | None = connection.execute(
-                select(row.orders_per_second).where(row.venue == self.name)
-            ).scalar_one_or_none()
+        with self.at_once.connect() as connection:
+            limit: Decimal | None = connection.execute(LIMIT, {"of": self.name}).scalar_one_or_none()
             if limit is None:
                 return None
             apart = timedelta(seconds=(1 + GOOD_FOR) / float(limit))

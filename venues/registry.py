@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from policy.clock import Clock, the_clock
 from venues.fix import sessions
@@ -38,9 +38,11 @@ class Venues:
             raise UnknownVenue(f"no venue is set up for custodian {custodian}: there is {', '.join(self._venues)}")
         return self._venues[custodian]
 
-    def terms(self, custodian: str) -> Terms:
-        """What a venue may be asked now. Raises UnknownVenue."""
+    def terms(self, custodian: str, within: Connection | None = None) -> Terms:
+        """What a venue may be asked now; `within` is a transaction that is open. Raises UnknownVenue."""
         self.venue(custodian)
+        if within is not None:
+            return terms_of(within, custodian)
         with self.engine.connect() as connection:
             return terms_of(connection, custodian)
 

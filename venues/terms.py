@@ -10,13 +10,14 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from policy.clock import EXCHANGE_ZONE, exchange_day
 from policy.trading_days import next_close, session
 from storage.schema.venues import ALLOWED, ANY_TIME, CARRY, IN_SESSION, NEXT_OPEN, WINDOW, venue_terms
 from venues.paper import PAPER
 
+TERMS = select(venue_terms).where(venue_terms.c.venue == bindparam("of"))
 # Between the close and the last report of it: what has no last word then is cancelled.
 AFTER_THE_CLOSE = timedelta(minutes=5)
 
@@ -105,7 +106,7 @@ def own_sends(venue: str) -> str:
 
 def terms_of(connection: Connection, venue: str) -> Terms:
     """The terms in force of a venue."""
-    row = connection.execute(select(venue_terms).where(venue_terms.c.venue == venue)).one_or_none()
+    row = connection.execute(TERMS, {"of": venue}).one_or_none()
     if row is None:
         return Terms(sends=own_sends(venue))
     patience = None if row.patience_seconds is None else timedelta(seconds=row.patience_seconds)

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import localcontext
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from domain import queue as rules
 from domain.planning.checks import price_trouble
@@ -23,10 +23,12 @@ from domain.values.snapshot import Account, RecentSale, Snapshot
 from storage.accounts.positions import store_positions
 from storage.accounts.snapshots import Snapshots, UnknownAccount
 from storage.record.audit import Audit
+from storage.rows import insert_rows
 from storage.schema.tables import accounts, recent_sales, targets
 from storage.values import among, by_key
 from storage.work.queue import STANDING, Queue
 
+LOCKED = select(accounts).where(accounts.c.id == bindparam("of")).with_for_update(key_share=True)
 HOUSEHOLD = 0x686F_6D65  # the first half of the advisory lock of a household; the second is its id
 
 __all__ = ["Accounts", "TargetUnknown", "UnknownAccount"]
@@ -48,21 +50,22 @@ class Accounts:
         self.audit = audit
         self.queue = queue
         self.snapshots = snapshots
+        self._held: dict[str, Row[Any]] = {}  # what the transaction has locked, and not changed since
 
     def lock_household(self, account_id: str) -> None:
         """Two accounts of a household begin to execute one after the other; its own row is to be locked before."""
-        home = select(accounts.c.household_id).where(accounts.c.id == account_id)
-        household = self.connection.execute(home).scalar_one_or_none()
+        household = self.locked(account_id).household_id
         if household is not None:
             self.connection.execute(select(func.pg_advisory_xact_lock(HOUSEHOLD, func.hashtext(household))))
 
     def locked(self, account_id: str) -> Row[Any]:
         """The account's row, which nobody else changes until the transaction ends. Raises UnknownAccount."""
-        row = self.connection.execute(
-            select(accounts).where(accounts.c.id == account_id).with_for_update(key_share=True)
-        ).one_or_none()
+        if account_id in self._held:
+            return self._held[account_id]
+        row = self.connection.execute(LOCKED, {"of": account_id}).one_or_none()
         if row is None:
             raise UnknownAccount(account_id)
+        self._held[account_id] = row
         return row
 
     def custodian(self, account_id: str) -> str:
@@ -112,7 +115,7 @@ class Accounts:
         state = "on" if on else "off"
         if row.rebalancing is on:
             return f"rebalancing of account {account_id} is {state} already: nothing changes"
-        self._update(account_id, rebalancing=on)
+        self.update(account_id, rebalancing=on)
         self.audit.record(
             f"rebalancing switched {state}",
             account_id=account_id,
@@ -143,7 +146,7 @@ class Accounts:
         }
         before = {key: getattr(row, key) for key in values}
         if before != values:
-            self._update(account_id, **values)
+            self.update(account_id, **values)
             self.audit.record("rebalanced to its target", account_id=account_id, before=before, after=values)
 
     def store_positions(self, account_id: str, before: Account, after: Account) -> None:
@@ -172,7 +175,7 @@ class Accounts:
             for sale in sales
         ]
         if rows:
-            self.connection.execute(insert(recent_sales), rows)
+            insert_rows(self.connection, recent_sales, rows)
             told: dict[str, list[dict[str, str | None]]] = {}
             for sale in sales:
                 told.setdefault(sale.symbol, []).append(
@@ -189,7 +192,7 @@ class Accounts:
             )
 
     def _set_target(self, row: Row[Any], target_id: str | None) -> None:
-        self._update(row.id, target_id=target_id)
+        self.update(row.id, target_id=target_id)
         action = "target removed" if target_id is None else "target replaced" if row.target_id else "target assigned"
         self.audit.record(
             action,
@@ -210,7 +213,9 @@ class Accounts:
         self.queue.add(row.id, reasons, instead_of=STANDING)
         return f"queued for {', '.join(rules.in_order(reasons))}; nothing trades until it is submitted and approved"
 
-    def _update(self, account_id: str, **values: object) -> None:
+    def update(self, account_id: str, **values: object) -> None:
+        """Changes an account's row, which the transaction has locked."""
+        self._held.pop(account_id, None)
         self.connection.execute(update(accounts).where(accounts.c.id == account_id).values(**values))
 
 

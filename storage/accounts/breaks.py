@@ -4,7 +4,20 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Row, and_, any_, func, literal, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    any_,
+    bindparam,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.executing.reconciliation import RECON_1, Break
@@ -17,6 +30,11 @@ from storage.values import by_key
 
 class UnknownBreak(LookupError):
     """There is no break of that number."""
+
+
+OPENED_BY = (
+    select(breaks).where(breaks.c.rebalance_id == bindparam("of"), breaks.c.resolved_at.is_(None)).order_by(breaks.c.id)
+)
 
 
 class Breaks:
@@ -110,11 +128,7 @@ class Breaks:
 
     def of_rebalance(self, rebalance_id: str) -> dict[int, Break]:
         """The breaks that a rebalance opened and nobody has resolved, by number."""
-        rows = self.connection.execute(
-            select(breaks)
-            .where(breaks.c.rebalance_id == rebalance_id, breaks.c.resolved_at.is_(None))
-            .order_by(breaks.c.id)
-        )
+        rows = self.connection.execute(OPENED_BY, {"of": rebalance_id})
         return {row.id: Break(row.kind, row.symbol, row.expected, row.actual) for row in rows}
 
     def listing(self, account_id: str | None = None, resolved: bool = False) -> Sequence[Row[Any]]:

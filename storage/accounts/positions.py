@@ -1,19 +1,28 @@
 """Positions: writes what differs between two states of an account, sleeve by sleeve."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from domain.values.keys import named
 from domain.values.snapshot import PROTECTED, Account, Holding, Sleeve
 from storage.accounts.reading import sleeve_key
 from storage.packing import pack
+from storage.rows import given, insert_rows
 from storage.schema.tables import holdings, lots, sleeves
 
 NO_CASH = Decimal(0)
+SET_CASH = text(
+    f"UPDATE sleeves SET cash = given.cash FROM {given(sleeves, ('id', 'cash'))} WHERE sleeves.id = given.id"
+)
+DELETE_HOLDINGS = text(
+    f"DELETE FROM holdings USING {given(holdings, ('sleeve_id', 'symbol'))}"
+    " WHERE holdings.sleeve_id = given.sleeve_id AND holdings.symbol = given.symbol"
+)
+_Place = tuple[int, str]  # a sleeve's id, a symbol
 
 
 @dataclass(slots=True)
@@ -41,24 +50,31 @@ def sleeve_row(key: str) -> tuple[str, str | None]:
 
 
 def store_positions(connection: Connection, account_id: str, before: Account, after: Account) -> PositionChanges:
-    """Writes the difference; a model sleeve only in `before` is closed, one only in `after` is opened."""
+    """Writes the difference; a model sleeve only in `before` is closed, one only in `after` is opened.
+
+    A few statements, however many sleeves and holdings there are.
+    """
     old = {sleeve.key: sleeve for sleeve in all_sleeves(before)}
     new = {sleeve.key: sleeve for sleeve in all_sleeves(after)}
     ids = _open_ids(connection, account_id)
     changes = PositionChanges()
-    for key in old.keys() - new.keys():
-        _close(connection, ids.pop(key))
-    for key, sleeve in new.items():
-        if key not in ids:
-            ids[key] = _open(connection, account_id, sleeve)
-        elif key not in old or old[key].cash != sleeve.cash:
-            connection.execute(update(sleeves).where(sleeves.c.id == ids[key]).values(cash=sleeve.cash))
+    _close(connection, [ids.pop(key) for key in old.keys() - new.keys()])
+    opened = new.keys() - ids.keys()
+    paid = [key for key, sleeve in new.items() if key in ids and (key not in old or old[key].cash != sleeve.cash)]
+    for key in sorted(opened):
+        ids[key] = _open(connection, account_id, new[key])
+    if paid:
+        connection.execute(SET_CASH, {"id": [ids[key] for key in paid], "cash": [new[key].cash for key in paid]})
+    gone, come = list[_Place](), list[tuple[int, Holding]]()
     for key in sorted(old.keys() | new.keys()):
         was, now = old.get(key), new.get(key)
         if was != now:
             _note(changes, key, was, now)
         if now is not None:
-            _replace_holdings(connection, ids[key], was.holdings if was else (), now.holdings)
+            less, more = _differing(was.holdings if was else (), now.holdings)
+            gone += [(ids[key], symbol) for symbol in less]
+            come += [(ids[key], holding) for holding in more]
+    _replace_holdings(connection, gone, come)
     pack(connection, [account_id])
     return changes
 
@@ -82,32 +98,29 @@ def _open(connection: Connection, account_id: str, sleeve: Sleeve) -> int:
     return opened
 
 
-def _close(connection: Connection, sleeve_id: int) -> None:
-    connection.execute(delete(holdings).where(holdings.c.sleeve_id == sleeve_id))
-    connection.execute(
-        update(sleeves).where(sleeves.c.id == sleeve_id).values(status="closed", closed_at=func.now(), cash=NO_CASH)
-    )
+def _close(connection: Connection, ids: Sequence[int]) -> None:
+    if ids:
+        connection.execute(delete(holdings).where(holdings.c.sleeve_id.in_(ids)))
+        connection.execute(
+            update(sleeves).where(sleeves.c.id.in_(ids)).values(status="closed", closed_at=func.now(), cash=NO_CASH)
+        )
 
 
-def _replace_holdings(
-    connection: Connection, sleeve_id: int, was: tuple[Holding, ...], now: tuple[Holding, ...]
-) -> None:
+def _differing(was: tuple[Holding, ...], now: tuple[Holding, ...]) -> tuple[list[str], list[Holding]]:
+    """Of a sleeve, the symbols whose holdings are no longer what they were, and the holdings that are new so."""
     old = {holding.symbol: holding for holding in was}
     new = {holding.symbol: holding for holding in now if holding.quantity}
     gone = [symbol for symbol, holding in old.items() if new.get(symbol) != holding]
-    come = [holding for symbol, holding in new.items() if old.get(symbol) != holding]
+    return gone, [holding for symbol, holding in new.items() if old.get(symbol) != holding]
+
+
+def _replace_holdings(connection: Connection, gone: Sequence[_Place], come: Sequence[tuple[int, Holding]]) -> None:
     if gone:
-        connection.execute(
-            delete(holdings).where(
-                tuple_(holdings.c.sleeve_id, holdings.c.symbol).in_([(sleeve_id, each) for each in gone])
-            )
-        )
-    if come:
-        connection.execute(
-            insert(holdings),
-            [{"sleeve_id": sleeve_id, "symbol": each.symbol, "quantity": each.quantity} for each in come],
-        )
-        connection.execute(insert(lots), [row for each in come for row in lot_rows(sleeve_id, each)])
+        places = {"sleeve_id": [sleeve for sleeve, _ in gone], "symbol": [symbol for _, symbol in gone]}
+        connection.execute(DELETE_HOLDINGS, places)
+    rows = [{"sleeve_id": sleeve, "symbol": each.symbol, "quantity": each.quantity} for sleeve, each in come]
+    insert_rows(connection, holdings, rows)
+    insert_rows(connection, lots, [row for sleeve, each in come for row in lot_rows(sleeve, each)])
 
 
 def lot_rows(sleeve_id: int, holding: Holding) -> list[dict[str, Any]]:

@@ -1,11 +1,12 @@
 """Reads accounts as domain values, many at once: the number of queries does not depend on how many there are."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, select, text
 
 from domain.values.snapshot import (
     MANAGED,
@@ -21,8 +22,8 @@ from domain.values.snapshot import (
     model_key,
 )
 from domain.values.snapshot_json import overrides_from_json
-from storage.schema.tables import accounts, holdings, lots, recent_sales, restrictions, sleeves, withdrawals
-from storage.values import among, by_key, exact
+from storage.schema.tables import recent_sales
+from storage.values import among, exact
 
 Rows = dict[Any, list[Any]]
 
@@ -32,6 +33,7 @@ class StoredAccount:
     """An account with what only the database knows of it. `sleeve_ids` are the open sleeves' by key.
 
     `rebalanced_since` is when it was first rebalanced to the target of `rebalanced_to`, which need not be the present.
+    `open_breaks` are the numbers of its breaks that nobody resolved.
     """
 
     account: Account
@@ -39,34 +41,40 @@ class StoredAccount:
     rebalanced_since: date | None
     household_id: str | None
     sleeve_ids: Mapping[str, int]
+    open_breaks: tuple[str, ...] = ()
+
+
+# All of an account in one row: what belongs to it as arrays, numbers as text, so that they are exact.
+ACCOUNTS = text(
+    """
+    SELECT a.*, trim_scale(a.gain_budget) AS budget,
+      (SELECT json_agg(json_build_array(s.id, s.kind, s.model_id, trim_scale(s.cash)::text, (
+          SELECT json_agg(json_build_array(h.symbol, trim_scale(h.quantity)::text, (
+              SELECT json_agg(json_build_array(
+                trim_scale(l.quantity)::text, trim_scale(l.cost_per_share)::text, l.acquired) ORDER BY l.id)
+              FROM lots l WHERE l.sleeve_id = h.sleeve_id AND l.symbol = h.symbol
+            )) ORDER BY h.symbol COLLATE "C")
+          FROM holdings h WHERE h.sleeve_id = s.id
+        )) ORDER BY s.id)
+        FROM sleeves s WHERE s.account_id = a.id AND s.status = 'open') AS open_sleeves,
+      (SELECT json_agg(json_build_array(r.type, r.symbol, r.starts, r.until, r.destination, r.substitute, r.hold)
+          ORDER BY r.id)
+        FROM restrictions r WHERE r.account_id = a.id) AS limits,
+      (SELECT json_agg(json_build_array(trim_scale(w.amount)::text, w.due) ORDER BY w.id)
+        FROM withdrawals w WHERE w.account_id = a.id) AS cash_out,
+      (SELECT json_agg(json_build_array(r.symbol, r.sold, trim_scale(r.quantity)::text, trim_scale(r.gain)::text,
+          trim_scale(r.cost_per_share)::text, r.acquired, r.rebalance_id) ORDER BY r.id)
+        FROM recent_sales r WHERE r.account_id = a.id) AS sales,
+      (SELECT array_agg(b.id ORDER BY b.id)
+        FROM breaks b WHERE b.account_id = a.id AND b.resolved_at IS NULL) AS open_breaks
+    FROM accounts a WHERE a.id = ANY(CAST(:ids AS text[])) ORDER BY a.id COLLATE "C"
+    """
+)
 
 
 def read_accounts(connection: Connection, ids: Collection[str]) -> dict[str, StoredAccount]:
     """The accounts that exist among `ids`, by id."""
-    query = select(accounts, exact(accounts.c.gain_budget).label("budget")).where(among(accounts.c.id, ids))
-    rows = connection.execute(query.order_by(by_key(accounts.c.id))).all()
-    if not rows:
-        return {}
-    sleeves_of = _open_sleeves(connection, ids)
-    held = _holdings(connection, ids)
-    limits = _restrictions(connection, ids)
-    cash_out = _grouped(
-        connection,
-        select(withdrawals.c.account_id, exact(withdrawals.c.amount), withdrawals.c.due)
-        .where(among(withdrawals.c.account_id, ids))
-        .order_by(withdrawals.c.id),
-    )
-    sold = read_sales(connection, ids)
-    return {
-        row.id: _stored(
-            row,
-            [(sleeve, tuple(held.get(sleeve.id, ()))) for sleeve in sleeves_of.get(row.id, ())],
-            tuple(limits.get(row.id, ())),
-            tuple(Withdrawal(amount, due) for _, amount, due in cash_out.get(row.id, ())),
-            tuple(sold.get(row.id, ())),
-        )
-        for row in rows
-    }
+    return {row.id: _stored(row) for row in connection.execute(ACCOUNTS, {"ids": list(ids)})}
 
 
 def sleeve_key(kind: str, model_id: str | None) -> str:
@@ -99,17 +107,12 @@ def read_sales(connection: Connection, ids: Collection[str], since: date = date.
     }
 
 
-def _stored(
-    row: Any,
-    sleeves_held: list[tuple[Any, tuple[Holding, ...]]],
-    limits: tuple[Restriction, ...],
-    cash_out: tuple[Withdrawal, ...],
-    sold: tuple[RecentSale, ...],
-) -> StoredAccount:
+def _stored(row: Any) -> StoredAccount:
     known = {
-        sleeve_key(sleeve.kind, sleeve.model_id): (sleeve.id, sleeve.cash, found) for sleeve, found in sleeves_held
+        sleeve_key(kind, model): (number, Sleeve(sleeve_key(kind, model), Decimal(cash), _holdings(held)))
+        for number, kind, model, cash, held in row.open_sleeves or ()
     }
-    in_order = [Sleeve(key, cash, found) for key, (_, cash, found) in known.items()]
+    in_order = [sleeve for _, sleeve in known.values()]
     to_present_target = row.target_id is not None and row.rebalanced_target_id == row.target_id
     rebalanced = None
     if row.rebalanced_target_id is not None:
@@ -128,62 +131,50 @@ def _stored(
         first_rebalanced=row.first_rebalanced if to_present_target else None,
         lot_relief=row.lot_relief,
         gain_budget=row.budget,
-        restrictions=limits,
-        withdrawals=cash_out,
-        recent_sales=sold,
+        restrictions=tuple(
+            Restriction(kind, symbol, _day(starts), _day(until), destination, substitute, hold)
+            for kind, symbol, starts, until, destination, substitute, hold in row.limits or ()
+        ),
+        withdrawals=tuple(Withdrawal(Decimal(amount), date.fromisoformat(due)) for amount, due in row.cash_out or ()),
+        recent_sales=tuple(
+            RecentSale(
+                symbol,
+                date.fromisoformat(sold),
+                Decimal(quantity),
+                Decimal(gain),
+                row.id,
+                _number(cost),
+                _day(acquired),
+                rebalance_id,
+            )
+            for symbol, sold, quantity, gain, cost, acquired, rebalance_id in row.sales or ()
+        ),
         policy=overrides_from_json(row.policy),
         custodian_account=row.custodian_account,
     )
-    ids = {key: each[0] for key, each in known.items()}
-    return StoredAccount(account, rebalanced, row.first_rebalanced, row.household_id, ids)
+    ids = {key: number for key, (number, _) in known.items()}
+    breaks = tuple(map(str, row.open_breaks or ()))
+    return StoredAccount(account, rebalanced, row.first_rebalanced, row.household_id, ids, breaks)
 
 
-def _open_sleeves(connection: Connection, ids: Collection[str]) -> Rows:
-    query = (
-        select(
-            sleeves.c.account_id, sleeves.c.id, sleeves.c.kind, sleeves.c.model_id, exact(sleeves.c.cash).label("cash")
+def _holdings(held: Sequence[Any] | None) -> tuple[Holding, ...]:
+    """A sleeve's holdings by symbol; their lots as they came."""
+    return tuple(
+        Holding(
+            symbol,
+            Decimal(quantity),
+            tuple(Lot(Decimal(part), _number(cost), _day(acquired)) for part, cost, acquired in bought or ()),
         )
-        .where(among(sleeves.c.account_id, ids), sleeves.c.status == "open")
-        .order_by(sleeves.c.id)
+        for symbol, quantity, bought in held or ()
     )
-    return _grouped(connection, query)
 
 
-def _holdings(connection: Connection, ids: Collection[str]) -> dict[int, list[Holding]]:
-    """Holdings by the id of their sleeve, by symbol; their lots as they came."""
-    of_accounts = and_(among(sleeves.c.account_id, ids), sleeves.c.status == "open")
-    bought = _grouped(
-        connection,
-        select(lots.c.sleeve_id, lots.c.symbol, exact(lots.c.quantity), exact(lots.c.cost_per_share), lots.c.acquired)
-        .select_from(lots.join(sleeves, sleeves.c.id == lots.c.sleeve_id))
-        .where(of_accounts)
-        .order_by(lots.c.id),
-        lambda row: (row[0], row[1]),
-    )
-    query = (
-        select(holdings.c.sleeve_id, holdings.c.symbol, exact(holdings.c.quantity))
-        .select_from(holdings.join(sleeves, sleeves.c.id == holdings.c.sleeve_id))
-        .where(of_accounts)
-        .order_by(by_key(holdings.c.symbol))
-    )
-    return {
-        sleeve: [
-            Holding(symbol, quantity, tuple(Lot(*lot[2:]) for lot in bought.get((sleeve, symbol), ())))
-            for _, symbol, quantity in rows
-        ]
-        for sleeve, rows in _grouped(connection, query).items()
-    }
+def _number(said: str | None) -> Decimal | None:
+    return None if said is None else Decimal(said)
 
 
-def _restrictions(connection: Connection, ids: Collection[str]) -> dict[str, list[Restriction]]:
-    query = select(restrictions).where(among(restrictions.c.account_id, ids)).order_by(restrictions.c.id)
-    return {
-        key: [
-            Restriction(row.type, row.symbol, row.starts, row.until, row.destination, row.substitute, row.hold)
-            for row in rows
-        ]
-        for key, rows in _grouped(connection, query, lambda row: row.account_id).items()
-    }
+def _day(said: str | None) -> date | None:
+    return None if said is None else date.fromisoformat(said)
 
 
 def _grouped(connection: Connection, query: Any, key: Any = lambda row: row[0]) -> Rows:

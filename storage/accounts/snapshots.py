@@ -8,17 +8,15 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import date
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from domain.tax.household_trades import sales_look_back_to
 from domain.values.keys import named
 from domain.values.policy import Policy
 from domain.values.snapshot import Account, Model, Security, Snapshot, Target
-from storage.accounts import households
+from storage.accounts import households, versions
 from storage.accounts.reading import StoredAccount, read_accounts
 from storage.market.reading import book_day, read_models, read_securities, read_targets
-from storage.schema.execution import breaks
-from storage.values import among
 
 
 class UnknownAccount(LookupError):
@@ -48,6 +46,14 @@ class Snapshots:
         if not taken:
             raise UnknownAccount(account_id)
         return taken[0]
+
+    def seen(self, account_id: str, trade_date: date) -> str | None:
+        """What `storage.accounts.versions.seen` says of an account."""
+        return versions.seen(self.connection, account_id, trade_date)
+
+    def targets(self, target_id: str | None) -> Mapping[str, Target]:
+        """A target and those that it reaches, as a snapshot has them."""
+        return {} if target_id is None else read_targets(self.connection, {target_id})
 
     def of(
         self,
@@ -83,7 +89,6 @@ class Snapshots:
             return []
         at = as_of or day.as_of
         market = _NeededMarket(self.connection, found.values(), at)
-        breaks_of = self._open_breaks(found)
         numbers = day.numbers(at)
         asked = as_of is not None if explicit is None else explicit
         traded = at if trade_date is None or asked or day.historical else trade_date
@@ -102,7 +107,7 @@ class Snapshots:
                 models=models,
                 securities=securities,
                 fresh_from=day.fresh_from(at, today, asked, max_age, oldest),
-                open_breaks=breaks_of.get(account.id, ()),
+                open_breaks=stored.open_breaks,
                 rebalanced_to=stored.rebalanced_to,
                 household_sales=others.get(account.id, households.ALONE).sales,
                 household_buys=others.get(account.id, households.ALONE).buys,
@@ -110,17 +115,6 @@ class Snapshots:
             )
             taken.append((snapshot, numbers))
         return taken
-
-    def _open_breaks(self, ids: Collection[str]) -> dict[str, tuple[str, ...]]:
-        rows = self.connection.execute(
-            select(breaks.c.account_id, breaks.c.id)
-            .where(among(breaks.c.account_id, ids), breaks.c.resolved_at.is_(None))
-            .order_by(breaks.c.id)
-        )
-        found: dict[str, tuple[str, ...]] = {}
-        for account_id, number in rows:
-            found[account_id] = (*found.get(account_id, ()), str(number))
-        return found
 
 
 class _NeededMarket:

@@ -6,14 +6,13 @@ Every change locks the account first and has its audit record in the same transa
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.planning.checks import CHECK_1
 from storage.accounts.reading import read_accounts
 from storage.record.audit import Audit
 from storage.schema.requests import account_holds
-from storage.schema.tables import accounts
 
 if TYPE_CHECKING:
     from storage.accounts.accounts import Accounts
@@ -88,7 +87,7 @@ class AccountStates:
             return False
         if status != "open":
             self._refuse(account_id, status)
-        self.connection.execute(update(accounts).where(accounts.c.id == account_id).values(status=status))
+        self.known.update(account_id, status=status)
         before, after = {"status": row.status}, {"status": status, "why": why}
         self.audit.record(f"account {status}", account_id=account_id, rule=CHECK_1.code, before=before, after=after)
         if status != "open":

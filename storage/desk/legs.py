@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, text, update
+from sqlalchemy import Connection, Row, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.executing.booking import Leg
@@ -23,6 +23,7 @@ from storage.schema.execution import orders
 from storage.values import among, by_key
 
 L = desk_legs.c
+OF = select(desk_legs).where(L.rebalance_id == bindparam("of"))
 OPEN_LEG = L.ended_at.is_(None)
 WAITS = OPEN_LEG & L.block_id.is_(None)
 
@@ -138,8 +139,7 @@ class DeskLegs:
 
     def of(self, rebalance_id: str) -> dict[int, Row[Any]]:
         """A rebalance's legs at the desk, by their number."""
-        found = self.connection.execute(select(desk_legs).where(L.rebalance_id == rebalance_id))
-        return {row.leg: row for row in found}
+        return {row.leg: row for row in self.connection.execute(OF, {"of": rebalance_id})}
 
     def desk(self, venue: str) -> Row[Any] | None:
         """A venue's desk: its window, and whether it is stopped; locked. None where nothing was ever handed over."""

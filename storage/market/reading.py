@@ -41,9 +41,12 @@ class BookDay:
         return policy_numbers.in_force(day).overridden(self.policy)
 
 
+BOOK_DAY = select(book_days.c.as_of, book_days.c.historical, book_days.c.policy)
+
+
 def book_day(connection: Connection) -> BookDay | None:
     """The business day; None where no book was ever loaded."""
-    row = connection.execute(select(book_days.c.as_of, book_days.c.historical, book_days.c.policy)).one_or_none()
+    row = connection.execute(BOOK_DAY).one_or_none()
     return None if row is None else BookDay(row.as_of, row.historical, overrides_from_json(row.policy))
 
 
@@ -118,15 +121,6 @@ def read_models(connection: Connection, ids: Collection[str] | None = None) -> d
 def read_targets(connection: Connection, ids: Collection[str] | None = None) -> dict[str, Target]:
     """Targets by id, and the sub-targets that they reach; None for `ids` is all of them."""
     current = and_(target_components.c.target_id == targets.c.id, target_components.c.version == targets.c.version)
-    wanted: Collection[str] | None = ids
-    if ids is not None:
-        reached = select(targets.c.id).where(among(targets.c.id, ids)).cte("reached", recursive=True)
-        below = (
-            select(target_components.c.sub_target_id)
-            .select_from(reached.join(targets, targets.c.id == reached.c.id).join(target_components, current))
-            .where(target_components.c.sub_target_id.is_not(None))
-        )
-        wanted = list(connection.scalars(select(reached.union(below).c.id)))
     query = select(
         targets.c.id,
         targets.c.name,
@@ -140,9 +134,17 @@ def read_targets(connection: Connection, ids: Collection[str] | None = None) -> 
         target_components.c.threshold,
         target_components.c.precision,
     ).select_from(targets.outerjoin(target_components, current))
+    if ids is not None:
+        reached = select(targets.c.id).where(among(targets.c.id, ids)).cte("reached", recursive=True)
+        below = (
+            select(target_components.c.sub_target_id)
+            .select_from(reached.join(targets, targets.c.id == reached.c.id).join(target_components, current))
+            .where(target_components.c.sub_target_id.is_not(None))
+        )
+        query = query.where(targets.c.id.in_(select(reached.union(below).c.id)))
     lines: dict[str, list[TargetComponent]] = {}
     heads: dict[str, Any] = {}
-    for row in connection.execute(_narrowed(query, targets.c.id, wanted, target_components.c.position)):
+    for row in connection.execute(query.order_by(by_key(targets.c.id), target_components.c.position)):
         heads[row.id] = row
         component = TargetComponent(
             row.kind, row.ref, row.weight, band_from_json(row.threshold), band_from_json(row.precision)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from joserfc.jwk import OKPKey
 
 Identity = Literal["asserted", "signed"]
+IDENTITY = select(identity_settings.c.identity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,15 @@ class Proof:
     def __init__(self, connection: Connection, audit: Audit) -> None:
         self.connection = connection
         self.audit = audit
+        self._identity: Identity | None = None  # as the transaction read it
 
     # --- the setting, and the keys: only who owns the tables changes them
 
     def identity(self) -> Identity:
         """Whether a decision is by a name that was typed, or has to be signed."""
-        found: Identity = self.connection.execute(select(identity_settings.c.identity)).scalar_one()
-        return found
+        if self._identity is None:
+            self._identity = self.connection.execute(IDENTITY).scalar_one()
+        return self._identity
 
     def set_identity(self, identity: Identity) -> None:
         """Raises ProgrammingError for who does not own the tables."""
@@ -52,6 +55,7 @@ class Proof:
         if before != identity:
             who = self.audit.actor.who
             self.connection.execute(update(identity_settings).values(identity=identity, set_by=who, set_at=func.now()))
+            self._identity = identity
             self.audit.record("identity set", before={"identity": before}, after={"identity": identity})
 
     def keys(self, at: datetime | None = None) -> Mapping[str, "OKPKey"]:

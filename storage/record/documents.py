@@ -6,6 +6,7 @@ or a plan that is executed as it stands. A document is added by a function of th
 and is never changed.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select, text
@@ -13,7 +14,10 @@ from sqlalchemy import ColumnElement, Connection, Table, func, select, text
 from storage.record.chain import as_json
 from storage.schema.audit import documents
 
-KEEP = text("SELECT digest, mended FROM keep_document(:content)")
+KEEP = text(
+    "SELECT kept.digest, kept.mended FROM unnest(CAST(:contents AS text[])) WITH ORDINALITY AS given (content, at),"
+    " LATERAL keep_document(given.content) AS kept ORDER BY given.at"
+)
 # What releases before kept whole in its row, and who still waits for its turn to be moved here (`move_rounds`).
 MOVE_ROUNDS = text(
     "WITH waiting AS (SELECT rebalance_id, round, (keep_document(CAST(snapshot AS text))).digest AS snapshot,"
@@ -39,12 +43,13 @@ MOVE_REBALANCES = text(
 )
 
 
-def keep(connection: Connection, content: Any) -> tuple[str, bool]:
-    """Keeps a document, where it is not there yet; its SHA-256 in hexadecimal digits.
+def keep(connection: Connection, contents: Sequence[Any]) -> list[tuple[str, bool]]:
+    """Keeps documents, where they are not there yet; of each its SHA-256 in hexadecimal digits.
 
     True beside it where what was kept under that hash was another text: somebody went past the guard, and it is mended.
     """
-    return tuple(connection.execute(KEEP, {"content": as_json(content)}).one())
+    rows = connection.execute(KEEP, {"contents": [as_json(each) for each in contents]})
+    return [(row.digest, row.mended) for row in rows]
 
 
 def content(of: Table, name: str) -> ColumnElement[Any]:

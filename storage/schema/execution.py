@@ -64,6 +64,7 @@ rebalances = Table(
     Column("snapshot_digest", Text, nullable=True),
     Column("policy_digest", Text, nullable=True),
     Column("execution_digest", Text, nullable=True),
+    Column("seen", Text, nullable=True),  # the versions of what the snapshot was taken from; null: to be compared
     CheckConstraint(
         "stage IN ('CHECKING', 'PENDING_APPROVAL', 'EXECUTING', 'RECONCILING', 'ENDED')", name="stage_known"
     ),

@@ -27,6 +27,7 @@ NOT_COMPARED = text(
     "SELECT EXISTS (SELECT FROM sending_halts AS halts JOIN installation_epochs AS epochs"
     " ON epochs.begun_at = halts.halted_at WHERE halts.resumed_at IS NULL)"
 )
+NEWEST = select(installation_epochs).order_by(installation_epochs.c.number.desc()).limit(1)
 THIS_DATABASE = text(
     "SELECT system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database())"
     " FROM pg_control_system()"
@@ -75,8 +76,7 @@ class Epochs:
 
     def newest(self) -> Row[Any] | None:
         """The epoch that began last, with who began it, when and why; None before the first order."""
-        newest_first = installation_epochs.c.number.desc()
-        return self.connection.execute(select(installation_epochs).order_by(newest_first).limit(1)).one_or_none()
+        return self.connection.execute(NEWEST).one_or_none()
 
     def is_of_now(self, client_order_id: str) -> bool:
         """False for an order of an epoch before: it may have been sent after the backup of which this database is."""

@@ -17,6 +17,7 @@ from storage.schema.execution import orders, rebalances, sending_halts
 SWITCH = {"number": 0x6861_6C74}  # the advisory lock of the switch
 HOLD = text("SELECT pg_advisory_xact_lock_shared(:number)")
 TURN = text("SELECT pg_advisory_xact_lock(:number)")
+OPEN = select(sending_halts).where(sending_halts.c.resumed_at.is_(None)).order_by(sending_halts.c.id)
 AT_A_VENUE = ("SENT", "WORKING")
 
 
@@ -47,9 +48,7 @@ class Halts:
 
     def open(self) -> Sequence[Row[Any]]:
         """The halts that nobody has resumed, oldest first."""
-        return self.connection.execute(
-            select(sending_halts).where(sending_halts.c.resumed_at.is_(None)).order_by(sending_halts.c.id)
-        ).all()
+        return self.connection.execute(OPEN).all()
 
     def halt(self, why: str) -> None:
         """Halts all sending; returns once nobody is still writing an order down as sent."""

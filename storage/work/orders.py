@@ -11,13 +11,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Date, Row, cast, func, select, text, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Date, Row, bindparam, cast, func, select, text, update
 
 from domain.executing.booking import Leg
 from domain.executing.execution import client_order_id
 from policy.clock import EXCHANGE_ZONE
 from storage.record.audit import Audit
+from storage.rows import insert_rows
 from storage.schema.execution import orders
 
 UNACKNOWLEDGED = ("NEW", "SENT")
@@ -25,6 +25,16 @@ OPEN = (*UNACKNOWLEDGED, "WORKING")
 SENT = ("SENT", "WORKING")  # what a venue has, or may have
 # The day of an order's fills (DAY-2); where the venue did not say it, the exchange's day on which it was sent.
 TRADED_ON = func.coalesce(orders.c.trade_date, cast(func.timezone(EXCHANGE_ZONE.key, orders.c.sent_at), Date))
+OF = orders.c.rebalance_id == bindparam("of")
+ALL = select(orders).where(OF).order_by(orders.c.leg)
+NAMES = select(orders.c.leg, orders.c.client_order_id).where(OF)
+BOOKED = update(orders).where(OF).values(booked_at=bindparam("now"))
+SENDING = text(
+    "UPDATE orders SET status = 'SENT', sent_at = coalesce(orders.sent_at, :now)"
+    " FROM unnest(CAST(:legs AS int[]), CAST(:quantities AS numeric[])) AS sized (leg, quantity)"
+    " WHERE orders.rebalance_id = :of AND orders.leg = sized.leg AND orders.quantity = sized.quantity"
+    " AND orders.status = ANY(:before) RETURNING orders.leg"
+)
 HEARD = text(
     "UPDATE orders SET status = said.status, filled_quantity = said.quantity, filled_amount = said.amount,"
     " trade_date = said.traded, venue_reason = said.reason"
@@ -74,21 +84,15 @@ class Orders:
             }
             for leg in legs
         ]
-        if rows:
-            self.connection.execute(insert(orders).on_conflict_do_nothing(), rows)
+        insert_rows(self.connection, orders, rows, "ON CONFLICT DO NOTHING")
 
     def of(self, rebalance_id: str) -> Sequence[Row[Any]]:
         """A rebalance's orders in the order in which they are sent."""
-        return self.connection.execute(
-            select(orders).where(orders.c.rebalance_id == rebalance_id).order_by(orders.c.leg)
-        ).all()
+        return self.connection.execute(ALL, {"of": rebalance_id}).all()
 
     def names(self, rebalance_id: str) -> dict[int, str]:
         """The client order ID of each leg."""
-        rows = self.connection.execute(
-            select(orders.c.leg, orders.c.client_order_id).where(orders.c.rebalance_id == rebalance_id)
-        )
-        return {row.leg: row.client_order_id for row in rows}
+        return {row.leg: row.client_order_id for row in self.connection.execute(NAMES, {"of": rebalance_id})}
 
     def resize(self, rebalance_id: str, leg: Leg) -> None:
         """A buy made smaller before it is sent (ORDER-4)."""
@@ -104,19 +108,8 @@ class Orders:
 
         Not those that the venue has, nor those that were sized again meanwhile.
         """
-        as_sized = [(leg.number, leg.quantity) for leg in legs]
-        return set(
-            self.connection.scalars(
-                update(orders)
-                .where(
-                    orders.c.rebalance_id == rebalance_id,
-                    tuple_(orders.c.leg, orders.c.quantity).in_(as_sized),
-                    orders.c.status.in_(UNACKNOWLEDGED),
-                )
-                .values(status="SENT", sent_at=func.coalesce(orders.c.sent_at, now))
-                .returning(orders.c.leg)
-            )
-        )
+        given = {"legs": [leg.number for leg in legs], "quantities": [leg.quantity for leg in legs], "now": now}
+        return set(self.connection.scalars(SENDING, given | {"of": rebalance_id, "before": list(UNACKNOWLEDGED)}))
 
     def not_sent(self, rebalance_id: str, number: int, why: str) -> bool:
         """An order that never will be sent; False where it was sent, or may have been."""
@@ -150,7 +143,7 @@ class Orders:
 
     def booked(self, rebalance_id: str, now: datetime) -> None:
         """All fills of a rebalance are in the books."""
-        self.connection.execute(update(orders).where(orders.c.rebalance_id == rebalance_id).values(booked_at=now))
+        self.connection.execute(BOOKED, {"of": rebalance_id, "now": now})
 
     def _set(self, rebalance_id: str, number: int, **values: Any) -> None:
         self.connection.execute(

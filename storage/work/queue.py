@@ -23,6 +23,8 @@ OPEN = queue_entries.c.left_at.is_(None)
 OPPOSITES = {"LOW_CASH": "HIGH_CASH", "HIGH_CASH": "LOW_CASH"}
 # What the account's state gives by itself: measured anew, it replaces what was measured before.
 STANDING = frozenset({"NO_TARGET", "FIRST_REBALANCE", "LOW_CASH", "HIGH_CASH", "OUTSIDE_TOLERANCE"})
+ENTRY = select(queue_entries).where(queue_entries.c.account_id == bindparam("of"), OPEN)
+OPENED = insert(queue_entries)
 _RULES = {
     "NO_TARGET": rules.QUEUE_1,
     "FIRST_REBALANCE": rules.QUEUE_1,
@@ -98,7 +100,7 @@ class Queue:
                 joined.append({"of": account_id, "now": merged, "first": primary})
                 records.append(AuditEntry("queue reasons changed", **record, before=before, after=merged))
         if opened:
-            self.connection.execute(insert(queue_entries), opened)
+            self.connection.execute(OPENED, opened)
         if joined:
             self._join(joined)
         self.audit.record_all(records)
@@ -154,9 +156,7 @@ class Queue:
 
     def entry(self, account_id: str) -> QueueEntry | None:
         """The account's open entry."""
-        row = self.connection.execute(
-            select(queue_entries).where(queue_entries.c.account_id == account_id, OPEN)
-        ).one_or_none()
+        row = self.connection.execute(ENTRY, {"of": account_id}).one_or_none()
         return None if row is None else _entry(row)
 
     def entries(self, reason: str | None = None) -> list[QueueEntry]:

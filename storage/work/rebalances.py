@@ -11,6 +11,7 @@ from sqlalchemy import (
     Row,
     Text,
     and_,
+    bindparam,
     cast,
     desc,
     func,
@@ -31,6 +32,7 @@ from storage.record import documents
 from storage.record.audit import Audit
 from storage.schema.audit import rebalance_rounds
 from storage.schema.execution import rebalance_numbers, rebalances
+from storage.schema.tables import accounts
 from storage.values import among, by_key, moment_of
 
 Json = dict[str, Any]
@@ -45,6 +47,29 @@ _with_documents = [
 UNDER_WAY = rebalances.c.stage != "ENDED"
 TRADING = ("EXECUTING", "RECONCILING")  # its orders are written down, and its fills not yet in the books
 SIGNAL = "signal"  # the kind of rebalance that a new model version makes
+
+# What every rebalance asks is made once: to build a statement costs more than to run it.
+IT = rebalances.c.id == bindparam("of")
+GET = select(*_with_documents).where(IT)
+STAGE = select(rebalances.c.stage).where(IT).with_for_update()
+SENDING = select(rebalances.c.stage, rebalances.c.execution_digest).where(IT).with_for_update()
+WHERE = select(rebalances.c.stage, accounts.c.custodian).join_from(rebalances, accounts).where(IT)
+BY_START = select(rebalances.c.id).where(rebalances.c.start_key == bindparam("start_key")).with_for_update()
+ON_ACCOUNT = rebalances.c.account_id == bindparam("account_id")
+OTHERS = (
+    select(
+        *(rebalances.c[name] for name in ("id", "kind", "stage", "request_id", "requested_by", "start_key")),
+        rebalances.c.workflow_id,
+        rebalances.c.workflow_started_at,
+    )
+    .where(ON_ACCOUNT, UNDER_WAY)
+    .order_by(rebalances.c.id)
+    .with_for_update()
+)
+EXECUTING = select(rebalances.c.id, rebalances.c.start_key).where(ON_ACCOUNT, rebalances.c.stage.in_(TRADING))
+SET = update(rebalances).where(IT)
+SUBMITTED = SET.where(rebalances.c.stage == "EXECUTING").values(stage="RECONCILING")
+END = SET.values(ended_at=func.now())
 
 
 class UnknownRebalance(LookupError):
@@ -112,30 +137,20 @@ class Rebalances:
 
     def by_start(self, start_key: str) -> Row[Any] | None:
         """The rebalance of a workflow's start, locked."""
-        return self._one_locked(rebalances.c.start_key == start_key)
+        held = self.connection.scalar(BY_START, {"start_key": start_key})
+        return None if held is None else self.get(held)
 
-    def under_way(self, account_id: str) -> Row[Any] | None:
-        """The rebalance, model signals' aside, that has not ended on an account, locked, or None."""
-        return self._one_locked(rebalances.c.account_id == account_id, UNDER_WAY, rebalances.c.kind != SIGNAL)
+    def under_way(self, account_id: str) -> Sequence[Any]:
+        """What has not ended on an account, locked: at most one, and model signals' beside it; without documents."""
+        return self.connection.execute(OTHERS, {"account_id": account_id}).all()
 
     def left_behind(self, workflow_id: str) -> Row[Any] | None:
         """The model signal's rebalance that an earlier run of its workflow has not ended, locked, or None."""
         return self._one_locked(rebalances.c.workflow_id == workflow_id, UNDER_WAY, rebalances.c.kind == SIGNAL)
 
-    def signals_of(self, account_id: str, but: str) -> Sequence[Row[Any]]:
-        """The model signals' rebalances under way on an account, locked; not those of the workflow `but`."""
-        of = rebalances.c
-        where = of.account_id == account_id, UNDER_WAY, of.kind == SIGNAL, of.workflow_id != but
-        held = self.connection.scalars(select(of.id).where(*where).order_by(of.id).with_for_update())
-        return [self.get(each) for each in held.all()]
-
     def executing(self, account_id: str) -> Any:
         """The rebalance that trades on an account now, or None (EXEC-3: there is never a second)."""
-        return self.connection.execute(
-            select(rebalances.c.id, rebalances.c.start_key).where(
-                rebalances.c.account_id == account_id, rebalances.c.stage.in_(TRADING)
-            )
-        ).one_or_none()
+        return self.connection.execute(EXECUTING, {"account_id": account_id}).one_or_none()
 
     def in_flight(self, account_id: str) -> Row[Any] | None:
         """The rebalance that has not ended on an account; of several the one that trades, else the newest."""
@@ -156,8 +171,7 @@ class Rebalances:
         """A rebalance. Raises UnknownRebalance."""
         if lock:
             self.stage(rebalance_id)
-        query = select(*_with_documents).where(rebalances.c.id == rebalance_id)
-        found = self.connection.execute(query).one_or_none()
+        found = self.connection.execute(GET, {"of": rebalance_id}).one_or_none()
         if found is None:
             raise UnknownRebalance(rebalance_id)
         return found
@@ -175,19 +189,39 @@ class Rebalances:
 
         Raises UnknownRebalance.
         """
-        query = select(rebalances.c.stage).where(rebalances.c.id == rebalance_id).with_for_update()
-        found = self.connection.scalar(query)
+        found = self.connection.scalar(STAGE, {"of": rebalance_id})
         if found is None:
             raise UnknownRebalance(rebalance_id)
         return str(found)
 
-    def keep_snapshot(self, rebalance_id: str, round_number: int, snapshot: Json, policy: Json) -> None:
-        """Keeps what the rebalance decides from; a new round (EXEC-3) replaces it and forgets the old plan."""
+    def sending(self, rebalance_id: str) -> tuple[str, str | None]:
+        """The same for whoever sends its orders, with the document that says how its buys were last sized."""
+        found = self.connection.execute(SENDING, {"of": rebalance_id}).one_or_none()
+        if found is None:
+            raise UnknownRebalance(rebalance_id)
+        return found.stage, found.execution_digest
+
+    def where(self, rebalance_id: str) -> tuple[str, str]:
+        """Where a rebalance stands, and the custodian of its account. Raises UnknownRebalance."""
+        found = self.connection.execute(WHERE, {"of": rebalance_id}).one_or_none()
+        if found is None:
+            raise UnknownRebalance(rebalance_id)
+        return found.stage, found.custodian
+
+    def keep_snapshot(
+        self, rebalance_id: str, round_number: int, snapshot: Json, policy: Json, seen: str | None = None
+    ) -> None:
+        """Keeps what the rebalance decides from; a new round (EXEC-3) replaces it and forgets the old plan.
+
+        `seen` are the versions of what the snapshot was taken from.
+        """
+        snapshot_digest, policy_digest = self._kept(rebalance_id, snapshot, policy)
         self._set(
             rebalance_id,
             round=round_number,
-            snapshot_digest=self._kept(rebalance_id, snapshot),
-            policy_digest=self._kept(rebalance_id, policy),
+            seen=seen,
+            snapshot_digest=snapshot_digest,
+            policy_digest=policy_digest,
             plan_digest=None,
             liquidation=False,
             rules_version=None,
@@ -204,7 +238,7 @@ class Rebalances:
 
         Its digest is the answer, which is what an approval names (DECIDE-1).
         """
-        digest = self._kept(rebalance_id, plan)
+        (digest,) = self._kept(rebalance_id, plan)
         self._set(
             rebalance_id,
             plan=None,
@@ -222,12 +256,13 @@ class Rebalances:
         of = select(_digest(documents.content(rebalances, "plan"))).where(rebalances.c.id == rebalance_id)
         return str(self.connection.execute(of).scalar_one())
 
-    def _kept(self, rebalance_id: str, content: Json) -> str:
-        """Keeps a document; its digest."""
-        digest, mended = documents.keep(self.connection, content)
-        if mended:
-            self.audit.record(DOCUMENT_MENDED, rebalance_id=rebalance_id, after={"document": digest})
-        return digest
+    def _kept(self, rebalance_id: str, *contents: Json) -> list[str]:
+        """Keeps documents; their digests."""
+        kept = documents.keep(self.connection, contents)
+        for digest, mended in kept:
+            if mended:
+                self.audit.record(DOCUMENT_MENDED, rebalance_id=rebalance_id, after={"document": digest})
+        return [digest for digest, _ in kept]
 
     def _keep_round(self, rebalance_id: str) -> None:
         """Keeps what a round decided from, and what it decided, where a new round and nobody else can replace it."""
@@ -249,26 +284,28 @@ class Rebalances:
         """Notes who approved, and that execution starts."""
         self._set(rebalance_id, approved_by=by, approved_at=at, stage="EXECUTING")
 
-    def keep_execution(self, rebalance_id: str, execution: Json) -> None:
-        """Keeps what is executed of the plan once the buys are sized (ORDER-4): the books follow this, not the plan."""
-        self._set(rebalance_id, execution=None, execution_digest=self._kept(rebalance_id, execution))
+    def keep_execution(self, rebalance_id: str, execution: Json) -> str:
+        """Keeps what is executed of the plan once the buys are sized (ORDER-4): the books follow this, not the plan.
+
+        Its digest is the answer.
+        """
+        (digest,) = self._kept(rebalance_id, execution)
+        self._set(rebalance_id, execution=None, execution_digest=digest)
+        return digest
 
     def submitted(self, rebalance_id: str) -> bool:
         """Every order has the venue's last word; False where that was known."""
-        changed = self.connection.execute(
-            update(rebalances)
-            .where(rebalances.c.id == rebalance_id, rebalances.c.stage == "EXECUTING")
-            .values(stage="RECONCILING")
-        )
+        changed = self.connection.execute(SUBMITTED, {"of": rebalance_id})
         return bool(changed.rowcount)
 
     def end(self, rebalance_id: str, status: Status, issue: str | None, result: Json) -> None:
         """The end of a rebalance, in one of the five statuses."""
         self._keep_round(rebalance_id)  # of one that a check refused; a plan's is kept already
-        self._set(rebalance_id, stage="ENDED", status=status, issue=issue, result=result, ended_at=func.now())
+        values = {"stage": "ENDED", "status": status, "issue": issue, "result": result}
+        self.connection.execute(END, {"of": rebalance_id} | values)
 
     def _set(self, rebalance_id: str, **values: Any) -> None:
-        self.connection.execute(update(rebalances).where(rebalances.c.id == rebalance_id).values(**values))
+        self.connection.execute(SET, {"of": rebalance_id} | values)
 
     def listing(
         self,

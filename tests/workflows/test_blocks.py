@@ -15,7 +15,7 @@ from sqlalchemy import select
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
-from activities.orders import fills
+from activities.filled import fills
 from devstack.temporal import TemporalServer
 from domain.executing.reconciliation import compare, ledger
 from policy.clock import Clock

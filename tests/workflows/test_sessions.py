@@ -130,18 +130,18 @@ async def test_or_is_kept_and_sent_at_the_next_open(
     began = opens - 5 * SECOND
     monkeypatch.setattr(Stepping, "moved", CLOSE - HOUR - began)
     desk = desk_at(client, books, began, NEXT_OPEN)
-    size_buys = Sender.size_buys
+    send_buys = Sender.send_buys
 
-    def as_the_bell_rings(sender: Sender) -> list[str]:
+    def as_the_bell_rings(sender: Sender) -> None:
         monkeypatch.setattr(Stepping, "moved", CLOSE - began)
-        return size_buys(sender)
+        send_buys(sender)
 
-    monkeypatch.setattr(Sender, "size_buys", as_the_bell_rings)
+    monkeypatch.setattr(Sender, "send_buys", as_the_bell_rings)
     async with desk.working():
         handle = await desk.start(approval="automatic")
         await noted(handle, "1 to be sent at the open, 2026-11-23T14:30:00Z")
         assert {order.side for order in desk.venue_orders()} == {"sell"}
-        monkeypatch.setattr(Sender, "size_buys", size_buys)
+        monkeypatch.setattr(Sender, "send_buys", send_buys)
         monkeypatch.setattr(Stepping, "moved", 5 * SECOND)
         result = await asyncio.wait_for(handle.result(), 60)
     assert result["status"] == "COMPLETE"
