@@ -39,7 +39,7 @@ def missing(
         if seen < max(1, int(least)):
             yield f"{seen} {what}: at least {max(1, int(least))} are needed for the proof to mean anything"
     for check in checks:
-        if not check.looked_at and (seconds >= LONG or not check.seldom):
+        if not check.looked_at and (seconds >= RARE or not check.seldom):
             yield f"nothing was there to look at for: {check.says}"
 
 
@@ -49,10 +49,10 @@ def _beside(seconds: float, attempts: Attempts, records: Records) -> Iterator[tu
     yield attempts.waited, WAITED * seconds / 60, "orders that waited while sending was halted"
     yield attempts.forgeries, FORGED * seconds / 60, "forgeries attempted"
     desk = records.desk
-    yield sum(1 for each in desk.children if each.filled_units), BLOCKS * seconds / 60, "orders of blocks filled"
-    yield len({each.block_id for each in desk.parts}), 1, "blocks allocated"
     yield desk.by_fix, BY_FIX * seconds / 60, "orders filled by FIX"
     if seconds >= RARE:
+        yield sum(1 for each in desk.children if each.filled_units), BLOCKS * seconds / 60, "orders of blocks filled"
+        yield len({each.block_id for each in desk.parts}), 1, "blocks allocated"
         yield sum(1 for each in desk.leavings if each.filled is not None), 1, "leavings that a venue was asked about"
         yield kinds["overfill"], 1, "overfills"
     yield len(records.lost), 1, "orders that a restored database does not know"

@@ -21,6 +21,7 @@ from storage.engine import connect
 from storage.intake.loading import load
 from storage.schema.execution import paper_accounts, paper_orders, paper_positions
 from storage.schema.tables import accounts as accounts_table
+from storage.work.venues import SetBlocks
 from tests.chaos import least, proof
 from tests.chaos.book import AS_OF, BROKER, PATIENCE, book, scenario
 from tests.chaos.faults import EVERY, planned
@@ -154,7 +155,7 @@ def _load(books: Books, seed: int, accounts: int) -> Any:
     load(books, raw, iter(listed), in_force(day), day, Actor("chaos"), None)
     with books.transaction(Actor("chaos")) as change:
         change.venues.set_scenario(scenario(seed))
-        change.venues.set_terms("PAPER", None, PATIENCE)
+        change.venues.set_terms("PAPER", None, PATIENCE, None, SetBlocks("window", 1))
         change.venues.set_terms(BROKER, None, PATIENCE, "any_time")
         _at_the_broker(change)
         return proof.custodian(change)
