@@ -42,7 +42,6 @@ WRITES = {
     "growth": "--draw",
     "evaluation": "--write",
     "rebalances": "--write",
-    "requests": "--write",
     "visibility": "--write",
     "workers": "--write",
 }

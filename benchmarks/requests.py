@@ -1,6 +1,6 @@
 """How a request grows with its accounts: each in cash, buying five securities, approved by itself, one by one.
 
-    python -m benchmarks requests [--accounts 200 400 800] [--workers 2] [--write]
+    python -m benchmarks requests [--accounts 200 400 800] [--workers 2]
 
 Each size on a scene of its own. Processor time is that of all processes there (workers, PostgreSQL, Temporal), from the
 request's start to its end; what else the machine does is hardly in it.
@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 
 from benchmarks.blocks import AS_OF, book, request
-from benchmarks.document import put
 from benchmarks.processor import used
 from benchmarks.scene import Scene, peak_memory, scene
 from benchmarks.table import table
@@ -69,7 +68,6 @@ def main(arguments: Sequence[str] = ()) -> None:
     )
     parser.add_argument("--accounts", type=int, nargs="+", default=[200, 400, 800], help="the sizes, each a line")
     parser.add_argument("--workers", type=int, default=2, help="worker processes")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     asked = parser.parse_args(arguments)
     head = ("accounts", "orders", "time", "processor time", "ms an account", "Python", "PostgreSQL", "Temporal")
     told = table(
@@ -77,5 +75,3 @@ def main(arguments: Sequence[str] = ()) -> None:
         [line(size, asked.workers) for size in sorted(asked.accounts)],
     )
     print(told)
-    if asked.write:
-        put("requests", told)
