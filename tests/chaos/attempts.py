@@ -1,14 +1,20 @@
 """What a run attempts beside breaking things: to halt the desk, to forge the record; and what came of it."""
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from storage.actor import Actor
-from storage.connection import Books
+from storage.connection import Books, Transaction
+from storage.work.halts import NotHalted
 from tests.chaos.proof import Checked
+
+Told = TypeVar("Told")
 
 HALT = 1.5  # seconds; longer where nothing waits to be sent yet, as then there is nothing to see
 AT_MOST = 8.0
@@ -29,6 +35,11 @@ FORGERIES = (
 REFUSED = {"42501", "P0001"}  # no such right; a trigger's own refusal
 
 
+def _noted(read: Transaction) -> int:
+    """How many orders are noted as sent."""
+    return int(read.execute(NOTED).scalar_one())
+
+
 @dataclass(slots=True)
 class Attempts:
     """Attempts against one database, in turn with the faults."""
@@ -43,24 +54,33 @@ class Attempts:
 
     def halt(self, number: int) -> bool:
         """Halts for a moment, and looks whether an order is noted as sent meanwhile; another person resumes."""
-        with self.books.transaction(Actor("ann")) as books:
-            books.halts.halt(f"chaos {number}")
-        with self.books.transaction() as read:
-            before = int(read.execute(NOTED).scalar_one())
+        self._sure(lambda books: books.halts.halt(f"chaos {number}"), Actor("ann"))
+        before = self._sure(_noted)
         waiting, until = 0, time.monotonic() + AT_MOST
         time.sleep(HALT)
         while not waiting and time.monotonic() < until:
             time.sleep(0.2)
-            with self.books.transaction() as read:
-                waiting = read.halts.waiting()
+            waiting = self._sure(lambda read: read.halts.waiting())
         self.waited += waiting
-        with self.books.transaction(Actor("ben")) as books:
-            after = int(books.execute(NOTED).scalar_one())
-            books.halts.resume("chaos: looked")
+        after = self._sure(_noted)
+        with suppress(NotHalted):  # the answer to the first try was lost
+            self._sure(lambda books: books.halts.resume("chaos: looked"), Actor("ben"))
         self.halts += 1
         if after != before:
             self.sent_while_halted.append(f"halt {self.halts}: {after - before} orders were sent")
         return True
+
+    def _sure(self, act: Callable[[Transaction], Told], actor: Actor | None = None) -> Told:
+        """What an act comes to, done again where a fault broke its connection; after a minute of that it has failed."""
+        until = time.monotonic() + 60
+        while True:
+            try:
+                with self.books.transaction(actor) as books:
+                    return act(books)
+            except OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
 
     def forge(self, number: int) -> bool:
         """One forgery as the application's role; refused for want of a right, or by a trigger, is right."""
