@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, delete, text, update
 
 from domain.values.money import ZERO, plain, to_cent
-from storage.rows import given, insert_rows
+from storage.rows import given, insert_rows, made
 from storage.schema.execution import paper_accounts, paper_orders, paper_positions
 from venues.port import VenueAnswer, VenueOrder
 from venues.scenario import Treatment
@@ -26,15 +26,15 @@ SEEN_AND_HELD = text(
     " UNION ALL SELECT account_id, symbol, quantity FROM paper.positions"
     " WHERE account_id = ANY(CAST(:accounts AS text[])) AND symbol = ANY(CAST(:symbols AS text[]))"
 )
-SET_CASH = text(
-    f"UPDATE paper.accounts SET cash = given.cash FROM {given(paper_accounts, ('account_id', 'cash'))}"
-    " WHERE accounts.account_id = given.account_id"
+_PAID, _GONE = given(paper_accounts, ("account_id", "cash")), given(paper_positions, ("account_id", "symbol"))
+SET_CASH = made(
+    update(paper_accounts).values(cash=_PAID.c.cash).where(paper_accounts.c.account_id == _PAID.c.account_id)
 )
-EMPTIED = text(
-    f"DELETE FROM paper.positions USING {given(paper_positions, ('account_id', 'symbol'))}"
-    " WHERE positions.account_id = given.account_id AND positions.symbol = given.symbol"
+EMPTIED = made(
+    delete(paper_positions).where(
+        paper_positions.c.account_id == _GONE.c.account_id, paper_positions.c.symbol == _GONE.c.symbol
+    )
 )
-OR_REPLACED = "ON CONFLICT (account_id, symbol) DO UPDATE SET quantity = excluded.quantity"
 
 GIVEN_UP = "the venue cancelled the rest"
 
@@ -98,7 +98,7 @@ class Counter:
         )
         here = [dict(zip(("account_id", "symbol"), at, strict=True)) for at in sorted(self._moved)]
         left = [each | {"quantity": self.held[each["account_id"], each["symbol"]]} for each in here]
-        insert_rows(self.connection, paper_positions, [each for each in left if each["quantity"]], OR_REPLACED)
+        insert_rows(self.connection, paper_positions, [each for each in left if each["quantity"]], "replaced")
         empty = [each for each in left if not each["quantity"]]
         if empty:
             names = ("account_id", "symbol")

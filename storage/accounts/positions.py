@@ -5,22 +5,20 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from domain.values.keys import named
 from domain.values.snapshot import PROTECTED, Account, Holding, Sleeve
 from storage.accounts.reading import sleeve_key
 from storage.packing import pack
-from storage.rows import given, insert_rows
+from storage.rows import given, insert_rows, made
 from storage.schema.tables import holdings, lots, sleeves
 
 NO_CASH = Decimal(0)
-SET_CASH = text(
-    f"UPDATE sleeves SET cash = given.cash FROM {given(sleeves, ('id', 'cash'))} WHERE sleeves.id = given.id"
-)
-DELETE_HOLDINGS = text(
-    f"DELETE FROM holdings USING {given(holdings, ('sleeve_id', 'symbol'))}"
-    " WHERE holdings.sleeve_id = given.sleeve_id AND holdings.symbol = given.symbol"
+_PAID, _GONE = given(sleeves, ("id", "cash")), given(holdings, ("sleeve_id", "symbol"))
+SET_CASH = made(update(sleeves).values(cash=_PAID.c.cash).where(sleeves.c.id == _PAID.c.id))
+DELETE_HOLDINGS = made(
+    delete(holdings).where(holdings.c.sleeve_id == _GONE.c.sleeve_id, holdings.c.symbol == _GONE.c.symbol)
 )
 _Place = tuple[int, str]  # a sleeve's id, a symbol
 

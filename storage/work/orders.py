@@ -84,7 +84,7 @@ class Orders:
             }
             for leg in legs
         ]
-        insert_rows(self.connection, orders, rows, "ON CONFLICT DO NOTHING")
+        insert_rows(self.connection, orders, rows, "left")
 
     def of(self, rebalance_id: str) -> Sequence[Row[Any]]:
         """A rebalance's orders in the order in which they are sent."""
