@@ -53,8 +53,11 @@ class Operator:
         return {each.check: each for each in found}
 
     async def red(self, check: str, found: str, suggests: str) -> str:
-        """Waits until a check is red for this reason; the words with which it suggests what to do."""
-        for _ in range(60):
+        """Waits until a check is red for this reason; the words with which it suggests what to do.
+
+        A worker of the test before counts as one that answers for more than a minute after its last question.
+        """
+        for _ in range(240):
             told = (await self.look())[check]
             if not told.ok and found in told.found:
                 line = commands.line(told.next_action) or ""
