@@ -164,9 +164,7 @@ class Ledger:
             elif symbol is None:
                 if MANAGED not in (source, destination) or amount <= ZERO or each.lots:
                     self._flaw(f"{amount} goes from {source} to {destination}: that funds no sleeve (SLEEVE-1)")
-                elif amount != to_cent(amount) and self.before.get(source, ZERO) == to_cent(
-                    self.before.get(source, ZERO)
-                ):
+                elif not _whole_cents(amount) and _whole_cents(self.before.get(source, ZERO)):
                     self._flaw(f"{amount} goes from {source} to {destination}: those are no whole cents")
                 cash[source] -= amount
                 cash[destination] += amount
@@ -254,6 +252,10 @@ class Ledger:
                         missing=-left[where, basis],
                     )
                     return
+
+
+def _whole_cents(amount: Decimal) -> bool:
+    return amount == to_cent(amount)
 
 
 def _shares(order: Order, quantities: Sequence[Decimal]) -> list[Decimal]:

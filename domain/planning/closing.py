@@ -21,18 +21,19 @@ from domain.planning.lines import (
     DESTINATION_2,
     DESTINATION_5,
     LOWER_EDGE,
-    NO_EDGE,
     UNBOUNDED,
     Line,
     force,
     give_back_buys,
     give_back_sales,
+    no_edge,
     sell_more,
 )
 from domain.planning.one_way import CASH_2
 from domain.planning.orders import ORDER_3
 from domain.planning.reach import BackBy, lines_of
 from domain.planning.turn import GivenUp, Place, Proposal, opened_too_low, trade_of
+from domain.targets.targets import Band
 from domain.values.money import CENT, ZERO
 from domain.values.snapshot import MANAGED
 
@@ -90,26 +91,26 @@ def _large_enough(case: Case, each: GivenUp) -> bool:
 
 def _one_more(case: Case, proposal: Proposal, each: GivenUp, freed: BackBy) -> Proposal | None:
     """With more sold of one position, as far as its band, or the cash that is missing, asks for it."""
-    lines = _again(case, proposal, [line.planned for line in proposal.destined.lines])
+    raises = case.purpose.kind == "raise_cash"
+    band, cash = _cash(case, proposal)
+    lines = _again(case, proposal)
     at = next(at for at, line in enumerate(lines) if line.component.key == each.trade.component)
-    line, band = lines[at], proposal.destined.cash_band
+    line = lines[at]
     line.reach = replace(line.reach, least=lines_of(case, frozenset(), freed)[0][at].reach.least)
-    before, cash = line.planned, proposal.after.cash[MANAGED] - case.valuation.reserved
-    if case.purpose.kind == "full":
+    before = line.planned
+    if not raises:
         force(line)
     then = cash + before - line.planned
-    if then < band.lower:
-        then = sell_more([line], then, band, LOWER_EDGE, CASH_2 if case.purpose.kind == "raise_cash" else DESTINATION_2)
-    if then < band.lower and case.purpose.kind == "raise_cash":
-        then = sell_more([line], then, band, NO_EDGE, CASH_2)
+    for edge in (LOWER_EDGE, no_edge) if raises else (LOWER_EDGE,):
+        then = sell_more([line], then, band, edge, CASH_2 if raises else DESTINATION_2)
     closer = _traded(case, proposal, lines, then - cash, freed, each.place) if then != cash else None
     return _given_back(case, closer, freed) if closer else None
 
 
 def _given_back(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
     """Without the sales for cash that it does not need any more; None where they can't be given back (LAW-8)."""
-    band, cash = proposal.destined.cash_band, proposal.after.cash[MANAGED] - case.valuation.reserved
-    lines = _again(case, proposal, [each.planned for each in proposal.destined.lines])
+    band, cash = _cash(case, proposal)
+    lines = _again(case, proposal)
     then = give_back_sales(lines, cash, band.lower)
     return _traded(case, proposal, lines, then - cash, back) if then != cash else proposal
 
@@ -129,10 +130,10 @@ def _nearer(case: Case, proposal: Proposal, back: BackBy) -> Iterator[Proposal]:
 
 def _as_it_was_to_be(case: Case, proposal: Proposal) -> bool:
     """True where everything trades as it was planned, and lands, and cash can spare no step that it alone moved."""
-    destined, netted, band = proposal.destined, proposal.netted, proposal.destined.cash_band
+    destined, netted = proposal.destined, proposal.netted
     if netted.skipped or netted.cut or proposal.given_up or proposal.unaffordable:
         return False
-    cash = proposal.after.cash[MANAGED] - case.valuation.reserved
+    band, cash = _cash(case, proposal)
     if not band.lower - CENT < cash < band.upper + CENT:
         return False
     if any(not each.lower - CENT < each.planned < each.upper + CENT for each in destined.lines):
@@ -168,8 +169,8 @@ def end_of(case: Case, proposal: Proposal) -> ends.Ends:
 
 def _cash_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
     """With steps that bring cash nearer to its band, from where lines are planned and cash really ends."""
-    band, cash = proposal.destined.cash_band, proposal.after.cash[MANAGED] - case.valuation.reserved
-    lines = _again(case, proposal, [each.planned for each in proposal.destined.lines])
+    band, cash = _cash(case, proposal)
+    lines = _again(case, proposal)
     then = give_back_sales(lines, cash, band.lower)
     then = give_back_buys(lines, then, band.upper)
     then = close(lines, then, band)
@@ -179,7 +180,7 @@ def _cash_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | Non
 
 def _all_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
     """As it would be planned again from where it ends, every component and cash."""
-    band, cash = proposal.destined.cash_band, proposal.after.cash[MANAGED] - case.valuation.reserved
+    band, cash = _cash(case, proposal)
     lines = _again(case, proposal, ends.values(case, proposal.destined, proposal.after))
     before = [each.planned for each in lines]
     for each in lines:
@@ -200,8 +201,8 @@ def _all_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None
 
 def _less_for_cash(case: Case, proposal: Proposal, at: int, back: BackBy) -> Proposal | None:
     """With less of what cash alone moved of one line, as far as cash can spare it."""
-    band, cash = proposal.destined.cash_band, proposal.after.cash[MANAGED] - case.valuation.reserved
-    lines = _again(case, proposal, [each.planned for each in proposal.destined.lines])
+    band, cash = _cash(case, proposal)
+    lines = _again(case, proposal)
     then = give_back_buys([lines[at]], give_back_sales([lines[at]], cash, band.lower), band.upper)
     return _traded(case, proposal, lines, then - cash, back) if then != cash else None
 
@@ -231,19 +232,24 @@ def _without_small(proposal: Proposal, back: BackBy) -> BackBy:
     }
 
 
-def _again(case: Case, proposal: Proposal, planned: Sequence[Decimal]) -> list[Line]:
-    """The lines at these values, free to move on: what a sleeve orders as well may trade by any step, and what was
-    too small to buy for itself may be bought for cash.
+def _cash(case: Case, proposal: Proposal) -> tuple[Band, Decimal]:
+    """Where cash is to end, and where it does."""
+    return proposal.destined.cash_band, proposal.after.cash[MANAGED] - case.valuation.reserved
+
+
+def _again(case: Case, proposal: Proposal, values: Sequence[Decimal] | None = None) -> list[Line]:
+    """The lines where they are planned, or at other values, free to move on: what a sleeve orders as well may trade by
+    any step, and what was too small to buy for itself may be bought for cash.
     """
-    lines = list[Line]()
     ordered = {order.symbol for order in proposal.netted.orders if any(t.sleeve != MANAGED for t in order.allocations)}
     crosses = dict[str, Decimal]()  # what the managed sleeve trades of a security and no order has, in amounts
     for crossing in proposal.netted.crossings:
         if MANAGED in {crossing.seller, crossing.buyer}:
             crosses[crossing.symbol] = crosses.get(crossing.symbol, ZERO) + crossing.amount
     too_small = {each.place for each in proposal.given_up if each.rule is ORDER_3 and not each.sells}
-    for each, value in zip(proposal.destined.lines, planned, strict=True):
-        reach, component = each.reach, each.component
+    lines = list[Line]()
+    for at, each in enumerate(proposal.destined.lines):
+        reach, component, value = each.reach, each.component, values[at] if values else each.planned
         if component.ref in ordered:
             reach = replace(reach, smallest=ZERO)
         elif component.ref in crosses:

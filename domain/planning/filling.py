@@ -141,12 +141,13 @@ def fill_sleeve(
         return Fill(quantities, wanted, given_up, blocked, sold_for, freed)
     needed, most = total - goal, task.idle * after
     if not task.one_way and _worth(traded, market) - needed > most:  # it would be invested again (SLEEVE-3)
-        fewest = sell_quantities(amounts, shares, market, fewest=True)
-        finer = _finer(spread, amounts, needed, most, shares, market, task.smallest)
-        if finer is not None and _worth(fewest, market) - needed > most:
-            amounts, traded, given_up = finer
-        else:
-            traded = _idling_least(fewest, needed, most, market)
+        traded = sell_quantities(amounts, shares, market, fewest=True)
+        if _worth(traded, market) - needed > most:
+            finer = _finer(spread, amounts, needed, most, shares, market, task.smallest)
+            if finer is None:
+                traded = _idling_least(traded, needed, most, market)
+            else:
+                amounts, traded, given_up = finer
     wanted |= {symbol: -amount for symbol, amount in amounts.items()}
     quantities |= {symbol: -traded[symbol] for symbol in amounts if traded[symbol]}
     sold_for |= dict.fromkeys(amounts, Cause.DESTINATION)
@@ -184,14 +185,14 @@ def _finer(
 def _idling_least(
     sold: dict[str, Decimal], needed: Decimal, most: Decimal, market: Mapping[str, Security]
 ) -> dict[str, Decimal]:
-    """The sales, but for one step where they leave the sleeve more idle cash beyond its threshold (`most`) than it
-    would pay less without that step (DESTINATION-6). All amounts in the account's currency.
+    """The sales, which leave the sleeve more idle cash than its threshold (`most`), but for one step where it would pay
+    less by no more than that is beyond (DESTINATION-6). All amounts in the account's currency.
     """
     beyond = _worth(sold, market) - needed
     best, least = None, beyond - most
     for symbol in sorted(sold):
         step = market[symbol].step
-        if beyond > most and sold[symbol] >= market[symbol].quantity_increment and abs(step - beyond) < least:
+        if sold[symbol] >= market[symbol].quantity_increment and abs(step - beyond) < least:
             best, least = symbol, abs(step - beyond)
     if best is None:
         return sold

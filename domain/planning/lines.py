@@ -34,7 +34,6 @@ LOWER_EDGE: Edge = attrgetter("lower")
 UPPER_EDGE: Edge = attrgetter("upper")
 LOWER_BOUND: Edge = attrgetter("low")
 UPPER_BOUND: Edge = attrgetter("high")
-NO_EDGE: Edge = lambda _: ZERO  # all of it  # noqa: E731
 
 
 @record
@@ -164,6 +163,11 @@ class Line:
         room = self.upper - self.planned if asked > 0 else self.planned - self.lower
         if room > 0:
             self.blocked = min(asked, room) if asked > 0 else -min(-asked, room)
+
+
+def no_edge(_: Line) -> Decimal:
+    """Down to nothing."""
+    return ZERO
 
 
 def line(

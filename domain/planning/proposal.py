@@ -19,7 +19,6 @@ from domain.planning.case import Case
 from domain.planning.closing import closed
 from domain.planning.destination import openings_to_reject
 from domain.planning.filling import Held
-from domain.planning.lines import Destination
 from domain.planning.orders import ORDER_3, Netted
 from domain.planning.reach import BackBy
 from domain.planning.settlement import settle
@@ -98,7 +97,9 @@ def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> tuple
     netted = proposal.netted
     last = [(ORDER_3, order) for order in netted.skipped] + [(gain_budget.LOT_2, order) for order in netted.cut]
     missing = _missing(case, proposal)
-    pays_less = list(_pays_less(proposal)) if missing or _given_less(proposal) else []
+    pays_less = list(_pays_less(proposal))
+    if not missing and pays_less and not _given_less(proposal):
+        pays_less = []  # nobody counted on it
     if not last and not pays_less:
         return None, []
     asked = {key: fill.quantities for key, fill in proposal.fills.items()}  # before anything crossed or was left out
@@ -132,14 +133,12 @@ def _pays_less(proposal: Proposal) -> Iterator[tuple[str, AbstractSet[str]]]:
     """The sleeves that pay less than they are to, each with what it does not sell as every order of it would be too
     small (SLEEVE-4): what it lacks has to come from others.
     """
-    for each in _models(proposal):
+    funded = proposal.after.funded
+    for each in proposal.destined.destinations:
         key = each.component.key
-        if key in proposal.fills and each.funding < 0 and proposal.after.funded.get(key, ZERO) - each.funding > CENT:
-            yield key, proposal.fills[key].given_up.keys()
-
-
-def _models(proposal: Proposal) -> list[Destination]:
-    return [each for each in proposal.destined.destinations if each.component.kind == "model"]
+        given_up = proposal.fills[key].given_up if key in proposal.fills else None
+        if given_up and each.funding < 0 and funded.get(key, ZERO) - each.funding > CENT:
+            yield key, given_up.keys()
 
 
 def _missing(case: Case, proposal: Proposal) -> bool:
@@ -154,7 +153,10 @@ def _given_less(proposal: Proposal) -> bool:
     """True where a sleeve gets less than it was to, as cash would not do otherwise."""
     funded = proposal.after.funded
     return any(
-        each.funding > 0 and funded.get(each.component.key, ZERO) < each.funding - CENT for each in _models(proposal)
+        each.component.kind == "model"
+        and each.funding > 0
+        and funded.get(each.component.key, ZERO) < each.funding - CENT
+        for each in proposal.destined.destinations
     )
 
 

@@ -95,9 +95,11 @@ async def _why_stuck(client: "Client", run: "WorkflowExecution") -> str | None:
 
 async def _left_behind(client: "Client", query: str, connect: "Callable[[], Engine]") -> list[Any]:
     """The rebalances under way whose workflow is gone: of those of workflows that ended badly, and of the oldest."""
+    from activities.orphans import is_over
+
     ended = sorted({each.id for each in await _listed(client, query)})
     rows = await asyncio.to_thread(_asked, connect, lambda books: books.attention.under_way(ended, SEEN))
-    gone = await asyncio.gather(*(_is_gone(client, each) for each in rows))
+    gone = await asyncio.gather(*(is_over(client, each.start_key) for each in rows))
     return [row for row, it_is in zip(rows, gone, strict=True) if it_is]
 
 
@@ -111,21 +113,6 @@ def _asked(connect: "Callable[[], Engine]", ask: "Callable[[Transaction], Sequen
             return ask(books)
     except (Refused, SQLAlchemyError):  # what is wrong with the database, its own check tells
         return []
-
-
-async def _is_gone(client: "Client", row: Any) -> bool:
-    from temporalio.client import WorkflowExecutionStatus
-    from temporalio.service import RPCError, RPCStatusCode
-
-    workflow_id, _, first_run = row.start_key.rpartition("#")
-    try:
-        told = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=ANSWER)
-    except RPCError as flaw:
-        if flaw.status is RPCStatusCode.NOT_FOUND:
-            return True
-        raise
-    same = told.raw_description.workflow_execution_info.first_run_id == first_run
-    return not same or told.status is not WorkflowExecutionStatus.RUNNING
 
 
 async def _failed(

@@ -4,7 +4,6 @@
 anew; test_block_page.py does it too, and compares all but the names and moments that are other ones each time.
 """
 
-import os
 import re
 import subprocess
 import sys
@@ -21,9 +20,9 @@ from storage.connection import Books
 from storage.engine import DATABASE_URL, connect
 from tests.desk.floor import Floor
 from tests.desk.market import Market
+from tests.docs.printed import PrintedPage, environment, without_trailing
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "desk.md"
-BLOCK = re.compile(r"^```\n(\$ rebalancer block show .*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```\n(\$ rebalancer block show .*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = (("block", "show", "B-000001"), ("audit", "recompute", "B-000001"))
 WIDTH = "150"
 WANTED = {"101": 500, "102": 300, "103": 120, "104": 75, "105": 5}
@@ -32,10 +31,11 @@ DAYS = (
     (date(2026, 11, 23), ((153, "288.00"), (200, "288.05")), "104"),  # who leaves between the two
     (date(2026, 11, 24), ((216, "288.05"),), None),
 )
-OTHER_EACH_TIME = (
+_OTHERS = (
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?( UTC|Z)?"), "<moment>"),
     (re.compile(r"\b[2-9A-Z]{5}-B-000001"), "<epoch>-B-000001"),
 )
+PAGE = PrintedPage(Path(__file__).resolve().parents[2] / "docs" / "desk.md", _BLOCK, _OTHERS)
 
 
 def happened(books: Books) -> None:
@@ -64,30 +64,15 @@ def happened(books: Books) -> None:
 def printed(books: Books) -> str:
     """What the commands print of it."""
     url = books.engine.url.render_as_string(hide_password=False)
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("REBALANCER_")}
+    given = environment(COLUMNS=WIDTH) | {DATABASE_URL: url}
     program = str(Path(sys.executable).with_name("rebalancer"))
     pages = []
     for words in COMMANDS:
-        done = subprocess.run([program, *words], env=environment | {DATABASE_URL: url, "COLUMNS": WIDTH},
-                              capture_output=True, text=True, check=False)  # fmt: skip
+        done = subprocess.run([program, *words], env=given, capture_output=True, text=True, check=False)
         if done.returncode:
             raise AssertionError(f"rebalancer {' '.join(words)} ended with {done.returncode}: {done.stderr}")
-        lines = [line.rstrip() for line in done.stdout.splitlines()]
-        pages.append(f"$ rebalancer {' '.join(words)}\n" + "\n".join(lines).strip() + "\n")
+        pages.append(f"$ rebalancer {' '.join(words)}\n" + without_trailing(done.stdout))
     return "\n".join(pages)
-
-
-def shown() -> str:
-    """The page that the document has."""
-    (page,) = BLOCK.findall(DOCUMENT.read_text(encoding="utf-8"))
-    return str(page)
-
-
-def lasting(page: str) -> str:
-    """A page without what is another one each time."""
-    for pattern, instead in OTHER_EACH_TIME:
-        page = pattern.sub(instead, page)
-    return page
 
 
 def write() -> str:
@@ -98,9 +83,7 @@ def write() -> str:
         happened(books)
         page = printed(books)
         books.engine.dispose()
-    text = BLOCK.sub(lambda _: f"```\n{page}```", DOCUMENT.read_text(encoding="utf-8"))
-    DOCUMENT.write_text(text, encoding="utf-8")
-    return f"{DOCUMENT.name}: {len(page.splitlines())} lines written"
+    return PAGE.put(page)
 
 
 if __name__ == "__main__":

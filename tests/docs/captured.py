@@ -3,11 +3,12 @@
 `.venv/bin/python -m tests.docs.captured` writes the blocks anew; test_captured.py compares them.
 """
 
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.docs.printed import environment
 
 PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENT = PROJECT / "docs" / "explaining-a-plan.md"
@@ -24,12 +25,11 @@ def shown() -> list[str]:
 
 def captured() -> list[str]:
     """The blocks that it should have: what the command prints, cut before each step."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("REBALANCER_")}
     program = str(Path(sys.executable).with_name(COMMAND[0]))
     done = subprocess.run(
         [program, *COMMAND[1:]],
         cwd=PROJECT,
-        env=environment | {"COLUMNS": WIDTH},
+        env=environment(COLUMNS=WIDTH),
         capture_output=True,
         text=True,
         check=True,

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Browser, Page, expect
 
-from tests.web.world import PATIENCE, World, world
+from tests.web.world import PATIENCE, World, planned, world
 
 FOLDER = Path(__file__).parents[2] / "docs" / "console"
 WIDE = {"width": 1200, "height": 420}
@@ -75,16 +75,6 @@ class Camera:
         self.taken.append(name)
 
 
-def _planned(ann: Page, *accounts: str) -> str:
-    ann.goto("/queue")
-    for each in accounts:
-        ann.get_by_role("checkbox", name=f"Choose {each}", exact=True).check()
-    ann.get_by_role("button", name="Plan the chosen").click()
-    ann.wait_for_url("**/requests/Q-*")
-    expect(ann.get_by_role("link", name=f"Review {len(accounts)} plan")).to_be_visible(timeout=PATIENCE)
-    return ann.url
-
-
 def a_day(there: World, camera: Camera) -> None:
     """What an operator, an approver, an auditor and who administers see, in the order of a day."""
     with there.profile(viewport=WIDE) as nobody:
@@ -101,7 +91,7 @@ def a_day(there: World, camera: Camera) -> None:
         expect(ann.get_by_role("checkbox", name="Choose A-114", exact=True)).to_be_visible(timeout=PATIENCE)
         camera.take(ann, "overview", "/")
         camera.take(ann, "queue", "/queue")
-        request = _planned(ann, "A-103", "A-104", "A-114")
+        request = planned(ann, "A-103", "A-104", "A-114")
         camera.take(ann, "request")
         camera.take(ann, "not-your-own", request + "/review")
         camera.take(ben, "approvals", "/approvals")

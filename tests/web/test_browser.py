@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.web.world import PATIENCE, World, world
+from tests.web.world import PATIENCE, World, planned, world
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("browser")]
 PAGES = ("/", "/queue", "/requests", "/approvals", "/accounts", "/accounts/A-103", "/accounts/A-103/diagnosis",
@@ -25,18 +25,6 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             found = ann.get_by_role("checkbox", name="Choose A-114", exact=True)
             expect(found).to_be_visible(timeout=PATIENCE)  # what is found joins the page by itself
         yield made
-
-
-def planned(page: Page, *accounts: str) -> str:
-    """Has accounts planned from the queue, and waits until they wait for an approval; where the request is."""
-    page.goto("/queue")
-    for each in accounts:
-        page.get_by_role("checkbox", name=f"Choose {each}", exact=True).check()
-    page.get_by_role("button", name="Plan the chosen").click()
-    page.wait_for_url("**/requests/Q-*")
-    count = f"Review {len(accounts)} plan"
-    expect(page.get_by_role("link", name=count)).to_be_visible(timeout=PATIENCE)  # by itself, nobody reloads
-    return page.url
 
 
 def test_a_day_of_an_operator_an_approver_and_an_auditor(there: World) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from devstack.ports import free_port
 from devstack.stack import Stack
@@ -92,3 +92,15 @@ def world(home: Path) -> Iterator[World]:
             yield World(stack, books, browser)
             browser.close()
         engine.dispose()
+
+
+def planned(page: Page, *accounts: str) -> str:
+    """Has accounts planned from the queue, and waits until they wait for an approval; where the request is."""
+    page.goto("/queue")
+    for each in accounts:
+        page.get_by_role("checkbox", name=f"Choose {each}", exact=True).check()
+    page.get_by_role("button", name="Plan the chosen").click()
+    page.wait_for_url("**/requests/Q-*")
+    count = f"Review {len(accounts)} plan"
+    expect(page.get_by_role("link", name=count)).to_be_visible(timeout=PATIENCE)  # by itself, nobody reloads
+    return page.url
