@@ -7,6 +7,7 @@ import click
 
 from cli import account_states, choosing, lists, persons, say
 from reading import words
+from reading.accounts.statement import restriction_in_words
 
 if TYPE_CHECKING:
     from reading.accounts.accounts import Account
@@ -114,16 +115,12 @@ def _terms(told: Json) -> Iterator[str]:
     yield f"household {home['id']}, with {', '.join(others) or 'no other account'}" if home else "of no household"
     budget = words.amount(told["gain_budget"]) if told["gain_budget"] is not None else "none"
     yield f"lot relief {told['lot_relief']} · gain budget {budget}"
-    for each in told["restrictions"]:
-        days = "".join(f" {word} {each[word]}" for word in ("from", "until") if each[word])
-        how = f" by {each['by']}" if each["by"] else f" to {each['to'].replace('_', ' ')}" if each["to"] else ""
-        hold = ", and what is held stays" if each["hold"] else ""
-        yield f"{each['type']} {each['symbol']}{how}{hold}{days}{'' if each['in_force'] else ', not in force'}"
+    yield from map(restriction_in_words, told["restrictions"])
     for each in told["withdrawals"]:
         kept = "reserved" if each["reserved"] else "not reserved yet"
         yield f"withdrawal of {words.amount(each['amount'])} due {each['due']}, {kept}"
     for who, numbers in told["policy_of"].items():
-        yield f"policy of the {who}: {', '.join(f'{key} {value}' for key, value in numbers.items())}"
+        yield f"policy of the {who}: {', '.join(f'{key} {words.setting(value)}' for key, value in numbers.items())}"
     if not told["policy_of"]:
         yield "the policy of the day, whole: rebalancer policy"
 

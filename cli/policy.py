@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from cli import say
+from reading import words
 from reading.refused import Refused
 
 
@@ -24,21 +25,15 @@ def policy(as_of: str | None, form: str) -> None:
         say.as_json(listed)
         return
     say.show(f"The numbers in force on {day}\n")
-    rows = [(each["key"], _plain(each["value"]), f"{each['says']}\n{_why(each)}") for each in listed]
+    rows = [(each["key"], words.setting(each["value"]), f"{each['says']}\n{_why(each)}") for each in listed]
     made = say.table("", ("key", "value", "what it means, and why it is so"), rows, right=(1,))
     made.columns[0].no_wrap = made.show_lines = True
     say.show(made)
 
 
 def _why(row: dict[str, Any]) -> str:
-    firm = f"; the firm's number is {_plain(row['firm_value'])}" if "firm_value" in row else ""
+    firm = f"; the firm's number is {words.setting(row['firm_value'])}" if "firm_value" in row else ""
     return f"{row['unit']} · {row['rule']} · since {row['since']} ({row['source']}): {row['because']}{firm}"
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, tuple | list):
-        return ", ".join(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _of_the_book() -> tuple[dict[str, Any], str]:

@@ -30,6 +30,13 @@ def number(text: str) -> str:
     return f"{Decimal(text):,f}"
 
 
+def setting(value: object) -> str:
+    """A number of the policy, which may be a yes or no, or a list."""
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def share(text: str) -> str:
     """A weight as people read it."""
     from domain.values.money import percent

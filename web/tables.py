@@ -47,7 +47,14 @@ def _parquet(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> bytes
     import pyarrow as pa
     from pyarrow import parquet
 
-    made = pa.table({column: pa.array([row[column] for row in rows]) for column in columns})
+    made = pa.table({column: pa.array(_of_one_type([row[column] for row in rows])) for column in columns})
     out = io.BytesIO()
     parquet.write_table(made, out, compression="zstd")
     return out.getvalue()
+
+
+def _of_one_type(values: Sequence[Any]) -> Sequence[Any]:
+    """A column of numbers, yes and no, and texts is one of texts, as in CSV."""
+    if len({type(each) for each in values if each is not None}) < 2:
+        return values
+    return [str(each).lower() if isinstance(each, bool) else None if each is None else str(each) for each in values]

@@ -12,20 +12,21 @@ from starlette.requests import Request
 
 from domain.telling.plan_json import price_text
 from reading import words
+from reading.accounts.statement import restriction_in_words
 from web.settings import STATIC, TEMPLATES
 
-# What is in the head of every page: where, what it is called, the key behind `g`.
+# What is in the head of every page: where, what it is called, the key behind `g`, and the act that it takes.
 PLACES = (
-    ("/", "Overview", "o"),
-    ("/queue", "Queue", "q"),
-    ("/requests", "Requests", "r"),
-    ("/approvals", "Approvals", "a"),
-    ("/accounts", "Accounts", "c"),
-    ("/targets", "Targets", "t"),
-    ("/breaks", "Breaks", "b"),
-    ("/loads", "Loads", "l"),
-    ("/record", "Record", "e"),
-    ("/status", "Status", "s"),
+    ("/", "Overview", "o", "read"),
+    ("/queue", "Queue", "q", "read"),
+    ("/requests", "Requests", "r", "read"),
+    ("/approvals", "Approvals", "a", "read"),
+    ("/accounts", "Accounts", "c", "read"),
+    ("/targets", "Targets", "t", "read"),
+    ("/breaks", "Breaks", "b", "read"),
+    ("/loads", "Loads", "l", "read"),
+    ("/record", "Record", "e", "record"),
+    ("/status", "Status", "s", "read"),
 )
 
 
@@ -51,6 +52,8 @@ def environment() -> Environment:
         "words": lambda text: str(text).replace("_", " ").lower(),
         "moment": moment,
         "counted": words.counted,
+        "setting": words.setting,
+        "restriction": restriction_in_words,
         "segment": lambda text: quote(str(text), safe=""),
         "kind": kind,
     }

@@ -76,6 +76,14 @@ def terms(books: "Transaction", standing: "Standing") -> Json:
     }
 
 
+def restriction_in_words(each: Mapping[str, Any]) -> str:
+    """A restriction of `terms`, as pages have it."""
+    days = "".join(f" {word} {each[word]}" for word in ("from", "until") if each[word])
+    how = f" by {each['by']}" if each["by"] else f" to {each['to'].replace('_', ' ')}" if each["to"] else ""
+    hold = ", and what is held stays" if each["hold"] else ""
+    return f"{each['type']} {each['symbol']}{how}{hold}{days}{'' if each['in_force'] else ', not in force'}"
+
+
 def _line(snapshot: "Snapshot", symbol: str, quantity: Decimal) -> Json:
     from domain.values.money import cents, plain
 

@@ -107,6 +107,11 @@ class Listings:
             where.append(rebalance_requests.c.started_at >= datetime.combine(since, time(), UTC))
         return self._requests(where, skip, size, status, by)
 
+    def request_count(self, status: str) -> int:
+        """How many requests stand like that."""
+        standing = func.coalesce(rebalance_requests.c.status, rebalance_requests.c.stage)
+        return self.connection.scalar(select(func.count()).where(standing == status)) or 0
+
     def requests_before(
         self, before: tuple[str, str] | None, size: int, status: str | None = None, by: str | None = None
     ) -> Page:

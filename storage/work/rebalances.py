@@ -340,6 +340,11 @@ class Rebalances:
         newest = (desc(rebalances.c.started_at), desc(rebalances.c.id))
         return self.connection.execute(select(*columns).where(and_(True, *where)).order_by(*newest).limit(limit)).all()
 
+    def failed(self, since: date) -> int:
+        """How many that were started from that day in UTC have failed."""
+        began = rebalances.c.started_at >= datetime.combine(since, time(), UTC)
+        return self.connection.scalar(select(func.count()).where(rebalances.c.status == "FAILED", began)) or 0
+
     def plans(self, rebalance_ids: Collection[str]) -> Sequence[Any]:
         """The rebalances of these ids that have a plan, by account: with the plan, and what an approval of it names."""
         of = rebalances.c

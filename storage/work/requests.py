@@ -124,6 +124,11 @@ class Requests:
             raise UnknownRequest(request_id)
         return found
 
+    def known(self, request_ids: Collection[str]) -> set[str]:
+        """Which of these are requests: rebalances that were started one by one may name one that is none."""
+        query = select(rebalance_requests.c.id).where(among(rebalance_requests.c.id, request_ids))
+        return set(self.connection.scalars(query))
+
     def signed_for(self, request_id: str, account_id: str) -> Row[Any] | None:
         """The request, where somebody signed for it and the account is one of its; else None."""
         return self.connection.execute(

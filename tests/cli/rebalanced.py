@@ -1,6 +1,7 @@
 """Rebalances for tests, written as the workflow's steps write them, without a workflow."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,7 @@ from storage.actor import Actor
 from storage.connection import Books
 from storage.work.orders import Answer
 from storage.work.rebalances import NewRebalance
+from storage.work.requests import NewRequest
 
 REQUEST = "Q-20221228-1"
 CLOSE = datetime(2022, 12, 28, 21, 0, tzinfo=UTC)
@@ -58,3 +60,22 @@ def executed(books: Books, rebalance_id: str, rejected: str | None = None) -> No
         status: Any = "COMPLETE_WITH_ERRORS" if rejected else "COMPLETE"
         result = {"status": status, "issue": issue, "findings": row.plan["findings"]}
         transaction.rebalances.end(rebalance_id, status, issue, result)
+
+
+def refused(books: Books, rebalance_id: str) -> None:
+    """Ended FAILED, as what can't be planned is, with what was found."""
+    with books.transaction(Actor("worker")) as transaction:
+        found = transaction.rebalances.get(rebalance_id).plan["findings"]
+        result = {"status": "FAILED", "issue": found[0]["message"], "findings": found}
+        transaction.rebalances.end(rebalance_id, "FAILED", found[0]["message"], result)
+
+
+def requested(books: Books, account_ids: Sequence[str]) -> None:
+    """The request whose rebalances `pending` makes, with all of its accounts started."""
+    new = NewRequest(
+        REQUEST, "w#r", "w", "ann", {"accounts": len(account_ids)}, "best_fit", "required", "full", None, ()
+    )
+    with books.transaction(Actor("ann")) as transaction:
+        transaction.requests.create(new)
+        transaction.requests.choose_named(REQUEST, account_ids)
+        transaction.requests.take(REQUEST, 0, len(account_ids))

@@ -3,9 +3,7 @@
 No Python value is in it, no line is wider than 80 columns, and no word is broken to fit into them.
 """
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -17,29 +15,21 @@ from domain.books.book import BookRefused
 from domain.telling import steps
 from domain.telling.cash_lines import cash_of
 from domain.telling.derivation import derive
-from policy import in_force
-from policy.clock import the_clock
-from reading.files.book_file import open_book
-from storage.actor import Actor
 from storage.connection import Books
-from storage.intake.loading import load
 from storage.schema.tables import accounts, models, targets
 from tests.cli.conftest import Command
+from tests.cli.every_book import BOOKS, load_book
+from tests.cli.python_values import python_values
 from tests.cli.rebalanced import REQUEST, executed, pending
 from tests.cli.sums import checked
 from tests.domain.cases import asked, cases
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-BOOKS = ("analyst-case.json", "demo.yaml", "household.yaml")
-PYTHON = re.compile(
-    r"Decimal\(|datetime\.|\bNone\b|\bTrue\b|\bFalse\b|\bnan\b|[{\[(]'|': |<[\w.]+ (?:object|at 0x)|\bRow\("
-)
 WIDE, NARROW = 1000, 80
 
 
 def flaws(wide: str, narrow: str) -> Iterator[str]:
     """What of a page is not for people, given as wide as it asks and in 80 columns."""
-    yield from (f"a Python value: {line}" for line in wide.splitlines() if PYTHON.search(line))
+    yield from python_values(wide)
     yield from (f"{len(line)} columns: {line}" for line in narrow.splitlines() if len(line.rstrip()) > NARROW)
     whole = set(words(wide.replace("─", " ")))
     for line in narrow.splitlines():
@@ -108,9 +98,7 @@ def pages(books: Books) -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("name", BOOKS)
 def test_every_page_of_every_example(inside: Command, books: Books, database_url: str, name: str) -> None:
-    book = open_book(EXAMPLES / name)
-    today = the_clock().today()
-    load(books, book.market, book.accounts, in_force(today), today, Actor("ann"))
+    load_book(books, name)
     said, found = 0, []
     for asks in pages(books):
         wide = inside(*asks, REBALANCER_DATABASE_URL=database_url, COLUMNS=str(WIDE))

@@ -1,13 +1,13 @@
 """`/rules` and `/policy`: the rules with their codes, and the numbers in force."""
 
 from datetime import date
-from decimal import Decimal
 from typing import Annotated
 
 from fastapi import APIRouter
 
 from domain.values.rules import RULES_VERSION, catalogue
-from policy import DatedValue, PolicyNumber, PolicyRefused, numbers
+from reading import policy as numbers
+from reading.refused import Refused
 from web.api.caller import Caller, needs
 from web.api.problems import Flaw, Problem, documented
 from web.api.shapes import Shape
@@ -31,10 +31,11 @@ class Rules(Shape):
 
 
 class NumberRow(Shape):
-    """A number of the firm's policy, since when, and why."""
+    """A number of the policy, since when, and why; the firm's own where the last book has another."""
 
     key: str
     value: str | bool | int | list[str]
+    firm_value: str | bool | int | list[str] | None = None
     unit: str | None
     says: str
     rule: str | None
@@ -44,7 +45,7 @@ class NumberRow(Shape):
 
 
 class Policy(Shape):
-    """The firm's numbers on a day; a book, a target or an account may override some."""
+    """The numbers in force on a day; a target or an account may override some."""
 
     as_of: str
     policy: list[NumberRow]
@@ -59,40 +60,13 @@ def rules(caller: Annotated[Caller, needs("read")]) -> Rules:
 
 @router.get("/policy", responses=documented())
 def policy(caller: Annotated[Caller, needs("read")], as_of: date | None = None) -> Policy:
-    """The firm's numbers."""
+    """The numbers in force: the firm's, and what the last book has in their place."""
     day = as_of or caller.console.clock.today()
-    rows = []
-    for number in numbers().values():
-        held = _on(number, day)
-        value = _plain(held.value)
-        rows.append(
-            NumberRow(
-                key=number.key,
-                value=value,
-                unit=number.unit,
-                says=number.says,
-                rule=number.rule,
-                since=str(held.since),
-                because=held.because,
-                source=number.source,
-            )
-        )
-    return Policy(as_of=str(day), policy=rows)
-
-
-def _on(number: PolicyNumber, day: date) -> DatedValue:
-    """The value on a day. Raises Problem for a day before the first."""
     try:
-        return number.on(day)
-    except PolicyRefused as flaw:
+        firm = numbers.listing(day)
+    except Refused as flaw:  # a day before the first value
         wrong = Flaw(pointer="/query/as_of", detail=str(flaw))
         raise Problem(422, "unreadable", f"{flaw}.", errors=[wrong]) from flaw
-
-
-def _plain(value: object) -> str | bool | int | list[str]:
-    """A number as JSON: a decimal as text, names as a list."""
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, tuple):
-        return [str(each) for each in value]
-    return value if isinstance(value, (str, bool, int)) else str(value)
+    with caller.console.books.reading() as books:
+        overrides, of_day = numbers.of_the_book(books)
+    return Policy(as_of=str(day), policy=[NumberRow(**row) for row in numbers.overridden(firm, overrides, of_day)])

@@ -12,6 +12,7 @@ from domain.plan import plan
 from domain.telling import plan_json
 from domain.values.policy import DEFAULT_MODE, MODES
 from policy.trading_days import trade_date
+from reading import words
 from reading.accounts.standing import stand
 from reading.accounts.statement import statement, terms
 from reading.evidence import in_words
@@ -154,5 +155,5 @@ def _symbols(made: Any) -> dict[str, dict[str, str]]:
     for mode, each in made.items():
         for order in each.get("orders", []):
             sign = "+" if order["side"] == "buy" else "−"
-            found.setdefault(order["symbol"], {})[mode] = f"{sign}{order['quantity']}"
+            found.setdefault(order["symbol"], {})[mode] = f"{sign}{words.number(order['quantity'])}"
     return dict(sorted(found.items()))

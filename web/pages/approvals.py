@@ -21,6 +21,7 @@ def show(visit: Annotated[Visit, needs("read")], format: Format = "html") -> Res
     """Requests with plans that wait, and rebalances that were started by themselves."""
     with visit.console.books.reading() as books:
         rows = [_row(each) for each in books.rebalances.listing(status="PENDING_APPROVAL", limit=None)]
+        known = books.requests.known({each["request_id"] for each in rows if each["request_id"]})
     rows.sort(key=lambda each: (each["expires_at"] or "", each["request_id"] or "", each["account_id"]))
     mine = [each for each in rows if not same_person(each["requested_by"], visit.person.name)]
     mine = mine if visit.may("approve") else []
@@ -28,7 +29,7 @@ def show(visit: Annotated[Visit, needs("read")], format: Format = "html") -> Res
         return tables.file("approvals", format, COLUMNS, mine)
     requests: dict[str, list[dict[str, Any]]] = {}
     for each in mine:
-        requests.setdefault(each["request_id"] or "", []).append(each)
+        requests.setdefault(each["request_id"] if each["request_id"] in known else "", []).append(each)
     alone = requests.pop("", [])
     return visit.page(
         "approvals.html",

@@ -22,9 +22,11 @@ def show(visit: Annotated[Visit, needs("read")]) -> Response:
         counts = books.queue_pages.counts()
         waiting = books.rebalances.listing(status="PENDING_APPROVAL", limit=None)
         since = (visit.now - LATELY).date()
-        failed = [dict(as_history(each)) for each in books.rebalances.listing(status="FAILED", since=since)]
+        failures = books.rebalances.failed(since)
+        failed = [dict(as_history(each)) for each in books.rebalances.listing(None, "FAILED", since, LISTED)]
         breaks = books.attention.breaks()
         running = books.listings.requests(0, LISTED, "RUNNING").rows
+        under_way = books.listings.request_count("RUNNING")
     mine = [each for each in waiting if not same_person(each.requested_by, visit.person.name)]
     mine = mine if visit.may("approve") else []
     first = min((each.expires_at for each in mine if each.expires_at), default=None)
@@ -32,17 +34,18 @@ def show(visit: Annotated[Visit, needs("read")]) -> Response:
     return visit.page(
         "overview.html",
         title="What needs you",
-        status=_title(workers, len(mine), len(failed)),
+        status=_title(workers, len(mine), failures),
         live={},
         counts=counts,
         mine=len(mine),
         others=len(waiting) - len(mine),
         first=first,
         left=_left(first - visit.now) if first else None,
-        failed=failed[:LISTED],
-        failures=len(failed),
+        failed=failed,
+        failures=failures,
         breaks=breaks,
         running=running,
+        under_way=under_way,
         workers=workers,
     )
 

@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from policy import PolicyRefused
 from reading import policy as numbers
 from reading import rules as rules_
+from reading.refused import Refused
 from web import tables
 from web.refusals import Refusal
 from web.tables import Format
@@ -40,7 +40,7 @@ def policy(visit: Annotated[Visit, needs("read")], as_of: str = "", format: Form
         overrides, of_day = numbers.of_the_book(books)
     try:
         listed = numbers.overridden(numbers.listing(day), overrides, of_day)
-    except PolicyRefused as flaw:  # a day before the first value
+    except Refused as flaw:  # a day before the first value
         raise Refusal(422, "Which day?", f"{flaw}.", (("/policy", "Today"),)) from flaw
     if format != "html":
         return tables.file(f"policy-{day}", format, NUMBER, listed)
