@@ -37,6 +37,9 @@ def allocate(desk: Desk, block_id: str) -> None:
         books.allocations.give(block_id, lines, desk.now())
         members = {each.account_id: each.rebalance_id for each in books.blocks.members(block_id)}
         totals = _totals(books, block_id)
+        told = allocation.sentences(
+            block_id, row.symbol, segments, filled, {line.account: totals[line.account] for line in lines}, row.unit
+        )
         books.audit.record_all(
             AuditEntry(
                 "allocation taken back" if line.reverses else "allocated",
@@ -48,9 +51,7 @@ def allocate(desk: Desk, block_id: str) -> None:
                     "trade_date": str(line.day),
                     "shares": plain(line.part.units * row.unit),
                     "amount": cents(line.part.amount),
-                    "told": allocation.sentence(
-                        line.account, block_id, row.symbol, segments, filled, totals[line.account], row.unit
-                    ),
+                    "told": told[line.account],
                 },
             )
             for line in lines

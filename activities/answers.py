@@ -1,10 +1,10 @@
 """What a venue says of an order, written down: once, with its audit record, and only where it is about that order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from domain.executing.booking import Leg
-from domain.executing.execution import EXEC_1
+from domain.executing.execution import EXEC_1, EXEC_2
 from domain.executing.reconciliation import Break
 from domain.values.money import ZERO, plain
 from storage.connection import Transaction
@@ -49,6 +49,20 @@ def _judged(order: VenueOrder, said: VenueAnswer) -> tuple[VenueAnswer, Break | 
     if said.filled_quantity > order.quantity:
         return said, Break("overfill", order.symbol, order.quantity, said.filled_quantity)
     return said, None
+
+
+def all_said(
+    books: Transaction, rebalance_id: str, account_id: str, statuses: Mapping[str, int], resized: Sequence[str] = ()
+) -> None:
+    """Every order of a rebalance has its last word: noted once, with how they ended and what buys gave up (EXEC-2)."""
+    if books.rebalances.submitted(rebalance_id):
+        books.audit.record(
+            "orders submitted",
+            account_id=account_id,
+            rebalance_id=rebalance_id,
+            rule=EXEC_2.code,
+            after={"statuses": dict(statuses), "resized": list(resized)},
+        )
 
 
 def noted(books: Transaction, rebalance_id: str, order: VenueOrder, said: VenueAnswer) -> None:

@@ -57,6 +57,14 @@ class BlockStands(_Message):
     round: str = ""  # another one where it stands otherwise: looks are close together again
 
 
+class DeskTold(_Message):
+    """To a rebalance: all that it handed over has its last word. `over`: how all its orders ended, by status, where
+    nothing else of it is open either.
+    """
+
+    over: dict[str, int] | None = None
+
+
 class Told(_Message):
     """How many rebalances were told, and whether more have to be."""
 

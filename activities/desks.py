@@ -1,6 +1,7 @@
 """A venue's desk: forms blocks of what rebalances handed over, and tells those whose legs came too late for the day."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -8,15 +9,12 @@ from typing import Any
 from temporalio import activity
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.answers import noted
 from activities.context import Desk, actor, step
-from activities.desk_messages import BlockStep, DeskStands, DeskStep, Told
-from activities.handing_over import as_order, end_of_before
+from activities.desk_messages import BlockStep, DeskStands, DeskStep, DeskTold, Told
+from activities.handing_over import end_of_before, end_unsent
 from activities.orders import CLOSED, never_sent
 from activities.request_accounts import AT_ONCE, beating
-from domain.values.money import ZERO
 from storage.connection import Transaction
-from venues.port import VenueAnswer
 
 TOLD_AT_ONCE = 500  # rebalances that one step tells
 SIGNAL = "desk_told"
@@ -37,7 +35,8 @@ class DeskSteps:
             if row is None:
                 return DeskStands(formed=[], note="nothing was ever handed over")
             _end_late(books, message.venue, now)
-            end_of_before(books, books.desk.waiting(message.venue), now)
+            if books.epochs.restored():
+                end_of_before(books, books.desk.waiting(message.venue), now)
             due = None
             if row.stopped_at is None and row.window_opened_at is not None:
                 due = terms.forms_at(row.window_opened_at) if terms.blocks and row.release_by is None else now
@@ -70,7 +69,8 @@ class DeskSteps:
         async def tell(row: Any) -> None:
             async with gate:
                 try:
-                    await client.get_workflow_handle(row.workflow_id).signal(SIGNAL)
+                    over = None if row.over is None else dict(Counter(row.over))
+                    await client.get_workflow_handle(row.workflow_id).signal(SIGNAL, DeskTold(over=over))
                 except RPCError as flaw:
                     if flaw.status != RPCStatusCode.NOT_FOUND:  # who is gone need not be told
                         raise
@@ -92,11 +92,7 @@ class DeskSteps:
 def _end_late(books: Transaction, venue: str, now: datetime) -> None:
     """Ends the legs that wait though the exchange has closed for them (DAY-6)."""
     late = books.desk.too_late(venue, now)
-    ended = books.desk.end([(row.rebalance_id, row.leg, never_sent(CLOSED)) for row in late], now)
-    for row in late:
-        if (row.rebalance_id, row.leg) in ended:
-            name = books.orders.names(row.rebalance_id)[row.leg]
-            noted(books, row.rebalance_id, as_order(name, row), VenueAnswer("CANCELED", ZERO, ZERO, CLOSED))
+    end_unsent(books, late, never_sent(CLOSED), CLOSED, now)
 
 
 def _note(row: Any, due: datetime | None) -> str:

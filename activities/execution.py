@@ -11,6 +11,7 @@ from typing import Any
 from temporalio import activity
 
 import policy
+from activities.answers import all_said
 from activities.context import Desk, actor, step
 from activities.messages import (
     BeginExecution,
@@ -26,7 +27,7 @@ from activities.turns import by_turns, take_turn
 from domain.approvals import DECIDE_1, is_shown, same_person
 from domain.days import DAY_6
 from domain.executing import execution
-from domain.executing.execution import EXEC_2, EXEC_3
+from domain.executing.execution import EXEC_3
 from domain.tax.wash_sales import washed_since
 from domain.values.policy import Policy
 from domain.values.snapshot_json import kept, restored
@@ -99,60 +100,82 @@ class ExecutionSteps:
 
     @step
     def begin_execution(self, message: BeginExecution) -> ExecutionBegun:
-        """Notes the approval and writes every order down, unless the account is not what was planned (EXEC-3)."""
-        return by_turns(self.desk, lambda _: self._begin(message))
+        """Notes the approval and writes every order down, unless the account is not what was planned (EXEC-3).
 
-    def _begin(self, message: BeginExecution) -> ExecutionBegun:
+        What may be handed over to the venue's desk then is, in the same transaction (BLOCK-4).
+        """
+        begun, sender = by_turns(self.desk, lambda _: self._begin(message))
+        if sender is not None:
+            sender.knock()
+        return begun
+
+    def _begin(self, message: BeginExecution) -> tuple[ExecutionBegun, Sender | None]:
+        """What came of it, and who has handed orders over, to wake the desk once that is written down."""
         with self.desk.books.transaction(actor()) as books:
-            books.accounts.locked(message.account_id)
-            row = books.rebalances.get(message.rebalance_id, lock=True)
-            if row.stage in {"EXECUTING", "RECONCILING", "ENDED"}:
-                return self._begun(books, row)
-            if row.round != message.round:
-                return ExecutionBegun(changed=[f"round {row.round} was planned meanwhile"])
-            said = Said(message.approved_by, message.signed, message.approved_at)
-            proof = self._approver(books, row, said)
-            as_actor(books, proof)
-            if isinstance(proof, NotProven):
-                return _not_proven(books, row, said, proof)
-            if proof is None:
-                books.audit.actor = actor(message.approved_by)
-            else:
-                message = message.model_copy(update={"approved_by": proof.name})
-            books.epochs.ensure_compared()
-            take_turn(books, message.account_id)
-            books.accounts.lock_household(message.account_id)  # what its others are about to trade is seen here
-            if row.expires_at is not None and self.desk.now() >= row.expires_at:
-                return self._too_late(books, row, message)
-            changed = self._changed(books, row)
-            digest = books.rebalances.digest(message.rebalance_id)
-            if message.plan is not None and not is_shown(message.plan, digest):
-                changed = [*changed, "the plan that is kept, which is not the one that was shown"]
-            if changed:
-                books.audit.record(
-                    "approval void: the account changed",
-                    account_id=message.account_id,
-                    rebalance_id=message.rebalance_id,
-                    rule=EXEC_3.code,
-                    after={"changed": changed, "approved_by": message.approved_by},
-                )
-                return ExecutionBegun(changed=changed)
-            books.rebalances.approve(message.rebalance_id, message.approved_by, message.approved_at)
-            books.orders.create(books.epochs.current(), message.rebalance_id, execution.read(row.plan).legs)
+            begun = self._noted(books, message)
+            if begun.changed or begun.expired or begun.refused is not None:
+                return begun, None
+            terms = self.desk.venues.terms(books.accounts.locked(message.account_id).custodian, books.connection)
+            begun = begun.model_copy(update={"opens_at": terms.opens_at(self.desk.now())})
+            if terms.blocks is None:
+                return begun, None
+            books.audit.actor = actor()
+            sender = Sender(self.desk, books, books.rebalances.get(message.rebalance_id))
+            if not sender.hand_over_at_once(books):
+                return begun, None
+            return begun.model_copy(update={"stands": self._stands(books, message.rebalance_id, sender)}), sender
+
+    def _noted(self, books: Transaction, message: BeginExecution) -> ExecutionBegun:
+        """The approval and the orders, or why they are not."""
+        books.accounts.locked(message.account_id)
+        row = books.rebalances.get(message.rebalance_id, lock=True)
+        if row.stage in {"EXECUTING", "RECONCILING", "ENDED"}:
+            return ExecutionBegun(changed=[])
+        if row.round != message.round:
+            return ExecutionBegun(changed=[f"round {row.round} was planned meanwhile"])
+        said = Said(message.approved_by, message.signed, message.approved_at)
+        proof = self._approver(books, row, said)
+        as_actor(books, proof)
+        if isinstance(proof, NotProven):
+            return _not_proven(books, row, said, proof)
+        if proof is None:
+            books.audit.actor = actor(message.approved_by)
+        else:
+            message = message.model_copy(update={"approved_by": proof.name})
+        books.epochs.ensure_compared()
+        take_turn(books, message.account_id)
+        books.accounts.lock_household(message.account_id)  # what its others are about to trade is seen here
+        if row.expires_at is not None and self.desk.now() >= row.expires_at:
+            return self._too_late(books, row, message)
+        changed = self._changed(books, row)
+        digest = books.rebalances.digest(message.rebalance_id)
+        if message.plan is not None and not is_shown(message.plan, digest):
+            changed = [*changed, "the plan that is kept, which is not the one that was shown"]
+        if changed:
             books.audit.record(
-                "approved",
+                "approval void: the account changed",
                 account_id=message.account_id,
                 rebalance_id=message.rebalance_id,
                 rule=EXEC_3.code,
-                after={
-                    "approved_by": message.approved_by,
-                    "orders": len(row.plan["orders"]),
-                    "round": row.round,
-                    "plan": digest,
-                    **({"unseen": True} if message.unseen else {}),
-                },
+                after={"changed": changed, "approved_by": message.approved_by},
             )
-            return self._begun(books, row)
+            return ExecutionBegun(changed=changed)
+        books.rebalances.approve(message.rebalance_id, message.approved_by, message.approved_at)
+        books.orders.create(books.epochs.current(), message.rebalance_id, execution.read(row.plan).legs)
+        books.audit.record(
+            "approved",
+            account_id=message.account_id,
+            rebalance_id=message.rebalance_id,
+            rule=EXEC_3.code,
+            after={
+                "approved_by": message.approved_by,
+                "orders": len(row.plan["orders"]),
+                "round": row.round,
+                "plan": digest,
+                **({"unseen": True} if message.unseen else {}),
+            },
+        )
+        return ExecutionBegun(changed=[])
 
     def _changed(self, books: Transaction, row: Any) -> list[str]:
         """What is different from what was planned (EXEC-3): nothing, where nothing of it was written since."""
@@ -161,10 +184,6 @@ class ExecutionSteps:
         now, policy = books.snapshots.take(row.account_id, None, self.desk.today(), self.desk.trade_date())
         changed = changed_since(row.snapshot, kept(now))
         return changed or washed_since(row.plan, restored(row.snapshot), now, policy)
-
-    def _begun(self, books: Transaction, row: Any) -> ExecutionBegun:
-        terms = self.desk.venues.terms(books.accounts.locked(row.account_id).custodian, books.connection)
-        return ExecutionBegun(changed=[], opens_at=terms.opens_at(self.desk.now()))
 
     def _approver(self, books: Transaction, row: Any, said: Said) -> Claims | NotProven | None:
         """Who approved, proven; None where nobody had to, or a typed name is enough; else why it is not."""
@@ -260,26 +279,23 @@ class ExecutionSteps:
 
     def _standing(self, message: Step, sender: Sender | None) -> OrdersSubmitted:
         """How the orders stand; where all have their last word, the rebalance moves on (EXEC-2)."""
-        resized = sender.resized if sender else []
         with sender.telling() if sender else self.desk.books.transaction(actor()) as books:
             if sender is None:
                 books.rebalances.stage(message.rebalance_id)
-            orders = books.orders.of(message.rebalance_id)
-            statuses = dict(Counter(order.status for order in orders))
-            if not any(order.status in OPEN for order in orders):
-                if books.rebalances.submitted(message.rebalance_id):
-                    books.audit.record(
-                        "orders submitted",
-                        account_id=message.account_id,
-                        rebalance_id=message.rebalance_id,
-                        rule=EXEC_2.code,
-                        after={"statuses": statuses, "resized": resized},
-                    )
-                return OrdersSubmitted(statuses=statuses, resized=resized)
-            at_desk = {leg for leg, at in books.desk.of(message.rebalance_id).items() if at.ended_at is None}
-            sent, working_since = books.orders.first_sent(message.rebalance_id, at_desk)
-            row = books.rebalances.get(message.rebalance_id)
-            terms = self.desk.venues.terms(restored(row.snapshot).account.custodian, books.connection)
+            stands = self._stands(books, message.rebalance_id, sender)
+            if not stands.open:
+                all_said(books, message.rebalance_id, message.account_id, stands.statuses, stands.resized)
+            return stands
+
+    def _stands(self, books: Transaction, rebalance_id: str, sender: Sender | None) -> OrdersSubmitted:
+        resized = sender.resized if sender else []
+        orders = books.orders.of(rebalance_id)
+        statuses = dict(Counter(order.status for order in orders))
+        if not any(order.status in OPEN for order in orders):
+            return OrdersSubmitted(statuses=statuses, resized=resized)
+        at_desk = {leg for leg, at in books.desk.of(rebalance_id).items() if at.ended_at is None}
+        sent, working_since = books.orders.first_sent(rebalance_id, at_desk)
+        sender = sender or Sender(self.desk, books, books.rebalances.get(rebalance_id))
         selling = any(order.side == "sell" and order.status in OPEN for order in orders)
         own = [order for order in orders if order.leg not in at_desk]
         sendable = [order for order in own if order.status in UNACKNOWLEDGED and (order.side == "sell" or not selling)]
@@ -289,6 +305,6 @@ class ExecutionSteps:
             working=sum(order.status == "WORKING" for order in own),
             sendable=len(sendable),
             at_desk=len(at_desk),
-            give_up_at=terms.give_up_at(row.approved_at, sent, working_since),
-            opens_at=terms.opens_at(self.desk.now()) if sendable else None,
+            give_up_at=sender.terms.give_up_at(sender.begun, sent, working_since),
+            opens_at=sender.terms.opens_at(self.desk.now()) if sendable else None,
         )

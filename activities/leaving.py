@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from activities.answers import cancelled, noted
+from activities.answers import cancelled
 from activities.context import Desk, actor
-from activities.handing_over import as_order
+from activities.handing_over import end_unsent
 from domain.executing import blocks as rules
-from domain.values.money import ZERO
 from storage.connection import Transaction
 from storage.desk.blocks import cumulative
 from venues.port import VenueAnswer, VenueOrder
@@ -30,10 +29,7 @@ def leave_before_release(books: Transaction, row: Any, now: datetime) -> bool:
     for leaving in asked:
         leg = members.get(leaving.account_id)
         if leg is not None:
-            why = f"not sent: {leaving.why}"
-            if books.desk.end([(leg.rebalance_id, leg.leg, why)], now):
-                order = as_order(books.orders.names(leg.rebalance_id)[leg.leg], leg)
-                noted(books, leg.rebalance_id, order, VenueAnswer("CANCELED", ZERO, ZERO, leaving.why))
+            end_unsent(books, [leg], f"not sent: {leaving.why}", leaving.why, now)
             books.desk.take_out(leg.rebalance_id, leg.leg)
         books.blocks.answered(leaving, 0, "taken out before the release", now)
     return bool(asked)

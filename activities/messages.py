@@ -118,13 +118,14 @@ class ExecutionBegun(_Message):
     """`changed` names what is different from what was planned (EXEC-3), `expired`: the close has passed (DAY-6).
 
     `refused` says why the approval is not proven. In all these cases nothing was begun. Where sending waits for an
-    open, `opens_at` is it.
+    open, `opens_at` is it; where orders were handed over to the venue's desk at once, `stands` is how they do.
     """
 
     changed: list[str]
     expired: bool = False
     refused: str | None = None
     opens_at: datetime | None = None
+    stands: "OrdersSubmitted | None" = None
 
 
 class VerifyDecision(Step):

@@ -58,6 +58,7 @@ class Sender:
         self.desk = desk
         self.rebalance_id = row.id
         self.account_id = row.account_id
+        self.is_executing = row.stage == "EXECUTING"
         self.approved = execution.read(row.plan)
         self.sized = None if row.execution is None else execution.restored(row.execution)
         self.sized_as: str | None = row.execution_digest
@@ -93,9 +94,7 @@ class Sender:
             except (Over, Halted, OutOfSession) as why:
                 stopped = why
         self._told = []
-        if self._knocks:
-            self.desk.knock(desk_workflow_id(self.snapshot.account.custodian))
-            self._knocks = False
+        self.knock()
         if stopped is not None:
             raise stopped
 
@@ -108,7 +107,7 @@ class Sender:
         if self.terms.blocks is not None:
             with self.telling() as books:
                 self._still_mine()
-                self._hand_over(books, "sell")
+                self._hand_over(books, "sell", books.orders.of(self.rebalance_id))
         legs = self._legs("sell")
         for first in range(0, len(legs), AT_ONCE):
             with self.telling() as books:
@@ -128,7 +127,7 @@ class Sender:
                 if self._selling(orders):
                     return
                 self._size_buys(books, orders)
-                self._hand_over(books, "buy")
+                self._hand_over(books, "buy", orders)
                 first, *others = payable_batches(self._legs("buy"), AT_ONCE) or [()]
                 due = self._sending(books, first)
             self._send(due)
@@ -142,17 +141,36 @@ class Sender:
             else:
                 again = False
 
-    def _hand_over(self, books: Transaction, side: Literal["sell", "buy"]) -> None:
+    def hand_over_at_once(self, books: Transaction) -> bool:
+        """Gives to the venue's desk what may be given as soon as the orders are written down: the sells, or the buys
+        where nothing is sold (BLOCK-4). False where nothing is to be sent. Who commits it wakes the desk (`knock`).
+        """
+        orders = books.orders.of(self.rebalance_id)
+        if not orders or not self.is_executing or self.too_late:
+            return False
+        self._hand_over(books, "sell", orders)
+        if not self._selling(orders):
+            self._size_buys(books, orders)
+            self._hand_over(books, "buy", orders)
+        return True
+
+    def knock(self) -> None:
+        """Wakes the venue's desk, where it has to look at what was handed over."""
+        if self._knocks:
+            self.desk.knock(desk_workflow_id(self.snapshot.account.custodian))
+            self._knocks = False
+
+    def _hand_over(self, books: Transaction, side: Literal["sell", "buy"], orders: Sequence[Any]) -> None:
         """Gives the legs of a side to the venue's desk, where its terms form blocks (BLOCK-4)."""
         if self.terms.blocks is None:
             return
         legs = [leg for leg in self._plan.legs if leg.side == side and leg.quantity]
         if not legs:
             return
-        given = handed_over(books, self.rebalance_id, self.account_id, legs, self)
+        self._knocks |= handed_over(books, self.rebalance_id, self.account_id, legs, orders, self)
+        self._knocks |= activity.info().attempt > 1  # whoever tried before may have ended before it woke the desk
         self.at_desk = books.desk.of(self.rebalance_id)
         self.names = books.orders.names(self.rebalance_id)
-        self._knocks = bool(given) or activity.info().attempt > 1
 
     def _selling(self, orders: Sequence[Any]) -> bool:
         """True while a sell has not its last word, here or at the desk."""

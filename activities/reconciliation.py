@@ -1,13 +1,17 @@
 """Reconcile: fills into the books, the books against the custodian, and the rebalance to its end."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from activities.answers import all_said
 from activities.context import Desk, actor, step
 from activities.filled import executed, fills
+from activities.handing_over import end_unsent
 from activities.messages import CloseRebalance, RebalanceResult, Step
 from activities.orders import CLOSED, Over, Sender, never_sent, not_sent
 from domain.executing import reconciliation
@@ -55,7 +59,7 @@ class ReconciliationSteps:
             row = books.rebalances.by_start(message.start_key)
             if row is None:  # cancelled before the first step had begun anything
                 return RebalanceResult(rebalance_id="", account_id=message.account_id, status="CANCELED")
-            taken_back = message.status == "CANCELED" and _take_back(books, row, message.issue or "")
+            taken_back = message.status == "CANCELED" and _take_back(books, row, message.issue or "", self.desk.now())
             if row.stage == "ENDED":
                 return RebalanceResult.model_validate(row.result)
             if row.stage not in TRADING or taken_back:
@@ -68,14 +72,20 @@ class ReconciliationSteps:
         return conclude(self.desk, row.id, message.account_id)
 
 
-def _take_back(books: Transaction, row: Any, why: str) -> bool:
+def _take_back(books: Transaction, row: Any, why: str, now: datetime) -> bool:
     """Ends the orders of a rebalance of which none was sent; False where one was, or none was to be sent any more."""
     if row.stage != "EXECUTING":
         return False
+    waiting = books.desk.not_released(row.id)
     orders = books.orders.of(row.id)
-    if any(order.status != "NEW" for order in orders) or books.desk.of(row.id):
+    if any(order.status != "NEW" for order in orders) or len(waiting) < len(books.desk.of(row.id)):
         return False
-    return all(not_sent(books, row.id, order.leg, _as_sent(row, order), why) for order in orders)
+    end_unsent(books, waiting, f"not sent: {why}", why, now, leaves=True)
+    books.desk.told([row.id], now)
+    at_desk = {leg.leg for leg in waiting}
+    return all(
+        not_sent(books, row.id, order.leg, _as_sent(row, order), why) for order in orders if order.leg not in at_desk
+    )
 
 
 def _as_sent(row: Any, order: Any) -> VenueOrder:
@@ -99,6 +109,8 @@ def conclude(desk: Desk, rebalance_id: str, account_id: str) -> RebalanceResult:
             return RebalanceResult.model_validate(row.result)
         orders = books.orders.of(rebalance_id)
         _last_words(orders)
+        if row.stage == "EXECUTING":  # the desk told that all is over
+            all_said(books, rebalance_id, account_id, Counter(order.status for order in orders))
         return _finish(desk, books, row, orders, theirs)
 
 

@@ -8,7 +8,6 @@ orders over. Processor time is that of all processes there (workers, PostgreSQL,
 
 import argparse
 import asyncio
-import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from benchmarks.processor import used
 from benchmarks.scene import Scene, scene
 from benchmarks.table import table
 from policy import in_force
@@ -30,6 +30,7 @@ from workflows.contract import TASK_QUEUE, request_workflow_id
 
 AS_OF = date(2026, 11, 20)
 SECURITIES = 10
+KINDS = ("Python", "PostgreSQL", "Temporal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Measured:
     orders: int  # at the venue
     parts: int  # of blocks, in accounts
     seconds: float
-    processor: float
+    processor: dict[str, float]  # seconds by what spent them
 
 
 def book(accounts: int, securities: int = SECURITIES) -> dict[str, Any]:
@@ -83,8 +84,7 @@ async def request(on: Scene, accounts: int, in_blocks: bool) -> float:
 
 
 def measured(accounts: int, in_blocks: bool) -> Measured:
-    """One request on a scene of its own."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    """One request on a scene of its own; processor time from its first account to its last."""
     with scene() as on:
         raw = book(accounts)
         listed = raw.pop("accounts")
@@ -93,15 +93,15 @@ def measured(accounts: int, in_blocks: bool) -> Measured:
             with on.books.transaction(Actor("bench")) as books:
                 books.venues.set_terms("PAPER", None, None, None, SetBlocks("window", 86_400))
         with on.workers(2):
+            before = used()
             seconds = asyncio.run(request(on, accounts, in_blocks))
+            spent = {kind: took - before[kind] for kind, took in used().items()}
         with on.books.transaction() as books:
             alone, blocked, parts = (
                 books.connection.scalar(select(func.count()).select_from(each)) or 0
                 for each in (paper_orders, paper_block_orders, block_allocations)
             )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Measured(alone + blocked, parts, seconds, processor)
+    return Measured(alone + blocked, parts, seconds, spent)
 
 
 def main(arguments: Sequence[str] = ()) -> None:
@@ -116,11 +116,21 @@ def main(arguments: Sequence[str] = ()) -> None:
         found = measured(asked.accounts, in_blocks)
         if not found.orders or bool(found.parts) != in_blocks:
             raise RuntimeError(f"{title}: {found} measures nothing")
+        spent = sum(found.processor.values())
         rows.append(
-            (title, f"{found.orders:,}", f"{found.parts:,}", f"{found.seconds:.0f} s", f"{found.processor:.0f} s")
+            (
+                title,
+                f"{found.orders:,}",
+                f"{found.parts:,}",
+                f"{found.seconds:.0f} s",
+                f"{spent:.0f} s",
+                f"{1000 * spent / asked.accounts:.0f}",
+                *(f"{1000 * found.processor[kind] / asked.accounts:.0f}" for kind in KINDS),
+            )
         )
     print(f"{asked.accounts:,} accounts, {SECURITIES} orders each\n")
-    print(table(("", "orders at the venue", "allocations", "time", "processor time"), rows))
+    head = ("", "orders at the venue", "allocations", "time", "processor time", "ms an account", *KINDS)
+    print(table(head, rows))
 
 
 if __name__ == "__main__":

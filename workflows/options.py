@@ -38,6 +38,8 @@ SLEEVES = StepOptions(once=timedelta(minutes=10), in_all=timedelta(hours=6), hea
 # Sends up to a few hundred orders, or asks after them, each with its own answer. Must not give up: what is sent has to
 # be booked.
 EXECUTE = StepOptions(once=timedelta(minutes=30), in_all=timedelta(days=7), heartbeat=timedelta(seconds=10))
+# Forms a desk's blocks of what waits: a few statements. Everybody there waits where its worker dies: so not for long.
+FORM = StepOptions(once=timedelta(seconds=20), in_all=timedelta(days=7))
 # A block: stated, asked after, or allocated to many thousands of accounts, in a few statements: seconds. It waits as
 # long where its worker dies. Must not give up.
 BLOCK = StepOptions(once=timedelta(minutes=1), in_all=timedelta(days=7))

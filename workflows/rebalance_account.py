@@ -61,6 +61,7 @@ class RebalanceAccount:
         self.cancellation: Cancellation | None = None
         self.waiting = False  # for fills
         self.told = False  # by the desk: all that was handed over has its last word
+        self.over: dict[str, int] | None = None  # how all orders ended, where nothing is left to be sent
         self.stop: str | None = None  # why what is open at the venue is to be cancelled
         self.again: str | None = None  # why what is pending has to be planned again
         self.heard: set[str] = set()  # the reasons for it that came so far
@@ -116,7 +117,7 @@ class RebalanceAccount:
             if not begun.changed:
                 opens = {"opens_at": utc(begun.opens_at)} if begun.opens_at else {}
                 self._decided(proposal, approved_by=approval.by, outcome="executing", **opens)
-                return await self._to_the_end(self._execute(proposal))
+                return await self._to_the_end(self._execute(proposal, begun.stands))
             round_number = self._plan_again(proposal, f"changed since the plan: {', '.join(begun.changed)}")
 
     def _plan_again(self, proposal: Proposal, why: str = "") -> int:
@@ -235,10 +236,14 @@ class RebalanceAccount:
         finally:
             self.beginning = False
 
-    async def _execute(self, proposal: Proposal) -> RebalanceResult:
-        """Submit trades, wait until the venue has said its last word on each, reconcile."""
+    async def _execute(self, proposal: Proposal, stands: OrdersSubmitted | None = None) -> RebalanceResult:
+        """Submit trades, wait until the venue has said its last word on each, reconcile.
+
+        `stands`: how orders do that were handed over to the desk at once.
+        """
         self._tell("EXECUTING", "orders are being sent, sells first")
-        submitted = await self._submit(proposal, "sells, then buys")
+        at_desk = stands is not None and stands.at_desk and not stands.sendable
+        submitted = stands if stands and at_desk else await self._submit(proposal, "sells, then buys")
         since = self._now()
         leaving = False
         while submitted.open:
@@ -274,7 +279,9 @@ class RebalanceAccount:
                 timeout=DESK,
                 timeout_summary="until the desk is asked, though it tells",
             )
-        told, self.told = self.told, False
+        (told, self.told), (over, self.over) = (self.told, False), (self.over, None)
+        if over is not None:
+            return OrdersSubmitted(statuses=over, resized=[])
         if self.stop is None and told:
             return await self._submit(proposal, "the desk has told: what is left to be sent")
         stop = None if leaving else self.stop
@@ -408,9 +415,12 @@ class RebalanceAccount:
             self.again = said
 
     @workflow.signal
-    async def desk_told(self) -> None:
-        """All that was handed over to the venue's desk has its last word (BLOCK-4)."""
+    async def desk_told(self, given: Any = None) -> None:
+        """All that was handed over to the venue's desk has its last word (BLOCK-4); `over`: how all orders ended, where
+        that was all that there was.
+        """
         self.told = True
+        self.over = given.get("over") if isinstance(given, dict) else None
 
     @workflow.update
     async def approve(self, given: Any = None) -> dict[str, Any]:

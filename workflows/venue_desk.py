@@ -15,7 +15,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 with workflow.unsafe.imports_passed_through():
     from activities.desk_messages import DeskStands, DeskStep, Told, block_workflow_id
     from workflows.contract import DeskInput, read
-    from workflows.options import ACCOUNTS, REQUEST
+    from workflows.options import ACCOUNTS, FORM
     from workflows.steps import step
 
 SELDOM = timedelta(minutes=15)  # how often it looks though nobody called
@@ -36,7 +36,7 @@ class VenueDesk:
         message = DeskStep(venue=desk.venue)
         while not workflow.info().is_continue_as_new_suggested():
             self.called = False
-            stands = await step("form_blocks", message, DeskStands, REQUEST, self.note)
+            stands = await step("form_blocks", message, DeskStands, FORM, self.note)
             self.note = stands.note
             workflow.set_current_details(stands.note)
             for block_id in (*stands.formed, *stands.changed):

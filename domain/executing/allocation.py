@@ -289,20 +289,27 @@ def average(amount: Decimal, units: int, unit: Decimal = Decimal(1)) -> Decimal 
     return EXACT.quantize(amount / (units * unit), Decimal("0.0001")) if units else None
 
 
-def sentence(
-    account: str, block_id: str, symbol: str, segments: Sequence[Segment], filled: int, part: Part, unit: Decimal
-) -> str:
-    """What an account is told of its part in a block (ALLOC-8). Units count `unit` shares each."""
-    first = segments[0]
-    ordered = dict(first.targets).get(account, 0)
-    exact = pro_rata(segments, filled).get(account, Fraction(0)) * Fraction(unit)
-    decimals = Decimal(exact.numerator) / Decimal(exact.denominator)
-    price = average(part.amount, part.units, unit)
-    paid = f" at {price} on average: {money(part.amount)}" if price is not None else ""
-    costs = f", costs {money(part.costs)}" if part.costs else ""
-    entered = ", ".join(f"{each.name} behind {each.entry:,}" for each in segments)
-    return (
-        f"{account} ordered {plain(ordered * unit)} {symbol} of the {plain(first.total * unit)} of {block_id}; "
-        f"{plain(filled * unit)} are filled, exactly pro rata {plain(EXACT.quantize(decimals, Decimal('0.001')))}; "
-        f"queue entered: {entered}; received {plain(part.units * unit)}{paid}{costs}. ({ALLOC_8.code})"
-    )
+def sentences(
+    block_id: str, symbol: str, segments: Sequence[Segment], filled: int, parts: Mapping[str, Part], unit: Decimal
+) -> dict[str, str]:
+    """What each of these accounts is told of its part in a block (ALLOC-8). Units count `unit` shares each."""
+    ordered, exact = dict(segments[0].targets), pro_rata(segments, filled)
+    of = f"{symbol} of the {plain(segments[0].total * unit)} of {block_id}; {plain(filled * unit)} are filled"
+    entered = "queue entered: " + ", ".join(f"{each.name} behind {each.entry:,}" for each in segments)
+    told = {}
+    for account, part in parts.items():
+        price = average(part.amount, part.units, unit)
+        paid = f" at {price} on average: {money(part.amount)}" if price is not None else ""
+        costs = f", costs {money(part.costs)}" if part.costs else ""
+        told[account] = (
+            f"{account} ordered {plain(ordered.get(account, 0) * unit)} {of}, exactly pro rata "
+            f"{plain(shares_of(exact.get(account, Fraction(0)), unit))}; {entered}; received "
+            f"{plain(part.units * unit)}{paid}{costs}. ({ALLOC_8.code})"
+        )
+    return told
+
+
+def shares_of(units: Fraction, unit: Decimal) -> Decimal:
+    """A fraction of units as shares, to three decimals. For display alone."""
+    exact = units * Fraction(unit)
+    return EXACT.quantize(Decimal(exact.numerator) / Decimal(exact.denominator), Decimal("0.001"))

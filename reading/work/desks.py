@@ -156,10 +156,9 @@ def found(books: "Transaction", block_id: str) -> Any:
 
 
 def _accounts(books: "Transaction", row: Any, segments: Any) -> list[Json]:
-    from decimal import Decimal
     from fractions import Fraction
 
-    from domain.executing.allocation import Part, average, pro_rata, sentence
+    from domain.executing.allocation import Part, average, pro_rata, sentences, shares_of
     from domain.values.money import cents, plain
 
     allotted = books.allocations.allotted(row.id)
@@ -175,23 +174,24 @@ def _accounts(books: "Transaction", row: Any, segments: Any) -> list[Json]:
         days[account].append(of_day | {"refused": (account, day) in refused})
     booked = sum(part.units for part in totals.values())
     exact = pro_rata(segments, booked) if segments else {}
+    members = books.blocks.members(row.id)
+    parts = {leg.account_id: totals[leg.account_id] for leg in members}
+    told = sentences(row.id, row.symbol, segments, booked, parts, row.unit) if segments else {}
     listed = []
-    for leg in books.blocks.members(row.id):
-        part = totals[leg.account_id]
-        shares = exact.get(leg.account_id, Fraction(0)) * Fraction(row.unit)
-        told = sentence(leg.account_id, row.id, row.symbol, segments, booked, part, row.unit) if segments else None
+    for leg in members:
+        part = parts[leg.account_id]
         listed.append(
             {
                 "account_id": leg.account_id,
                 "rebalance_id": leg.rebalance_id,
                 "ordered": plain(leg.units * row.unit),
-                "exact": plain(round(Decimal(shares.numerator) / Decimal(shares.denominator), 3)),
+                "exact": plain(shares_of(exact.get(leg.account_id, Fraction(0)), row.unit)),
                 "received": plain(part.units * row.unit),
                 "amount": cents(part.amount),
                 "average": _text(average(part.amount, part.units, row.unit)),
                 "ended": leg.ended_at is not None,
                 "days": days[leg.account_id],
-                "told": told,
+                "told": told.get(leg.account_id),
             }
         )
     return listed

@@ -17,6 +17,7 @@ from domain.approvals import same_person
 from domain.executing.allocation import Entry, Part
 from domain.executing.departures import ALLOC_9
 from storage.record.audit import Audit
+from storage.rows import insert_rows
 from storage.schema.desk import block_allocations, block_departures, desk_legs
 from storage.values import by_key
 
@@ -103,8 +104,7 @@ class Allocations:
             }
             for each in entries
         ]
-        if rows:
-            self.connection.execute(insert(block_allocations), rows)
+        insert_rows(self.connection, block_allocations, rows)
 
     def given(self, block_id: str) -> Sequence[Any]:
         """What the custodian has not answered: by revision, day and account; what is taken back and given as one."""

@@ -18,12 +18,17 @@ from sqlalchemy.dialects.postgresql import insert
 from domain.executing.booking import Leg
 from domain.executing.execution import TAIL, client_order_id
 from storage.record.audit import Audit
+from storage.rows import insert_rows
 from storage.schema.desk import blocks, desk_legs, desks
-from storage.schema.execution import orders
 from storage.values import among, by_key
 
 L = desk_legs.c
 OF = select(desk_legs).where(L.rebalance_id == bindparam("of"))
+OPENED = (
+    select(desks.c.window_opened_at)
+    .where(desks.c.venue == bindparam("of"), desks.c.window_opened_at.is_not(None))
+    .with_for_update(read=True)
+)
 OPEN_LEG = L.ended_at.is_(None)
 WAITS = OPEN_LEG & L.block_id.is_(None)
 
@@ -38,24 +43,29 @@ END = text(
     " FROM ended WHERE orders.rebalance_id = ended.rebalance_id AND orders.leg = ended.leg"
     " AND orders.status IN ('NEW', 'SENT', 'WORKING') RETURNING orders.rebalance_id, orders.leg"
 )
+# Fractional tails become orders of their own, and the legs' orders what the block has of them (BLOCK-2).
 SPLIT = text(
-    "INSERT INTO orders (rebalance_id, leg, client_order_id, side, symbol, planned_quantity, quantity, price,"
-    " allocations, rule, reason, status) SELECT rebalance_id, :number, :name, side, symbol, :tail, :tail, price,"
-    " allocations, rule, reason, 'NEW' FROM orders WHERE rebalance_id = :id AND leg = :leg ON CONFLICT DO NOTHING"
+    "WITH tails AS (SELECT * FROM unnest(CAST(:legs AS int[]), CAST(:numbers AS int[]), CAST(:names AS text[]),"
+    " CAST(:tails AS numeric[])) AS w (leg, number, name, tail)), own AS (INSERT INTO orders (rebalance_id, leg,"
+    " client_order_id, side, symbol, planned_quantity, quantity, price, allocations, rule, reason, status)"
+    " SELECT o.rebalance_id, t.number, t.name, o.side, o.symbol, t.tail, t.tail, o.price, o.allocations, o.rule,"
+    " o.reason, 'NEW' FROM orders AS o JOIN tails AS t ON t.leg = o.leg WHERE o.rebalance_id = :id"
+    " ON CONFLICT DO NOTHING) UPDATE orders SET quantity = CAST(w.quantity AS numeric) FROM"
+    " unnest(CAST(:legs AS int[]), CAST(:quantities AS numeric[])) AS w (leg, quantity)"
+    " WHERE orders.rebalance_id = :id AND orders.leg = w.leg"
 )
-# Of which all that was handed over has its last word, and which don't know it.
-UNTOLD_OF_BLOCK = text(
-    "SELECT DISTINCT d.rebalance_id, r.workflow_id FROM desk_legs AS d JOIN rebalances AS r ON r.id = d.rebalance_id"
-    " WHERE d.block_id = :of AND d.ended_at IS NOT NULL AND d.told_at IS NULL"
-    " AND NOT EXISTS (SELECT FROM desk_legs AS o WHERE o.rebalance_id = d.rebalance_id AND o.ended_at IS NULL)"
-    " ORDER BY 1 LIMIT :limit"
+# Of which all that was handed over has its last word, and which don't know it; with how all their orders ended, where
+# nothing else is open.
+UNTOLD = (
+    "SELECT d.rebalance_id, r.workflow_id, (SELECT CASE WHEN bool_and(o.status NOT IN ('NEW', 'SENT', 'WORKING'))"
+    " THEN array_agg(o.status) END FROM orders AS o WHERE o.rebalance_id = d.rebalance_id) AS over"
+    " FROM (SELECT DISTINCT rebalance_id FROM desk_legs WHERE {of} AND ended_at IS NOT NULL AND told_at IS NULL) AS d"
+    " JOIN rebalances AS r ON r.id = d.rebalance_id"
+    " WHERE NOT EXISTS (SELECT FROM desk_legs AS o WHERE o.rebalance_id = d.rebalance_id AND o.ended_at IS NULL)"
+    " ORDER BY d.rebalance_id LIMIT :limit"
 )
-UNTOLD_OF_VENUE = text(
-    "SELECT DISTINCT d.rebalance_id, r.workflow_id FROM desk_legs AS d JOIN rebalances AS r ON r.id = d.rebalance_id"
-    " WHERE d.venue = :of AND d.block_id IS NULL AND d.ended_at IS NOT NULL AND d.told_at IS NULL"
-    " AND NOT EXISTS (SELECT FROM desk_legs AS o WHERE o.rebalance_id = d.rebalance_id AND o.ended_at IS NULL)"
-    " ORDER BY 1 LIMIT :limit"
-)
+UNTOLD_OF_BLOCK = text(UNTOLD.format(of="block_id = :of"))
+UNTOLD_OF_VENUE = text(UNTOLD.format(of="venue = :of AND block_id IS NULL"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +94,10 @@ class DeskLegs:
         epoch: str,
         now: datetime,
         ends_at: datetime | None,
-    ) -> None:
+    ) -> datetime | None:
         """Writes down legs as the desk's, with their tails as orders of their own, and opens a window for them.
 
-        Repeated, nothing changes.
+        Repeated, nothing changes. Since when the window is open; None where this opened it.
         """
         rows, tails = [], []
         for each in legs:
@@ -109,33 +119,37 @@ class DeskLegs:
             )
             if each.tail:
                 tails.append(each)
-        if not rows:
-            return
-        self.connection.execute(insert(desk_legs).on_conflict_do_nothing(), rows)
-        for each in tails:
-            self._split(epoch, rebalance_id, each)
-        self._open_window(venue, now)
+        insert_rows(self.connection, desk_legs, rows, "left")
+        if tails:
+            self._split(epoch, rebalance_id, tails)
+        return self._open_window(venue, now)
 
-    def _open_window(self, venue: str, now: datetime) -> None:
+    def _open_window(self, venue: str, now: datetime) -> datetime | None:
         """Opens a window, or holds the one that is open: who forms blocks of it sees what is handed over here."""
-        opened = (desks.c.venue == venue) & desks.c.window_opened_at.is_not(None)
-        if self.connection.execute(select(desks.c.venue).where(opened).with_for_update(read=True)).one_or_none():
-            return
+        since: datetime | None = self.connection.scalar(OPENED, {"of": venue})
+        if since is not None:
+            return since
         first = insert(desks).values(venue=venue, window_opened_at=now)
         self.connection.execute(
             first.on_conflict_do_update(
                 index_elements=["venue"], set_={"window_opened_at": now}, where=desks.c.window_opened_at.is_(None)
             )
         )
+        return None
 
-    def _split(self, epoch: str, rebalance_id: str, each: HandedOver) -> None:
-        """A fractional tail becomes an order of its own, and the leg's order what the block has of it (BLOCK-2)."""
-        number = each.leg.number + TAIL
-        name = client_order_id(epoch, rebalance_id, number)
-        given = {"id": rebalance_id, "leg": each.leg.number, "number": number, "name": name, "tail": each.tail}
-        self.connection.execute(SPLIT, given)
-        mine = (orders.c.rebalance_id == rebalance_id) & (orders.c.leg == each.leg.number)
-        self.connection.execute(update(orders).where(mine).values(quantity=each.leg.quantity - each.tail))
+    def _split(self, epoch: str, rebalance_id: str, given: Sequence[HandedOver]) -> None:
+        numbers = [each.leg.number + TAIL for each in given]
+        self.connection.execute(
+            SPLIT,
+            {
+                "id": rebalance_id,
+                "legs": [each.leg.number for each in given],
+                "numbers": numbers,
+                "names": [client_order_id(epoch, rebalance_id, number) for number in numbers],
+                "tails": [each.tail for each in given],
+                "quantities": [each.leg.quantity - each.tail for each in given],
+            },
+        )
 
     def of(self, rebalance_id: str) -> dict[int, Row[Any]]:
         """A rebalance's legs at the desk, by their number."""
@@ -252,7 +266,7 @@ class DeskLegs:
 
     def untold(self, limit: int, block_id: str | None = None, venue: str | None = None) -> Sequence[Row[Any]]:
         """Rebalances all of whose legs here have their last word, and that don't know it yet: of a block, or of those
-        that never were in one at a venue.
+        that never were in one at a venue. `over`: the statuses of all their orders, where each has its last word.
         """
         query, of = (UNTOLD_OF_BLOCK, block_id) if block_id is not None else (UNTOLD_OF_VENUE, venue)
         return self.connection.execute(query, {"of": of, "limit": limit}).all()

@@ -7,6 +7,7 @@ new epoch begins by itself, and nothing is sent until somebody has looked.
 """
 
 import secrets
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, text
@@ -80,8 +81,17 @@ class Epochs:
 
     def is_of_now(self, client_order_id: str) -> bool:
         """False for an order of an epoch before: it may have been sent after the backup of which this database is."""
+        return bool(self.of_now([client_order_id]))
+
+    def of_now(self, client_order_ids: Collection[str]) -> set[str]:
+        """Those that are not of an epoch before."""
         newest = self.newest()
-        return newest is None or client_order_id.startswith(f"{newest.epoch}-")
+        return {each for each in client_order_ids if newest is None or each.startswith(f"{newest.epoch}-")}
+
+    def restored(self) -> bool:
+        """True where there was ever an epoch before this one."""
+        newest = self.newest()
+        return newest is not None and newest.epoch != self.first()
 
     def first(self) -> str | None:
         """The epoch that began first; None before the first order."""

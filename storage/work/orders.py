@@ -19,6 +19,7 @@ from policy.clock import EXCHANGE_ZONE
 from storage.record.audit import Audit
 from storage.rows import insert_rows
 from storage.schema.execution import orders
+from storage.values import among
 
 UNACKNOWLEDGED = ("NEW", "SENT")
 OPEN = (*UNACKNOWLEDGED, "WORKING")
@@ -93,6 +94,12 @@ class Orders:
     def names(self, rebalance_id: str) -> dict[int, str]:
         """The client order ID of each leg."""
         return {row.leg: row.client_order_id for row in self.connection.execute(NAMES, {"of": rebalance_id})}
+
+    def names_of(self, rebalance_ids: Collection[str]) -> dict[tuple[str, int], str]:
+        """The client order ID of each leg of many rebalances, by both."""
+        query = select(orders.c.rebalance_id, orders.c.leg, orders.c.client_order_id)
+        rows = self.connection.execute(query.where(among(orders.c.rebalance_id, rebalance_ids)))
+        return {(row.rebalance_id, row.leg): row.client_order_id for row in rows}
 
     def resize(self, rebalance_id: str, leg: Leg) -> None:
         """A buy made smaller before it is sent (ORDER-4)."""

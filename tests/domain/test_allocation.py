@@ -74,7 +74,8 @@ def test_each_account_is_told_what_it_can_check() -> None:
     """ALLOC-8"""
     segments = CASES[0].segments[:1]
     (_, parts), *_ = days(segments, CASES[0].filled[:1])
-    assert allocation.sentence("101", "B-000001", "VTI", segments, 397, parts["101"], Decimal(1)) == (
+    told = allocation.sentences("B-000001", "VTI", segments, 397, {"101": parts["101"]}, Decimal(1))
+    assert told["101"] == (
         "101 ordered 500 VTI of the 1000 of B-000001; 397 are filled, exactly pro rata 198.5; queue entered: "
         "B-000001/1 behind 717; received 198 at 287.1148 on average: 56,848.73. (ALLOC-8)"
     )
