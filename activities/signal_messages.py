@@ -15,16 +15,20 @@ class BeginSignal(_Message):
 
 
 class SignalBegun(_Message):
-    """By how much any weight changes, as a fraction of one (SIGNAL-2), and how many accounts hold a sleeve of it."""
+    """By how much any weight changes, as a fraction of one (SIGNAL-2), how many accounts hold a sleeve of it, and in
+    which order their custodians take their turns (ROT-1).
+    """
 
     largest_change: str
     sleeves: int
     requested_by: str
+    custodians: tuple[str, ...] = ()
 
 
 class SelectSleeves(BeginSignal):
-    """The next accounts behind `after` with an open sleeve of the model."""
+    """The next accounts behind `after` with an open sleeve of the model, custodian by custodian (ROT-1)."""
 
+    custodians: tuple[str, ...] = ()
     largest_change: str
     requested_by: str
     request_id: str

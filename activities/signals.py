@@ -49,6 +49,7 @@ class SignalSteps:
                 largest_change=plain(row.largest_change),
                 sleeves=books.signals.holders(message.model_id),
                 requested_by=row.received_by,
+                custodians=books.signals.in_turn(message.model_id, message.version),
             )
 
     @step
@@ -61,7 +62,7 @@ class SignalSteps:
             newest = books.signals.current(message.model_id)
             if newest != message.version:
                 return SleevesSelected(last=None, superseded_by=newest)
-            ids = books.signals.page(message.model_id, message.after, message.size)
+            ids = books.signals.page(message.model_id, message.after, message.size, message.custodians)
             if not ids:
                 return SleevesSelected(last=None)
             page = _Page(self.desk, books, message, ids)

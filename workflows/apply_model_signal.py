@@ -106,6 +106,7 @@ class ApplyModelSignal:
         assert self.begun is not None
         message = SelectSleeves(
             **self._named(BeginSignal).model_dump(),
+            custodians=self.begun.custodians,
             largest_change=self.begun.largest_change,
             requested_by=self.begun.requested_by,
             request_id=signal_workflow_id(self.signal.model_id, self.signal.version),

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Row, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from domain.executing.blocks import ROT_1, in_turn
 from domain.planning.signals import SIGNAL_1, SIGNAL_2, largest_change
 from domain.values.money import ZERO
 from domain.values.snapshot import Model, ModelHolding
@@ -98,18 +99,39 @@ class ModelSignals:
         self._set(model_id, version, result=dict(result), **ended)
         self.audit.record("model signal ended", rule=SIGNAL_1.code, after=dict(result))
 
-    def page(self, model_id: str, after: str, limit: int) -> Sequence[str]:
-        """The next accounts behind `after` with an open sleeve of the model, by id, locked."""
+    def in_turn(self, model_id: str, version: int) -> tuple[str, ...]:
+        """The custodians of the accounts with an open sleeve of the model, in the version's turn; recorded (ROT-1)."""
+        held = sleeves.c
+        found = select(accounts.c.custodian).join(sleeves, held.account_id == accounts.c.id)
+        open_ones = found.where(held.model_id == model_id, held.status == "open").distinct()
+        custodians = in_turn(self.connection.scalars(open_ones), version)
+        told = {"model": model_id, "version": version, "custodians": list(custodians)}
+        self.audit.record("custodians in turn", rule=ROT_1.code, after=told)
+        return custodians
+
+    def page(self, model_id: str, after: str, limit: int, custodians: Sequence[str] = ()) -> Sequence[str]:
+        """The next accounts behind `after` with an open sleeve of the model, by id, locked: those of one custodian,
+        which take their turns, and last of any that had none when the signal began (ROT-1). All, where none is given.
+        """
         account_locks.by_rising_ids(self.connection)
-        held, order = sleeves.c, by_key(sleeves.c.account_id)
-        return self.connection.scalars(
-            select(held.account_id)
-            .join(accounts, accounts.c.id == held.account_id)
-            .where(held.model_id == model_id, held.status == "open", order > after)
-            .order_by(order)
-            .limit(limit)
-            .with_for_update(of=accounts, key_share=True)
-        ).all()
+        held, order, at = sleeves.c, by_key(sleeves.c.account_id), accounts.c.custodian
+        turns = [*(at == each for each in custodians), at.not_in(custodians)]
+        if after and custodians:
+            now = self.connection.scalar(select(at).where(accounts.c.id == after))
+            turns = turns[custodians.index(now) if now in custodians else len(custodians) :]
+        for turn in turns:
+            found = self.connection.scalars(
+                select(held.account_id)
+                .join(accounts, accounts.c.id == held.account_id)
+                .where(held.model_id == model_id, held.status == "open", order > after, turn)
+                .order_by(order)
+                .limit(limit)
+                .with_for_update(of=accounts, key_share=True)
+            ).all()
+            if found:
+                return found
+            after = ""
+        return []
 
     def rebalances_of(self, request_id: str, account_ids: Sequence[str]) -> Sequence[Any]:
         """What the signal's rebalances of some accounts came to so far."""

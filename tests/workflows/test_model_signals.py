@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.testing import ActivityEnvironment
@@ -15,6 +15,7 @@ from activities.signal_messages import SelectSleeves
 from activities.signals import SignalSteps
 from storage.actor import Actor
 from storage.intake.receiving_signals import receive_signal
+from storage.schema.audit import audit_records
 from storage.schema.tables import accounts
 from tests.storage.small_book import by_hand
 from tests.workflows.desk import TestDesk, account, drifted
@@ -101,6 +102,23 @@ async def test_a_large_change_trades_every_sleeve_whatever_the_toggle_says(desk:
     # A signal is no rebalance to the target: what is queued stays, with nothing added.
     assert {each: desk.entry(each) for each in queued} == queued
     assert {"rebalance started", "order filled", "rebalance ended"} <= set(desk.audited("A-2"))
+
+
+async def test_custodians_take_their_turns_and_the_first_moves_on_with_each_version(desk: TestDesk) -> None:
+    """ROT-1: of A, PAPER and Z the third comes first in version 2, and version 3 begins with A; by pages of one."""
+    where = {"A-1": "Z", "A-2": "PAPER", "A-3": "A", "A-4": "Z", "A-5": "A"}
+    desk.load(*(inside(name, custodian=custodian) for name, custodian in where.items()))
+    for version, first in ((2, ["A-1", "A-4", "A-3", "A-5", "A-2"]), (3, ["A-3", "A-5", "A-2", "A-1", "A-4"])):
+        send(desk, version, "0.50", "0.50")
+        with desk.books.transaction(Actor("test")) as books:
+            custodians, last, seen = books.signals.in_turn("M", version), "", list[str]()
+            while page := books.signals.page("M", last, 1, custodians):
+                seen, last = [*seen, *page], page[-1]
+        assert seen == first
+        assert [where[each] for each in seen[::2]] == list(custodians)
+    with desk.books.transaction() as read:
+        recorded = read.execute(select(audit_records.c.after).where(audit_records.c.rule == "ROT-1")).all()
+    assert [each.after["custodians"] for each in recorded] == [["Z", "A", "PAPER"], ["A", "PAPER", "Z"]]
 
 
 async def test_a_small_change_trades_only_sleeves_with_a_holding_outside(desk: TestDesk) -> None:
