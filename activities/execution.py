@@ -112,7 +112,7 @@ class ExecutionSteps:
     def _begin(self, message: BeginExecution) -> tuple[ExecutionBegun, Sender | None]:
         """What came of it, and who has handed orders over, to wake the desk once that is written down."""
         with self.desk.books.transaction(actor()) as books:
-            begun = self._noted(books, message)
+            begun, row = self._noted(books, message)
             if begun.changed or begun.expired or begun.refused is not None:
                 return begun, None
             terms = self.desk.venues.terms(books.accounts.locked(message.account_id).custodian, books.connection)
@@ -120,24 +120,24 @@ class ExecutionSteps:
             if terms.blocks is None:
                 return begun, None
             books.audit.actor = actor()
-            sender = Sender(self.desk, books, books.rebalances.get(message.rebalance_id))
+            sender = Sender(self.desk, books, row, message.approved_at)
             if not sender.hand_over_at_once(books):
                 return begun, None
             return begun.model_copy(update={"stands": self._stands(books, message.rebalance_id, sender)}), sender
 
-    def _noted(self, books: Transaction, message: BeginExecution) -> ExecutionBegun:
-        """The approval and the orders, or why they are not."""
+    def _noted(self, books: Transaction, message: BeginExecution) -> tuple[ExecutionBegun, Any]:
+        """The approval and the orders are, or why they are not; and the rebalance as it was before."""
         books.accounts.locked(message.account_id)
         row = books.rebalances.get(message.rebalance_id, lock=True)
         if row.stage in {"EXECUTING", "RECONCILING", "ENDED"}:
-            return ExecutionBegun(changed=[])
+            return ExecutionBegun(changed=[]), row
         if row.round != message.round:
-            return ExecutionBegun(changed=[f"round {row.round} was planned meanwhile"])
+            return ExecutionBegun(changed=[f"round {row.round} was planned meanwhile"]), row
         said = Said(message.approved_by, message.signed, message.approved_at)
         proof = self._approver(books, row, said)
         as_actor(books, proof)
         if isinstance(proof, NotProven):
-            return _not_proven(books, row, said, proof)
+            return _not_proven(books, row, said, proof), row
         if proof is None:
             books.audit.actor = actor(message.approved_by)
         else:
@@ -146,7 +146,7 @@ class ExecutionSteps:
         take_turn(books, message.account_id)
         books.accounts.lock_household(message.account_id)  # what its others are about to trade is seen here
         if row.expires_at is not None and self.desk.now() >= row.expires_at:
-            return self._too_late(books, row, message)
+            return self._too_late(books, row, message), row
         changed = self._changed(books, row)
         digest = books.rebalances.digest(message.rebalance_id)
         if message.plan is not None and not is_shown(message.plan, digest):
@@ -159,7 +159,7 @@ class ExecutionSteps:
                 rule=EXEC_3.code,
                 after={"changed": changed, "approved_by": message.approved_by},
             )
-            return ExecutionBegun(changed=changed)
+            return ExecutionBegun(changed=changed), row
         books.rebalances.approve(message.rebalance_id, message.approved_by, message.approved_at)
         books.orders.create(books.epochs.current(), message.rebalance_id, execution.read(row.plan).legs)
         books.audit.record(
@@ -175,7 +175,7 @@ class ExecutionSteps:
                 **({"unseen": True} if message.unseen else {}),
             },
         )
-        return ExecutionBegun(changed=[])
+        return ExecutionBegun(changed=[]), row
 
     def _changed(self, books: Transaction, row: Any) -> list[str]:
         """What is different from what was planned (EXEC-3): nothing, where nothing of it was written since."""

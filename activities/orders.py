@@ -51,14 +51,14 @@ class Sender:
     """Sends one rebalance's orders, as its kept plan has them.
 
     What the venue says is written down with what is done next, in one transaction; whoever has a sender writes down
-    the last of it by `telling`. `resized` says which buys were sized again, and to what.
+    the last of it by `telling`. `resized` says which buys were sized again, and to what. `begins`: when it was
+    approved, where the row does not say so yet.
     """
 
-    def __init__(self, desk: Desk, books: Transaction, row: Any) -> None:
+    def __init__(self, desk: Desk, books: Transaction, row: Any, begins: datetime | None = None) -> None:
         self.desk = desk
         self.rebalance_id = row.id
         self.account_id = row.account_id
-        self.is_executing = row.stage == "EXECUTING"
         self.approved = execution.read(row.plan)
         self.sized = None if row.execution is None else execution.restored(row.execution)
         self.sized_as: str | None = row.execution_digest
@@ -66,7 +66,7 @@ class Sender:
         custodian = self.snapshot.account.custodian
         self.venue = desk.venues.venue(custodian)
         self.terms = desk.venues.terms(custodian, books.connection)
-        self.begun: datetime = row.approved_at
+        self.begun: datetime = begins or row.approved_at
         self.names = books.orders.names(row.id)
         self.at_desk = books.desk.of(row.id)
         self.beaten = self.allowed = 0.0  # when it was shown last that the step lives, and seen that it may send
@@ -146,7 +146,7 @@ class Sender:
         where nothing is sold (BLOCK-4). False where nothing is to be sent. Who commits it wakes the desk (`knock`).
         """
         orders = books.orders.of(self.rebalance_id)
-        if not orders or not self.is_executing or self.too_late:
+        if not any(each.status in OPEN for each in orders) or self.too_late:
             return False
         self._hand_over(books, "sell", orders)
         if not self._selling(orders):
