@@ -272,7 +272,7 @@ class ExecutionSteps:
         or it has ended: a reset workflow comes by again.
         """
         with self.desk.books.transaction(actor()) as books:
-            if not any(order.status in OPEN for order in books.orders.of(message.rebalance_id)):
+            if not any(order.status in OPEN for order in books.orders.standing(message.rebalance_id)):
                 return None
             row = books.rebalances.get(message.rebalance_id)
             return Sender(self.desk, books, row) if row.stage == "EXECUTING" else None
@@ -289,7 +289,7 @@ class ExecutionSteps:
 
     def _stands(self, books: Transaction, rebalance_id: str, sender: Sender | None) -> OrdersSubmitted:
         resized = sender.resized if sender else []
-        orders = books.orders.of(rebalance_id)
+        orders = books.orders.standing(rebalance_id)
         statuses = dict(Counter(order.status for order in orders))
         if not any(order.status in OPEN for order in orders):
             return OrdersSubmitted(statuses=statuses, resized=resized)

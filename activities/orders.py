@@ -329,7 +329,7 @@ class Sender:
 
     def _open(self, *statuses: str) -> list[Leg]:
         with self.telling() as books:
-            at = {order.leg: order.status for order in books.orders.of(self.rebalance_id)}
+            at = {order.leg: order.status for order in books.orders.standing(self.rebalance_id)}
         return [leg for leg in self._legs() if at[leg.number] in (statuses or OPEN)]
 
     def _still_mine(self) -> None:

@@ -100,7 +100,7 @@ def conclude(desk: Desk, rebalance_id: str, account_id: str) -> RebalanceResult:
     with desk.books.transaction(actor()) as books:
         stage, custodian = books.rebalances.where(rebalance_id)
         if stage != "ENDED":
-            _last_words(books.orders.of(rebalance_id))
+            _last_words(rebalance_id, books.orders.standing(rebalance_id))
     theirs = Ledger(ZERO, {}) if stage == "ENDED" else _stated(desk, custodian, account_id)
     with desk.books.transaction(actor()) as books:
         books.accounts.locked(account_id)
@@ -108,7 +108,7 @@ def conclude(desk: Desk, rebalance_id: str, account_id: str) -> RebalanceResult:
         if row.stage == "ENDED":
             return RebalanceResult.model_validate(row.result)
         orders = books.orders.of(rebalance_id)
-        _last_words(orders)
+        _last_words(rebalance_id, orders)
         if row.stage == "EXECUTING":  # the desk told that all is over
             all_said(books, rebalance_id, account_id, Counter(order.status for order in orders))
         return _finish(desk, books, row, orders, theirs)
@@ -126,10 +126,9 @@ def end_unexecuted(desk: Desk, rebalance_id: str, account_id: str) -> None:
             _end(desk, books, row, "CANCELED", gone, _findings(row.plan["findings"] if row.plan else []))
 
 
-def _last_words(orders: Sequence[Any]) -> None:
-    waits = next((order for order in orders if order.status in OPEN), None)
-    if waits is not None:
-        raise StillWorking(f"not every order of {waits.rebalance_id} has its last word")
+def _last_words(rebalance_id: str, orders: Sequence[Any]) -> None:
+    if any(order.status in OPEN for order in orders):
+        raise StillWorking(f"not every order of {rebalance_id} has its last word")
 
 
 def _stated(desk: Desk, custodian: str, account_id: str) -> Ledger | None:

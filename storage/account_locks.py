@@ -12,11 +12,17 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, select, text
 
 from storage.schema.tables import accounts
-from storage.values import among, by_key
+from storage.values import among_given, by_key
 
 NUMBER = {"number": 0x6D61_6E79}  # the advisory lock of whoever locks more than one account
 BESIDE = text("SELECT pg_advisory_xact_lock_shared(:number)")
 ALONE = text("SELECT pg_advisory_xact_lock(:number)")
+LOCK = (
+    select(accounts.c.id)
+    .where(among_given(accounts.c.id))
+    .order_by(by_key(accounts.c.id))
+    .with_for_update(key_share=True)
+)
 
 
 def by_rising_ids(connection: Connection) -> None:
@@ -31,10 +37,4 @@ def in_any_order(connection: Connection) -> None:
 
 def locked(connection: Connection, ids: Iterable[str]) -> list[str]:
     """The ids that exist, rising; nobody else changes those accounts until the transaction ends."""
-    query = (
-        select(accounts.c.id)
-        .where(among(accounts.c.id, list(ids)))
-        .order_by(by_key(accounts.c.id))
-        .with_for_update(key_share=True)
-    )
-    return list(connection.scalars(query))
+    return list(connection.scalars(LOCK, {"keys": list(ids)}))

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 
 from storage import limits
+from storage.arrays import write_lists_at_once
 from storage.record.chain import as_json
 
 DATABASE_URL = "REBALANCER_DATABASE_URL"
@@ -35,6 +36,7 @@ def connect(url: str, pool_size: int = 5, lock_timeout: str = "0") -> Engine:
         json_serializer=as_json,
         hide_parameters=True,  # a failed statement's values are clients' data: not for histories and logs
     )
+    event.listen(engine, "connect", lambda connection, _: write_lists_at_once(connection))
     _ask_the_idle(engine)
     limits.keep_to_them(engine)
     return engine

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Text, any_, func, literal
+from sqlalchemy import ARRAY, ColumnElement, Text, any_, bindparam, func, literal
 
 from domain.values.snapshot import BandGiven, Lot
 from storage.schema.tables import MONEY
@@ -39,6 +39,11 @@ def by_key(column: ColumnElement[Any]) -> ColumnElement[Any]:
 def among(column: ColumnElement[Any], values: Collection[str]) -> ColumnElement[bool]:
     """True where the column is one of the values, of which there may be any number."""
     return column == any_(literal(list(values), ARRAY(Text)))
+
+
+def among_given(column: ColumnElement[Any], name: str = "keys") -> ColumnElement[bool]:
+    """The same of a statement that is made once: the values are its parameter of that name, a list."""
+    return column == any_(bindparam(name, type_=ARRAY(Text)))
 
 
 def band_as_json(band: BandGiven | None) -> dict[str, str] | None:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import Connection, delete, text, update
+from sqlalchemy import Connection, text
 
 from domain.values.money import ZERO, plain, to_cent
-from storage.rows import given, insert_rows, made
-from storage.schema.execution import paper_accounts, paper_orders, paper_positions
+from storage.rows import insert_rows
+from storage.schema.execution import paper_orders
 from venues.port import VenueAnswer, VenueOrder
 from venues.scenario import Treatment
 
@@ -26,14 +26,19 @@ SEEN_AND_HELD = text(
     " UNION ALL SELECT account_id, symbol, quantity FROM paper.positions"
     " WHERE account_id = ANY(CAST(:accounts AS text[])) AND symbol = ANY(CAST(:symbols AS text[]))"
 )
-_PAID, _GONE = given(paper_accounts, ("account_id", "cash")), given(paper_positions, ("account_id", "symbol"))
-SET_CASH = made(
-    update(paper_accounts).values(cash=_PAID.c.cash).where(paper_accounts.c.account_id == _PAID.c.account_id)
-)
-EMPTIED = made(
-    delete(paper_positions).where(
-        paper_positions.c.account_id == _GONE.c.account_id, paper_positions.c.symbol == _GONE.c.symbol
-    )
+# What became of the accounts, in one statement: their cash, what they hold, and what of it is gone.
+SETTLED = text(
+    "WITH paid AS (UPDATE paper.accounts AS of SET cash = given.cash"
+    " FROM unnest(CAST(:accounts AS text[]), CAST(:cash AS numeric[])) AS given (account_id, cash)"
+    " WHERE of.account_id = given.account_id),"
+    " moved AS (SELECT given.* FROM"
+    " unnest(CAST(:holders AS text[]), CAST(:symbols AS text[]), CAST(:quantities AS numeric[]))"
+    " AS given (account_id, symbol, quantity)),"
+    " emptied AS (DELETE FROM paper.positions AS of USING moved"
+    " WHERE of.account_id = moved.account_id AND of.symbol = moved.symbol AND moved.quantity = 0)"
+    " INSERT INTO paper.positions (account_id, symbol, quantity)"
+    " SELECT account_id, symbol, quantity FROM moved WHERE quantity <> 0 ORDER BY account_id, symbol"
+    " ON CONFLICT (account_id, symbol) DO UPDATE SET quantity = excluded.quantity"
 )
 
 GIVEN_UP = "the venue cancelled the rest"
@@ -60,7 +65,6 @@ class Counter:
                 self.held[row.account_id, row.name] = row.quantity
         self.said: dict[str, VenueAnswer] = {}  # by client order ID
         self._moved: set[Position] = set()
-        self._paid: set[str] = set()
 
     def fill(self, order: VenueOrder, treatment: Treatment, day: date) -> None:
         """Fills an order as it comes in, whole or in part, or rejects it."""
@@ -84,7 +88,6 @@ class Counter:
         self.held[at] = held + sign * quantity
         self.cash[order.account_id] -= sign * amount
         self._moved.add(at)
-        self._paid.add(order.account_id)
 
     def answer(self, order: VenueOrder, answer: VenueAnswer) -> None:
         """What is said of an order, to be written down with the others."""
@@ -96,16 +99,19 @@ class Counter:
         insert_rows(
             self.connection, paper_orders, [as_row(each.order, each) for each in self.said.values() if each.order]
         )
-        here = [dict(zip(("account_id", "symbol"), at, strict=True)) for at in sorted(self._moved)]
-        left = [each | {"quantity": self.held[each["account_id"], each["symbol"]]} for each in here]
-        insert_rows(self.connection, paper_positions, [each for each in left if each["quantity"]], "replaced")
-        empty = [each for each in left if not each["quantity"]]
-        if empty:
-            names = ("account_id", "symbol")
-            self.connection.execute(EMPTIED, {name: [each[name] for each in empty] for name in names})
-        if self._paid:
-            paid = sorted(self._paid)
-            self.connection.execute(SET_CASH, {"account_id": paid, "cash": [self.cash[each] for each in paid]})
+        if not self._moved:
+            return
+        moved, paid = sorted(self._moved), sorted({account for account, _ in self._moved})
+        self.connection.execute(
+            SETTLED,
+            {
+                "accounts": paid,
+                "cash": [self.cash[each] for each in paid],
+                "holders": [account for account, _ in moved],
+                "symbols": [symbol for _, symbol in moved],
+                "quantities": [self.held[each] for each in moved],
+            },
+        )
 
 
 def as_row(order: VenueOrder, answer: VenueAnswer) -> dict[str, object]:

@@ -45,7 +45,7 @@ def take(
     The answers to those that have their last word at once, by client order ID.
     """
     said: dict[str, VenueAnswer] = {}
-    counter = Counter(connection, [order for order, _ in orders])
+    counter, day = Counter(connection, [order for order, _ in orders]), trade_date(now)
     for at, (order, treatment) in enumerate(orders):
         if order.client_order_id in counter.seen or (treatment.waits and order.account_id in counter.cash):
             counter.write()
@@ -57,7 +57,7 @@ def take(
         elif order.account_id not in counter.cash or treatment.reject:
             counter.answer(order, VenueAnswer("REJECTED", ZERO, ZERO, treatment.reject or "no such account"))
         else:
-            counter.fill(order, treatment, trade_date(now))
+            counter.fill(order, treatment, day)
     counter.write()
     return said | counter.said
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from domain.values.keys import named
 from domain.values.snapshot import PROTECTED, Account, Holding, Sleeve
@@ -19,6 +19,9 @@ _PAID, _GONE = given(sleeves, ("id", "cash")), given(holdings, ("sleeve_id", "sy
 SET_CASH = made(update(sleeves).values(cash=_PAID.c.cash).where(sleeves.c.id == _PAID.c.id))
 DELETE_HOLDINGS = made(
     delete(holdings).where(holdings.c.sleeve_id == _GONE.c.sleeve_id, holdings.c.symbol == _GONE.c.symbol)
+)
+OPEN_IDS = select(sleeves.c.id, sleeves.c.kind, sleeves.c.model_id).where(
+    sleeves.c.account_id == bindparam("of"), sleeves.c.status == "open"
 )
 _Place = tuple[int, str]  # a sleeve's id, a symbol
 
@@ -78,11 +81,7 @@ def store_positions(connection: Connection, account_id: str, before: Account, af
 
 
 def _open_ids(connection: Connection, account_id: str) -> dict[str, int]:
-    rows = connection.execute(
-        select(sleeves.c.id, sleeves.c.kind, sleeves.c.model_id).where(
-            sleeves.c.account_id == account_id, sleeves.c.status == "open"
-        )
-    )
+    rows = connection.execute(OPEN_IDS, {"of": account_id})
     return {sleeve_key(kind, model): number for number, kind, model in rows}
 
 

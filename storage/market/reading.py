@@ -6,9 +6,10 @@ A price is the latest of or before a day; models and targets are their current v
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, select, true
+from sqlalchemy import Connection, Select, and_, bindparam, func, select, true
 
 import policy as policy_numbers
 from domain.values.money import ZERO
@@ -17,7 +18,7 @@ from domain.values.snapshot import Model, ModelHolding, Security, Target, Target
 from domain.values.snapshot_json import overrides_from_json
 from policy import trading_days
 from storage.schema.tables import book_days, model_holdings, models, prices, securities, target_components, targets
-from storage.values import among, band_from_json, by_key, exact
+from storage.values import among_given, band_from_json, by_key, exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +53,7 @@ def book_day(connection: Connection) -> BookDay | None:
 
 def read_securities(connection: Connection, as_of: date, symbols: Collection[str] | None = None) -> dict[str, Security]:
     """Securities by symbol with their latest prices; None for `symbols` is all of them."""
-    latest = (
-        select(exact(prices.c.price).label("price"), prices.c.as_of)
-        .where(prices.c.symbol == securities.c.symbol, prices.c.as_of <= as_of)
-        .order_by(prices.c.as_of.desc())
-        .limit(1)
-        .lateral("latest")
-    )
-    query = select(
-        securities.c.symbol,
-        securities.c.name,
-        latest.c.price,
-        latest.c.as_of,
-        exact(securities.c.quantity_increment).label("increment"),
-        securities.c.type,
-        securities.c.asset_class,
-        securities.c.identical_group,
-        securities.c.worthless,
-    ).select_from(securities.outerjoin(latest, true()))
-    rows = connection.execute(_narrowed(query, securities.c.symbol, symbols))
+    rows = connection.execute(_securities(symbols is None), {"as_of": as_of} | _keys(symbols))
     return {
         row.symbol: Security(
             row.symbol,
@@ -89,19 +72,9 @@ def read_securities(connection: Connection, as_of: date, symbols: Collection[str
 
 def read_models(connection: Connection, ids: Collection[str] | None = None) -> dict[str, Model]:
     """Models by id; None for `ids` is all of them."""
-    current = and_(model_holdings.c.model_id == models.c.id, model_holdings.c.version == models.c.version)
-    query = select(
-        models.c.id,
-        models.c.name,
-        models.c.manager,
-        exact(models.c.investment_minimum).label("minimum"),
-        models.c.version,
-        model_holdings.c.symbol,
-        exact(model_holdings.c.weight).label("weight"),
-    ).select_from(models.outerjoin(model_holdings, current))
     held: dict[str, list[tuple[str | None, Any]]] = {}
     heads: dict[str, Any] = {}
-    for row in connection.execute(_narrowed(query, models.c.id, ids, model_holdings.c.position)):
+    for row in connection.execute(_models(ids is None), _keys(ids)):
         heads[row.id] = row
         held.setdefault(row.id, []).append((row.symbol, row.weight))
     return {
@@ -120,6 +93,68 @@ def read_models(connection: Connection, ids: Collection[str] | None = None) -> d
 
 def read_targets(connection: Connection, ids: Collection[str] | None = None) -> dict[str, Target]:
     """Targets by id, and the sub-targets that they reach; None for `ids` is all of them."""
+    lines: dict[str, list[TargetComponent]] = {}
+    heads: dict[str, Any] = {}
+    for row in connection.execute(_targets(ids is None), _keys(ids)):
+        heads[row.id] = row
+        component = TargetComponent(
+            row.kind, row.ref, row.weight, band_from_json(row.threshold), band_from_json(row.precision)
+        )
+        lines.setdefault(row.id, []).extend([component] if row.kind is not None else [])
+    return {
+        key: Target(key, head.name, tuple(lines[key]), head.version, overrides_from_json(head.policy))
+        for key, head in heads.items()
+    }
+
+
+def _keys(wanted: Collection[str] | None) -> dict[str, Any]:
+    """The parameter of a statement that is narrowed to some keys."""
+    return {} if wanted is None else {"keys": list(wanted)}
+
+
+# The statements are made once each: to build one costs more than to run it.
+
+
+@cache
+def _securities(all_of_them: bool) -> Select[Any]:
+    latest = (
+        select(exact(prices.c.price).label("price"), prices.c.as_of)
+        .where(prices.c.symbol == securities.c.symbol, prices.c.as_of <= bindparam("as_of"))
+        .order_by(prices.c.as_of.desc())
+        .limit(1)
+        .lateral("latest")
+    )
+    query = select(
+        securities.c.symbol,
+        securities.c.name,
+        latest.c.price,
+        latest.c.as_of,
+        exact(securities.c.quantity_increment).label("increment"),
+        securities.c.type,
+        securities.c.asset_class,
+        securities.c.identical_group,
+        securities.c.worthless,
+    ).select_from(securities.outerjoin(latest, true()))
+    return _narrowed(query, securities.c.symbol, all_of_them)
+
+
+@cache
+def _models(all_of_them: bool) -> Select[Any]:
+    current = and_(model_holdings.c.model_id == models.c.id, model_holdings.c.version == models.c.version)
+    query = select(
+        models.c.id,
+        models.c.name,
+        models.c.manager,
+        exact(models.c.investment_minimum).label("minimum"),
+        models.c.version,
+        model_holdings.c.symbol,
+        exact(model_holdings.c.weight).label("weight"),
+    ).select_from(models.outerjoin(model_holdings, current))
+    return _narrowed(query, models.c.id, all_of_them, model_holdings.c.position)
+
+
+@cache
+def _targets(all_of_them: bool) -> Select[Any]:
     current = and_(target_components.c.target_id == targets.c.id, target_components.c.version == targets.c.version)
     query = select(
         targets.c.id,
@@ -134,30 +169,17 @@ def read_targets(connection: Connection, ids: Collection[str] | None = None) -> 
         target_components.c.threshold,
         target_components.c.precision,
     ).select_from(targets.outerjoin(target_components, current))
-    if ids is not None:
-        reached = select(targets.c.id).where(among(targets.c.id, ids)).cte("reached", recursive=True)
+    if not all_of_them:
+        reached = select(targets.c.id).where(among_given(targets.c.id)).cte("reached", recursive=True)
         below = (
             select(target_components.c.sub_target_id)
             .select_from(reached.join(targets, targets.c.id == reached.c.id).join(target_components, current))
             .where(target_components.c.sub_target_id.is_not(None))
         )
         query = query.where(targets.c.id.in_(select(reached.union(below).c.id)))
-    lines: dict[str, list[TargetComponent]] = {}
-    heads: dict[str, Any] = {}
-    for row in connection.execute(query.order_by(by_key(targets.c.id), target_components.c.position)):
-        heads[row.id] = row
-        component = TargetComponent(
-            row.kind, row.ref, row.weight, band_from_json(row.threshold), band_from_json(row.precision)
-        )
-        lines.setdefault(row.id, []).extend([component] if row.kind is not None else [])
-    return {
-        key: Target(key, head.name, tuple(lines[key]), head.version, overrides_from_json(head.policy))
-        for key, head in heads.items()
-    }
+    return query.order_by(by_key(targets.c.id), target_components.c.position)
 
 
-def _narrowed(query: Select[Any], key: Any, wanted: Collection[str] | None, *then: Any) -> Select[Any]:
-    """The query for the wanted keys, in the order of keys."""
-    if wanted is not None:
-        query = query.where(among(key, wanted))
-    return query.order_by(by_key(key), *then)
+def _narrowed(query: Select[Any], key: Any, all_of_them: bool, *then: Any) -> Select[Any]:
+    """The query, for the keys that are given or all, in the order of keys."""
+    return (query if all_of_them else query.where(among_given(key))).order_by(by_key(key), *then)

@@ -25,7 +25,7 @@ AuditValue = Mapping[str, object] | list[object] | str | None
 SIGNED_IN = "signed_in"  # in a record's `after`: who is proven to have said so
 AT_ONCE = 10_000  # records gathered before they are written; a load of a million accounts does not hold them all
 
-# One statement, by a function of the database (migration 0010): its clock, its places, its hashes.
+# One statement, by a function of the database (migration 0035): its clock, its places, its hashes.
 APPEND = text(
     "SELECT append_to_record(:who, :workflow_id, :run_id, :activity, :rules_version, :policy_version,"
     " CAST(:actions AS text[]), CAST(:accounts AS text[]), CAST(:rebalances AS text[]), CAST(:rules AS text[]),"

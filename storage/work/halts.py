@@ -15,7 +15,7 @@ from storage.schema.desk import desk_legs
 from storage.schema.execution import orders, rebalances, sending_halts
 
 SWITCH = {"number": 0x6861_6C74}  # the advisory lock of the switch
-HOLD = text("SELECT pg_advisory_xact_lock_shared(:number)")
+HOLD = text("SELECT halted_by, why FROM hold_sending(:number)")  # under the lock, shared
 TURN = text("SELECT pg_advisory_xact_lock(:number)")
 OPEN = select(sending_halts).where(sending_halts.c.resumed_at.is_(None)).order_by(sending_halts.c.id)
 AT_A_VENUE = ("SENT", "WORKING")
@@ -38,13 +38,11 @@ class Halts:
 
     def hold(self) -> str | None:
         """Why nothing may be sent now; None where it may, which stays so until the transaction ends."""
-        self.connection.execute(HOLD, SWITCH)
-        return self.told()
+        return _told(self.connection.execute(HOLD, SWITCH).all())
 
     def told(self) -> str | None:
         """Who halted sending, and why, in one line; None where it is on."""
-        halts = self.open()
-        return "; ".join(f"halted by {each.halted_by}: {each.why}" for each in halts) or None
+        return _told(self.open())
 
     def open(self) -> Sequence[Row[Any]]:
         """The halts that nobody has resumed, oldest first."""
@@ -104,3 +102,7 @@ class Halts:
             )
             or 0
         )
+
+
+def _told(halts: Sequence[Row[Any]]) -> str | None:
+    return "; ".join(f"halted by {each.halted_by}: {each.why}" for each in halts) or None

@@ -29,6 +29,7 @@ TRADED_ON = func.coalesce(orders.c.trade_date, cast(func.timezone(EXCHANGE_ZONE.
 OF = orders.c.rebalance_id == bindparam("of")
 ALL = select(orders).where(OF).order_by(orders.c.leg)
 NAMES = select(orders.c.leg, orders.c.client_order_id).where(OF)
+STANDING = select(*(orders.c[name] for name in ("leg", "side", "status", "client_order_id"))).where(OF)
 BOOKED = update(orders).where(OF).values(booked_at=bindparam("now"))
 SENDING = text(
     "UPDATE orders SET status = 'SENT', sent_at = coalesce(orders.sent_at, :now)"
@@ -100,6 +101,10 @@ class Orders:
         query = select(orders.c.rebalance_id, orders.c.leg, orders.c.client_order_id)
         rows = self.connection.execute(query.where(among(orders.c.rebalance_id, rebalance_ids)))
         return {(row.rebalance_id, row.leg): row.client_order_id for row in rows}
+
+    def standing(self, rebalance_id: str) -> Sequence[Row[Any]]:
+        """Of each order of a rebalance no more than leg, side, status and client order ID: who asks often asks this."""
+        return self.connection.execute(STANDING, {"of": rebalance_id}).all()
 
     def resize(self, rebalance_id: str, leg: Leg) -> None:
         """A buy made smaller before it is sent (ORDER-4)."""

@@ -17,14 +17,23 @@ from domain.values.rules import as_evidence
 from storage import account_locks
 from storage.record.audit import Audit, AuditEntry
 from storage.schema.tables import queue_entries
-from storage.values import among, by_key
+from storage.values import among_given, by_key
 
 OPEN = queue_entries.c.left_at.is_(None)
 OPPOSITES = {"LOW_CASH": "HIGH_CASH", "HIGH_CASH": "LOW_CASH"}
 # What the account's state gives by itself: measured anew, it replaces what was measured before.
 STANDING = frozenset({"NO_TARGET", "FIRST_REBALANCE", "LOW_CASH", "HIGH_CASH", "OUTSIDE_TOLERANCE"})
 ENTRY = select(queue_entries).where(queue_entries.c.account_id == bindparam("of"), OPEN)
+OPEN_OF = select(queue_entries.c.account_id, queue_entries.c.reasons, queue_entries.c.primary_reason).where(
+    among_given(queue_entries.c.account_id), OPEN
+)
 OPENED = insert(queue_entries)
+LEFT = (
+    update(queue_entries)
+    .where(among_given(queue_entries.c.account_id), OPEN)
+    .values(left_at=func.now(), left_because=bindparam("because"))
+    .returning(queue_entries.c.account_id, queue_entries.c.reasons)
+)
 _RULES = {
     "NO_TARGET": rules.QUEUE_1,
     "FIRST_REBALANCE": rules.QUEUE_1,
@@ -75,14 +84,7 @@ class Queue:
         """As `add`, for many accounts at once; the entries opened or changed, as account -> primary reason."""
         each_of = {each.account_id: each for each in wanted if each.reasons}
         self.lock(each_of)
-        open_now = {
-            row.account_id: row
-            for row in self.connection.execute(
-                select(queue_entries.c.account_id, queue_entries.c.reasons, queue_entries.c.primary_reason).where(
-                    among(queue_entries.c.account_id, each_of), OPEN
-                )
-            )
-        }
+        open_now = {row.account_id: row for row in self.connection.execute(OPEN_OF, {"keys": list(each_of)})}
         opened, joined, records = [], [], []
         changed: dict[str, str] = {}
         for account_id, each in sorted(each_of.items()):
@@ -126,12 +128,7 @@ class Queue:
 
     def leave_all(self, account_ids: Collection[str], because: str) -> int:
         """As `leave`, for many accounts at once; the number of entries that were closed."""
-        left = self.connection.execute(
-            update(queue_entries)
-            .where(among(queue_entries.c.account_id, account_ids), OPEN)
-            .values(left_at=func.now(), left_because=because)
-            .returning(queue_entries.c.account_id, queue_entries.c.reasons)
-        ).all()
+        left = self.connection.execute(LEFT, {"keys": list(account_ids), "because": because}).all()
         self.audit.record_all(
             AuditEntry("left the queue", account_id=row.account_id, before=row.reasons, after={"because": because})
             for row in sorted(left, key=lambda row: row.account_id)

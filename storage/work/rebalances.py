@@ -38,7 +38,10 @@ from storage.values import among, by_key, moment_of
 Json = dict[str, Any]
 DECISION_KEPT = "decision kept"  # the audit record of a round: SHA-256 of its snapshot, policy and plan
 DOCUMENT_MENDED = "document mended"  # what was kept under its hash was another text
-KEEP_ROUND = text("SELECT round, rules_version, snapshot, policy, plan FROM keep_round(:of, :rules)")  # with hashes
+KEEP_ROUND = text(  # the documents by their hashes
+    "SELECT kept.round, kept.rules_version, kept.snapshot, kept.policy, kept.plan, of.account_id"
+    " FROM keep_round(:of, :rules) AS kept, rebalances AS of WHERE of.id = :of"
+)
 ROUND_DOCUMENTS = ("snapshot", "policy", "plan")
 DOCUMENTS = (*ROUND_DOCUMENTS, "execution")
 _with_documents = [
@@ -47,6 +50,12 @@ _with_documents = [
 UNDER_WAY = rebalances.c.stage != "ENDED"
 TRADING = ("EXECUTING", "RECONCILING")  # its orders are written down, and its fills not yet in the books
 SIGNAL = "signal"  # the kind of rebalance that a new model version makes
+
+
+def digested(kept: ColumnElement[Any]) -> ColumnElement[str]:
+    """The SHA-256 of JSON as it is kept, in hexadecimal digits."""
+    return func.encode(func.sha256(func.convert_to(cast(kept, Text), "UTF8")), "hex")
+
 
 # What every rebalance asks is made once: to build a statement costs more than to run it.
 IT = rebalances.c.id == bindparam("of")
@@ -66,6 +75,7 @@ OTHERS = (
     .order_by(rebalances.c.id)
     .with_for_update()
 )
+PLAN_DIGEST = select(digested(documents.content(rebalances, "plan"))).where(IT)
 EXECUTING = select(rebalances.c.id, rebalances.c.start_key).where(ON_ACCOUNT, rebalances.c.stage.in_(TRADING))
 SET = update(rebalances).where(IT)
 SUBMITTED = SET.where(rebalances.c.stage == "EXECUTING").values(stage="RECONCILING")
@@ -253,8 +263,7 @@ class Rebalances:
 
     def digest(self, rebalance_id: str) -> str:
         """The SHA-256 of the plan, taken anew over its text as it is kept."""
-        of = select(_digest(documents.content(rebalances, "plan"))).where(rebalances.c.id == rebalance_id)
-        return str(self.connection.execute(of).scalar_one())
+        return str(self.connection.execute(PLAN_DIGEST, {"of": rebalance_id}).scalar_one())
 
     def _kept(self, rebalance_id: str, *contents: Json) -> list[str]:
         """Keeps documents; their digests."""
@@ -268,8 +277,8 @@ class Rebalances:
         """Keeps what a round decided from, and what it decided, where a new round and nobody else can replace it."""
         new = self.connection.execute(KEEP_ROUND, {"of": rebalance_id, "rules": RULES_VERSION}).one_or_none()
         if new is not None:
-            of = self.connection.scalar(select(rebalances.c.account_id).where(rebalances.c.id == rebalance_id))
-            self.audit.record(DECISION_KEPT, account_id=of, rebalance_id=rebalance_id, after=dict(new._mapping))
+            of, after = new.account_id, {name: value for name, value in new._mapping.items() if name != "account_id"}
+            self.audit.record(DECISION_KEPT, account_id=of, rebalance_id=rebalance_id, after=after)
 
     def rounds(self, rebalance_id: str) -> Sequence[Row[Any]]:
         """What each round of a rebalance decided from, and what it decided; the newest last."""
@@ -362,11 +371,6 @@ class Rebalances:
             .order_by(desc(rebalances.c.started_at), desc(rebalances.c.id))
             .limit(1)
         ).one_or_none()
-
-
-def _digest(kept: ColumnElement[Any]) -> ColumnElement[str]:
-    """The SHA-256 of JSON as it is kept, in hexadecimal digits."""
-    return func.encode(func.sha256(func.convert_to(cast(kept, Text), "UTF8")), "hex")
 
 
 def as_history(row: Row[Any]) -> Mapping[str, object]:
