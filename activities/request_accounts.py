@@ -19,8 +19,9 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.context import Desk, actor, step
+from activities.request_decisions import handed_plans
 from activities.request_messages import AccountApproved, AccountRefusal, AccountsTold, LookAfter, Looked, TellAccounts
-from activities.requests import handed_plans, note, standing
+from activities.request_notes import note, standing
 from domain.requests import has_ended
 from storage.work.request_standing import RequestAccount
 

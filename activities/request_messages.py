@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from domain.values.outcome import Status
 
+NAMED = 10  # how many ids a refusal lists
+
 
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True)
