@@ -13,13 +13,15 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
 from temporalio.client import Client
 
-from payloads.codec import Encryption, is_encrypted, without_keys
+from payloads.codec import ENCRYPTED, Encryption, is_encrypted, without_keys
 
 M = TypeVar("M", bound=Message)
 
 
 def readable(client: Client, message: M) -> M:
     """The message with every payload decrypted by the client's codec, in place. Raises CannotDecode."""
+    if ENCRYPTED not in message.SerializeToString():  # nothing of it is: then it need not be gone through
+        return message
     codec = client.data_converter.payload_codec
     decrypt(codec if isinstance(codec, Encryption) else None, message)
     return message

@@ -15,6 +15,7 @@ from storage.record.chain import as_json
 DATABASE_URL = "REBALANCER_DATABASE_URL"
 IDLE = 1.0  # seconds after which a connection is asked whether it lives
 IDLE_SINCE = "idle_since"
+PREPARED = 400  # statements a connection keeps prepared: all that a worker asks, of which 100 would be too few
 
 
 def connect(url: str, pool_size: int = 5, lock_timeout: str = "0") -> Engine:
@@ -28,6 +29,7 @@ def connect(url: str, pool_size: int = 5, lock_timeout: str = "0") -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
+        pool_use_lifo=True,  # the connection used last knows the statements, and its limits, best
         connect_args={
             "connect_timeout": 5,
             "application_name": f"rebalancer-{os.getpid()}",
@@ -36,10 +38,16 @@ def connect(url: str, pool_size: int = 5, lock_timeout: str = "0") -> Engine:
         json_serializer=as_json,
         hide_parameters=True,  # a failed statement's values are clients' data: not for histories and logs
     )
-    event.listen(engine, "connect", lambda connection, _: write_lists_at_once(connection))
+    event.listen(engine, "connect", _set_up)
     _ask_the_idle(engine)
     limits.keep_to_them(engine)
     return engine
+
+
+def _set_up(connection: Any, _: Any) -> None:
+    """A new connection writes lists at once, and keeps every statement of ours prepared."""
+    write_lists_at_once(connection)
+    connection.prepared_max = PREPARED
 
 
 def _ask_the_idle(engine: Engine) -> None:
