@@ -53,8 +53,8 @@ def halt(books: "Books", person: Person, why: str) -> Halted:
 
 def resume(books: "Books", person: Person, why: str) -> Resumed:
     """Lets sending go on. Raises Conflict for whoever halted it (four eyes), and where nothing is halted."""
+    from reading.words import utc
     from storage.work.halts import NotHalted, SamePerson
-    from storage.work.rebalances import utc
 
     try:
         with books.transaction(actor(person)) as work:

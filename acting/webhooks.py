@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from storage.connection import Books
     from webhooks.destination import Destinations
 
+MOST = 50  # webhooks; a worker sends to twice as many at once, so that none waits for another's receiver
+
 
 async def add(
     books: "Books", temporal: Connect, person: Person, url: str, actions: Sequence[str], allowed: "Destinations"
 ) -> tuple[str, str]:
     """A new webhook with its sender: its id, and its secret, shown this once. Refused where nothing may be sent there.
+
+    Also where there are so many that one would have to wait for another's receiver.
 
     `actions`: which events, by what the record calls them; none is all. Nothing is kept where Temporal does not answer.
     """
@@ -36,6 +40,8 @@ async def add(
     client = await starting(temporal)
     secret = signing.fresh()
     with books.transaction(actor(person)) as work:
+        if len(work.webhooks.listing()) >= MOST:
+            raise Refused(f"No webhook was added: there are {MOST}, and no more are sent to at once. Remove one.")
         id_ = work.webhooks.add(url, actions, secret)
     try:
         await start(client, id_)

@@ -18,6 +18,7 @@ from temporalio.exceptions import ApplicationError
 from activities.context import Desk, actor, step
 from activities.webhook_messages import Followed, GaveUp, OfWebhook
 from storage.record import following
+from storage.record.following import Place
 from webhooks import sending, signing
 from webhooks.destination import Destinations
 from webhooks.sending import NotDelivered
@@ -70,11 +71,11 @@ class WebhookSteps:
 
     def _look(self, webhook_id: str) -> tuple[Row[Any] | None, Sequence[Row[Any]]]:
         """A webhook, and what was recorded behind its place."""
-        with self.desk.books.transaction() as books:
+        with self.desk.books.reading() as books:
             hook = books.webhooks.to_send(webhook_id)
             if hook is None:
                 return None, ()
-            place = (hook.place_transaction, str(hook.place_id))
+            place = Place(hook.place_era, hook.place_transaction, hook.place_id)
             return hook, following.events(books.connection, place, PAGE)
 
     async def _send(self, by: httpx.AsyncClient, hook: Row[Any], page: Sequence[Row[Any]], until: float) -> int:
@@ -109,7 +110,7 @@ class WebhookSteps:
     def _moved(self, webhook_id: str, event: Row[Any], delivered: bool) -> None:
         with self.desk.books.transaction() as books:
             at = self.desk.now() if delivered else None
-            if not books.webhooks.moved(webhook_id, (event.transaction, event.id), at):
+            if not books.webhooks.moved(webhook_id, following.place_of(event), at):
                 raise ApplicationError("another step sends for it already, or it was removed", type="Overtaken")
 
     def _failed(self, webhook_id: str, why: str) -> None:

@@ -7,7 +7,7 @@ import click
 from cli import persons, say
 
 if TYPE_CHECKING:
-    from storage.accounts.states import Status
+    from acting.reports import Status
 
 
 def why_option(function: Any) -> Any:

@@ -7,7 +7,7 @@ import click
 from cli import say
 
 if TYPE_CHECKING:
-    from storage.recomputation import Recomputed
+    from reading.record.walked import Recomputed
 
 SHOWN = 60  # differences of a round that are printed; JSON has them all
 

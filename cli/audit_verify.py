@@ -8,7 +8,7 @@ from cli import persons, say
 from reading import words
 
 if TYPE_CHECKING:
-    from storage.record.verification import Verified
+    from reading.record.walked import Verified
 
 
 @click.command()
@@ -90,6 +90,4 @@ def _page(done: "Verified") -> list[object]:
 
 
 def _at(at: Any) -> str:
-    from storage.record.chain import moment
-
-    return f"{words.moment(moment(at)[:19])}Z"
+    return words.moment(words.utc(at))

@@ -10,7 +10,7 @@ from cli import persons, say
 from reading import words
 
 if TYPE_CHECKING:
-    from storage.intake.corporate_actions import ActionDone, ActionsReport
+    from acting.reports import ActionDone, ActionsReport
 
 
 @click.command(name="corporate-actions")

@@ -2,21 +2,19 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from cli import connections, say
 from reading import words
-from reading.files import feed_file
+from reading.files import feed_file, feeds
 from reading.refused import Refused
 
 if TYPE_CHECKING:
-    from domain.books.deliveries import Problems
     from feeds.catalogue import Chosen
     from feeds.reading import FeedReading, Names
 
-Json = dict[str, Any]
 COLUMNS = ("feed", "gives", "format", "since")  # of the list, and the names of its files
 
 
@@ -29,25 +27,7 @@ def feed() -> None:
 @say.format_option
 def listed(form: str) -> int:
     """List the feeds, shipped ones and the firm's own (REBALANCER_FEEDS names their folder)."""
-    from feeds.catalogue import FeedRefused, feeds
-
-    today = connections.today()
-    try:
-        known: list[Json] = [
-            {
-                "feed": each.name,
-                "gives": each.gives,
-                "format": each.format,
-                "files": each.files,
-                "says": each.says,
-                "since": str(version.since),
-                "because": version.because,
-            }
-            for each in feeds().values()
-            for version in each.on(today)[:1]
-        ]
-    except FeedRefused as flaw:
-        raise Refused(str(flaw)) from flaw
+    known = feeds.known(connections.today())
     if form == "json":
         say.as_json(known)
         return 0
@@ -73,7 +53,7 @@ def tried(file: Path, feed: str | None, form: str) -> int:
         )
     reading = feed_file.taken_apart(file, *found, problems)
     if form == "json":
-        say.as_json(_as_json(found[0], reading, problems))
+        say.as_json(feeds.as_json(found[0], reading, problems))
     else:
         _show(file, found[0], reading)
         for each in problems.shown:
@@ -81,51 +61,6 @@ def tried(file: Path, feed: str | None, form: str) -> int:
     if problems.count:
         raise Refused(f"{file} would be refused: {words.counted(problems.count, 'problem')}")
     return 0
-
-
-def _as_json(chosen: "Chosen", reading: "FeedReading", problems: "Problems") -> Json:
-    from domain.values.money import plain
-
-    return {
-        "feed": chosen.feed.name,
-        "since": str(chosen.version.since),
-        "gives": chosen.feed.gives,
-        "as_of": reading.as_of,
-        "positions": [
-            {
-                "line": each.line,
-                "account": each.account,
-                "names": _names(each.names),
-                "cash": not each.names,
-                "quantity": plain(each.quantity),
-                "lots": [
-                    {
-                        "quantity": plain(lot.quantity),
-                        "cost_per_share": None if lot.cost_per_share is None else plain(lot.cost_per_share),
-                        "acquired": None if lot.acquired is None else str(lot.acquired),
-                    }
-                    for lot in each.lots
-                ],
-                "stop": each.stop,
-            }
-            for each in reading.positions
-        ],
-        "prices": [
-            {"line": each.line, "names": _names(each.names), "date": each.day, "close": each.close}
-            for each in reading.prices
-        ],
-        "weights": [
-            {"line": each.line, "names": _names(each.names), "cash": not each.names, "weight": plain(each.weight)}
-            for each in reading.weights
-        ],
-        "notes": reading.notes,
-        "unknown_columns": list(reading.unknown_columns),
-        "problems": [str(each) for each in problems.shown],
-    }
-
-
-def _names(names: "Names") -> list[Json]:
-    return [{"scheme": scheme, "value": value} for scheme, value in names]
 
 
 def _show(file: Path, chosen: "Chosen", reading: "FeedReading") -> None:

@@ -104,7 +104,7 @@ def _ask(session: str, wish: "Wish | None", why: str, by: str | None) -> None:
 
 
 def _told(each: "Standing") -> dict[str, Any]:
-    from storage.work.rebalances import utc
+    from reading.words import utc
 
     return {
         "session": each.session,
@@ -128,7 +128,7 @@ def _told(each: "Standing") -> dict[str, Any]:
 
 
 def _page(each: "Standing") -> list[str]:
-    from storage.work.rebalances import utc
+    from reading.words import utc
 
     since = f" since {words.moment(utc(each.logged_on_at))}" if each.state == "logged on" and each.logged_on_at else ""
     lines = [

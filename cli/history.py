@@ -6,9 +6,6 @@ import click
 
 from cli import listing, say
 from reading import words
-from reading.accounts.known import must_be_known
-from reading.actions import do
-from reading.refused import Unknown
 
 Json = dict[str, Any]
 # The statuses of domain/values/outcome.py and the stages of storage/schema/execution.py; --help loads neither.
@@ -38,21 +35,17 @@ def history(
 ) -> None:
     """Rebalances, newest first."""
     from cli import connections
-    from storage.work.rebalances import as_history
+    from reading.work import history as reading
 
     first = say.day("--since", since)
-    with connections.books().transaction() as books:
-        if account_id is not None:
-            must_be_known(books, account_id)
-        rows = books.rebalances.listing(account_id, status, first, limit + 1, request_id, open_)
-    listed = [dict(as_history(row)) for row in rows[:limit]]
+    found = reading.newest(connections.books(), account_id, request_id, status, first, open_, limit)
     if form != "table":
-        listing.show(listed, form, KEYS, "")
-    elif listed:
-        say.show(as_table(listed), "\nOne of them whole: rebalancer show ID")
+        listing.show(found.rows, form, KEYS, "")
+    elif found.rows:
+        say.show(as_table(found.rows), "\nOne of them whole: rebalancer show ID")
     else:
         say.show("No rebalance of that kind yet. Submit one: rebalancer submit ACCOUNT")
-    if len(rows) > limit:
+    if found.more:
         say.message(f"there are more than {limit}: narrow with --account, --status, --open, --since, or raise --limit")
 
 
@@ -84,22 +77,14 @@ def _what(each: Json) -> str:
 def show(id_: str, form: str) -> None:
     """One rebalance (R-…) whole, or a request (Q-…) or a model signal (model-signal/…) with all its rebalances."""
     from cli import commands, connections, rebalance_page, request_page
-    from reading.work import rebalances, requests, signals
-    from storage.work.rebalances import UnknownRebalance
-    from storage.work.requests import UnknownRequest
+    from reading.work.history import whole
+    from reading.work.rebalances import Rebalance
 
-    with connections.books().transaction() as books:
-        try:
-            rebalance = rebalances.read(books, books.rebalances.get(id_))
-        except UnknownRebalance:
-            rebalance = None
-        try:
-            request = signals.read(books, id_) or (requests.read(books, id_) if rebalance is None else None)
-        except UnknownRequest:
-            ids = do("history", told="see `{}` for the ids")
-            raise Unknown(f"{id_} is no rebalance and no request: ", ids) from None
-    if rebalance is not None:
-        say.as_json(rebalance.as_json(commands.line)) if form == "json" else say.show(*rebalance_page.page(rebalance))
-    elif request is not None:
-        told = request.as_json(commands.line)
-        say.as_json(told) if form == "json" else say.show(*request_page.page(told))
+    found = whole(connections.books(), id_)
+    told = found.as_json(commands.line)
+    if form == "json":
+        say.as_json(told)
+    elif isinstance(found, Rebalance):
+        say.show(*rebalance_page.page(found))
+    else:
+        say.show(*request_page.page(told))

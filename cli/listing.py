@@ -15,8 +15,8 @@ from cli import say
 from reading import words
 
 if TYPE_CHECKING:
+    from reading.work.shown import Page
     from storage.connection import Transaction
-    from storage.work.listings import Page
 
 Json = dict[str, Any]
 SIZE = 100

@@ -11,8 +11,8 @@ import click
 from cli import persons, say
 
 if TYPE_CHECKING:
+    from acting.reports import LoadReport
     from reading.files.book_file import BookFile
-    from storage.intake.loading import LoadReport
 
 KINDS = ("securities", "identifiers", "prices", "models", "targets")
 

@@ -1,6 +1,6 @@
 """`rebalancer people` and `rebalancer keys`: who may sign in and as what, and the keys that sign what they decide."""
 
-from datetime import timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,7 @@ from reading.refused import Refused
 
 if TYPE_CHECKING:
     from identity.roles import Act
-    from storage.connection import Transaction
 
-LINK_GOOD_FOR = timedelta(hours=24)
 SIGNING_KEY = "REBALANCER_SIGNING_KEY"  # as in identity/keys.py, which is too heavy to import for help
 roles_option = click.option(
     "--role", "roles", multiple=True, metavar="ROLE", help="viewer, operator, approver, auditor or admin; several."
@@ -31,7 +29,7 @@ def people() -> None:
 def list_(form: str) -> None:
     """Everybody who may sign in."""
     from cli import connections
-    from storage.work.rebalances import utc
+    from reading.words import utc
 
     with connections.books().transaction() as books:
         found = [
@@ -60,19 +58,16 @@ def list_(form: str) -> None:
 @say.by_option
 def add(name: str, roles: tuple[str, ...], by: str | None) -> None:
     """Add a local account, and print the link by which NAME sets a password, once, within a day."""
-    from storage.people.people import NameTaken
+    from acting import people as acting
+    from cli import connections
 
     line = name.strip()
     if not line or not line.isprintable() or len(line) > 200:
         raise Refused("NAME is one line of at most 200 characters")
-    try:
-        with _changing(by) as books:
-            subject = books.people.add(line, roles)
-            link = _link(books, subject)
-    except (NameTaken, ValueError) as flaw:
-        raise Refused(str(flaw)) from flaw
+    books = connections.books()
+    secret = acting.add(books, persons.person(by, "people"), line, roles, _now())
     click.echo(f"{line} may sign in, as {', '.join(sorted(roles)) or 'nobody: give a role'}")
-    click.echo(f"{line} sets a password, once, within a day: {link}")
+    click.echo(f"{line} sets a password, once, within a day: {_link(secret)}")
 
 
 @people.command("roles")
@@ -81,15 +76,12 @@ def add(name: str, roles: tuple[str, ...], by: str | None) -> None:
 @say.by_option
 def roles_(name: str, roles: tuple[str, ...], by: str | None) -> None:
     """Give NAME these roles and no others; at once, wherever they are signed in."""
-    from storage.people.people import UnknownPerson
+    from acting import people as acting
+    from cli import connections
 
-    try:
-        with _changing(by) as books:
-            row = books.people.named(name)
-            books.people.set_roles(row.subject, roles)
-    except (UnknownPerson, ValueError) as flaw:
-        raise Refused(str(flaw)) from flaw
-    click.echo(f"{row.name} is {', '.join(sorted(roles)) or 'nobody'} from now on")
+    books, person = connections.books(), persons.person(by, "people")
+    given = acting.give(books, person, acting.subject_of(books, name), roles)
+    click.echo(f"{given} is {', '.join(sorted(roles)) or 'nobody'} from now on")
 
 
 @people.command()
@@ -97,15 +89,12 @@ def roles_(name: str, roles: tuple[str, ...], by: str | None) -> None:
 @say.by_option
 def link(name: str, by: str | None) -> None:
     """Print another link by which NAME sets a password: the one before was lost, or the password was."""
-    from storage.people.people import UnknownPerson
+    from acting import people as acting
+    from cli import connections
 
-    try:
-        with _changing(by) as books:
-            row = books.people.named(name)
-            made = _link(books, row.subject)
-    except UnknownPerson as flaw:
-        raise Refused(str(flaw)) from flaw
-    click.echo(f"{row.name} sets a password, once, within a day: {made}")
+    books, person = connections.books(), persons.person(by, "people")
+    whose, secret = acting.link(books, person, acting.subject_of(books, name), _now())
+    click.echo(f"{whose} sets a password, once, within a day: {_link(secret)}")
 
 
 @people.command()
@@ -113,15 +102,12 @@ def link(name: str, by: str | None) -> None:
 @say.by_option
 def remove(name: str, by: str | None) -> None:
     """Let NAME sign in no more: sessions and tokens end now; what they decided stays theirs."""
-    from storage.people.people import UnknownPerson
+    from acting import people as acting
+    from cli import connections
 
-    try:
-        with _changing(by) as books:
-            row = books.people.named(name)
-            books.people.remove(row.subject)
-    except UnknownPerson as flaw:
-        raise Refused(str(flaw)) from flaw
-    click.echo(f"{row.name} may not sign in any more")
+    books, person = connections.books(), persons.person(by, "people")
+    gone = acting.remove(books, person, acting.subject_of(books, name))
+    click.echo(f"{gone} may not sign in any more")
 
 
 @click.group()
@@ -134,7 +120,7 @@ def keys() -> None:
 def list_keys(form: str) -> None:
     """Every key there ever was; public parts."""
     from cli import connections
-    from storage.work.rebalances import utc
+    from reading.words import utc
 
     with connections.books().transaction() as books:
         identity = books.proof.identity()
@@ -201,10 +187,15 @@ def _changing(by: str | None, act: "Act" = "people") -> Any:
     return connections.books().transaction(persons.doing(by, act))
 
 
-def _link(books: "Transaction", subject: str) -> str:
+def _now() -> datetime:
+    from policy.clock import the_clock
+
+    return the_clock().now()
+
+
+def _link(secret: str) -> str:
     import os
 
-    from policy.clock import the_clock
-    from storage.people.setup import link_of
+    from acting.people import address
 
-    return link_of(books.people.setup_link(subject, the_clock().now() + LINK_GOOD_FOR), os.environ)
+    return address(secret, os.environ)

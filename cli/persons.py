@@ -99,13 +99,13 @@ def signed_in(books: "Books", by: str | None, act: "Act") -> "Person":
 
 def known(books: "Books") -> "Person | None":
     """Whose login this is, as the database knows them now; None for nobody's, or one that has ended."""
+    from identity.person import Person
     from policy.clock import the_clock
     from storage.actor import Actor
-    from storage.people.sessions import Session
 
     login = logins.read()
     if login is None:
         return None
     with books.transaction(Actor("cli")) as work:
         found = work.sessions.bearer(login.secret, the_clock().now())
-    return found.person if isinstance(found, Session) else found
+    return found if found is None or isinstance(found, Person) else found.person

@@ -1,6 +1,5 @@
 """`rebalancer plan`: what-if, from a book file. Needs no database and no Temporal."""
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,15 +11,10 @@ from domain.values.policy import MODES
 from domain.values.purpose import ONE_WAY
 
 if TYPE_CHECKING:
-    from domain.books.book import Market
     from domain.rebalance_plan import RebalancePlan
     from domain.telling.cash_lines import Cash
     from domain.telling.derivation import Derived
-    from domain.values.policy import Policy
     from domain.values.purpose import Purpose
-    from domain.values.snapshot import Account, Snapshot
-
-    Planned = tuple[RebalancePlan, Cash | None]
 
 
 @click.command()
@@ -49,13 +43,15 @@ def plan(
     form: str,
 ) -> int:
     """What a rebalance would do, from a book file; nothing is stored, nothing trades."""
+    from reading.files import what_if
+
     if (account_id is None) is not everything:
         raise click.UsageError("give --account ID or --all, one of them")
     if explain:
         if account_id is None:
             raise click.UsageError("--explain is for one account: give --account ID instead of --all")
-        return _explained(*_derived(book, account_id, mode, asked_for(kind, amount)), form)
-    plans = _plans(book, account_id, mode, asked_for(kind, amount))
+        return _explained(*what_if.derived(book, account_id, mode, asked_for(kind, amount)), form)
+    plans = what_if.plans(book, account_id, mode, asked_for(kind, amount))
     if form == "jsonl":
         from domain.telling import plan_json
 
@@ -99,22 +95,6 @@ def _explained(derived: "Derived", cash: "Cash | None", form: str) -> int:
     return _ending(derived.plan, False)
 
 
-def _derived(path: Path, account_id: str, mode: str, purpose: "Purpose") -> "tuple[Derived, Cash | None]":
-    from domain.plan import unknown_account
-    from domain.telling.cash_lines import cash_of
-    from domain.telling.derivation import Derived, derive, refused
-    from policy import in_force
-    from reading.files.books import read_whole
-
-    market, accounts = read_whole(path)
-    by_id = {account.id: account for account in accounts}
-    if account_id not in by_id:
-        unknown = unknown_account(account_id, market.as_of, in_force(market.as_of), mode)  # type: ignore[arg-type]
-        return Derived(unknown, refused(unknown)), None
-    snapshot, numbers = _snapshot(by_id[account_id], market, by_id)
-    return derive(snapshot, numbers, mode, purpose=purpose), cash_of(snapshot, numbers)  # type: ignore[arg-type]
-
-
 def _ending(plan: "RebalancePlan | None", everything: bool) -> int:
     """Exit 1 where the one account asked for can't be planned; with --all each account's status tells."""
     if everything or plan is None or plan.can_be_planned:
@@ -140,54 +120,3 @@ def asked_for(kind: str, amount: str | None) -> "Purpose":
             f'--amount is an amount above 0 in cents, for --kind {" or ".join(ONE_WAY)}; not "{amount}" for {kind}'
         )
     return Purpose(kind, wanted)  # type: ignore[arg-type]
-
-
-def _plans(path: Path, account_id: str | None, mode: str, purpose: "Purpose") -> "Iterator[Planned]":
-    from domain.household_plans import plan_household
-    from domain.plan import plan as planned
-    from domain.plan import unknown_account
-    from domain.telling.cash_lines import cash_of
-    from policy import in_force
-    from reading.files.books import read_whole
-
-    market, accounts = read_whole(path)
-    asked = [account for account in accounts if account_id in {None, account.id}]
-    if not asked and account_id is not None:
-        yield unknown_account(account_id, market.as_of, in_force(market.as_of), mode), None  # type: ignore[arg-type]
-    by_id = {account.id: account for account in accounts}
-    together: dict[str, RebalancePlan] = {}
-    for account in asked:
-        others = [by_id[each] for each in market.household(account.id) if each in by_id] if account_id is None else []
-        if others and account.id not in together:
-            members = [account, *others]
-            made = plan_household([_snapshot(each, market, by_id) for each in members], mode, purpose)  # type: ignore[arg-type]
-            together |= {each.account_id: each for each in made}
-        snapshot, numbers = _snapshot(account, market, by_id)
-        if account.id in together:
-            yield together.pop(account.id), cash_of(snapshot, numbers)
-        else:
-            yield planned(snapshot, numbers, mode, purpose=purpose), cash_of(snapshot, numbers)  # type: ignore[arg-type]
-
-
-def _snapshot(account: "Account", market: "Market", by_id: "Mapping[str, Account]") -> "tuple[Snapshot, Policy]":
-    from domain.tax.household_trades import recent_buys
-    from domain.values.snapshot import Snapshot
-    from policy import in_force
-    from policy.trading_days import oldest_allowed
-
-    numbers = in_force(market.as_of).overridden(market.policy)
-    target = market.targets[account.target_id].policy if account.target_id else {}
-    own = numbers.overridden(target, account.policy)
-    oldest = min((each.price_as_of for each in market.securities.values()), default=market.as_of)
-    others = [by_id[each] for each in market.household(account.id) if each in by_id]
-    snapshot = Snapshot(
-        as_of=market.as_of,
-        account=account,
-        targets=market.targets,
-        models=market.models,
-        securities=market.securities,
-        fresh_from=oldest_allowed(market.as_of, own.price_max_age_days, oldest),
-        household_sales=tuple(sale for each in others if each.tax_status == "taxable" for sale in each.recent_sales),
-        household_buys=tuple(buy for each in others for buy in recent_buys(each, market.as_of, numbers.wash_sale_days)),
-    )
-    return snapshot, numbers

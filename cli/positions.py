@@ -9,7 +9,7 @@ import click
 from cli import persons, say
 
 if TYPE_CHECKING:
-    from storage.intake.statements import StatementReport
+    from acting.reports import StatementReport
 
 NAMED = 10  # of what was left out or not understood; the JSON has all
 

@@ -9,7 +9,7 @@ import click
 from cli import persons, say
 
 if TYPE_CHECKING:
-    from storage.intake.prices import PriceReport
+    from acting.reports import PriceReport
 
 NAMED = 10  # of what was not understood; the JSON has all
 

@@ -33,7 +33,7 @@ def page(found: Rebalance) -> list[object]:
 
 
 def _people(row: Any) -> list[str]:
-    from storage.work.rebalances import utc
+    from reading.words import utc
 
     request = f", request {row.request_id}" if row.request_id else ""
     lines = [f"requested by {row.requested_by}, {words.moment(utc(row.started_at))}{request}"]

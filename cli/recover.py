@@ -1,21 +1,14 @@
 """`rebalancer recover`: after something broke. Rebalances whose workflow is gone; a database from a backup."""
 
-import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from cli import connections, persons, say
 from reading import words
-from reading.refused import Refused
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from identity.person import Person
-
-AT_ONCE = 20  # workflows that are asked after, and ended, at the same time
-Json = dict[str, Any]
 
 
 @click.command()
@@ -31,6 +24,9 @@ def recover(new_epoch: bool, why: str | None, only_list: bool, by: str | None, f
     one has to run. With --new-epoch instead, which needs the database alone, a restored one is told that it was:
     client order IDs begin anew, and sending is halted until another person has compared and resumes it.
     """
+    from acting import recovering
+    from reading.work.orphans import orphans
+
     if new_epoch:
         if not (why or "").strip():
             raise click.UsageError("--new-epoch needs --why: what was restored, like --why 'backup of 27 November'")
@@ -38,9 +34,12 @@ def recover(new_epoch: bool, why: str | None, only_list: bool, by: str | None, f
         return 0
     if why is not None:
         raise click.UsageError("--why goes with --new-epoch")
-    found = connections.run(_orphans())
+    found = connections.run(orphans(connections.books(), connections.temporal))
     if not only_list:
-        connections.run(_end(found, persons.person(by, "venue").name))
+        who = persons.person(by, "venue").name
+        connections.run(
+            recovering.end(connections.temporal, found, who, lambda told: say.message(f"rebalancer: {told}"))
+        )
     if form == "json":
         say.as_json(found)
     elif not found:
@@ -54,10 +53,9 @@ def recover(new_epoch: bool, why: str | None, only_list: bool, by: str | None, f
 
 
 def _new_epoch(who: "Person", why: str, form: str) -> None:
-    from acting.actors import actor
+    from acting import recovering
 
-    with connections.books().transaction(actor(who)) as books:
-        epoch = books.epochs.renew(why)
+    epoch = recovering.new_epoch(connections.books(), who, why)
     if form == "json":
         say.as_json({"epoch": epoch, "begun_by": who.name, "why": why})
         return
@@ -66,77 +64,3 @@ def _new_epoch(who: "Person", why: str, form: str) -> None:
         "sending is halted. Bring what was under way to its end (rebalancer recover), compare with the custodians "
         "(rebalancer positions FILE, rebalancer breaks); then another person: rebalancer resume --by WHO --why TEXT"
     )
-
-
-async def _orphans() -> list[Json]:
-    """The rebalances under way whose workflow has ended or is unknown, oldest first."""
-    from activities.orphans import is_over
-    from storage.work.rebalances import utc
-
-    with connections.books().transaction() as books:
-        rows = books.rebalances.all_under_way()
-    client, gate = await connections.temporal(), asyncio.Semaphore(AT_ONCE)
-
-    async def gone(row: Any) -> bool:
-        async with gate:
-            return await is_over(client, row.start_key)
-
-    over = await _answered([gone(row) for row in rows])
-    return [
-        {
-            "rebalance_id": row.id,
-            "account_id": row.account_id,
-            "stage": row.stage,
-            "workflow_id": row.workflow_id,
-            "started_at": utc(row.started_at),
-            "outcome": None,
-        }
-        for row, it_is in zip(rows, over, strict=True)
-        if it_is
-    ]
-
-
-async def _end(found: list[Json], who: str) -> None:
-    """Has each brought to its end by a workflow of its own; notes the status that it came to, or why it did not."""
-    from datetime import timedelta
-
-    client, gate = await connections.temporal(), asyncio.Semaphore(AT_ONCE)
-
-    async def end(each: Json) -> None:
-        async with gate:
-            each["outcome"] = await _ended(client, each["rebalance_id"], who, timedelta(minutes=5))
-
-    await _answered([end(each) for each in found])
-
-
-async def _ended(client: Any, rebalance_id: str, who: str, patience: "timedelta") -> str | None:
-    from temporalio.client import WorkflowFailureError
-    from temporalio.common import WorkflowIDConflictPolicy
-    from temporalio.service import RPCError
-
-    from workflows.contract import TASK_QUEUE, recovery_workflow_id
-
-    try:
-        handle = await client.start_workflow(
-            "RecoverRebalance",
-            {"rebalance_id": rebalance_id, "requested_by": who},
-            id=recovery_workflow_id(rebalance_id),
-            task_queue=TASK_QUEUE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        )
-        result: Json = await asyncio.wait_for(handle.result(), patience.total_seconds())
-        return str(result["status"])
-    except WorkflowFailureError as failure:
-        say.message(f"rebalancer: {rebalance_id}: {getattr(failure.cause, 'cause', None) or failure.cause}")
-    except (TimeoutError, RPCError):
-        say.message(f"rebalancer: {rebalance_id} is not at its end yet: {recovery_workflow_id(rebalance_id)} goes on")
-    return None
-
-
-async def _answered(asked: list[Any]) -> list[Any]:
-    from temporalio.service import RPCError
-
-    try:
-        return await asyncio.gather(*asked)
-    except RPCError as flaw:
-        raise Refused(f"Temporal does not answer ({flaw.message}): see `rebalancer status`") from flaw

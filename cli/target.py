@@ -11,7 +11,7 @@ from cli import choosing, lists, persons, say
 from reading.refused import Refused
 
 if TYPE_CHECKING:
-    from storage.intake.target_edits import TargetEdit
+    from acting.reports import TargetEdit
 
 Json = dict[str, Any]
 

@@ -1,19 +1,15 @@
 """`rebalancer venue`: what each venue may be asked, and how unkind the paper venue is."""
 
-from dataclasses import replace
 from datetime import time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from cli import persons, say
 from reading import words
 from reading.refused import Refused
-
-if TYPE_CHECKING:
-    from storage.work.venues import SetBlocks
 
 # When orders are sent (DAY-6), as the terms have it and as people read it.
 SENDS = {"any_time": "at any time", "in_session": "in the session", "next_open": "to the next open"}
@@ -29,25 +25,10 @@ def venue() -> None:
 def show(form: str) -> None:
     """The venues that there are, with their terms."""
     from cli import connections
-    from storage.work.rebalances import utc
-    from venues.terms import own_sends
+    from reading.work import venues
 
     books = connections.books()
-    listed: list[dict[str, Any]] = []
-    with books.transaction() as read:
-        for name in connections.venues(books).names:
-            terms = read.venues.terms(name)
-            listed.append(
-                {
-                    "venue": name,
-                    "orders_per_second": _text(terms.orders_per_second) if terms else None,
-                    "patience_seconds": terms.patience_seconds if terms else None,
-                    "sends": (terms.sends if terms else None) or own_sends(name),
-                    **_desk(terms.desk if terms else None),
-                    "set_by": terms.set_by if terms else None,
-                    "set_at": utc(terms.set_at) if terms else None,
-                }
-            )
+    listed = venues.terms(books, connections.venues(books).names)
     if form == "json":
         say.as_json(listed)
         return
@@ -90,8 +71,8 @@ def set_(
     name: str, rate: str | None, patience: str | None, sends: str | None, by: str | None, **desk: str | None
 ) -> None:
     """Set the terms of VENUE; what is not given stays. `none` takes a limit away."""
+    from acting import venues
     from cli import connections
-    from storage.work.venues import ONE_BY_ONE
 
     given = {key: each for key, each in desk.items() if each is not None}
     if rate is None and patience is None and sends is None and not given:
@@ -99,16 +80,12 @@ def set_(
     books = connections.books()
     if name not in (names := connections.venues(books).names):
         raise Refused(f"{name} is no venue: there is {', '.join(names)}")
-    wanted_rate, wanted_patience, wanted = _rate(rate), _patience(patience), _blocks(given)
-    with books.transaction(persons.doing(by, "venue")) as change:
-        now = change.venues.terms(name)
-        change.venues.set_terms(
-            name,
-            wanted_rate if rate is not None else now.orders_per_second if now else None,
-            wanted_patience if patience is not None else now.patience_seconds if now else None,
-            sends.replace("-", "_") if sends is not None else now.sends if now else None,
-            replace(now.desk if now else ONE_BY_ONE, **wanted),
-        )
+    limits = {"orders_per_second": (rate, _rate(rate)), "patience_seconds": (patience, _patience(patience))}
+    wanted: dict[str, Any] = {key: each for key, (typed, each) in limits.items() if typed is not None}
+    blocks = _blocks(given)
+    if sends is not None:
+        wanted["sends"] = sends.replace("-", "_")
+    venues.set_terms(books, persons.doing(by, "venue"), name, wanted, blocks)
     click.echo(f"the terms of {name} are set; every worker sees them from now on")
 
 
@@ -122,23 +99,12 @@ def scenario() -> None:
 @say.by_option
 def set_scenario(file: Path, by: str | None) -> None:
     """Set the scenario in FILE (YAML or JSON); it counts for orders from now on. Refused whole where it has a flaw."""
+    from acting import venues
     from cli import connections
-    from domain.books.book import BookRefused
-    from reading.files.book_file import read_object
-    from venues.scenario import ScenarioRefused, read
 
-    with connections.books().transaction(persons.doing(by, "venue")) as books:
-        try:
-            raw = read_object(file, "is not an object with seed, close and orders")
-            found = read(raw, *books.venues.paper_names())
-        except BookRefused as flaw:
-            raise Refused(f"{file} refused: {'; '.join(each.message for each in flaw.problems)}") from flaw
-        except ScenarioRefused as flaw:
-            lines = "\n".join(f"  {each}" for each in flaw.problems)
-            told = f"{file} refused, {_count(len(flaw.problems), 'problem')}; nothing was changed"
-            raise Refused(f"{told}. Correct the file and try again:\n{lines}") from flaw
-        books.venues.set_scenario(found.model_dump(mode="json", exclude_defaults=True))
-    click.echo(f"the paper venue follows {file}, {_count(len(found.orders), 'line')}")
+    books = connections.books()
+    lines = venues.set_scenario(books, persons.doing(by, "venue"), file)
+    click.echo(f"the paper venue follows {file}, {words.counted(lines, 'line')}")
     say.message("Make it kind again: rebalancer venue scenario clear")
 
 
@@ -147,17 +113,16 @@ def set_scenario(file: Path, by: str | None) -> None:
 def show_scenario(form: str) -> None:
     """The scenario in force."""
     from cli import connections
-    from storage.work.rebalances import utc
+    from reading.work import venues
 
-    with connections.books().transaction() as books:
-        found = books.venues.scenario()
+    found = venues.scenario(connections.books())
     if form == "json":
-        say.as_json(None if found is None else {**found.told, "set_by": found.set_by, "set_at": utc(found.set_at)})
+        say.as_json(found)
     elif found is None:
         say.show("The paper venue follows no scenario: every order is filled whole at its price.")
     else:
-        rows = [(str(at), _orders(each), _fate(each)) for at, each in enumerate(found.told["orders"], start=1)]
-        told = f"set by {found.set_by}, {words.moment(utc(found.set_at))} · seed {found.told.get('seed', 0)}"
+        rows = [(str(at), _orders(each), _fate(each)) for at, each in enumerate(found["orders"], start=1)]
+        told = f"set by {found['set_by']}, {words.moment(found['set_at'])} · seed {found.get('seed', 0)}"
         say.show(
             told,
             "",
@@ -171,10 +136,11 @@ def show_scenario(form: str) -> None:
 @say.by_option
 def clear_scenario(by: str | None) -> None:
     """Make the paper venue kind again. Orders that work there already keep their fate."""
+    from acting import venues
     from cli import connections
 
-    with connections.books().transaction(persons.doing(by, "venue")) as books:
-        books.venues.set_scenario(None)
+    books = connections.books()
+    venues.clear_scenario(books, persons.doing(by, "venue"))
     click.echo("the paper venue fills every order whole at its price again")
 
 
@@ -214,19 +180,6 @@ def _blocks(given: dict[str, str]) -> dict[str, Any]:
     return wanted
 
 
-def _desk(terms: "SetBlocks | None") -> dict[str, Any]:
-    if terms is None or terms.blocks == "off":
-        return {"blocks": "off"}
-    cut_off = None if terms.cut_off is None else f"{terms.cut_off:%H:%M}"
-    return {
-        "blocks": terms.blocks,
-        "window_seconds": terms.window_seconds,
-        "cut_off": cut_off,
-        "leave": terms.leave,
-        "unfilled": terms.unfilled,
-    }
-
-
 def _in_blocks(each: dict[str, Any]) -> str:
     if each["blocks"] == "off":
         return "no"
@@ -236,16 +189,6 @@ def _in_blocks(each: dict[str, Any]) -> str:
     told += ["nobody leaves"] if each["leave"] == "never" else []
     told += ["the rest is carried on" if each["unfilled"] == "carry" else "the rest ends with the day"]
     return ", ".join(told)
-
-
-def _text(number: Decimal | None) -> str | None:
-    from domain.values.money import plain
-
-    return None if number is None else plain(number)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _orders(line: dict[str, Any]) -> str:

@@ -5,10 +5,12 @@ They are 256 bits of chance, so that SHA-256 keeps them as well as a password's 
 
 import hashlib
 import secrets
+from datetime import timedelta
 from typing import Literal
 
 Kind = Literal["session", "api", "setup"]
 PREFIX: dict[Kind, str] = {"session": "rbs_", "api": "rbt_", "setup": "rbl_"}  # a leaked one is found by its prefix
+IDLE, AT_MOST = timedelta(minutes=30), timedelta(hours=12)  # of a session: without use, and in all
 SHOWN = 8  # characters of a token by which its owner knows it again
 
 

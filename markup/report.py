@@ -35,7 +35,7 @@ def _template() -> "Template":
     from jinja2 import Environment, FileSystemLoader
 
     from domain.values.money import plain
-    from storage.work.rebalances import utc
+    from reading.words import utc
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True,

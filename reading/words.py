@@ -1,11 +1,17 @@
 """Values as people read them, the same words in a table, on a page and in a sentence."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 
 def counted(number: int, noun: str) -> str:
     """A number with its noun: 1 record, 1,302 records."""
     return f"{number:,} {noun if number == 1 else noun + 's'}"
+
+
+def utc(at: datetime | None) -> str | None:
+    """A moment as listings have it: ISO 8601 with a Z."""
+    return None if at is None else at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def moment(at: str | None) -> str:

@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from storage.record.following import Changed, Follower
+from reading.record.events import Changed, Follower
 from web import refusals, security
 from web.api import app as web_api
 from web.console import Console

@@ -9,7 +9,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from storage.record.following import Changed
+from reading.record.events import Changed
 
 EVERY = 0.4  # seconds between two looks at the record
 REST = 1.0  # seconds at least between two words to one stream

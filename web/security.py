@@ -35,6 +35,7 @@ HEADERS = {
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 STREAM = "/live"
 LARGEST = 64 * 1024 * 1024  # bytes of what is uploaded; larger files go by the command line
+TOO_LARGE = f"More than {LARGEST // 2**20} MB: load it by the command line, `rebalancer load FILE`"
 
 
 class Guard:
@@ -52,8 +53,11 @@ class Guard:
         if scope["method"] == "HEAD" and scope["path"] != STREAM:
             scope, send = _as_get(scope), _without_body(send)
         refused = self._refused(scope["method"], scope["path"], Headers(scope=scope))
+        body = _Body(receive)
 
         async def with_headers(message: Message) -> None:
+            if body.is_too_large:
+                return  # whatever is said of a part of it
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
@@ -64,13 +68,16 @@ class Guard:
             await send(message)
 
         if refused is not None:
-            status, why = refused
-            answer = (
-                _problem(status, why) if scope["path"].startswith("/api/") else PlainTextResponse(why + "\n", status)
-            )
-            await answer(scope, receive, with_headers)
-        else:
-            await self.app(scope, receive, with_headers)
+            await _answer(scope, *refused)(scope, receive, with_headers)
+            return
+        try:
+            await self.app(scope, body.receive, with_headers)
+        except Exception:
+            if not body.is_too_large:
+                raise
+        if body.is_too_large:
+            body.is_too_large = False
+            await _answer(scope, 413, TOO_LARGE)(scope, receive, with_headers)
 
     def _refused(self, method: str, path: str, headers: Headers) -> tuple[int, str] | None:
         host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
@@ -78,9 +85,12 @@ class Guard:
             return 421, f"The console is not known as {host or 'nothing'}. Open {self.settings.origin}"
         if method in SAFE:
             return None
-        if int(headers.get("content-length") or 0) > LARGEST:
-            return 413, f"More than {LARGEST // 2**20} MB: load it by the command line, `rebalancer load FILE`"
-        if headers.get("authorization"):
+        length = headers.get("content-length") or "0"
+        if not (length.isascii() and length.isdecimal()):
+            return 400, "Nothing was changed: Content-Length is no number"
+        if len(length) > 18 or int(length) > LARGEST:
+            return 413, TOO_LARGE
+        if headers.get("authorization", "").lower().startswith("bearer "):
             return None  # a token that no browser sends by itself: another site can't borrow it
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         ours = site in {"same-origin", "none"} if site is not None else origin == self.settings.origin
@@ -90,6 +100,30 @@ class Guard:
                 "Nothing was changed: this was sent by a page of another site. Open the console, and do it there",
             )
         return None
+
+
+class _Body:
+    """What is sent, up to as much as is taken: its length may not be said before, or not be true."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._seen = 0
+        self.is_too_large = False
+
+    async def receive(self) -> Message:
+        """The next part; once it is too large, as if whoever sends it had gone."""
+        message = await self._receive()
+        self._seen += len(message.get("body", b""))
+        if self._seen > LARGEST:
+            self.is_too_large = True
+            return {"type": "http.disconnect"}
+        return message
+
+
+def _answer(scope: Scope, status: int, why: str) -> Response:
+    if scope["path"].startswith("/api/"):
+        return _problem(status, why)
+    return PlainTextResponse(why + "\n", status)
 
 
 def _as_get(scope: Scope) -> Scope:

@@ -13,9 +13,9 @@ from typing import Any
 from identity import passkeys, passwords
 from identity.passkeys import NotVouched, Site
 from identity.person import Person
+from reading.unknown import UnknownPerson
 from storage.actor import Actor
 from storage.connection import Books
-from storage.people.people import UnknownPerson
 
 CONSOLE = Actor("console")  # who records what nobody was signed in for
 WRONG = "That name and password don't go together."

@@ -2,12 +2,14 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from starlette.responses import Response
 
 Format = Literal["html", "csv", "parquet"]
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(E[+-]?[0-9]+)?")
 AT_MOST = 200_000  # rows of one file; more is narrowed by a filter, or comes by `rebalancer … --format csv`
 
 
@@ -38,7 +40,7 @@ def _safe(value: Any) -> Any:
     """A text that a spreadsheet would take for a formula is quoted, so that nobody's account name runs there."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) and value[:1] in {"=", "+", "@", "\t", "\r"}:
+    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} and not NUMBER.fullmatch(value):
         return "'" + value
     return value
 

@@ -18,7 +18,7 @@ def listing(books: "Transaction", account_id: str | None = None, resolved: bool 
 def as_json(row: Any) -> Json:
     """A break in its public form."""
     from domain.values.money import cents, plain
-    from storage.work.rebalances import utc
+    from reading.words import utc
 
     shown = cents if row.kind == "cash" else plain
     return {

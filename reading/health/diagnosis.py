@@ -125,7 +125,7 @@ def queue(facts: Facts) -> Check:
 
 
 def _last_evaluation(facts: Facts) -> str:
-    from storage.work.rebalances import utc
+    from reading.words import utc
 
     if facts.evaluated is None:
         return "No evaluation has ended yet"
@@ -244,7 +244,7 @@ def prices(facts: Facts) -> Check:
 
 def in_flight(facts: Facts) -> Check:
     """Is a rebalance in flight, waiting for whose approval?"""
-    from storage.work.rebalances import utc
+    from reading.words import utc
 
     row, workflow = facts.under_way, facts.workflow
     running = workflow is not None and workflow.status == "RUNNING"

@@ -76,7 +76,7 @@ def _without(names: Sequence[str], database: Check) -> list[Check]:
 
 def _sending(books: "Transaction", today: date) -> Check:
     """The kill switch: who halted sending, and why; and FIX sessions that do not send."""
-    from storage.work.rebalances import utc
+    from reading.words import utc
     from venues.fix import standing
 
     halts = books.halts.open()
@@ -287,7 +287,7 @@ _ASKED = {
 
 
 def _at(moment: datetime | None) -> str:
-    from storage.work.rebalances import utc
+    from reading.words import utc
 
     return words.moment(utc(moment))
 

@@ -44,6 +44,16 @@ def between(books: "Transaction", first: datetime, end: datetime, at_most: int) 
     return books.connection.execute(query).all()
 
 
+def as_line(row: Any) -> Json:
+    """A record as tables and files of them have it: to the second, its contents as the text that was recorded."""
+    from storage.record.chain import as_json as text
+    from storage.record.chain import moment
+
+    told = as_json(row)
+    contents = {name: None if told[name] is None else text(told[name]) for name in ("before", "after")}
+    return told | contents | {"at": moment(row.at)[:19] + "Z"}
+
+
 def as_json(row: Any) -> Json:
     """A record in its public form; `before` and `after` as they are kept."""
     from storage.record.chain import moment

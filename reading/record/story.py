@@ -36,10 +36,10 @@ class Story:
 
     def as_json(self) -> Json:
         """The story in its public form."""
-        from storage.work.rebalances import as_history
+        from reading.work import listed
 
         return {
-            **as_history(self.row),
+            **listed.rebalance(self.row),
             "rules_version": self.row.rules_version,
             "rounds": [each.round for each in self.rounds],
             "histories": list(self.histories),

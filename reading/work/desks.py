@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 def desks(books: "Transaction", venues: "Venues", venue: str | None = None) -> list[Json]:
     """Each venue's desk, or one: its terms, what waits, and its open blocks. Raises Unknown."""
-    from storage.work.rebalances import utc
+    from reading.words import utc
     from venues.terms import terms_of
 
     if venue is not None and venue not in venues.names:
@@ -47,7 +47,7 @@ def blocks(books: "Transaction", venue: str | None = None, open_only: bool = Fal
 
 def _listed(row: Any) -> Json:
     from domain.values.money import plain
-    from storage.work.rebalances import utc
+    from reading.words import utc
 
     return {
         "block_id": row.id,
@@ -71,7 +71,7 @@ def block(books: "Transaction", block_id: str) -> Json:
     """One block: its orders, segments and days, and each account's part with its sentence (ALLOC-8). Raises Unknown."""
     from domain.executing.allocation import average
     from domain.values.money import cents, plain
-    from storage.work.rebalances import utc
+    from reading.words import utc
 
     row = found(books, block_id)
     children, segments = books.blocks.children(block_id), books.blocks.segments(block_id)

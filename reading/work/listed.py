@@ -1,14 +1,32 @@
-"""Rows of listings in their public form: models, targets, requests and signals, the same whoever lists them."""
+"""Rows of listings in their public form: rebalances, requests, models, targets and signals, whoever lists them."""
 
 from typing import Any
 
+from reading.words import utc
+
 Json = dict[str, Any]
+
+
+def rebalance(row: Any) -> Json:
+    """A rebalance, as `history` lists it."""
+    return {
+        "rebalance_id": row.id,
+        "account_id": row.account_id,
+        "status": row.status or row.stage,
+        "mode": row.mode,
+        "kind": row.kind,
+        "requested_by": row.requested_by,
+        "approved_by": row.approved_by,
+        "started_at": utc(row.started_at),
+        "ended_at": utc(row.ended_at),
+        "issue": row.issue,
+        "request_id": row.request_id,
+    }
 
 
 def model(row: Any) -> Json:
     """A model: its version, minimum, how many accounts hold it, and when the newest signal came."""
     from domain.values.money import cents
-    from storage.work.rebalances import utc
 
     return {
         "model_id": row.id,
@@ -30,7 +48,6 @@ def target(row: Any) -> Json:
 def request(row: Any) -> Json:
     """A request, and how many of its rebalances wait for an approval."""
     from domain.values.money import cents
-    from storage.work.rebalances import utc
 
     return {
         "request_id": row.id,
@@ -48,7 +65,6 @@ def request(row: Any) -> Json:
 def signal(row: Any) -> Json:
     """A model signal, and what it came to."""
     from domain.values.money import weight_text
-    from storage.work.rebalances import utc
 
     came_to = row.result or {}
     return {

@@ -32,7 +32,7 @@ class Queued:
 
 def listing(books: "Transaction", reason: str | None, today: date) -> list[Queued]:
     """The accounts with this reason among theirs, or all: by primary reason, then account."""
-    from storage.work.rebalances import utc
+    from reading.words import utc
 
     held = books.account_states.holds(today)
     return [

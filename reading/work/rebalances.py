@@ -27,11 +27,12 @@ class Rebalance:
     def as_json(self, say: Callable[[Advice], str | None]) -> Json:
         """The row as `history` has it, with more of it, the plan and the result; `say` says what to do."""
         from domain.values.money import plain
-        from storage.work.rebalances import as_history, utc
+        from reading.words import utc
+        from reading.work import listed
 
         row = self.row
         return {
-            **as_history(row),
+            **listed.rebalance(row),
             "stage": row.stage,
             "kind": row.kind,
             "approval": row.approval,
@@ -147,7 +148,7 @@ def read(books: "Transaction", row: Any) -> Rebalance:
 
 def _break(each: Any) -> Json:
     from domain.values.money import plain
-    from storage.work.rebalances import utc
+    from reading.words import utc
 
     return {
         "id": each.id,

@@ -28,11 +28,12 @@ class Request:
 def read(books: "Transaction", request_id: str) -> Request:
     """A request. Raises UnknownRequest where neither a request nor a rebalance is of that id."""
     from domain.requests import counted
-    from storage.work.rebalances import as_history, utc
+    from reading.words import utc
+    from reading.work import listed
     from storage.work.request_standing import listed_plans, plans_shown
     from storage.work.requests import UnknownRequest
 
-    rebalances = [dict(as_history(row)) for row in books.rebalances.listing(request_id=request_id, limit=None)]
+    rebalances = [dict(listed.rebalance(row)) for row in books.rebalances.listing(request_id=request_id, limit=None)]
     try:
         row = books.requests.get(request_id)
     except UnknownRequest:
@@ -90,11 +91,11 @@ def _standing(account: Any, rebalance: Json | None, request: Any) -> Json:
 def counted_rebalances(books: Any, request_id: str) -> tuple[list[Json], dict[str, int]]:
     """The rebalances under a name, of each account the newest, as `history` lists them, and how many of each status."""
     from domain.requests import counted
-    from storage.work.rebalances import as_history
+    from reading.work import listed
 
     newest: dict[str, Json] = {}
     for row in books.rebalances.listing(request_id=request_id, limit=None):
-        newest.setdefault(row.account_id, dict(as_history(row)))
+        newest.setdefault(row.account_id, dict(listed.rebalance(row)))
     return list(newest.values()), counted(each["status"] for each in newest.values())
 
 

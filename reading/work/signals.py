@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 def read(books: "Transaction", id_: str) -> Request | None:
     """A signal by its workflow's id, in the form of a request; None where the id is none of a signal's."""
-    from storage.work.rebalances import utc
+    from reading.words import utc
 
     named = re.fullmatch(r"model-signal/([^/]+)/([0-9]{1,9})", id_)
     row = books.signals.row(named[1], int(named[2])) if named else None

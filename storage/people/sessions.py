@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from identity import tokens
 from identity.person import How, Person
 from identity.roles import known
+from identity.tokens import AT_MOST, IDLE
 from storage.record.audit import Audit
 from storage.schema.people import api_tokens, people, sessions
 
-IDLE, AT_MOST = timedelta(minutes=30), timedelta(hours=12)
 NOTED = timedelta(minutes=1)  # use is noted so often and not more: a page is no write
 TOKEN_AT_MOST = timedelta(days=366)
 
@@ -154,7 +154,10 @@ class Sessions:
         return secret
 
     def by_token(self, secret: str, now: datetime) -> Person | None:
-        """Who a token is of, with what both it and its owner may now; None where it is not good."""
+        """Who a token is of, with what both it and its owner may now; None where it is not good.
+
+        Of who administers people it is no approver's, whatever part of their roles it has.
+        """
         row = self.connection.execute(
             select(api_tokens, people.c.name, people.c.roles.label("owners"))
             .join(people, people.c.subject == api_tokens.c.subject)
@@ -168,7 +171,8 @@ class Sessions:
         if row is None:
             return None
         how: How = "token"
-        return Person(row.subject, row.name, how, frozenset(row.roles) & frozenset(row.owners))
+        given = frozenset(row.roles) & frozenset(row.owners)
+        return Person(row.subject, row.name, how, given - {"approver"} if "admin" in row.owners else given)
 
     def token_used(self, secret: str, now: datetime) -> None:
         """Notes that a token is in use, at most once a minute."""

@@ -12,13 +12,15 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection, Row, func, insert, select, text, update
 
 from storage.record.audit import Audit
-from storage.record.following import HORIZON
+from storage.record.following import Place, newest
 from storage.schema.webhooks import webhooks
 
 BOTH_SIGN = timedelta(hours=24)  # behind a change of its secret the one before signs too
 HERE = webhooks.c.removed_at.is_(None)
 SECRETS = ("secret", "former_secret")
-FORWARD = text("(CAST(place_transaction AS xid8), place_id) < (CAST(:at_transaction AS xid8), :at_id)")
+FORWARD = text(
+    "(place_era, CAST(place_transaction AS xid8), place_id) < (:at_era, CAST(:at_transaction AS xid8), :at_id)"
+)
 
 
 class UnknownWebhook(LookupError):
@@ -42,8 +44,7 @@ class Webhooks:
                 actions=sorted(set(actions)),
                 secret=secret,
                 added_by=self.audit.actor.who,
-                place_transaction=str(self.connection.scalar(HORIZON)),
-                place_id=0,
+                **_place(newest(self.connection)),
             )
         )
         self.audit.record("webhook added", after={**_told(id_, url), "actions": sorted(set(actions))})
@@ -90,12 +91,12 @@ class Webhooks:
 
     # --- who sends
 
-    def moved(self, id_: str, place: tuple[str, int], delivered_at: datetime | None) -> bool:
+    def moved(self, id_: str, place: Place, delivered_at: datetime | None) -> bool:
         """Keeps how far it got; False where somebody else is as far already, or it was removed."""
-        values: dict[str, Any] = {"place_transaction": place[0], "place_id": place[1]}
+        values: dict[str, Any] = _place(place)
         if delivered_at is not None:
             values |= {"delivered_at": delivered_at, "failing_since": None, "failure": None}
-        ahead = FORWARD.bindparams(at_transaction=place[0], at_id=place[1])
+        ahead = FORWARD.bindparams(**{f"at_{key}": each for key, each in place._asdict().items()})
         done = self.connection.execute(update(webhooks).where(HERE, webhooks.c.id == id_, ahead).values(**values))
         return bool(done.rowcount)
 
@@ -116,6 +117,10 @@ class Webhooks:
 
     def _set(self, id_: str, **values: Any) -> None:
         self.connection.execute(update(webhooks).where(HERE, webhooks.c.id == id_).values(**values))
+
+
+def _place(place: Place) -> dict[str, Any]:
+    return {f"place_{key}": each for key, each in place._asdict().items()}
 
 
 def _told(id_: str, url: str) -> dict[str, object]:

@@ -71,6 +71,17 @@ audit_records = Table(
     Index("ix_audit_records_written_in", "written_in", "id"),
 )
 
+# Whose transactions records were written in: a record is of the era of the largest `behind` before its id (0035).
+record_eras = Table(
+    "record_eras",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),  # 1, 2, 3 …
+    Column("token", Text, nullable=False, unique=True),  # in cursors: two restores of one backup are not the same era
+    Column("server", Text, nullable=False),
+    Column("behind", BigInteger, nullable=False),
+    Column("begun_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+)
+
 audit_heads = Table(
     "audit_heads",
     metadata,

@@ -1,6 +1,6 @@
 """The table of webhooks: where events are sent, signed with what, and how far each has got."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, Table, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, Integer, Table, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from storage.schema.tables import NOW, metadata
@@ -18,6 +18,7 @@ webhooks = Table(
     Column("former_until", DateTime(timezone=True), nullable=True),
     Column("added_at", DateTime(timezone=True), nullable=False, server_default=NOW),
     Column("added_by", Text, nullable=False),
+    Column("place_era", Integer, nullable=False, server_default=text("1")),
     Column("place_transaction", Text, nullable=False),  # behind it is what was not sent yet: see `record.following`
     Column("place_id", BigInteger, nullable=False),
     Column("delivered_at", DateTime(timezone=True), nullable=True),

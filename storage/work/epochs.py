@@ -65,8 +65,12 @@ class Epochs:
         return self._begin(here, A_COPY)
 
     def renew(self, why: str) -> str:
-        """Begins a new epoch, after a restore, and halts sending until another person resumes it."""
+        """Begins a new epoch, after a restore, and halts sending until another person resumes it.
+
+        A new era of the record too: a database that is back where it was counts transactions that were there before.
+        """
         self.connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": ONE_AT_A_TIME})
+        self.connection.execute(text("SELECT begin_record_era()"))
         self.halts.halt(f"a new epoch, {why}: {TO_LOOK}")
         return self._begin(self._here(), why)
 

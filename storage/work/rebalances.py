@@ -1,6 +1,6 @@
 """Rebalances: one row an execution, with the snapshot it saw, the plan it made and the result it had."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -371,25 +371,3 @@ class Rebalances:
             .order_by(desc(rebalances.c.started_at), desc(rebalances.c.id))
             .limit(1)
         ).one_or_none()
-
-
-def as_history(row: Row[Any]) -> Mapping[str, object]:
-    """A rebalance as `history` lists it."""
-    return {
-        "rebalance_id": row.id,
-        "account_id": row.account_id,
-        "status": row.status or row.stage,
-        "mode": row.mode,
-        "kind": row.kind,
-        "requested_by": row.requested_by,
-        "approved_by": row.approved_by,
-        "started_at": utc(row.started_at),
-        "ended_at": utc(row.ended_at),
-        "issue": row.issue,
-        "request_id": row.request_id,
-    }
-
-
-def utc(at: datetime | None) -> str | None:
-    """A moment as listings have it: ISO 8601 with a Z."""
-    return None if at is None else at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

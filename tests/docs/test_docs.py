@@ -220,7 +220,7 @@ def _anchors(document: Path) -> frozenset[str]:
 
 
 def _plans() -> list[dict[str, Any]]:
-    from cli.plan import _plans as planned
+    from reading.files.what_if import plans as planned
 
     return [plan_json.as_json(each) for each, _ in planned(PROJECT / "examples" / "demo.yaml", None, "best_fit", FULL)]
 

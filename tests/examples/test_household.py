@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from cli.plan import _plans
 from domain.telling import plan_json
 from domain.values.purpose import FULL, Purpose
+from reading.files.what_if import plans as _plans
 from tests.examples.test_examples import EXAMPLES, LINE, NO_BAND, bands, breach, values
 
 PATH = EXAMPLES / "household.yaml"

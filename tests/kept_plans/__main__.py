@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cli.plan import _snapshot
 from domain.books.book import BookRefused
 from domain.plan import plan
 from domain.telling import plan_json
@@ -23,6 +22,7 @@ from domain.values.snapshot_json import kept
 from planners.frozen import versions
 from planners.kept import kept_plans
 from reading.files.books import read_whole
+from reading.files.what_if import _snapshot
 from tests.domain.cases import asked, cases
 
 PROJECT = Path(__file__).parents[2]

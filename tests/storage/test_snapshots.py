@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from cli.plan import _snapshot as as_planned
 from domain.plan import plan
 from domain.telling import plan_json
 from domain.values.money import plain
@@ -19,6 +18,7 @@ from domain.values.policy import MODES, Mode, Policy
 from domain.values.snapshot import RebalancedTo, Snapshot
 from domain.values.snapshot_json import kept, restored
 from reading.files.books import read_whole
+from reading.files.what_if import _snapshot as as_planned
 from storage.accounts.snapshots import UnknownAccount
 from storage.connection import Books
 from tests.storage.small_book import TODAY, account, book, by_hand, loaded

@@ -12,7 +12,7 @@ from domain.telling import plan_json
 from domain.values.money import cents, plain
 from policy.trading_days import trade_date
 from reading.refused import Unknown
-from storage.accounts.snapshots import UnknownAccount
+from reading.unknown import UnknownAccount
 from web.api.caller import Caller, needs
 from web.api.cursors import LIMIT, Cursor, Limit, cursor, place
 from web.api.once import Done, Once, once

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from reading.refused import Unknown
-from storage.work.rebalances import utc
+from reading.words import utc
 from web import acts
 from web.api.caller import Caller, needs
 from web.api.once import Done, Once, once

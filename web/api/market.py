@@ -13,8 +13,8 @@ from reading.files.books import listed
 from reading.market import models as read_models
 from reading.market import targets as read_targets
 from reading.refused import Refused
+from reading.words import utc
 from reading.work import listed as listed_as
-from storage.work.rebalances import utc
 from web.api.caller import Caller, needs
 from web.api.cursors import LIMIT, Limit, lost
 from web.api.loads import Check, File, sent, taken

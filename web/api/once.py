@@ -107,7 +107,8 @@ def cut_off(again: bool, about: str) -> Iterator[None]:
 
 
 async def once(request: Request, key: Key) -> Once:
-    """The call that a request makes: its key, and what it asks."""
+    """The call that a request makes: its key, and what it asks, of which plan too."""
     body = await request.body()
-    asked = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode() + body).hexdigest()
-    return Once(key, asked)
+    shown = request.headers.get("if-match")
+    about = f"{request.method} {request.url.path}?{request.url.query}\n" + (f"of {shown}\n" if shown else "")
+    return Once(key, hashlib.sha256(about.encode() + body).hexdigest())

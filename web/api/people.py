@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from identity.person import Person
+from identity.tokens import AT_MOST
 from reading.refused import Unknown
+from reading.words import utc
 from storage.actor import Actor
-from storage.people.sessions import AT_MOST
-from storage.work.rebalances import utc
 from web import signing_in
 from web.api.caller import Caller, needs
 from web.api.once import Done, Once, once

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from domain.queue import REASONS
-from storage.work.rebalances import utc
+from reading.words import utc
 from web.api.caller import Caller, needs
 from web.api.cursors import LIMIT, Cursor, Limit, cursor, lost, place
 from web.api.problems import Flaw, Problem, documented

@@ -11,7 +11,9 @@ from acting.updates import Reply
 from domain.values.money import plain
 from reading.record import telling
 from reading.refused import Changed, Conflict, Unknown
-from storage.work.rebalances import UnknownRebalance, as_history, utc
+from reading.unknown import UnknownRebalance
+from reading.words import utc
+from reading.work import listed
 from web import acts
 from web.api.caller import Caller, may_approve, needs, reached
 from web.api.cursors import LIMIT, Cursor, Limit, cursor, moment_and_id
@@ -137,7 +139,7 @@ def listing(
     page = rows[:limit]
     more = len(rows) > limit
     return Rebalances(
-        rebalances=[RebalanceRow.model_validate(as_history(row)) for row in page],
+        rebalances=[RebalanceRow.model_validate(listed.rebalance(row)) for row in page],
         next_cursor=cursor(page[-1].started_at.isoformat(), page[-1].id) if more else None,
     )
 
@@ -152,7 +154,7 @@ def show(caller: Annotated[Caller, needs("read")], rebalance_id: Id, request: Re
         return Response(status_code=304, headers={"ETag": tag})
     told = Rebalance.model_validate(
         {
-            **as_history(row),
+            **listed.rebalance(row),
             "stage": row.stage,
             "approval": row.approval,
             "approved_at": utc(row.approved_at),

@@ -11,10 +11,10 @@ from acting.updates import Reply
 from domain.queue import REASONS
 from domain.requests import counted
 from reading.refused import Changed, Conflict, Unknown
+from reading.unknown import UnknownRequest
+from reading.words import utc
 from reading.work import listed
-from storage.people.proof import ShownPlan
-from storage.work.rebalances import utc
-from storage.work.requests import UnknownRequest
+from reading.work.shown import ShownPlan
 from web import acts
 from web.api.caller import Caller, may_approve, needs
 from web.api.cursors import LIMIT, Cursor, Limit, cursor, lost, moment_and_id, place

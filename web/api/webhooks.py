@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from acting import webhooks as acting
 from reading.refused import Refused, Unknown
-from storage.people.webhooks import UnknownWebhook
-from storage.work.rebalances import utc
+from reading.unknown import UnknownWebhook
+from reading.words import utc
 from web.api.caller import Caller, needs, reached
 from web.api.once import Done, Once, once
 from web.api.problems import Flaw, Problem, documented

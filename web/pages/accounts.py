@@ -16,8 +16,8 @@ from reading import words
 from reading.accounts.standing import stand
 from reading.accounts.statement import statement, terms
 from reading.evidence import in_words
-from storage.accounts.snapshots import UnknownAccount
-from storage.work.rebalances import as_history
+from reading.unknown import UnknownAccount
+from reading.work import listed
 from web import acts, tables
 from web.tables import Format
 from web.visit import Visit, needs
@@ -57,7 +57,7 @@ def show(visit: Annotated[Visit, needs("read")], account_id: str) -> Response:
             visit.unknown(f"account {account_id}", "/accounts")
         entry = books.queue.entry(account_id)
         under_way = books.rebalances.in_flight(account_id)
-        past = [dict(as_history(each)) for each in books.rebalances.listing(account_id=account_id, limit=PAST)]
+        past = [dict(listed.rebalance(each)) for each in books.rebalances.listing(account_id=account_id, limit=PAST)]
         breaks = books.breaks.open_of(account_id)
         assignable = [each.id for each in books.listings.targets(0, 500).rows] if visit.may("assign") else []
         standing = stand(snapshot, policy)

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from domain.approvals import same_person
-from storage.work.rebalances import utc
+from reading.words import utc
 from web import tables
 from web.tables import Format
 from web.visit import Visit, needs

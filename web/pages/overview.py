@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from domain.approvals import same_person
-from storage.work.rebalances import as_history
+from reading.work import listed
 from web.visit import Visit, needs
 
 router = APIRouter()
@@ -23,7 +23,7 @@ def show(visit: Annotated[Visit, needs("read")]) -> Response:
         waiting = books.rebalances.listing(status="PENDING_APPROVAL", limit=None)
         since = (visit.now - LATELY).date()
         failures = books.rebalances.failed(since)
-        failed = [dict(as_history(each)) for each in books.rebalances.listing(None, "FAILED", since, LISTED)]
+        failed = [dict(listed.rebalance(each)) for each in books.rebalances.listing(None, "FAILED", since, LISTED)]
         breaks = books.attention.breaks()
         running = books.listings.requests(0, LISTED, "RUNNING").rows
         under_way = books.listings.request_count("RUNNING")

@@ -1,22 +1,20 @@
 """`/people` and `/keys`: who may sign in and as what, and the keys that sign what they decide."""
 
-from collections.abc import Callable
-from datetime import timedelta
-from typing import Annotated, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
 
 from fastapi import APIRouter, Form
-from sqlalchemy import Row
 from starlette.responses import Response
 
-from identity.person import LOCAL
+from acting import people
 from identity.roles import ROLES
-from storage.people.people import NameTaken, UnknownPerson
+from reading.refused import Conflict, Refused, Unknown
 from web.refusals import Refusal
 from web.visit import Visit, needs
 
 router = APIRouter()
 BACK = (("/people", "People"),)
-LINK_GOOD_FOR = timedelta(hours=24)
 Name = Annotated[str, Form(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Subject = Annotated[str, Form(max_length=500)]
 Roles = Annotated[list[str], Form()]
@@ -31,47 +29,32 @@ def show(visit: Annotated[Visit, needs("people")]) -> Response:
 @router.post("/people/add")
 def add(visit: Annotated[Visit, needs("people")], name: Name, role: Roles = []) -> Response:  # noqa: B006
     """A local account, with a link by which its owner sets a password."""
-    try:
-        with visit.console.books.transaction(visit.actor) as books:
-            subject = books.people.add(name.strip(), role)
-            secret = books.people.setup_link(subject, visit.now + LINK_GOOD_FOR)
-    except (NameTaken, ValueError) as flaw:
-        raise Refusal(422, "Nobody was added", f"{flaw}.", BACK) from flaw
+    with _or_refused("Nobody was added"):
+        secret = people.add(visit.console.books, visit.person, name.strip(), role, visit.now)
     return _page(visit, name.strip(), secret)
 
 
 @router.post("/people/link")
 def link(visit: Annotated[Visit, needs("people")], subject: Subject) -> Response:
     """Another link, where the one before or the password was lost."""
-    with visit.console.books.transaction(visit.actor) as books:
-        row = _local(books.people.get, subject)
-        secret = books.people.setup_link(subject, visit.now + LINK_GOOD_FOR)
-    return _page(visit, row.name, secret)
+    with _or_refused():
+        name, secret = people.link(visit.console.books, visit.person, subject, visit.now)
+    return _page(visit, name, secret)
 
 
 @router.post("/people/roles")
 def roles(visit: Annotated[Visit, needs("people")], subject: Subject, role: Roles = []) -> Response:  # noqa: B006
     """These roles and no others, at once. Not one's own: somebody else takes them, or gives more."""
-    _another(visit, subject)
-    try:
-        with visit.console.books.transaction(visit.actor) as books:
-            name = _local(books.people.get, subject).name
-            books.people.set_roles(subject, role)
-    except ValueError as flaw:
-        raise Refusal(422, "Nothing was changed", f"{flaw}.", BACK) from flaw
+    with _or_refused():
+        name = people.give(visit.console.books, visit.person, subject, role)
     return visit.back("/people", f"{name} is {', '.join(sorted(role)) or 'nobody'} from now on.")
 
 
 @router.post("/people/remove")
 def remove(visit: Annotated[Visit, needs("people")], subject: Subject) -> Response:
     """May sign in no more; what they decided stays theirs."""
-    _another(visit, subject)
-    with visit.console.books.transaction(visit.actor) as books:
-        try:
-            name = books.people.get(subject).name
-        except UnknownPerson as flaw:
-            raise Refusal(404, "Nobody was removed", f"{flaw}.", BACK) from flaw
-        books.people.remove(subject)
+    with _or_refused("Nobody was removed"):
+        name = people.remove(visit.console.books, visit.person, subject)
     return visit.back("/people", f"{name} may not sign in any more.")
 
 
@@ -86,13 +69,13 @@ def keys(visit: Annotated[Visit, needs("keys")]) -> Response:
 
 def _page(visit: Visit, name: str = "", secret: str = "") -> Response:
     with visit.console.books.reading() as books:
-        people = books.people.listing()
+        known = books.people.listing()
     origin = visit.console.settings.origin
     answer = visit.page(
         "people.html",
         title="People",
         live=None,
-        people=people,
+        people=known,
         roles=ROLES,
         name=name,
         made=f"{origin}/set-up?link={secret}" if secret else "",
@@ -102,18 +85,12 @@ def _page(visit: Visit, name: str = "", secret: str = "") -> Response:
     return answer
 
 
-def _local(get: Callable[[str], Row[Any]], subject: str) -> Row[Any]:
-    """A local account. Raises Refusal where it is none: others' roles and passwords are their provider's."""
+@contextmanager
+def _or_refused(what: str = "Nothing was changed") -> Iterator[None]:
+    """Within it a refusal is a page that leads back to the people."""
     try:
-        row = get(subject)
-    except UnknownPerson as flaw:
-        raise Refusal(404, "Nothing was changed", f"{flaw}.", BACK) from flaw
-    if not row.subject.startswith(LOCAL):
-        why = f"{row.name} signs in at a provider, whose groups say what they may, at each sign-in."
-        raise Refusal(409, "Nothing was changed", why, BACK)
-    return row
-
-
-def _another(visit: Visit, subject: str) -> None:
-    if subject == visit.person.subject:
-        raise Refusal(409, "Nothing was changed", "Nobody changes their own roles: ask somebody else.", BACK)
+        yield
+    except Refused as flaw:
+        code = {Unknown: 404, Conflict: 409}.get(type(flaw), 422)
+        told = str(flaw)
+        raise Refusal(code, what, f"{told[:1].upper()}{told[1:]}.", BACK) from flaw

@@ -10,7 +10,7 @@ from acting.submit import Wanted
 from domain.queue import REASONS
 from domain.values.policy import DEFAULT_MODE, MODES
 from reading.evidence import in_words
-from storage.work.rebalances import utc
+from reading.words import utc
 from web import acts, tables
 from web.refusals import Refusal
 from web.tables import Format

@@ -13,8 +13,8 @@ from domain.telling.cash_lines import cash_lines
 from domain.values.money import plain
 from domain.values.policy import Policy
 from identity.claims import About
+from reading.unknown import UnknownRebalance
 from reading.work.rebalances import cash_before
-from storage.work.rebalances import UnknownRebalance
 from web import acts, vouching
 from web.refusals import Refusal
 from web.visit import Visit, needs

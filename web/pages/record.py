@@ -1,15 +1,14 @@
 """`/record`: what was recorded, whether it still is what was recorded, and seals over it."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from acting import seals
-from reading.record.listing import between, newest
+from reading.record.listing import as_line, between, newest
 from reading.record.verify import verify as walked
-from storage.record.chain import moment
 from web import tables
 from web.refusals import Refusal
 from web.tables import Format
@@ -34,7 +33,7 @@ def show(
     with visit.console.books.reading() as books:
         found = newest(books, account.strip(), rebalance.strip(), before, size)
         last = books.seals.last()
-    listed = [_listed(row) for row in found.rows]
+    listed = [as_line(row) for row in found.rows]
     if format != "html":
         return tables.file("record", format, COLUMNS, listed)
     following = listed[-1]["id"] if found.more else None
@@ -82,7 +81,7 @@ def exports(
     from_, to = (datetime.combine(each, time(), UTC) for each in (first, last + timedelta(days=1)))
     if format != "html":
         with visit.console.books.reading() as books:
-            rows = [_listed(row) for row in between(books, from_, to, tables.AT_MOST)]
+            rows = [as_line(row) for row in between(books, from_, to, tables.AT_MOST)]
         return tables.file(f"record-{first}-{last}", format, COLUMNS, rows)
     return visit.page("exports.html", title="Exports", first=first, last=last, at_most=tables.AT_MOST)
 
@@ -93,20 +92,3 @@ def _day(given: str, otherwise: date) -> date:
     except ValueError as flaw:
         why = f"{given} is no day: write it like 2026-11-20."
         raise Refusal(422, "Which days?", why, (("/exports", "Choose again"),)) from flaw
-
-
-def _listed(row: Any) -> dict[str, Any]:
-    from storage.record.chain import as_json
-
-    return {
-        "id": row.id,
-        "at": moment(row.at)[:19] + "Z",
-        "who": row.who,
-        "action": row.action,
-        "account_id": row.account_id,
-        "rebalance_id": row.rebalance_id,
-        "rule": row.rule,
-        "workflow_id": row.workflow_id,
-        "before": None if row.before is None else as_json(row.before),
-        "after": None if row.after is None else as_json(row.after),
-    }

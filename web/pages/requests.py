@@ -8,10 +8,9 @@ from starlette.responses import RedirectResponse, Response
 from acting.submit import Wanted
 from domain.requests import counted
 from identity.roles import Act
+from reading.unknown import UnknownRequest
 from reading.work import listed as listed_as
 from reading.work.figures import with_figures
-from storage.work.rebalances import as_history
-from storage.work.requests import UnknownRequest
 from web import acts, tables
 from web.tables import Format
 from web.visit import Visit, needs
@@ -58,7 +57,7 @@ def show(
             row = books.requests.get(request_id)
         except UnknownRequest:
             rebalances = [
-                dict(as_history(each)) for each in books.rebalances.listing(request_id=request_id, limit=None)
+                dict(listed_as.rebalance(each)) for each in books.rebalances.listing(request_id=request_id, limit=None)
             ]
             return _without(visit, request_id, rebalances)
         accounts = books.requests.accounts(request_id)

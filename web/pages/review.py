@@ -9,10 +9,9 @@ from starlette.responses import Response
 
 from domain.approvals import listed, same_person
 from identity.claims import About
+from reading.unknown import UnknownRequest
+from reading.work.shown import RequestAccount, ShownPlan
 from storage.connection import Transaction
-from storage.people.proof import ShownPlan
-from storage.work.request_standing import RequestAccount
-from storage.work.requests import UnknownRequest
 from web import acts, reviewing, vouching
 from web.refusals import Refusal
 from web.visit import Visit, needs

@@ -25,7 +25,6 @@ DOES = {
     "ada": "adds people and gives roles; never approves",
     "vic": "only reads",
 }
-FLOW = "rebalancer-oidc"  # the cookie of a sign-in that is under way at a provider
 FLOW_LASTS = 600  # seconds
 Text = Annotated[str, Form(max_length=500)]
 Then = Annotated[str, Form(max_length=2000)]
@@ -89,7 +88,7 @@ def to_provider(request: Request, then: str = "/") -> Response:
         return _ways(request, then, f"{flaw}.")
     value = f"{flow.secret}.{_inside(then)[:500]}"
     secure = console.settings.is_secure  # Lax: the browser comes back from another site
-    answer.set_cookie(FLOW, value, max_age=FLOW_LASTS, httponly=True, samesite="lax", secure=secure, path="/sign-in")
+    answer.set_cookie(_flow(console), value, max_age=FLOW_LASTS, httponly=True, samesite="lax", secure=secure, path="/")
     return answer
 
 
@@ -97,7 +96,7 @@ def to_provider(request: Request, then: str = "/") -> Response:
 def from_provider(request: Request) -> Response:
     """Back from the provider: who it is, with the roles of their groups as they are today."""
     console = _signed(request)
-    secret, _, then = request.cookies.get(FLOW, "").partition(".")
+    secret, _, then = request.cookies.get(_flow(console), "").partition(".")
     if console.oidc is None or not secret:
         return _ways(request, "/", "This sign-in took too long, or was begun elsewhere. Try again.")
     try:
@@ -117,7 +116,7 @@ def from_provider(request: Request) -> Response:
         answer = _page(request, "signed_in.html", "Signed in", name=person.name, to=_inside(then))
         assert isinstance(console.sessions, SignedIn)
         console.sessions.begin(request, answer, person)
-    answer.delete_cookie(FLOW, path="/sign-in")
+    answer.delete_cookie(_flow(console), path="/", secure=console.settings.is_secure, httponly=True, samesite="lax")
     return answer
 
 
@@ -171,6 +170,11 @@ def _signed(request: Request) -> Console:
     return console
 
 
+def _flow(console: Console) -> str:
+    """The cookie of a sign-in that is under way at a provider; behind TLS of this host alone: nobody plants one."""
+    return "__Host-rebalancer-oidc" if console.settings.is_secure else "rebalancer-oidc"
+
+
 def _begun(request: Request, person: Person, then: str) -> Response:
     answer = RedirectResponse(_inside(then), 303)
     sessions = request.app.state.console.sessions
@@ -198,5 +202,9 @@ def _address(request: Request) -> str:
 
 
 def _inside(then: str) -> str:
-    """A path of this console, and nothing that leads elsewhere."""
-    return then if then.startswith("/") and not then.startswith(("//", "/\\")) else "/"
+    """A path of this console, and nothing that leads elsewhere: browsers leave tabs out, and take \\ for /."""
+    return then if then.startswith("/") and not then.startswith("//") and _is_plain(then) else "/"
+
+
+def _is_plain(path: str) -> bool:
+    return path.isprintable() and "\\" not in path

@@ -13,9 +13,9 @@ from domain.values.snapshot_json import restored
 from markup.report import report
 from reading import words
 from reading.record.proof import proof_of
+from reading.record.recompute import recompute
 from reading.record.story import story_of
-from storage.recomputation import recompute
-from storage.work.rebalances import UnknownRebalance
+from reading.unknown import UnknownRebalance
 from web.refusals import Refusal
 from web.visit import Visit, needs
 
@@ -27,7 +27,7 @@ def explain(visit: Annotated[Visit, needs("read")], rebalance_id: str) -> Respon
     """The derivation of the kept plan, step by step, and whether the plan comes out again."""
     with visit.console.books.reading() as books:
         row = _row(visit, books, rebalance_id)
-        rounds = recompute(books, row.id)
+        rounds = recompute(books, row.id).rounds
     if row.snapshot is None or row.policy is None:
         why = f"Nothing was decided about {row.id} yet, so there is nothing to derive."
         raise Refusal(409, "Not yet", why, ((f"/rebalances/{row.id}", "See it"),))
