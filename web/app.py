@@ -52,7 +52,9 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
 
     def look() -> Changed:
         with console.books.engine.connect() as connection:
-            return follower.look(connection)
+            changed = follower.look(connection)
+        console.tiles.looked(bool(changed))
+        return changed
 
     async def beside() -> object:
         return await polling(await console.temporal.client())

@@ -11,6 +11,7 @@ from storage.connection import Books
 from web.refusals import Refusal
 from web.session import Asserted, Sessions
 from web.settings import Settings
+from web.tiles import Tiles
 
 if TYPE_CHECKING:
     from joserfc.jwk import OKPKey
@@ -65,5 +66,6 @@ class Console:
     clock: Clock = field(default_factory=the_clock)
     sessions: Sessions = field(default_factory=Asserted)
     live: "Live | None" = None
+    tiles: Tiles = field(default_factory=Tiles)
     key: "OKPKey | None" = None  # signs what people decide, where `identity` is `signed`
     oidc: "Provider | None" = None  # who vouches for people beside this console

@@ -108,6 +108,7 @@ class Visit:
 
     def back(self, to: str, said: str = "") -> Response:
         """Sends the browser to the page that shows what came of it, with a line that says so, once."""
+        self.console.tiles.forget()
         answer = RedirectResponse(to, 303)
         if said:
             secure = self.console.settings.is_secure

@@ -84,6 +84,7 @@ class Once:
             with books.transaction(Actor("api")) as work:
                 work.calls.give_up(whose, self.key)
             raise
+        caller.console.tiles.forget()
         with books.transaction(Actor("api")) as work:
             work.calls.finish(whose, self.key, done.status, done.headers, done.body)
         if done.shown:

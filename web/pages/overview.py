@@ -18,8 +18,9 @@ LISTED = 8
 @router.get("/")
 def show(visit: Annotated[Visit, needs("read")]) -> Response:
     """Tiles with what waits, the first that failed, and when the next evaluation comes."""
+    version = visit.console.tiles.version
     with visit.console.books.reading() as books:
-        counts = books.queue_pages.counts()
+        counts = visit.console.tiles.counts(books, version)
         waiting = books.rebalances.listing(status="PENDING_APPROVAL", limit=None)
         since = (visit.now - LATELY).date()
         failures = books.rebalances.failed(since)

@@ -34,6 +34,7 @@ def show(
     """A tile a reason, and the accounts of the filter, a page at a time."""
     code, prefix = _known(reason), q.strip()
     size = size if size in SIZES else SIZES[0]
+    tiles, version = visit.console.tiles, visit.console.tiles.version
     with visit.console.books.reading() as books:
         try:
             page = books.queue_pages.page(code, prefix, after, tables.AT_MOST if format != "html" else size)
@@ -41,7 +42,7 @@ def show(
             raise _lost(code, prefix) from flaw
         if format != "html":
             return tables.file("queue", format, COLUMNS, map(_row, page.rows))
-        counts = books.queue_pages.counts(prefix)
+        counts = tiles.counts(books, version, prefix)
     total = counts.get(code, 0)
     return visit.page(
         "queue.html",
