@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -54,6 +54,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(HTTPException, _of_the_server)
     app.add_exception_handler(OperationalError, _no_database)
+    app.add_exception_handler(DataError, _no_text)
     app.add_exception_handler(Exception, _fault)
 
 
@@ -116,6 +117,20 @@ def _no_database(request: Request, flaw: Exception) -> Response:
     logging.getLogger("console").warning("the database does not answer: %s", type(flaw).__name__)
     why = "Nothing was changed. What is under way goes on as soon as the database is back."
     return page(request, Refusal(503, "The database does not answer", why, (("/status", "See what works"),)))
+
+
+NO_TEXT = "A text has a null character, which no text here can have. Nothing was changed."
+
+
+def has_null(flaw: Exception) -> bool:
+    """Whether the database refused a text for that; anything else that it can't take is a mistake of ours."""
+    return isinstance(flaw, DataError) and "NUL" in str(flaw.orig)
+
+
+def _no_text(request: Request, flaw: Exception) -> Response:
+    if not has_null(flaw):
+        return _fault(request, flaw)
+    return page(request, Refusal(422, "That can't be read", NO_TEXT))
 
 
 def _fault(request: Request, flaw: Exception) -> Response:

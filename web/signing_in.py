@@ -6,6 +6,7 @@ What is refused is said the same to everybody: whether a name is known here is n
 import base64
 import binascii
 import json
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from identity import passkeys, passwords
 from identity.passkeys import NotVouched, Site
 from identity.person import Person
 from reading.unknown import UnknownPerson
+from reading.words import counted
 from storage.actor import Actor
 from storage.connection import Books
 
@@ -25,8 +27,17 @@ class NotSignedIn(Exception):
     """Why somebody can't sign in; says what to do."""
 
 
+class TooOften(NotSignedIn):
+    """Too many have tried by this name or from this address; `seconds` until somebody may again."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = max(1, math.ceil(seconds))
+        minutes = max(1, round(seconds / 60))
+        super().__init__(f"Too many have tried: wait {counted(minutes, 'minute')}, and try again.")
+
+
 def by_password(books: Books, name: str, password: str, address: str, now: datetime) -> Person:
-    """Who it is. Throttled by name and address before anything is hashed. Raises NotSignedIn."""
+    """Who it is. Throttled by name and address before anything is hashed. Raises NotSignedIn, and TooOften of it."""
     with books.transaction(CONSOLE) as work:
         waits = work.sign_ins.attempt(name, address, now)
         try:
@@ -34,8 +45,7 @@ def by_password(books: Books, name: str, password: str, address: str, now: datet
         except UnknownPerson:
             row = None
     if waits is not None:
-        minutes = max(1, round((waits - now).total_seconds() / 60))
-        raise NotSignedIn(f"Too many have tried: wait {minutes} minute{'s' if minutes > 1 else ''}, and try again.")
+        raise TooOften((waits - now).total_seconds())
     kept = row.password_hash if row is not None else None
     if not passwords.matches(kept, password) or row is None or kept is None:
         raise NotSignedIn(WRONG)

@@ -25,7 +25,7 @@ from web import security
 from web.pages import PAGES
 from web.pages.sign_in import _inside
 
-EVIL = "<img src=x onerror=alert(1)>\"' onmouseover=alert(2) {{7*7}}%2e%0d?#&<!--"
+EVIL = "<img src=x onerror=alert(1)>\"' onmouseover=alert(2) {{7*7}} 50 % off?#&<!--"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "demo.yaml"
 ELSEWHERE = ("https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example", "/\n/evil.example",
              "\t//evil.example", "/\r\\evil.example", "/queue\r\nSet-Cookie: a=b", "javascript:alert(1)",
@@ -187,7 +187,7 @@ ODD = (
     "é" * 70,
     "%",
     "_",
-    "\ud83d\ude00",
+    "😀",
     "../../etc/passwd",
 )
 

@@ -94,7 +94,10 @@ def test_who_guesses_waits(browser: Any) -> None:
     for _ in range(5):
         enter(client, password="a guess of many words")
     answer = enter(client)
-    assert answer.status_code == 401 and "Too many have tried: wait" in answer.text
+    assert answer.status_code == 429 and "Too many have tried: wait" in answer.text
+    assert 0 < int(answer.headers["retry-after"]) <= 15 * 60
+    told = client.post("/api/v1/sessions", json={"name": "BEN", "password": PASSWORD})
+    assert (told.status_code, told.json()["code"]) == (429, "throttled") and told.headers["retry-after"]
 
 
 def test_a_revoked_session_is_out_and_others_stay(browser: Any) -> None:

@@ -19,7 +19,7 @@ from web.api.problems import Problem, documented
 from web.api.shapes import Given, Shape
 from web.console import Console
 from web.session import SignedIn, secret_of
-from web.signing_in import NotSignedIn
+from web.signing_in import NotSignedIn, TooOften
 
 router = APIRouter(tags=["people"])
 
@@ -54,15 +54,17 @@ class Ended(Shape):
     ended: bool
 
 
-@router.post("/sessions", status_code=201, response_model=Opened, responses=documented(404))
+@router.post("/sessions", status_code=201, response_model=Opened, responses=documented(404, 429))
 def enter(request: Request, body: Credentials) -> Response:
-    """Signs in. 401 where name and password don't go together, or too many have tried."""
+    """Signs in. 401 where name and password don't go together, 429 where too many have tried."""
     console: Console = request.app.state.console
     if not isinstance(console.sessions, SignedIn):
         raise Unknown("Nobody signs in here: names are asserted.")
     address, now = request.client.host if request.client else "nowhere", console.clock.now()
     try:
         person = signing_in.by_password(console.books, body.name, body.password, address, now)
+    except TooOften as flaw:
+        raise Problem(429, "throttled", str(flaw), headers={"Retry-After": str(flaw.seconds)}) from flaw
     except NotSignedIn as flaw:
         raise Problem(401, "unauthenticated", str(flaw)) from flaw
     with console.books.transaction(Actor(person.name)) as books:

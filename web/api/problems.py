@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -110,6 +110,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _of_the_server)
     app.add_exception_handler(OperationalError, _no_database)
+    app.add_exception_handler(DataError, _no_text)
     app.add_exception_handler(Exception, _fault)
 
 
@@ -204,6 +205,10 @@ def _of_the_server(request: Request, flaw: Exception) -> Response:
 def _no_database(request: Request, flaw: Exception) -> Response:
     told = "The database does not answer. Nothing was changed; what is under way goes on as soon as it is back."
     return answer(503, "unreachable", told, headers={"Retry-After": "5"})
+
+
+def _no_text(request: Request, flaw: Exception) -> Response:
+    return answer(422, "unreadable", refusals.NO_TEXT) if refusals.has_null(flaw) else _fault(request, flaw)
 
 
 def _fault(request: Request, flaw: Exception) -> Response:

@@ -14,7 +14,7 @@ from web.console import Console
 from web.oidc import Flow, NotVouchedFor
 from web.refusals import Refusal
 from web.session import DEMO_PEOPLE, Asserted, SignedIn
-from web.signing_in import NotSignedIn
+from web.signing_in import NotSignedIn, TooOften
 
 router = APIRouter()
 DOES = {
@@ -47,13 +47,17 @@ def enter(request: Request, name: Text, password: Text = "", then: Then = "/") -
     if isinstance(console.sessions, Asserted):
         if name not in DEMO_PEOPLE:
             raise Refusal(403, "Nobody of that name", "Choose one of the people listed.", (("/sign-in", "Choose"),))
-        answer = RedirectResponse(_inside(then), 303)
-        console.sessions.begin(answer, name, console.settings.is_secure)
-        return answer
+        entered = RedirectResponse(_inside(then), 303)
+        console.sessions.begin(entered, name, console.settings.is_secure)
+        return entered
     try:
         person = signing_in.by_password(console.books, name, password, _address(request), console.clock.now())
     except NotSignedIn as flaw:
-        return _ways(request, then, str(flaw), name)
+        answer = _ways(request, then, str(flaw), name)
+        if isinstance(flaw, TooOften):
+            answer.status_code = 429
+            answer.headers["Retry-After"] = str(flaw.seconds)
+        return answer
     return _begun(request, person, then)
 
 
