@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from psycopg.errors import NumericValueOutOfRange
 from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -54,7 +55,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(HTTPException, _of_the_server)
     app.add_exception_handler(OperationalError, _no_database)
-    app.add_exception_handler(DataError, _no_text)
+    app.add_exception_handler(DataError, _no_value)
     app.add_exception_handler(Exception, _fault)
 
 
@@ -119,18 +120,19 @@ def _no_database(request: Request, flaw: Exception) -> Response:
     return page(request, Refusal(503, "The database does not answer", why, (("/status", "See what works"),)))
 
 
-NO_TEXT = "A text has a null character, which no text here can have. Nothing was changed."
+def cannot_be(flaw: Exception) -> str | None:
+    """What of what was asked the database can't have; None where what it can't take is a mistake of ours."""
+    cause = flaw.orig if isinstance(flaw, DataError) else None
+    if isinstance(cause, NumericValueOutOfRange):
+        return "A number is larger than any here can be. Nothing was changed."
+    if cause is not None and "NUL" in str(cause):
+        return "A text has a null character, which no text here can have. Nothing was changed."
+    return None
 
 
-def has_null(flaw: Exception) -> bool:
-    """Whether the database refused a text for that; anything else that it can't take is a mistake of ours."""
-    return isinstance(flaw, DataError) and "NUL" in str(flaw.orig)
-
-
-def _no_text(request: Request, flaw: Exception) -> Response:
-    if not has_null(flaw):
-        return _fault(request, flaw)
-    return page(request, Refusal(422, "That can't be read", NO_TEXT))
+def _no_value(request: Request, flaw: Exception) -> Response:
+    why = cannot_be(flaw)
+    return _fault(request, flaw) if why is None else page(request, Refusal(422, "That can't be read", why))
 
 
 def _fault(request: Request, flaw: Exception) -> Response:

@@ -43,6 +43,8 @@ class QueuePages:
         )
         if after is not None:
             rank, _, account_id = after.partition("-")
+            if not 0 <= int(rank) <= len(REASONS):
+                raise ValueError(f"{rank} is no rank")
             query = query.where(tuple_(_COLUMNS.rank, _ID) > tuple_(int(rank), by_key(literal(account_id))))
         rows = list(self.connection.execute(query))
         last = rows[size - 1] if len(rows) > size else None

@@ -209,7 +209,7 @@ def _beneath(route: APIRoute) -> Iterator[Any]:
 
 def test_whatever_is_asked_is_answered_or_refused(demo: Books, visitor: Visitor) -> None:
     """By dora and ada: what no text of a database can hold, what no number can be, what is no path."""
-    tried = 0
+    tried, faults = 0, list[tuple[str, str, str]]()
     for name in ("dora", "ada"):
         client = visitor(name)
         for path, names in asked():
@@ -219,7 +219,8 @@ def test_whatever_is_asked_is_answered_or_refused(demo: Books, visitor: Visitor)
                 there = re.sub(r"\{[a-z_]+\}", lambda _, odd=odd: quote(odd, safe=""), path)
                 for given in names or [""]:
                     answer = client.get(there, params={given: odd} if given else {})
-                    assert answer.status_code != 500, (path, given, odd)
-                    assert "Traceback" not in answer.text
+                    if answer.status_code == 500 or "Traceback" in answer.text:
+                        faults.append((path, given, odd))
                     tried += 1
+    assert not faults
     assert tried >= 500

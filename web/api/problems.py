@@ -110,7 +110,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _of_the_server)
     app.add_exception_handler(OperationalError, _no_database)
-    app.add_exception_handler(DataError, _no_text)
+    app.add_exception_handler(DataError, _no_value)
     app.add_exception_handler(Exception, _fault)
 
 
@@ -207,8 +207,9 @@ def _no_database(request: Request, flaw: Exception) -> Response:
     return answer(503, "unreachable", told, headers={"Retry-After": "5"})
 
 
-def _no_text(request: Request, flaw: Exception) -> Response:
-    return answer(422, "unreadable", refusals.NO_TEXT) if refusals.has_null(flaw) else _fault(request, flaw)
+def _no_value(request: Request, flaw: Exception) -> Response:
+    why = refusals.cannot_be(flaw)
+    return _fault(request, flaw) if why is None else answer(422, "unreadable", why)
 
 
 def _fault(request: Request, flaw: Exception) -> Response:
