@@ -71,7 +71,7 @@ audit_records = Table(
     Index("ix_audit_records_written_in", "written_in", "id"),
 )
 
-# Whose transactions records were written in: a record is of the era of the largest `behind` before its id (0035).
+# Whose transactions records were written in: a record is of the era of the largest `behind` before its id (0036).
 record_eras = Table(
     "record_eras",
     metadata,

@@ -70,8 +70,8 @@ class Epochs:
         A new era of the record too: a database that is back where it was counts transactions that were there before.
         """
         self.connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": ONE_AT_A_TIME})
-        self.connection.execute(text("SELECT begin_record_era()"))
         self.halts.halt(f"a new epoch, {why}: {TO_LOOK}")
+        self.connection.execute(text("SELECT begin_record_era()"))
         return self._begin(self._here(), why)
 
     def ensure_compared(self) -> None:

@@ -8,8 +8,8 @@ after a restore. No record is written again: those of an era are known by their 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0035"
-down_revision = "0034"
+revision = "0036"
+down_revision = "0035"
 
 # Its server, and the timeline, another after each promotion: a copy on the same server counts on. Null on a standby,
 # which begins nothing.
@@ -37,18 +37,19 @@ CREATE FUNCTION add_record_era() RETURNS void LANGUAGE sql SET search_path = pg_
 $$
 """
 
-# Whoever adds a record has to be done, or waits: no id up to the last of the era before is still to come.
+# Whoever adds records holds the ends of their chains before he takes ids: all of them have to be done, or wait, so that
+# no id up to the last of the era before is still to come.
 BEGIN = """
 CREATE FUNCTION begin_record_era() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    LOCK TABLE public.audit_records IN SHARE ROW EXCLUSIVE MODE;
+    LOCK TABLE public.audit_heads IN EXCLUSIVE MODE;
     PERFORM public.add_record_era();
 END $$
 """
 
-# The first record of a session looks. On a server without an era of its own nobody has an id yet: who comes second
-# waits here, before he takes one.
+# The first record of a session looks. On a server without an era of its own all that is there was restored, and nobody
+# has written yet: who comes second waits here.
 LOOK = """
 CREATE FUNCTION a_record_is_of_an_era() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
