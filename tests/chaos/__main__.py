@@ -35,7 +35,10 @@ def main() -> int:
 
 def summary(report: Report) -> list[str]:
     """What was asked for, what was broken, what was found."""
-    lines = ["", f"Chaos of {report.seconds / 60:g} minutes, seed {report.seed}", ""]
+    title = (
+        f"Chaos of {report.seconds / 60:g} minutes, seed {report.seed}; at work for {report.worked / 60:.1f} of them"
+    )
+    lines = ["", title, ""]
     lines += _counted("asked for", report.asked)
     lines += _counted("faults injected", report.injected)
     lines += _counted("faults that hit nothing", report.missed)

@@ -89,7 +89,7 @@ class Load:
             "breaks resolved": (1.0, self.breaks),
         }
         found["blocks on and off"] = (12.0, self.terms)
-        found["leavings"] = (2.0, self.leaving)
+        found["leavings"] = (1.0, self.leaving)
         if importlib.util.find_spec("workflows.rebalance_request"):
             found["requests"] = (8.0, self.request)
         if importlib.util.find_spec("workflows.apply_model_signal"):

@@ -152,7 +152,8 @@ def orders_agree(records: Records) -> Iterator[str]:
             order.filled_quantity,
             order.filled_amount,
         ):
-            yield f"{name}: {order.status} {order.filled_quantity} here, {there.status} {there.filled_quantity} there"
+            here = f"{order.status} {order.filled_quantity} here ({order.venue_reason})"
+            yield f"{name}: {here}, {there.status} {there.filled_quantity} there"
 
 
 def books_agree(records: Records) -> Iterator[str]:

@@ -27,6 +27,7 @@ from tests.chaos.book import AS_OF, BROKER, PATIENCE, book, scenario
 from tests.chaos.faults import EVERY, planned
 from tests.chaos.load import Load
 from tests.chaos.proof import Checked, Records
+from tests.chaos.pulse import Pulse
 from tests.chaos.quiet import settle
 from tests.chaos.world import World
 from venues.port import VenueOrder
@@ -40,6 +41,7 @@ class Report:
 
     seed: int
     seconds: float
+    worked: float = 0.0  # seconds in which anything was done
     asked: Counter[str] = field(default_factory=Counter)
     injected: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
@@ -74,18 +76,23 @@ def run(
         world.away = thread.away
         thread.start()
         say(f"seed {seed}: {accounts} accounts, {workers} workers, a fault every {every:g} of {seconds:g} seconds")
-        started = time.monotonic()
-        faults = planned(seed, seconds, every)
-        for fault in faults:
+        pulse, started, faults = Pulse(world.connect), time.monotonic(), 0
+        for fault in planned(seed, seconds, every):
             time.sleep(max(0.0, started + fault.at - time.monotonic()))
+            if time.monotonic() > started + seconds:
+                break  # a busy machine comes less far
             world.look_after()
             world.inject(fault)
+            faults += 1
+            pulse.survived(time.monotonic())
         time.sleep(max(0.0, started + seconds - time.monotonic()))
+        pulse.stop()
         thread.stop()
         say("the faults are over; everything comes to its end")
         world.look_after()
         books.engine.dispose()  # the last fault may have ended the load's connections
         report.asked, report.injected, report.missed = thread.load.asked, world.injected, world.missed
+        report.worked = pulse.seconds_of_work
         report.venue = _venue(books, seed)  # before it is told to be kind
         report.failed_workflows = asyncio.run(_settled(world, books))
         if world.restorer.restored:
@@ -93,7 +100,9 @@ def run(
         report.records = proof.read(books, begun, frozenset(world.restorer.lost), frozenset(world.attempts.foreign))
         report.checks = [*proof.checked(books, report.records), *world.attempts.checked()]
         report.unseen = list(
-            least.missing(seconds, len(faults), report.injected, report.records, report.checks, world.attempts)
+            least.missing(
+                seconds, pulse.seconds_of_work, faults, report.injected, report.records, report.checks, world.attempts
+            )
         )
         with books.transaction() as read:
             report.ended = Counter(row.status for row in read.rebalances.listing(limit=1_000_000))

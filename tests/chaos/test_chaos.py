@@ -37,7 +37,7 @@ def test_a_run_in_which_every_rebalance_failed_proves_nothing(report: Report) ->
     failed = [_changed(each, status="FAILED") for each in report.records.runs]
     records = replace(report.records, runs=failed, orders=[], at_venue={})
     checks = [replace(each, looked_at=0) if "Every order" in each.says else each for each in report.checks]
-    told = list(least.missing(60, 30, {}, records, checks))
+    told = list(least.missing(60, 60, 30, {}, records, checks))
     assert [each.split(":")[0] for each in told[:3]] == [
         "0 orders filled", "0 rebalances COMPLETE", "0 faults that hit something",
     ]  # fmt: skip

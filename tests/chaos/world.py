@@ -145,7 +145,7 @@ class World:
         """The venue has somebody else's order under the ID that a plan's first order will have; False without one."""
         until = time.monotonic() + WAITS
         while time.monotonic() < until:
-            with self._connect() as connection:
+            with self.connect() as connection:
                 if made := connection.execute(FOREIGN, [str(number)]).fetchone():
                     self.attempts.foreign.append(made[0])
                     return True
@@ -164,7 +164,7 @@ class World:
 
     def _drop_connections(self, number: int) -> bool:
         """Half of the workers' connections, whatever they are doing."""
-        with self._connect() as connection:
+        with self.connect() as connection:
             dropped = connection.execute(
                 "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity"
                 " WHERE application_name LIKE 'rebalancer-%%' AND pid %% 2 = %s",
@@ -200,7 +200,7 @@ class World:
         return self._chosen("SELECT workflow_id FROM rebalances ORDER BY md5(id || %s)", number)
 
     def _chosen(self, query: LiteralString, number: int) -> str:
-        with self._connect() as connection:
+        with self.connect() as connection:
             found = connection.execute(query, [str(number)]).fetchone()
         return str(found[0]) if found else f"rebalance/{account_id(number % self.accounts + 1)}"
 
@@ -221,6 +221,7 @@ class World:
             }
         )
 
-    def _connect(self) -> psycopg.Connection:
+    def connect(self) -> psycopg.Connection:
+        """As the superuser, each statement by itself."""
         url = make_url(self.postgres.url).set(drivername="postgresql").render_as_string(hide_password=False)
         return psycopg.connect(url, connect_timeout=10, autocommit=True)
