@@ -132,8 +132,11 @@ class Load:
             update = "cancel" if self.dice.random() < 0.05 else "approve"
             handle = self.client.get_workflow_handle(row.workflow_id)
             said = {"by": "ben"} | ({"plan": row.plan_digest} if update == "approve" else {})
-            await handle.execute_update(update, said, rpc_timeout=SOON)
-            self.asked["decisions"] += 1
+            try:
+                await handle.execute_update(update, said, rpc_timeout=SOON)
+                self.asked["decisions"] += 1
+            except AWAY:  # its workflow was ended, say; the others wait too
+                self.asked["approvals: refused, or a server was away"] += 1
 
     async def evaluation(self) -> None:
         """The daily evaluation, much more than daily."""
@@ -198,7 +201,8 @@ class Load:
     def _pending(self) -> list[Any]:
         with self.books.transaction() as read:
             waiting = select(rebalances.c.workflow_id, rebalances.c.plan_digest)
-            return list(read.execute(waiting.where(rebalances.c.stage == "PENDING_APPROVAL").limit(5)))
+            pending = waiting.where(rebalances.c.stage == "PENDING_APPROVAL").order_by(func.random())
+            return list(read.execute(pending.limit(5)))
 
     def _move_prices(self) -> None:
         with self.books.transaction() as read:
