@@ -5,11 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 
 from domain.values.money import ZERO, plain
 from domain.values.rules import Rule
-from storage.schema.fix import fix_messages, fix_orders
+from storage.rows import insert_rows
+from storage.schema.fix import fix_messages
 from venues.fix import allocations, books, outgoing
 from venues.fix.sessions import Session
 from venues.fix.wire import Outgoing
@@ -17,6 +17,13 @@ from venues.port import WORKING, Instruction, VenueAnswer, VenueOrder
 
 FIX_1 = Rule("FIX-1", "Whoever trades writes into the database alone; one gateway a session holds a lease, and sends.")
 WAKE = text("SELECT pg_notify('fix_outbox', :session)")
+NOTE = text(
+    "INSERT INTO fix.orders (client_order_id, session, account_id, side, symbol, quantity, open_quantity, price, name)"
+    " SELECT w.id, :session, w.account, w.side, w.symbol, w.quantity, w.quantity, w.price, w.name"
+    " FROM unnest(CAST(:ids AS text[]), CAST(:accounts AS text[]), CAST(:sides AS text[]), CAST(:symbols AS text[]),"
+    " CAST(:quantities AS numeric[]), CAST(:prices AS numeric[]), CAST(:names AS text[]))"
+    " AS w (id, account, side, symbol, quantity, price, name) ON CONFLICT DO NOTHING RETURNING client_order_id"
+)
 NEVER_SENT = "cancelled before it was sent"
 
 
@@ -34,8 +41,7 @@ class FixVenue:
     def submit_many(self, orders: Sequence[VenueOrder]) -> Sequence[Sequence[VenueAnswer]]:
         """As `submit`, all in one transaction."""
         with self.engine.begin() as connection:
-            for order in orders:
-                self._put(connection, order)
+            self._put(connection, orders)
             connection.execute(WAKE, {"session": self.session.session})
             stand = books.many(connection, [order.client_order_id for order in orders])
         return [[stand[order.client_order_id]] for order in orders]
@@ -43,7 +49,7 @@ class FixVenue:
     def submit_block(self, order: VenueOrder, accounts: Mapping[str, Decimal]) -> Sequence[VenueAnswer]:
         """Puts a block's order into the outbox, with the whole targets of its accounts (FIX-8). Repeatable."""
         with self.engine.begin() as connection:
-            self._put(connection, order, accounts)
+            self._put(connection, [order], accounts)
             connection.execute(WAKE, {"session": self.session.session})
             return [books.many(connection, [order.client_order_id])[order.client_order_id]]
 
@@ -55,7 +61,7 @@ class FixVenue:
     def cancel(self, order: VenueOrder) -> Sequence[VenueAnswer]:
         """Asks the broker to cancel what is open; what was not handed over yet is withdrawn, and never will be."""
         with self.engine.begin() as connection:
-            self._insert(connection, order)
+            self._insert(connection, [order])
             row = self._locked(connection, order)
             if row.status == WORKING and not books.mismatched(order, row):
                 if self._withdrawn(connection, order):
@@ -125,47 +131,50 @@ class FixVenue:
         nobody = whole.reason or "the broker rejected it" if whole.status == "REJECTED" else None
         return {account: said.get(account, nobody) for account in told.accounts}
 
-    def _put(self, connection: Connection, order: VenueOrder, accounts: Mapping[str, Decimal] | None = None) -> None:
-        if not self._insert(connection, order):
-            return
-        why = outgoing.refusal(self.session, order)
-        if why is not None:
-            books.settle(connection, order.client_order_id, "REJECTED", why)
-            return
-        message = outgoing.order_of(self.session, order, accounts)
-        self._enqueue(connection, message.fields[11], order.client_order_id, message)
+    def _put(
+        self, connection: Connection, orders: Sequence[VenueOrder], accounts: Mapping[str, Decimal] | None = None
+    ) -> None:
+        """Notes orders, and puts those that are new into the outbox, unless the broker takes none such."""
+        new = self._insert(connection, orders)
+        rows = []
+        for order in orders:
+            if order.client_order_id not in new:
+                continue
+            new.remove(order.client_order_id)
+            why = outgoing.refusal(self.session, order)
+            if why is not None:
+                books.settle(connection, order.client_order_id, "REJECTED", why)
+                continue
+            message = outgoing.order_of(self.session, order, accounts)
+            rows.append(self._row(message.fields[11], order.client_order_id, message))
+        insert_rows(connection, fix_messages, rows)
 
-    def _insert(self, connection: Connection, order: VenueOrder) -> bool:
-        """Notes an order; False where it is there already."""
-        return connection.scalar(
-            insert(fix_orders)
-            .values(
-                client_order_id=order.client_order_id,
-                session=self.session.session,
-                account_id=order.account_id,
-                side=order.side,
-                symbol=order.symbol,
-                quantity=order.quantity,
-                open_quantity=order.quantity,
-                price=order.price,
-                name=outgoing.name_of(order.client_order_id),
-            )
-            .on_conflict_do_nothing()
-            .returning(fix_orders.c.client_order_id)
-        ) is not None  # fmt: skip
+    def _insert(self, connection: Connection, orders: Sequence[VenueOrder]) -> set[str]:
+        """Notes orders; those that are new."""
+        given = {
+            "ids": [order.client_order_id for order in orders],
+            "accounts": [order.account_id for order in orders],
+            "sides": [order.side for order in orders],
+            "symbols": [order.symbol for order in orders],
+            "quantities": [order.quantity for order in orders],
+            "prices": [order.price for order in orders],
+            "names": [outgoing.name_of(order.client_order_id) for order in orders],
+        }
+        return set(connection.scalars(NOTE, given | {"session": self.session.session}))
 
     def _enqueue(
         self, connection: Connection, name: str, order_id: str, message: Outgoing, asked: int | None = None
     ) -> None:
-        connection.execute(
-            insert(fix_messages).values(
-                session=self.session.session,
-                name=name,
-                order_id=order_id,
-                kind=message.kind,
-                body=message.as_json() | ({} if asked is None else {"asked": asked}),
-            )
-        )
+        insert_rows(connection, fix_messages, [self._row(name, order_id, message, asked)])
+
+    def _row(self, name: str, order_id: str, message: Outgoing, asked: int | None = None) -> dict[str, Any]:
+        return {
+            "session": self.session.session,
+            "name": name,
+            "order_id": order_id,
+            "kind": message.kind,
+            "body": message.as_json() | ({} if asked is None else {"asked": asked}),
+        }
 
     def _withdrawn(self, connection: Connection, order: VenueOrder) -> bool:
         """Withdraws what was not handed over; True where nothing of the order ever was."""

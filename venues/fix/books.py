@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Row, func, select, text, update
 
 from domain.values.money import ZERO, plain
 from domain.values.rules import Rule
+from storage.record.chain import as_json
 from storage.schema.fix import fix_executions, fix_messages, fix_orders
 from venues.fix.reports import Report, Standing, after, filled, last_word
 from venues.fix.sessions import Session
@@ -20,6 +20,34 @@ from venues.port import WORKING, VenueAnswer, VenueOrder, mismatch
 
 FIX_3 = Rule("FIX-3", "An execution is committed before it is acknowledged, once by session, trade date and ExecID.")
 LIVE = fix_executions.c
+# The order that the first of these names names at a session, else the next; held until the transaction ends.
+OF = text(
+    "SELECT * FROM fix.orders WHERE client_order_id = (SELECT order_id FROM fix.messages WHERE session = :session"
+    " AND name = ANY(:names) ORDER BY name = :first DESC LIMIT 1) FOR UPDATE"
+).columns(**{each.name: each.type for each in fix_orders.c})
+# An execution; it counts unless its bust or correction came first.
+KEEP = text(
+    "INSERT INTO fix.executions"
+    " (session, trade_date, exec_id, order_id, name, kind, ref_id, quantity, price, live, raw)"
+    " SELECT :session, :trade_date, :exec_id, :order_id, :name, :kind, :ref_id, :quantity, :price, :counts AND NOT"
+    " EXISTS (SELECT FROM fix.executions WHERE session = :session AND ref_id = :exec_id"
+    " AND trade_date >= :trade_date), :raw ON CONFLICT DO NOTHING RETURNING exec_id"
+)
+SUMS = text(
+    "SELECT coalesce(sum(quantity), 0) AS quantity, coalesce(sum(quantity * price), 0) AS amount,"
+    " max(trade_date) AS day FROM fix.executions WHERE order_id = :of AND live"
+)
+# The broker has what it names; a cancellation or reduction only once it is decided about.
+ANSWERED = text(
+    "UPDATE fix.messages SET state = 'ANSWERED' WHERE session = :session AND order_id = :of AND state = 'HANDED'"
+    " AND kind = ANY(:kinds)"
+)
+STANDS = text(
+    "UPDATE fix.orders SET status = :status, said_quantity = :said_quantity, said_average = :said_average,"
+    " filled_quantity = :filled_quantity, filled_amount = :filled_amount, repaired = :repaired,"
+    " traded_on = :traded_on, reason = :reason, name = :name, open_quantity = :open_quantity, doubt = :doubt,"
+    " venue_has = CAST(:venue_has AS jsonb) WHERE client_order_id = :of"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +83,11 @@ def get(connection: Connection, client_order_id: str, *, lock: bool = False) -> 
 
 def take(connection: Connection, session: Session, said: Report, raw: str) -> Heard:
     """Writes down what an execution report says; a repeated execution changes nothing (FIX-3)."""
-    order_id = _order_of(connection, session, said)
-    row = get(connection, order_id, lock=True) if order_id else None
+    names = [name for name in (said.name, said.original) if name]
+    row = connection.execute(OF, {"session": session.session, "names": names, "first": said.name}).one_or_none()
+    order_id = None if row is None else str(row.client_order_id)
     new = said.kind not in ("trade", "bust", "correction") or _kept(connection, session, said, order_id, raw)
-    if row is None:
+    if row is None or order_id is None:
         return Heard(None, new)
     if not new:
         return Heard(order_id, False)
@@ -80,11 +109,6 @@ def doubt(connection: Connection, client_order_id: str, why: str | None) -> None
     _set(connection, client_order_id, doubt=why)
 
 
-def _order_of(connection: Connection, session: Session, said: Report) -> str | None:
-    """Our order that a report is about: by any name that we gave it at this session."""
-    return named(connection, session.session, [name for name in (said.name, said.original) if name])
-
-
 def named(connection: Connection, session: str, names: Sequence[str]) -> str | None:
     """The order that the first of these names names at a session, else the next; None where none does."""
     found: str | None = connection.scalar(
@@ -98,28 +122,21 @@ def named(connection: Connection, session: str, names: Sequence[str]) -> str | N
 
 def _kept(connection: Connection, session: Session, said: Report, order_id: str | None, raw: str) -> bool:
     """Keeps an execution, and lets it act on the one that it busts or corrects; False where it was kept before."""
-    overtaken = connection.scalar(  # its bust or correction came first
-        select(func.count()).where(
-            LIVE.session == session.session, LIVE.ref_id == said.exec_id, LIVE.trade_date >= said.trade_date
-        )
-    )
     kept = connection.scalar(
-        insert(fix_executions)
-        .values(
-            session=session.session,
-            trade_date=said.trade_date,
-            exec_id=said.exec_id,
-            order_id=order_id,
-            name=said.name,
-            kind=said.kind,
-            ref_id=said.ref_id,
-            quantity=said.quantity if said.kind != "bust" else ZERO,
-            price=said.price,
-            live=said.kind != "bust" and not overtaken,
-            raw=raw,
-        )
-        .on_conflict_do_nothing()
-        .returning(LIVE.exec_id)
+        KEEP,
+        {
+            "session": session.session,
+            "trade_date": said.trade_date,
+            "exec_id": said.exec_id,
+            "order_id": order_id,
+            "name": said.name,
+            "kind": said.kind,
+            "ref_id": said.ref_id,
+            "quantity": said.quantity if said.kind != "bust" else ZERO,
+            "price": said.price,
+            "counts": said.kind != "bust",
+            "raw": raw,
+        },
     )
     if kept and said.ref_id:
         newest = (
@@ -143,27 +160,13 @@ def _answered(connection: Connection, session: Session, said: Report, row: Row[A
     """The broker has what the report names; a cancellation or reduction only once it is decided about."""
     decided = [each for each, is_so in (("F", said.status != WORKING), ("G", said.replaced or said.status != WORKING))
                if is_so]  # fmt: skip
-    connection.execute(
-        update(fix_messages)
-        .where(
-            fix_messages.c.session == session.session,
-            fix_messages.c.order_id == row.client_order_id,
-            fix_messages.c.state == "HANDED",
-            fix_messages.c.kind.in_(["D", *decided]),
-        )
-        .values(state="ANSWERED")
-    )
+    given = {"session": session.session, "of": row.client_order_id, "kinds": ["D", *decided]}
+    connection.execute(ANSWERED, given)
 
 
 def _stands(connection: Connection, session: Session, said: Report, row: Row[Any]) -> None:
     standing = after(Standing(row.status, row.said_quantity, row.said_average, row.reason), said)
-    sums = connection.execute(
-        select(
-            func.coalesce(func.sum(LIVE.quantity), ZERO).label("quantity"),
-            func.coalesce(func.sum(LIVE.quantity * LIVE.price), ZERO).label("amount"),
-            func.max(LIVE.trade_date).label("day"),
-        ).where(LIVE.order_id == row.client_order_id, LIVE.live)
-    ).one()
+    sums = connection.execute(SUMS, {"of": row.client_order_id}).one()
     done = filled(sums.quantity, sums.amount, standing)
     day = sums.day or (said.trade_date if done.quantity else None)
     changes: dict[str, Any] = {
@@ -175,13 +178,19 @@ def _stands(connection: Connection, session: Session, said: Report, row: Row[Any
         "repaired": done.repaired,
         "traded_on": day,
         "reason": standing.reason,
+        "name": row.name,
+        "open_quantity": row.open_quantity,
+        "doubt": row.doubt,
+        "venue_has": row.venue_has,
     }
     if said.replaced and said.original is not None:
         changes |= {"name": said.name, "open_quantity": said.order_quantity or row.open_quantity}
     if not said.unknown:
         changes["doubt"] = None
         changes["venue_has"] = _other(session, said, row)
-    _set(connection, row.client_order_id, **changes)
+    has = changes["venue_has"]
+    changes["venue_has"] = None if has is None else as_json(has)
+    connection.execute(STANDS, {"of": row.client_order_id} | changes)
 
 
 def _other(session: Session, said: Report, row: Row[Any]) -> dict[str, str] | None:

@@ -125,6 +125,10 @@ class Engine:
         """True where the session is up."""
         return bool(self.initiator.isLoggedOn())
 
+    def next_number(self) -> int:
+        """The number that the next message of ours would have now."""
+        return int(quickfix.Session.lookupSession(self.id).getExpectedSenderNum())
+
     def send(self, message: Outgoing) -> bool:
         """Hands a message over; False where there is no session to take it."""
         return bool(quickfix.Session.sendToTarget(_message(message), self.id))

@@ -35,6 +35,7 @@ WHO = "fix gateway"
 LOOK = 0.25  # seconds between looks where nobody wakes it
 LOOK_BACK = 60.0  # seconds between looks at fills that were changed behind an order's last word
 BACK = timedelta(days=5)  # so old a fill is
+SILENCE = 1.0  # seconds between looks at what was not answered of
 ASK_AGAIN = 10.0  # seconds after which what was not answered of is asked after, then twice as long
 log = logging.getLogger("fix")
 
@@ -58,6 +59,8 @@ class Gateway:
         self._look_back_at = 0.0
         self._renewed = float("-inf")  # when the lease was
         self._renumber: int | None = None
+        self._marked: dict[str, int] = {}  # ClOrdID or AllocID → the number that it is marked to go out under
+        self._looked_at_silence = float("-inf")
         self._asked: dict[str, tuple[float, float]] = {}  # order → when it may be asked after again, and the pause then
 
     # --- told by the engine, in its threads --------------------------------------------------------------------------
@@ -86,6 +89,9 @@ class Gateway:
         if fields.get(43) == "Y" and kind in "DFGHJ":
             return False
         number = int(fields.get(34) or 0)
+        name = fields.get(70) if kind == "J" else fields.get(11)
+        if self._marked.pop(name or "", None) == number:
+            return True  # as it was marked; the journal follows with the batch
         anew: dict[str, Any] = {"numbered_since": machine_now(), "target_next": 1} if number == 1 else {}
         if kind == "4":
             return True  # fills a gap under old numbers
@@ -93,10 +99,10 @@ class Gateway:
             self._refusing(fields)
         with self.database.begin() as connection:
             lease.note(connection, self.session.session, sender_next=number + 1, **anew)
-            if kind in ("D", "F", "G"):
-                outbox.numbered(connection, self.session.session, fields.get(11) or "", number)
-            elif kind == "J":
-                outbox.numbered(connection, self.session.session, fields.get(70) or "", number)
+            if anew:
+                outbox.not_numbered(connection, self.session.session, 1)
+            if kind in ("D", "F", "G", "J"):
+                outbox.numbered(connection, self.session.session, name or "", number)
         if kind == "H":
             self.hearing.questions[number] = fields.get(790) or self._about(fields.get(11) or "")
         return True
@@ -194,9 +200,12 @@ class Gateway:
             return False
         with self.books.transaction(Actor(WHO)) as transaction:
             halted = transaction.halts.told() is not None
-            marked = outbox.mark(transaction.connection, self.session, self.lease, halted=halted, limit=limit)
+            marked = outbox.mark(
+                transaction.connection, self.session, self.lease, halted=halted, first=engine.next_number(), limit=limit
+            )
         if not marked:
             return False
+        self._marked = {each.name: each.sequence for each in marked}
         with self.books.transaction(Actor(WHO)) as transaction:  # the switch stays as it is until all are handed over
             halted = transaction.halts.hold() is not None
             back = [each.number for each in marked if halted and each.kind in outbox.SENDING]
@@ -205,6 +214,7 @@ class Gateway:
                 self._keep()
                 if each.number not in back:
                     engine.send(self._dated(Outgoing.kept(each.kind, each.body), again=each.times > 1))
+            lease.sent(transaction.connection, self.session.session, engine.next_number())
         return not back
 
     def _look_back(self) -> None:
@@ -231,6 +241,9 @@ class Gateway:
                 self._doubts()
             return
         now = time.monotonic()
+        if not asked and now - self._looked_at_silence < SILENCE:
+            return
+        self._looked_at_silence = now
         with self.database.connect() as connection:
             rows = books.open_orders(connection, self.session.session, unanswered=not asked)
         for row in rows:
@@ -303,6 +316,7 @@ class Gateway:
             renumber(self.session, 1, 1, machine_now())
             with self.database.begin() as connection:
                 lease.note(connection, self.session.session, sender_next=1, target_next=1, wanted=None, wanted_by=None)
+                outbox.not_numbered(connection, self.session.session, 1)
             log.warning("%s begins anew at 1, as it was asked to", self.session.session)
             return True
         found = going_on(numbers(self.session), (taken.sender_next, taken.target_next), in_order=taken.in_order)
@@ -311,6 +325,8 @@ class Gateway:
         if found.restored:
             log.warning("%s goes on at %s, and expects %s", self.session.session, found.ours, found.theirs)
             renumber(self.session, found.ours, found.theirs, taken.numbered_since)
+        with self.database.begin() as connection:
+            outbox.not_numbered(connection, self.session.session, found.ours)
         return False
 
     def _standing(self) -> Any:

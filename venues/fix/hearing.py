@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, case, func, select
+from sqlalchemy import Connection, Engine, case, func, select, text
 
 from storage.schema.fix import fix_messages, fix_sessions
 from venues.fix import allocations, books, lease, outbox
@@ -14,6 +14,11 @@ from venues.fix.sessions import Session
 from venues.fix.wire import SOH, Fields, Unreadable
 
 S = fix_sessions.c
+# The journal of a report, which is most of what comes.
+RECEIVED = text(
+    "UPDATE fix.sessions SET heard_at = clock_timestamp(), target_next = CASE WHEN target_next >= :number"
+    " THEN greatest(target_next, :number + 1) ELSE target_next END WHERE session = :of"
+)
 UNKNOWN_ID = "1"  # BusinessRejectReason (380)
 
 
@@ -53,6 +58,9 @@ class Hearing:
     def _received(self, connection: Connection, kind: str, fields: Fields, **more: Any) -> None:
         """Journals the number of a message (FIX-7): never one behind which another is missing."""
         number = int(fields.get(34) or 0)
+        if kind == "8" and not more:
+            connection.execute(RECEIVED, {"of": self.session.session, "number": number})
+            return
         following = int(fields.get(36) or 0) if kind == "4" else number + 1
         if kind == "A" and fields.get(141) == "Y":
             more["target_next"] = number + 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.values.rules import Rule
@@ -96,6 +96,14 @@ class Lease:
 def note(connection: Connection, session: str, **values: Any) -> None:
     """Writes down how a session stands: its numbers (FIX-7), whether it is logged on, what was said last."""
     connection.execute(update(fix_sessions).where(S.session == session).values(**values))
+
+
+SENT = text("UPDATE fix.sessions SET sender_next = greatest(sender_next, :following) WHERE session = :of")
+
+
+def sent(connection: Connection, session: str, following: int) -> None:
+    """Journals the number behind the last that went out (FIX-7)."""
+    connection.execute(SENT, {"of": session, "following": following})
 
 
 def standing(connection: Connection, session: str) -> Row[Any] | None:

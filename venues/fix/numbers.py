@@ -8,7 +8,7 @@ of both: what comes twice is known by its ExecID, and what is not asked for agai
 import re
 from dataclasses import dataclass
 
-SLACK = 50  # our numbers that may have gone out after the last one that was journaled
+SLACK = 200  # our numbers that may have gone out after the last one that was journaled: a batch, and what is between
 EXPECTED = re.compile(r"expect\w*\D{0,20}?(\d+)", re.IGNORECASE)
 
 

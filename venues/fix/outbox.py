@@ -33,9 +33,10 @@ def due(connection: Connection, session: str) -> set[str]:
 
 
 def mark(
-    connection: Connection, session: Session, lease: Lease, *, halted: bool, limit: int = BATCH
+    connection: Connection, session: Session, lease: Lease, *, halted: bool, first: int, limit: int = BATCH
 ) -> Sequence[Row[Any]]:
-    """The next messages, marked as handed over by this run. Raises LeaseLost.
+    """The next messages, marked as handed over by this run, under numbers from `first` on: which they go out under
+    unless something else does in between, and then `numbered` says so. Raises LeaseLost.
 
     An order whose cancellation overtook it is not among them: it was withdrawn under its row's lock.
     """
@@ -49,27 +50,42 @@ def mark(
     )
     if halted:
         due = due.where(M.kind.not_in(SENDING))
+    found = due.subquery("due")
+    placed = select(found.c.number, func.row_number().over(order_by=found.c.number).label("at")).subquery("placed")
     marked = connection.execute(
         update(fix_messages)
-        .where(M.number.in_(due.scalar_subquery()))
-        .values(state="HANDED", handed_by=lease.run, handed_at=func.clock_timestamp(), times=M.times + 1, sequence=None)
+        .where(M.number == placed.c.number)
+        .values(
+            state="HANDED",
+            handed_by=lease.run,
+            handed_at=func.clock_timestamp(),
+            times=M.times + 1,
+            sequence=first - 1 + placed.c.at,
+        )
         .returning(fix_messages)
     ).all()
     return sorted(marked, key=lambda each: int(each.number))
 
 
 def take_back(connection: Connection, numbers: Sequence[int]) -> None:
-    """What was marked, and surely not handed over."""
+    """What was marked by this run, and surely not handed over."""
     connection.execute(
         update(fix_messages)
-        .where(M.number.in_(numbers), M.state == "HANDED", M.sequence.is_(None))
-        .values(state="NEW", times=M.times - 1)
+        .where(M.number.in_(numbers), M.state == "HANDED")
+        .values(state="NEW", times=M.times - 1, sequence=None)
     )
 
 
 def numbered(connection: Connection, session: str, name: str, sequence: int) -> None:
-    """Notes under which number a message goes out, so that a reject by number finds it."""
+    """Notes under which number a message goes out after all, so that a reject by number finds it."""
     connection.execute(update(fix_messages).where(M.session == session, M.name == name).values(sequence=sequence))
+
+
+def not_numbered(connection: Connection, session: str, first: int) -> None:
+    """Numbers from here on are given anew: what was marked to go out under one of them did not, or in another count."""
+    connection.execute(
+        update(fix_messages).where(M.session == session, M.state == "HANDED", M.sequence >= first).values(sequence=None)
+    )
 
 
 def unanswered(connection: Connection, session: str) -> Sequence[Row[Any]]:

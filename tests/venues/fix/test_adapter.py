@@ -1,5 +1,6 @@
 """The adapter touches PostgreSQL only: an order is taken once, withdrawn before it goes, reduced by asking."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -31,7 +32,7 @@ def hand_over(books: Books) -> list[str]:
     with books.engine.begin() as connection:
         connection.execute(text("UPDATE fix.sessions SET owner = NULL, lease_until = NULL"))
         assert lease.take(connection)
-        return [f"{each.kind} {each.name}" for each in outbox.mark(connection, session(), lease, halted=False)]
+        return [f"{each.kind} {each.name}" for each in outbox.mark(connection, session(), lease, halted=False, first=1)]
 
 
 def hear(books: Books, told: str) -> None:
@@ -174,6 +175,24 @@ def test_a_reject_by_the_session_layer_ends_the_order(books: Books) -> None:
         outbox.numbered(connection, "BROKER", ORDER.client_order_id, 12)
         assert outbox.refused(connection, "BROKER", "tag 44 is wrong", name=None, sequence=12) == "D"
     assert [(each.status, each.reason) for each in venue.look(ORDER)] == [("REJECTED", "tag 44 is wrong")]
+
+
+def test_a_number_that_a_message_was_marked_with_and_another_goes_out_under_rejects_no_order(books: Books) -> None:
+    """FIX-2: the gateway died between the mark and the engine, and the number is given anew."""
+    venue = FixVenue(books.engine, session())
+    second = replace(ORDER, client_order_id="E-R-000001-002")
+    venue.submit_many([ORDER, second])
+    with books.engine.begin() as connection:
+        lease = Lease.wanted("BROKER")
+        lease.take(connection)
+        marked = outbox.mark(connection, session(), lease, halted=False, first=7)
+        assert [(each.name, each.sequence) for each in marked] == [
+            (ORDER.client_order_id, 7), (second.client_order_id, 8)
+        ]  # fmt: skip
+        outbox.not_numbered(connection, "BROKER", 8)
+        assert outbox.refused(connection, "BROKER", "a question was refused", name=None, sequence=8) is None
+        assert outbox.refused(connection, "BROKER", "tag 44 is wrong", name=None, sequence=7) == "D"
+    assert [each.status for order in (ORDER, second) for each in venue.look(order)] == ["REJECTED", "WORKING"]
 
 
 @pytest.mark.parametrize("proof", [True, False])
