@@ -128,7 +128,10 @@ class _Action:
         if action.kind == "symbol_change":
             yield from self._both(path)
         holding = among(rebalances.c.account_id, self._holders())
-        trading = select(rebalances.c.account_id).where(holding, rebalances.c.stage.in_(TRADING))
+        # of who buys it the custodian may hold some already that the books don't have yet: blocks go on for days
+        ordered = select(orders.c.leg).where(orders.c.rebalance_id == rebalances.c.id, orders.c.symbol == action.symbol)
+        in_trade = rebalances.c.stage.in_(TRADING)
+        trading = select(rebalances.c.account_id).where(in_trade, holding | ordered.exists())
         if busy := self._named(trading):
             yield Problem(path, f"rebalances trade on {busy} now: give the file again when they have ended")
         since = (
