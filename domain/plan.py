@@ -226,7 +226,7 @@ def _limited(case: Case, proposal: Proposal, orders: Sequence[Order], sells: Seq
             for symbol in (*case.allowed.excluded, *case.allowed.substitutes)
             if symbol in named or any(symbol in each for each in held)
         }
-        findings += obeyed(case.allowed, concerned, named, heirless(case.snapshot, case.allowed))
+        findings += obeyed(case.allowed, concerned, named, partial(heirless, case.snapshot, case.allowed))
         findings += [_emptied(case, model_id) for model_id in emptied(case.snapshot, case.allowed)]
     cut = sorted({trades[0].symbol for rule, trades in proposal.left_out() if rule is gain_budget.LOT_2})
     if cut:

@@ -122,9 +122,10 @@ def in_need(snapshot: Snapshot, valuation: Valuation, allowed: Limits = NO_LIMIT
     account = snapshot.account
     if valuation.cash < 0 or any(sleeve.cash < 0 for sleeve in account.model_sleeves):
         return True
-    return allowed.takes_out and any(
-        allowed.leaves(holding.symbol) for sleeve in account.sleeves for holding in sleeve.holdings
-    )
+    if not allowed.takes_out:
+        return False
+    leaving = allowed.leaving
+    return any(not leaving.isdisjoint(here) for here in valuation.holdings.values())
 
 
 def _needs(snapshot: Snapshot, valuation: Valuation) -> Evidence:
@@ -152,11 +153,12 @@ def _held_against_wish(snapshot: Snapshot, allowed: Limits) -> list[tuple[str, s
     """What model sleeves hold although a restriction takes it out, by sleeve and symbol; the managed sleeve's are
     components of their own.
     """
+    leaving = allowed.leaving - allowed.no_sell.keys() if allowed.takes_out else ()
     return [
         (sleeve.key, holding.symbol)
-        for sleeve in (snapshot.account.model_sleeves if allowed is not NO_LIMITS else ())
+        for sleeve in (snapshot.account.model_sleeves if leaving else ())
         for holding in sleeve.holdings
-        if allowed.leaves(holding.symbol) and holding.symbol not in allowed.no_sell
+        if holding.symbol in leaving
     ]
 
 

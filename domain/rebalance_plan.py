@@ -99,7 +99,12 @@ class SkippedTrade:
     quantity: Decimal
     amount: Decimal
     rule: str
-    reason: str
+    say: Sentence = field(repr=False, compare=False)
+
+    @property
+    def reason(self) -> str:
+        """Why it is not made, in words with its numbers."""
+        return self.say()
 
 
 @record

@@ -12,7 +12,7 @@ from domain.rebalance_plan import Order, RebalancePlan, Transfer
 from domain.tax.lots import RelievedLot
 from domain.values.money import ZERO, plain, share_out, to_cent
 from domain.values.rules import Rule
-from domain.values.snapshot import MANAGED, Holding, Lot, Snapshot
+from domain.values.snapshot import MANAGED, Holding, Lot, Snapshot, step_costs_of
 
 LAW_1 = Rule(
     "LAW-1", "Shares by security and lot, and cash to the cent, are conserved over orders, transfers and lots."
@@ -30,6 +30,7 @@ class Ledger:
     snapshot: Snapshot
     plan: RebalancePlan
     prices: Mapping[str, Decimal]
+    steps: Mapping[str, Decimal]  # what one increment is worth, by symbol
     held: dict[str, dict[str, Holding]]  # by sleeve and symbol, before
     worth: Mapping[str, Decimal]  # what each sleeve's holdings are worth, before
     before: Mapping[str, Decimal]  # cash by sleeve
@@ -42,19 +43,16 @@ class Ledger:
     @classmethod
     def of(cls, snapshot: Snapshot, plan: RebalancePlan) -> "Ledger":
         """Books the plan; what can't be booked is in `flaws`."""
-        prices, sleeves = snapshot.prices, snapshot.account.sleeves
-        held: dict[str, dict[str, Holding]] = {}
-        worth: dict[str, Decimal] = {}
-        before: dict[str, Decimal] = {}
-        for sleeve in sleeves:
-            here, total = dict[str, Holding](), ZERO
-            for each in sleeve.holdings:
-                here[each.symbol] = each
-                total += each.quantity * prices[each.symbol]
-            held[sleeve.key], worth[sleeve.key], before[sleeve.key] = here, total, sleeve.cash
+        prices, steps, sleeves = snapshot.prices, step_costs_of(snapshot.securities), snapshot.account.sleeves
+        held = {sleeve.key: {each.symbol: each for each in sleeve.holdings} for sleeve in sleeves}
+        worth = {
+            sleeve.key: sum([each.quantity * prices[each.symbol] for each in sleeve.holdings], ZERO)
+            for sleeve in sleeves
+        }
+        before = {sleeve.key: sleeve.cash for sleeve in sleeves}
         moved: dict[str, dict[str, Decimal]] = {key: {} for key in before}
         crossing = {each.symbol for each in plan.transfers if each.symbol is not None}
-        books = cls(snapshot, plan, prices, held, worth, before, dict(before), moved, crossing)
+        books = cls(snapshot, plan, prices, steps, held, worth, before, dict(before), moved, crossing)
         books._orders()
         books._transfers()
         for symbol, lots in books.given.items():
@@ -84,7 +82,7 @@ class Ledger:
 
     def step(self, symbol: str) -> Decimal:
         """What one increment of a security is worth."""
-        return self.prices[symbol] * self.snapshot.securities[symbol].quantity_increment
+        return self.steps[symbol]
 
     def touched(self) -> set[str]:
         """The sleeves whose shares or cash a plan moves."""
@@ -101,17 +99,18 @@ class Ledger:
         prices, cash, moved, held, crossing = self.prices, self.cash, self.moved, self.held, self.crossing
         given = self.given
         for order in self.plan.orders:
-            symbol, quantity, amount, part = order.symbol, order.quantity, order.amount, order.allocations[0]
-            sleeve, price = part.sleeve, prices.get(symbol)
+            symbol, quantity, amount, parts = order.symbol, order.quantity, order.amount, order.allocations
+            part, price = parts[0], prices.get(symbol)
+            sleeve = part.sleeve
             if (
-                price is None
+                len(parts) > 1
+                or price is None
                 or part.quantity != quantity
                 or order.price != price
                 or quantity <= ZERO
-                or (amount != quantity * price and amount != to_cent(quantity * price))
+                or (amount != (exact := quantity * price) and amount != to_cent(exact))
                 or sleeve not in cash
                 or symbol in moved[sleeve]
-                or len(order.allocations) > 1
             ):
                 self._carefully(order)
             elif order.side == "buy" and not order.lots:

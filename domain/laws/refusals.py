@@ -1,7 +1,7 @@
 """LAW-4: a no is a no. What is rejected, restricted or would wash a loss is not traded, in no way."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
 from domain.laws.broken import Broken
@@ -11,8 +11,9 @@ from domain.values.keys import named
 from domain.values.memo import remembered
 from domain.values.money import ZERO, money, plain
 from domain.values.policy import Policy
+from domain.values.record import record
 from domain.values.rules import Rule
-from domain.values.snapshot import Model, Restriction, Snapshot
+from domain.values.snapshot import Model, RecentSale, Restriction, Snapshot
 
 LAW_4 = Rule("LAW-4", "What is rejected, restricted or washed has no order, no crossing and no funding.")
 
@@ -23,12 +24,15 @@ def refused_and_trading(plan: RebalancePlan) -> Iterator[Broken]:
         yield Broken(LAW_4, "the account can't be planned, and the plan trades", {"orders": len(plan.orders)})
 
 
-@dataclass(frozen=True, slots=True)
-class Forbidden:
-    """What may not be bought, and what not sold, by symbol, each with the reason (RESTRICT-1 to 3, WASH-1)."""
+Cause = Restriction | RecentSale
 
-    no_buy: Mapping[str, str] = field(default_factory=dict)
-    no_sell: Mapping[str, str] = field(default_factory=dict)
+
+@record
+class Forbidden:
+    """What may not be bought, and what not sold, by symbol, each with what forbids it (RESTRICT-1 to 3, WASH-1)."""
+
+    no_buy: Mapping[str, Cause] = field(default_factory=dict)
+    no_sell: Mapping[str, Cause] = field(default_factory=dict)
 
 
 NOTHING = Forbidden()
@@ -46,16 +50,24 @@ def check(books: Ledger, limits: Forbidden) -> Iterator[Broken]:
     if not no_buy and not no_sell:
         return
     yield from _funded_for_nothing(books, limits)
+    concerned = no_buy.keys() | no_sell.keys()
     for sleeve, changes in books.moved.items():
-        for symbol, change in changes.items():
-            why = no_buy.get(symbol) if change > ZERO else no_sell.get(symbol) if change < ZERO else None
-            if why:
+        for symbol in sorted(changes.keys() & concerned):
+            change = changes[symbol]
+            cause = no_buy.get(symbol) if change > ZERO else no_sell.get(symbol) if change < ZERO else None
+            if cause:
                 verb = "takes in" if change > ZERO else "gives up"
                 yield Broken(
                     LAW_4,
-                    f"{sleeve} {verb} {plain(abs(change))} {symbol}, and {why}",
+                    f"{sleeve} {verb} {plain(abs(change))} {symbol}, and {_why(cause)}",
                     {"sleeve": sleeve, "symbol": symbol, "quantity": change},
                 )
+
+
+def _why(cause: Cause) -> str:
+    if isinstance(cause, RecentSale):
+        return f"its sale at a loss on {cause.date} forbids buying it (WASH-1)"
+    return f"the account has a {cause.type} restriction on it (RESTRICT)"
 
 
 def _funded_for_nothing(books: Ledger, limits: Forbidden) -> Iterator[Broken]:
@@ -75,25 +87,23 @@ def forbidden(snapshot: Snapshot, policy: Policy) -> Forbidden:
     """What the account's restrictions in force and the household's losses forbid: restrictions on the day of
     valuation, losses on the day of trade (DAY-2).
     """
-    no_buy: dict[str, str] = {}
-    no_sell: dict[str, str] = {}
-    account, day = snapshot.account, snapshot.as_of
+    no_buy: dict[str, Cause] = {}
+    no_sell: dict[str, Cause] = {}
+    account, day, trade_date = snapshot.account, snapshot.as_of, snapshot.trade_date
     sales = snapshot.household_sales
     if account.tax_status == "taxable":
         sales = (*account.recent_sales, *sales) if account.recent_sales else sales
     if sales:
         window = timedelta(days=policy.wash_sale_days)
-        for sale in sales:
-            if sale.gain < ZERO and abs(snapshot.trade_date - sale.date) <= window:
-                no_buy[sale.symbol] = f"its sale at a loss on {sale.date} forbids buying it (WASH-1)"
+        lost = [sale for sale in sales if sale.gain < ZERO]
+        no_buy |= {sale.symbol: sale for sale in lost if abs(trade_date - sale.date) <= window}
     for each in account.restrictions:
         if not each.in_force(day):
             continue
-        why = f"the account has a {each.type} restriction on it (RESTRICT)"
         if each.type != "no_sell":
-            no_buy[each.symbol] = why
+            no_buy[each.symbol] = each
         if each.type in {"no_sell", "no_trade"} or (each.type == "exclude" and each.hold):
-            no_sell[each.symbol] = why
+            no_sell[each.symbol] = each
     return Forbidden(no_buy, no_sell) if no_buy or no_sell else NOTHING
 
 
@@ -115,7 +125,7 @@ def nothing_may_be_bought(each: ComponentOutcome, books: Ledger, limits: Forbidd
     """True for a model of which the account may buy nothing: its weight stays in cash and counts there (RESTRICT-1)."""
     kind, ref = named(each.component)
     model = books.snapshot.models.get(ref) if kind == "model" and limits.no_buy else None
-    if model is None or not all(symbol in limits.no_buy for symbol in symbols_of(model)):
+    if model is None or not limits.no_buy.keys() >= symbols_of(model):
         return False
     by = {symbol: found.by or symbol for symbol, found in leaving_by_symbol(books.snapshot).items()}
     return all(by.get(symbol, symbol) in limits.no_buy for symbol in symbols_of(model))

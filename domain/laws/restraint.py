@@ -111,7 +111,7 @@ def _as_small_as_can_be(each: ComponentOutcome, unasked: Decimal, books: Ledger,
 
 def _steps(books: Ledger) -> Decimal:
     """By how much rounding may have moved cash: a step of every order, and the cents."""
-    return rounding(books) + sum((books.step(order.symbol) for order in books.plan.orders), ZERO)
+    return rounding(books) + sum([books.steps[order.symbol] for order in books.plan.orders], ZERO)
 
 
 Unasked = list[tuple[ComponentOutcome, Decimal]]
@@ -167,7 +167,7 @@ def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
         sells = [symbol for symbol, change in changes.items() if change < ZERO] if cash >= ZERO else []
         if not sells:
             continue
-        prices, steps = books.prices, sum([books.step(symbol) for symbol in sells], ZERO)
+        prices, steps = books.prices, sum([books.steps[symbol] for symbol in sells], ZERO)
         asked = cents + (shrinks if shrinks > ZERO else ZERO)
         if -sum([changes[symbol] * prices[symbol] for symbol in sells], ZERO) <= asked + steps:
             continue  # as nearly always: whatever the model names of it

@@ -10,6 +10,7 @@ from domain.planning import gain_budget
 from domain.targets.cash_needs import CASH_3
 from domain.targets.restrictions import limits
 from domain.targets.valuation import Valuation
+from domain.targets.worthless import worthless_of
 from domain.values.memo import remembered
 from domain.values.money import ZERO, cents, money
 from domain.values.purpose import Purpose
@@ -102,7 +103,7 @@ def readable(snapshot: Snapshot) -> list[Finding]:
                 status=account.status,
             )
         )
-    if nothing := sorted(symbol for symbol in wanted_symbols(snapshot) if snapshot.securities[symbol].worthless):
+    if nothing := sorted(worthless_of(snapshot.securities) & named_symbols(snapshot)):
         found.append(
             error(
                 CHECK_1,

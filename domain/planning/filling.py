@@ -35,6 +35,8 @@ class Cause(Enum):
     IDLE = "idle cash of the sleeve is invested"
     SIGNAL = "its model's new version moves it"
 
+    __hash__ = object.__hash__  # each is itself and nothing else: the name's hash, which Enum takes, is Python's work
+
 
 @record
 class Held:

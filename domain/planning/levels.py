@@ -4,7 +4,7 @@ Growing: holding i goes to max(value, λ·weight); shrinking: min(value, λ·wei
 the goal. Who is frozen stays where it is, or makes a part of the change, and the others make the rest.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 
 from domain.values.money import ZERO, tidy
@@ -54,21 +54,19 @@ class Levels:
         left, share = max(self.left, ZERO), self._share  # what is frozen may be worth more
         if not weights or (left <= self._total if growing else left >= self._total):
             return None
-        moving: Iterable[str] = weights
-        while True:
-            reached = left / share
-            goals = {symbol: reached * weights[symbol] for symbol in moving}
+        moving = {symbol: (values[symbol], weight) for symbol, weight in weights.items()}
+        while True:  # value ÷ weight against λ = left ÷ share, without a division: products of few digits are quick
             if growing:
-                beyond = [symbol for symbol, goal in goals.items() if values[symbol] > goal]
+                beyond = [symbol for symbol, (value, weight) in moving.items() if value * share > left * weight]
             else:
-                beyond = [symbol for symbol, goal in goals.items() if values[symbol] < goal]
+                beyond = [symbol for symbol, (value, weight) in moving.items() if value * share < left * weight]
             if not beyond:
-                return reached, goals
+                reached = left / share
+                return reached, {symbol: reached * weight for symbol, (_, weight) in moving.items()}
             for symbol in beyond:
-                left -= values[symbol]
-                share -= weights[symbol]
-                del goals[symbol]
-            moving = goals
+                value, weight = moving.pop(symbol)
+                left -= value
+                share -= weight
 
     def amounts(self) -> dict[str, Decimal]:
         """What each holding that moves is bought, or sold, for; all above 0."""

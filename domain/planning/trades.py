@@ -95,10 +95,8 @@ def _must_leave(case: Case, sleeve: Sleeve) -> bool:
     """True where a full rebalance finds something in the sleeve that restrictions take out of it."""
     if case.purpose.kind != "full" or not case.allowed.takes_out:
         return False
-    return any(
-        case.allowed.leaves(holding.symbol) and holding.symbol not in case.allowed.no_sell
-        for holding in sleeve.holdings
-    )
+    leaving = case.allowed.leaving - case.allowed.no_sell.keys()
+    return not leaving.isdisjoint(case.valuation.holdings.get(sleeve.key, ()))
 
 
 def _aim(case: Case, each: Destination, sleeve: Sleeve) -> Aim | None:

@@ -78,6 +78,8 @@ class Proposal:
 
     def left_out(self) -> Iterator[tuple[Rule, list[Trade]]]:
         """The trades that are not made, by rule, security and side: too small, or beyond the gain budget."""
+        if not (self.given_up or self.netted.cut or self.netted.skipped):
+            return
         found: dict[tuple[str, bool, str, int], tuple[Rule, list[Trade]]] = {}
         last = [(gain_budget.LOT_2, self.netted.cut), (ORDER_3, self.netted.skipped)]
         trades = [(rule, trade) for rule, orders in last for order in orders for trade in order.allocations]

@@ -52,8 +52,13 @@ class Limits:
         """True where anything is excluded or replaced, and so may have to leave."""
         return bool(self.excluded or self.substitutes)
 
+    @property
+    def leaving(self) -> Set[str]:
+        """What is sold wherever it is held: excluded and not to be kept, or replaced (RESTRICT-1, 2)."""
+        return self.substitutes.keys() | {symbol for symbol, each in self.excluded.items() if not each.hold}
+
     def leaves(self, symbol: str) -> bool:
-        """True for what is sold wherever it is held: excluded and not to be kept, or replaced (RESTRICT-1, 2)."""
+        """True for one of these."""
         excluded = self.excluded.get(symbol)
         return symbol in self.substitutes or (excluded is not None and not excluded.hold)
 
@@ -147,16 +152,22 @@ def _unrestricted(model: Model) -> Aim:
 
 @remembered
 def _restricted(model: Model, allowed: Limits) -> Aim:
-    weights: dict[str, Decimal] = {}
-    for each in model.holdings:
-        symbol = allowed.substitutes.get(each.symbol, each.symbol)
-        if each.weight:
-            weights[symbol] = weights.get(symbol, ZERO) + each.weight
+    weights = dict(_unrestricted(model).weights)
+    if not weights.keys().isdisjoint(allowed.substitutes):
+        weights = _replaced(weights, allowed.substitutes)
     gone = {symbol: weights.pop(symbol) for symbol in allowed.excluded if symbol in weights}
     if not gone:
         return Aim(weights, model.cash_weight, {})
     room = {symbol: weight for symbol, weight in gone.items() if allowed.excluded[symbol].to == "cash"}
     return Aim(weights, model.cash_weight + sum(room.values(), ZERO) if weights else ONE, room)
+
+
+def _replaced(weights: Mapping[str, Decimal], substitutes: Mapping[str, str]) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for each, weight in weights.items():
+        symbol = substitutes.get(each, each)
+        found[symbol] = found.get(symbol, ZERO) + weight
+    return found
 
 
 def contradictions(restrictions: Sequence[Restriction]) -> Iterator[tuple[int, int, str]]:
@@ -199,13 +210,15 @@ def told(restriction: Restriction) -> str:
     return f"{restriction.type} {restriction.symbol}" + (f" by {restriction.by}" if restriction.by else "")
 
 
-def obeyed(allowed: Limits, concerned: Container[str], named: Container[str], heirless: Container[str]) -> list[Noted]:
+def obeyed(
+    allowed: Limits, concerned: Container[str], named: Container[str], heirless: Callable[[], Container[str]]
+) -> list[Noted]:
     """Says what restrictions do to what the account holds or could be asked to hold.
 
-    `named` are the symbols that have a weight, `heirless` those whose weight no other holding takes.
+    `named` are the symbols that have a weight, `heirless` gives those whose weight no other holding takes.
     """
     excluded = [
-        Noted(RESTRICT_1.code, "info", partial(_excludes, each, symbol in named, symbol in heirless))
+        Noted(RESTRICT_1.code, "info", partial(_excludes, each, symbol in named, heirless))
         for symbol, each in sorted(allowed.excluded.items())
         if symbol in concerned
     ]
@@ -217,11 +230,11 @@ def obeyed(allowed: Limits, concerned: Container[str], named: Container[str], he
     return [*excluded, *replaced]
 
 
-def _excludes(excluded: Restriction, has_weight: bool, heirless: bool) -> Finding:
+def _excludes(excluded: Restriction, has_weight: bool, heirless: Callable[[], Container[str]]) -> Finding:
     where = "; its weight goes to the other holdings, in proportion" if has_weight else ""
     if has_weight and excluded.to == "cash":
         where = "; its weight goes to cash"
-    elif has_weight and heirless:
+    elif has_weight and excluded.symbol in heirless():
         where = "; its weight stays in cash, as there is no other holding to take it"
     stays = "kept where it is held" if excluded.hold else "sold where it is held"
     return info(

@@ -92,6 +92,9 @@ def taxed_sales(snapshot: Snapshot) -> Iterator[RecentSale]:
     sales = [*(each if each.account_id else replace(each, account_id=account.id) for each in own)]
     sales += snapshot.household_sales
     ours = {(each.account_id, each.symbol, each.date) for each in sales if each.rebalance_id is not None}
+    if not ours:
+        yield from sales
+        return
     for sale in sales:
         if sale.rebalance_id is not None or (sale.account_id, sale.symbol, sale.date) not in ours:
             yield sale

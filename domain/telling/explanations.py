@@ -120,16 +120,16 @@ def _order(
         served = tuple(sorted(served, key=lambda each: (-abs(each.quantity), each.component)))
     price = books.prices[order.symbol]
     return Order(
-        side="sell" if order.is_sell else "buy",
-        symbol=order.symbol,
-        quantity=order.quantity,
-        price=price,
-        amount=order.amount,
-        allocations=allocations,
-        lots=relieved,
-        gain=lots.gain(relieved) if relieved else NO_GAIN,
-        rule=rules.first(served).code,
-        say=partial(_why, served, rules.destinations, case, price, outcomes),
+        "sell" if order.is_sell else "buy",
+        order.symbol,
+        order.quantity,
+        price,
+        order.amount,
+        allocations,
+        relieved,
+        lots.gain(relieved) if relieved else NO_GAIN,
+        rules.first(served).code,
+        partial(_why, served, rules.destinations, case, price, outcomes),
     )
 
 
@@ -138,22 +138,32 @@ class _Rules:
 
     def __init__(self, case: Case, destinations: Mapping[str, Destination]) -> None:
         self.case, self.destinations = case, destinations
-        self._moved: dict[tuple[str, bool], Rule] = {}  # by component, and whether it sells
+        self._of_buys: dict[str, Rule] = {}  # by component: all that its sleeve buys is bought for the same causes
+        self._of_sells: dict[str, Rule] = {}  # likewise, of what its move sells
 
     def first(self, served: Sequence[Trade]) -> Rule:
         """The rule behind an order, of the sleeve it serves most: the last that moved its component that way."""
+        first = served[0]
+        component, sells = first.component, first.quantity < ZERO
         if self.case.liquidation:
             return checks.liquidation_rule(self.case.snapshot)
-        first = served[0]
-        causes = first.causes
-        cause = next(iter(causes)) if len(causes) == 1 else max(causes, key=causes.__getitem__)
+        if not sells:
+            if component not in self._of_buys:
+                cause = max(first.causes, key=first.causes.__getitem__)
+                self._of_buys[component] = self._rule(cause, first)
+            return self._of_buys[component]
+        (cause,) = first.causes
         if cause is not Cause.DESTINATION:
             return _rule_of(cause, first.symbol, self.case)
-        way = first.component, first.quantity < 0
-        if way not in self._moved:
-            rules = [rule for rule, _ in _with_it(self.destinations[way[0]], way[1])]
-            self._moved[way] = rules[-1] if rules else DESTINATION_1  # cash closes what its band began
-        return self._moved[way]
+        if component not in self._of_sells:
+            self._of_sells[component] = self._rule(cause, first)
+        return self._of_sells[component]
+
+    def _rule(self, cause: Cause, trade: Trade) -> Rule:
+        if cause is not Cause.DESTINATION:
+            return _rule_of(cause, trade.symbol, self.case)
+        rules = [rule for rule, _ in _with_it(self.destinations[trade.component], trade.quantity < ZERO)]
+        return rules[-1] if rules else DESTINATION_1  # cash closes what its band began
 
 
 def _with_it(each: Destination, sells: bool) -> list[tuple[Rule, Decimal]]:

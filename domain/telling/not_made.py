@@ -5,6 +5,7 @@ Asked by `plan` once everything is decided. Nothing is decided here.
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import partial
 
 from domain.planning.case import Case
 from domain.planning.gain_budget import LOT_2
@@ -29,23 +30,23 @@ def skipped(case: Case, proposal: Proposal) -> tuple[SkippedTrade, ...]:
 def _left_out(case: Case, rule: Rule, trades: Sequence[Trade]) -> SkippedTrade:
     order = market_order(case.snapshot.securities[trades[0].symbol], trades)
     side: Side = "sell" if order.is_sell else "buy"
-    what = _named(side, order.quantity, order.symbol, order.amount)
-    why = _beyond_budget(what, case) if rule is LOT_2 else _too_small(what, order.amount, case)
-    return SkippedTrade(side, order.symbol, order.quantity, order.amount, rule.code, why)
+    trade = side, order.symbol, order.quantity, order.amount
+    return SkippedTrade(*trade, rule.code, partial(_beyond_budget if rule is LOT_2 else _too_small, *trade, case))
 
 
 def _named(side: str, quantity: Decimal, symbol: str, amount: Decimal) -> str:
     return f"the {side} of {plain(quantity)} {symbol} for {money(amount)}"
 
 
-def _too_small(what: str, amount: Decimal, case: Case) -> str:
+def _too_small(side: str, symbol: str, quantity: Decimal, amount: Decimal, case: Case) -> str:
+    what = _named(side, quantity, symbol, amount)
     if amount < CENT:
         return f"{what} comes to less than a cent, which is no order ({ORDER_3.code})"
     return f"{what} is below the minimum trade of {money(case.smallest)} ({ORDER_3.code})"
 
 
-def _beyond_budget(what: str, case: Case) -> str:
-    budget = money(case.snapshot.account.gain_budget or ZERO)
+def _beyond_budget(side: str, symbol: str, quantity: Decimal, amount: Decimal, case: Case) -> str:
+    what, budget = _named(side, quantity, symbol, amount), money(case.snapshot.account.gain_budget or ZERO)
     return f"{what} is left out: its gain is beyond the budget of {budget} ({LOT_2.code})"
 
 
@@ -58,28 +59,31 @@ def _small(case: Case, proposal: Proposal) -> Iterator[SkippedTrade]:
             quantity = abs(amount) / security.step * security.quantity_increment
             side: Side = "sell" if amount < 0 else "buy"
             worth = to_cent(abs(amount))
-            why = _too_small(_named(side, quantity, symbol, worth), worth, case)
-            yield SkippedTrade(side, symbol, quantity, worth, ORDER_3.code, why)
+            trade = side, symbol, quantity, worth
+            yield SkippedTrade(*trade, ORDER_3.code, partial(_too_small, *trade, case))
 
 
 def _restricted(case: Case, proposal: Proposal) -> Iterator[SkippedTrade]:
     """What may not be bought or sold, all sleeves together, in the shares that would have been ordered (ORDER-1)."""
-    amounts: dict[tuple[str, str], Decimal] = {}
-    blocks: dict[tuple[str, str], Block] = {}
+    amounts: dict[tuple[Side, str], Decimal] = {}
+    blocks: dict[tuple[Side, str], Block] = {}
     for each in proposal.blocked:
-        key = ("buy" if each.amount > 0 else "sell", each.symbol)
+        key: tuple[Side, str] = ("buy" if each.amount > 0 else "sell", each.symbol)
         amounts[key] = amounts.get(key, ZERO) + abs(each.amount)
         blocks[key] = each.block
     account = case.snapshot.account
     for (side, symbol), amount in amounts.items():
         security, block = case.snapshot.securities[symbol], blocks[side, symbol]
-        exact = tidy(amount / case.snapshot.price(symbol))
+        exact = tidy(amount / security.priced)
         if side == "sell":
             held = (each.quantity for sleeve in account.sleeves for each in sleeve.holdings if each.symbol == symbol)
             quantity = min(up_to_increment(exact, security.quantity_increment), sum(held, ZERO))
         else:
             quantity = down_to_increment(exact, security.quantity_increment)
         if quantity:
-            worth = to_cent(quantity * case.snapshot.price(symbol))
-            why = f"{_named(side, quantity, symbol, worth)} is not made: {block.why} ({block.rule.code})"
-            yield SkippedTrade(side, symbol, quantity, worth, block.rule.code, why)  # type: ignore[arg-type]
+            trade = side, symbol, quantity, to_cent(security.worth(quantity))
+            yield SkippedTrade(*trade, block.rule.code, partial(_may_not, *trade, block))
+
+
+def _may_not(side: str, symbol: str, quantity: Decimal, amount: Decimal, block: Block) -> str:
+    return f"{_named(side, quantity, symbol, amount)} is not made: {block.why} ({block.rule.code})"

@@ -13,11 +13,12 @@ WEIGHT_STEP = Decimal("0.0000000001")
 # Wide enough that sums and products of quantities, prices and weights of 28 digits each stay exact. Set by whoever
 # decides, so that a caller's own context can't change a plan, nor be too narrow for the number of its cents.
 EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN)
+_quantize = EXACT.quantize  # looked up once: a plan rounds some hundred times, and looking it up takes as long
 
 
 def to_cent(amount: Decimal) -> Decimal:
     """The amount to the nearest cent, halves to even."""
-    return EXACT.quantize(amount, CENT)
+    return _quantize(amount, CENT)
 
 
 def up_to_cent(amount: Decimal) -> Decimal:
@@ -32,7 +33,7 @@ def down_to_cent(amount: Decimal) -> Decimal:
 
 def tidy(amount: Decimal) -> Decimal:
     """The amount without the last digits of a division, so that 599.999…9 is 600 before a quantity is rounded."""
-    return EXACT.quantize(amount, TIDY_STEP)
+    return _quantize(amount, TIDY_STEP)
 
 
 def down_to_increment(quantity: Decimal, increment: Decimal) -> Decimal:
