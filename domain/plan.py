@@ -19,7 +19,7 @@ from domain.queue import NO_EVIDENCE
 from domain.rebalance_plan import ComponentOutcome, Order, RebalancePlan
 from domain.targets import cash_needs, minimums
 from domain.targets.components import Component, components, emptied, heirless
-from domain.targets.restrictions import RESTRICT_1, aim, limits, obeyed
+from domain.targets.restrictions import RESTRICT_1, limits, obeyed
 from domain.targets.targets import TargetRefused, need_not_be_held
 from domain.targets.valuation import value
 from domain.targets.worthless import set_aside
@@ -178,7 +178,7 @@ def _minimums(case: Case, proposal: Proposal, outcomes: Sequence[ComponentOutcom
 def _shut(case: Case, component: Component) -> Finding:
     """Says of a model that does not open that nothing of it may be bought, and where its weight stays (RESTRICT-1)."""
     model = case.snapshot.models[component.ref]
-    weights = aim(model, case.allowed).weights
+    weights = case.aim(component.ref).weights
     reasons = dict.fromkeys(f"{symbol}: {case.allowed.no_buy[symbol].why}" for symbol in sorted(weights))
     return warning(
         RESTRICT_1,

@@ -185,17 +185,13 @@ def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
 
 def _asked_of(model: Model, replaced: Mapping[str, Restriction]) -> tuple[Set[str], Decimal]:
     """The symbols that a model asks for, and the weight that stays in cash, as restrictions leave it."""
-    if replaced.keys().isdisjoint(symbols_of(model)):
-        return symbols_of(model), model.cash_weight
-    asks, stays = set[str](), model.cash_weight
-    for line in model.holdings:
-        taken_out = replaced.get(line.symbol)
-        if taken_out is None:
-            asks.add(line.symbol)
-        elif taken_out.by:
-            asks.add(taken_out.by)
-        elif taken_out.to == "cash":
-            stays += line.weight
+    named = symbols_of(model)
+    taken_out = {symbol: replaced[symbol] for symbol in replaced.keys() & named}
+    if not taken_out:
+        return named, model.cash_weight
+    asks = (named - taken_out.keys()) | {each.by for each in taken_out.values() if each.by}
+    to_cash = {symbol for symbol, each in taken_out.items() if not each.by and each.to == "cash"}
+    stays = sum([line.weight for line in model.holdings if line.symbol in to_cash], model.cash_weight)
     return asks, stays
 
 

@@ -1,10 +1,11 @@
 """A case: one account with all that is known of it and asked of it, the same in every turn of its plan."""
 
 from collections.abc import Sequence
+from dataclasses import field
 from decimal import Decimal
 
 from domain.targets.components import Component
-from domain.targets.restrictions import Limits
+from domain.targets.restrictions import Aim, Limits, aim
 from domain.targets.valuation import Valuation
 from domain.values.money import HALF_A_CENT
 from domain.values.policy import Mode, Policy
@@ -30,6 +31,14 @@ class Case:
     allowed: Limits
     smallest: Decimal
     liquidation: bool = False
+    _aims: dict[str, Aim] = field(default_factory=dict, repr=False, compare=False)
+
+    def aim(self, model_id: str) -> Aim:
+        """What a model asks of its sleeve, as the account's restrictions leave it."""
+        known = self._aims.get(model_id)
+        if known is None:
+            known = self._aims[model_id] = aim(self.snapshot.models[model_id], self.allowed)
+        return known
 
     @property
     def too_small(self) -> Decimal:

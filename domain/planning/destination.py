@@ -59,13 +59,12 @@ class Destined:
     @property
     def cut(self) -> Decimal:
         """What buys had to give up because cash would not do, 0 where nothing (DESTINATION-2)."""
-        return -sum((_cut_of(each) for each in self.lines), ZERO)
+        return -sum([_cut_of(each) for each in self.lines if len(each.parts) > 1], ZERO)
 
 
 def _cut_of(line: Line) -> Decimal:
     """By how much cash, below 0, cut what a component's band asked to buy."""
-    parts = dict(line.parts)
-    return min(ZERO, parts.get(DESTINATION_2, ZERO)) if parts.get(DESTINATION_1, ZERO) > 0 else ZERO
+    return min(ZERO, line.moved_by(DESTINATION_2)) if line.moved_by(DESTINATION_1) > ZERO else ZERO
 
 
 def cash_band(
@@ -167,7 +166,7 @@ def too_coarse(line: Line, below: bool) -> bool:
         or line.blocked
         or reach.most is not UNBOUNDED
         or reach.least
-        or DESTINATION_2 in dict(line.parts)
+        or any(rule is DESTINATION_2 for rule, _ in line.parts)
     ):
         return False
     return line.planned < line.lower if below else line.planned > line.upper

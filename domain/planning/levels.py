@@ -11,7 +11,7 @@ from domain.values.money import ZERO, tidy
 
 
 class Levels:
-    """The holdings of one sleeve on their way to a goal, in amounts, all in one direction."""
+    """The holdings of one sleeve on their way to a goal, in amounts, all in one direction; each has a weight."""
 
     __slots__ = ("_amounts", "_share", "_total", "fixed", "growing", "left", "values", "weights")
 
@@ -20,7 +20,7 @@ class Levels:
     ) -> None:
         self.values, self.growing = values, growing
         self.weights = dict(weights)
-        self._total = sum([values[symbol] for symbol in weights], ZERO)
+        self._total = sum(values.values(), ZERO)
         self._share = sum(weights.values(), ZERO)
         self._amounts: dict[str, Decimal] | None = None  # worked out already
         self.fixed: dict[str, Decimal] = {}  # the parts that frozen holdings make, all above 0

@@ -118,6 +118,10 @@ class Line:
         """True for a sleeve that opens: it is funded at its weight or not at all."""
         return self.component.sleeve == "opening"
 
+    def moved_by(self, rule: Rule) -> Decimal:
+        """What a rule moved of it, 0 where it did nothing."""
+        return sum([moved for other, moved in self.parts if other is rule], ZERO)
+
     def move(self, amount: Decimal, rule: Rule) -> None:
         """Plans so much more of it, below 0 less, by a rule."""
         self.planned += amount

@@ -11,7 +11,6 @@ from domain.planning.case import Case
 from domain.planning.filling import Held
 from domain.planning.lines import UNBOUNDED, Line, Reach, line
 from domain.targets.components import Component
-from domain.targets.restrictions import aim
 from domain.values.money import ZERO
 from domain.values.snapshot import MANAGED
 
@@ -54,7 +53,7 @@ def unfunded(case: Case, lines: Iterable[Line]) -> dict[str, Decimal]:
     for each in lines:
         component = each.component
         if component.sleeve == "open" and not component.goes_to_zero and each.wanted > each.value:
-            weights = aim(case.snapshot.models[component.ref], case.allowed).weights
+            weights = case.aim(component.ref).weights
             if weights.keys() <= case.allowed.no_buy.keys():
                 found[component.key] = each.wanted - each.value
     return found
@@ -83,7 +82,7 @@ def _sleeves_reach(case: Case, component: Component, value: Decimal, back: Held 
                 least += (holdings[symbol].quantity - sold) * prices[symbol]
     if not component.goes_to_zero:
         bought, no_buy = back.bought if back is not None else {}, case.allowed.no_buy
-        weights = aim(case.snapshot.models[component.ref], case.allowed).weights
+        weights = case.aim(component.ref).weights
         if all(symbol in no_buy or symbol in bought for symbol in weights):
             most = value + sum([bought[s] * prices[s] for s in bought if s not in no_buy], ZERO)
     return Reach(least=min(least, max(value, ZERO)), most=most)

@@ -16,14 +16,13 @@ from domain.planning.lines import Destination
 from domain.planning.orders import Trade
 from domain.targets.components import Component
 from domain.targets.idle_cash import idle_cash, width
-from domain.targets.restrictions import Aim, Block, aim
+from domain.targets.restrictions import Aim, Block
 from domain.values.money import CENT, ONE, ZERO
 from domain.values.purpose import ONE_WAY
 from domain.values.record import record
 from domain.values.snapshot import MANAGED, Sleeve, model_key
 
-BY_DESTINATION = {Cause.DESTINATION: ONE}
-BY_RESTRICTION = {Cause.RESTRICTED: ONE}
+ALONE: Mapping[Cause, Mapping[Cause, Decimal]] = {cause: {cause: ONE} for cause in Cause}  # what has one cause
 
 
 @record
@@ -48,7 +47,7 @@ def fills(case: Case, destined: Destined, held: Mapping[str, Held]) -> Iterator[
         sleeve = sleeves.get(key) or Sleeve(key, ZERO, ())
         if case.purpose.kind == "signal":
             if strays(case, sleeve):
-                asked = aim(case.snapshot.models[component.ref], case.allowed)
+                asked = case.aim(component.ref)
                 yield (
                     key,
                     signals.fill_sleeve(sleeve, asked, component.value, market, case.allowed, held.get(key, NOT_HELD)),
@@ -84,7 +83,7 @@ def strays(case: Case, sleeve: Sleeve) -> list[str] | None:
     model_id = case.purpose.model_id
     if model_id is None or sleeve.key != model_key(model_id) or sleeve.key not in case.valuation.sleeve_values:
         return None
-    asked = aim(case.snapshot.models[model_id], case.allowed)
+    asked = case.aim(model_id)
     if signals.is_large(case.purpose.largest_change or ZERO, case.policy):
         return sorted(asked.weights.keys() | {holding.symbol for holding in sleeve.holdings})
     value = case.valuation.sleeve_values[sleeve.key]
@@ -102,7 +101,7 @@ def _must_leave(case: Case, sleeve: Sleeve) -> bool:
 def _aim(case: Case, each: Destination, sleeve: Sleeve) -> Aim | None:
     """What the sleeve aims at; None where everything is sold, what it holds in proportion where a part of it is."""
     if not each.component.goes_to_zero:
-        return aim(case.snapshot.models[each.component.ref], case.allowed)
+        return case.aim(each.component.ref)
     values = case.valuation.holding_values.get(sleeve.key, {})
     total = sum(values.values(), ZERO)
     if case.purpose.kind == "full" or not total:
@@ -118,7 +117,7 @@ def sleeve_trades(case: Case, destined: Destined, filled: Mapping[str, Fill]) ->
         there, opens = case.valuation.holdings.get(key, {}), states[key] == "opening"
         for symbol, quantity in fill.quantities.items():
             sells = quantity < ZERO
-            causes = {fill.sold_for[symbol]: ONE} if sells else fill.bought_for
+            causes = ALONE[fill.sold_for[symbol]] if sells else fill.bought_for
             completes = sells and -quantity == there[symbol].quantity
             found.append(Trade(key, symbol, quantity, key, opens, completes, causes))
     return found
@@ -140,7 +139,7 @@ def managed_trades(case: Case, destined: Destined) -> list[Trade]:
         else:
             quantity = (each.change / security.step).to_integral_value() * security.quantity_increment
         leaves = each.change < 0 and case.allowed.takes_out and case.allowed.leaves(symbol)
-        causes = BY_RESTRICTION if leaves else BY_DESTINATION
+        causes = ALONE[Cause.RESTRICTED if leaves else Cause.DESTINATION]
         trades.append(Trade(MANAGED, symbol, quantity, component.key, False, completes, causes))
     return trades
 
@@ -176,7 +175,7 @@ def _would_sell(case: Case, each: Destination) -> dict[str, Decimal]:
     worth = case.valuation.holding_values[component.key]
     if component.goes_to_zero:
         return {symbol: -amount for symbol, amount in worth.items()}
-    asked = aim(case.snapshot.models[component.ref], case.allowed)
+    asked = case.aim(component.ref)
     values = {symbol: worth.get(symbol, ZERO) for symbol in asked.weights}
     invested = (each.value + each.blocked) * (ONE - asked.cash_weight)
     return {symbol: -amount for symbol, amount in Levels(values, asked.weights, invested, False).amounts().items()}

@@ -19,7 +19,6 @@ from domain.planning.settlement import Settled, settle
 from domain.planning.sizing import lowest_cash, make_whole, settled_without, take_back, unpaid, without
 from domain.planning.trades import Blocked, blocked, fills, managed_trades, sleeve_trades
 from domain.targets.components import Component
-from domain.targets.restrictions import aim
 from domain.targets.targets import Band
 from domain.targets.valuation import held_symbols
 from domain.tax import lots, wash_sales
@@ -121,7 +120,7 @@ def _traded_in_sleeves(case: Case) -> frozenset[str]:
     symbols = held_symbols(case.snapshot.account.model_sleeves)
     for component in case.known:
         if component.kind == "model" and not component.goes_to_zero:
-            symbols |= aim(case.snapshot.models[component.ref], case.allowed).weights.keys()
+            symbols |= case.aim(component.ref).weights.keys()
     return frozenset(symbols)
 
 
@@ -130,7 +129,7 @@ def _idle_by_sleeve(case: Case) -> dict[str, Decimal]:
     found = {}
     for sleeve in case.snapshot.account.model_sleeves:
         component = next(each for each in case.known if each.key == sleeve.key)
-        weight = ZERO if component.goes_to_zero else aim(case.snapshot.models[component.ref], case.allowed).cash_weight
+        weight = ZERO if component.goes_to_zero else case.aim(component.ref).cash_weight
         spare = sleeve.cash - weight * max(ZERO, component.value)
         if spare > 0:
             found[sleeve.key] = spare

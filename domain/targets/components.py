@@ -4,6 +4,7 @@ Check target, the queue, the minimums and the plan all look at an account throug
 """
 
 from collections.abc import Mapping
+from dataclasses import field
 from decimal import Decimal
 from typing import Literal
 
@@ -38,16 +39,11 @@ class Component:
     no_buy: Block | None = None  # of a security that is held directly: why it may not grow, and not shrink
     no_sell: Block | None = None
     stays: Decimal = ZERO  # of a model sleeve: what its holdings that may not be sold are worth
+    kind: Kind = field(init=False, repr=False, compare=False)  # `model`, `security`, `unassigned` or `cash`
+    ref: str = field(init=False, repr=False, compare=False)  # the model's id or the symbol; empty for cash
 
-    @property
-    def kind(self) -> Kind:
-        """`model`, `security`, `unassigned` or `cash`."""
-        return named(self.key).kind
-
-    @property
-    def ref(self) -> str:
-        """The model's id or the symbol; empty for cash."""
-        return named(self.key).ref
+    def __post_init__(self) -> None:
+        self.kind, self.ref = named(self.key)  # type: ignore[misc]  # while it is made
 
     @property
     def goes_to_zero(self) -> bool:
@@ -205,9 +201,8 @@ def _component(
 def _stays(key: str, valuation: Valuation, allowed: Limits) -> Decimal:
     if not allowed.no_sell:
         return ZERO
-    return sum(
-        (worth for symbol, worth in valuation.holding_values.get(key, {}).items() if symbol in allowed.no_sell), ZERO
-    )
+    worth = valuation.holding_values.get(key, {})
+    return sum([worth[symbol] for symbol in worth.keys() & allowed.no_sell.keys()], ZERO)
 
 
 def breach(worth: Decimal, threshold: Band, managed_value: Decimal) -> Breach | None:

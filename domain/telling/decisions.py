@@ -53,7 +53,7 @@ def _makes_whole(each: Destination) -> Finding:
 
 def _closing(each: Destination) -> Decimal:
     """What closing the plan moved of a component, bought above 0."""
-    return sum((moved for rule, moved in each.parts if rule in {DESTINATION_2, DESTINATION_5}), ZERO)
+    return sum([moved for rule, moved in each.parts if rule is DESTINATION_2 or rule is DESTINATION_5], ZERO)
 
 
 def _unaffordable(gone: Sequence[Bought]) -> Finding:
