@@ -37,7 +37,7 @@ def broken(snapshot: Snapshot, policy: Policy, plan: RebalancePlan) -> list[Brok
         said, limits = Said(snapshot, plan), refusals.forbidden(snapshot, numbers)
         found = [
             *conservation.planned_values(books),
-            *landing.components(books, said),
+            *landing.components(books, limits, said),
             *landing.cash(books, limits, said),
         ]
         if plan.orders or plan.transfers:

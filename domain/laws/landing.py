@@ -57,7 +57,7 @@ def step_of(each: ComponentOutcome, books: Ledger) -> Decimal:
     return ZERO if kind in {"model", CASH} else books.step(symbol)
 
 
-def components(books: Ledger, said: Said) -> Iterator[Broken]:
+def components(books: Ledger, limits: Forbidden, said: Said) -> Iterator[Broken]:
     """Components that are neither landed nor accounted for: of plans that are to land any."""
     plan, total = books.plan, books.plan.managed_value or ZERO
     kind, mode = plan.purpose.kind, plan.mode
@@ -75,8 +75,8 @@ def components(books: Ledger, said: Said) -> Iterator[Broken]:
         if plan.liquidation:
             low = high = ZERO
         yield from _outside(each, low, high, books, said)
-    if kind == "full" and books.snapshot.account.restrictions:
-        yield from _still_held(books, said)
+    if kind == "full" and limits.replaced:
+        yield from _still_held(books, limits, said)
 
 
 def _outside(each: ComponentOutcome, low: Decimal, high: Decimal, books: Ledger, said: Said) -> Iterator[Broken]:
@@ -117,19 +117,20 @@ def _distance(value: Decimal, low: Decimal, high: Decimal) -> Decimal:
     return low - value if value < low else value - high if value > high else ZERO
 
 
-def _still_held(books: Ledger, said: Said) -> Iterator[Broken]:
+def _still_held(books: Ledger, limits: Forbidden, said: Said) -> Iterator[Broken]:
     """What is excluded or replaced, and still there without a word (RESTRICT-1, RESTRICT-2)."""
-    day = books.snapshot.as_of
-    for each in books.snapshot.account.restrictions:
-        if not each.in_force(day) or not (each.type == "substitute" or (each.type == "exclude" and not each.hold)):
+    for symbol, each in limits.replaced.items():
+        if each.hold:
             continue
-        for sleeve in books.held:
-            left = books.after(sleeve, each.symbol)
-            if left > ZERO and books.prices[each.symbol] and not said.of_symbol(each.symbol):
+        for sleeve, here in books.held.items():
+            if symbol not in here and symbol not in books.moved[sleeve]:
+                continue
+            left = books.after(sleeve, symbol)
+            if left > ZERO and books.prices[symbol] and not said.of_symbol(symbol):
                 yield Broken(
                     LAW_6,
-                    f"{sleeve} still holds {left} {each.symbol}, which a restriction takes out, and nothing says why",
-                    {"sleeve": sleeve, "symbol": each.symbol, "left": left},
+                    f"{sleeve} still holds {left} {symbol}, which a restriction takes out, and nothing says why",
+                    {"sleeve": sleeve, "symbol": symbol, "left": left},
                 )
 
 

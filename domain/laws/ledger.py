@@ -142,7 +142,7 @@ class Ledger:
             return
         amounts = [order.amount] if len(parts) == 1 else _shares(order, quantities)
         for part, amount in zip(parts, amounts, strict=True):
-            if self._no_sleeve(part.sleeve):
+            if part.sleeve not in self.cash and self._no_sleeve(part.sleeve):
                 self._flaw(f"{symbol} is allocated to {part.sleeve}, which is no sleeve of the account", symbol=symbol)
             elif sells:
                 self._move(part.sleeve, symbol, -part.quantity, -amount)
@@ -158,7 +158,11 @@ class Ledger:
         cash = self.cash
         for each in self.plan.transfers:
             source, destination, symbol, amount = each.source, each.destination, each.symbol, each.amount
-            if source == destination or self._no_sleeve(source) or self._no_sleeve(destination):
+            if (
+                source == destination
+                or (source not in cash and self._no_sleeve(source))
+                or (destination not in cash and self._no_sleeve(destination))
+            ):
                 self._flaw(f"a transfer goes from {source} to {destination}, which are not two sleeves of the account")
             elif symbol is None:
                 if MANAGED not in (source, destination) or amount <= ZERO or each.lots:
@@ -197,9 +201,7 @@ class Ledger:
         return False
 
     def _no_sleeve(self, sleeve: str) -> bool:
-        """True for what is no sleeve of the account and none that opens; one that opens has no cash yet."""
-        if sleeve in self.cash:
-            return False
+        """Of what is no sleeve of the account yet: True unless it opens, without cash."""
         if any(each.component == sleeve and each.sleeve == "opening" for each in self.plan.components):
             self.cash[sleeve], self.moved[sleeve], self.held[sleeve] = ZERO, {}, {}
             return False

@@ -29,10 +29,14 @@ Cause = Restriction | RecentSale
 
 @record
 class Forbidden:
-    """What may not be bought, and what not sold, by symbol, each with what forbids it (RESTRICT-1 to 3, WASH-1)."""
+    """What may not be bought, and what not sold, by symbol, each with what forbids it (RESTRICT-1 to 3, WASH-1).
+
+    `replaced`: the restrictions in force that give a security's weight to others or to cash, whether it is kept or not.
+    """
 
     no_buy: Mapping[str, Cause] = field(default_factory=dict)
     no_sell: Mapping[str, Cause] = field(default_factory=dict)
+    replaced: Mapping[str, Restriction] = field(default_factory=dict)
 
 
 NOTHING = Forbidden()
@@ -97,6 +101,7 @@ def forbidden(snapshot: Snapshot, policy: Policy) -> Forbidden:
         window = timedelta(days=policy.wash_sale_days)
         lost = [sale for sale in sales if sale.gain < ZERO]
         no_buy |= {sale.symbol: sale for sale in lost if abs(trade_date - sale.date) <= window}
+    replaced: dict[str, Restriction] = {}
     for each in account.restrictions:
         if not each.in_force(day):
             continue
@@ -104,21 +109,9 @@ def forbidden(snapshot: Snapshot, policy: Policy) -> Forbidden:
             no_buy[each.symbol] = each
         if each.type in {"no_sell", "no_trade"} or (each.type == "exclude" and each.hold):
             no_sell[each.symbol] = each
-    return Forbidden(no_buy, no_sell) if no_buy or no_sell else NOTHING
-
-
-def leaving_by_symbol(snapshot: Snapshot) -> dict[str, Restriction]:
-    """Restrictions in force that take a security out, by its symbol (RESTRICT-1 unless it is kept, RESTRICT-2)."""
-    return {symbol: each for symbol, each in replaced_by_symbol(snapshot).items() if not each.hold}
-
-
-def replaced_by_symbol(snapshot: Snapshot) -> dict[str, Restriction]:
-    """Restrictions in force that give a security's weight to others or to cash, by its symbol; kept or not."""
-    return {
-        each.symbol: each
-        for each in snapshot.account.restrictions
-        if each.type in {"exclude", "substitute"} and each.in_force(snapshot.as_of)
-    }
+        if each.type in {"exclude", "substitute"}:
+            replaced[each.symbol] = each
+    return Forbidden(no_buy, no_sell, replaced) if no_buy or no_sell else NOTHING
 
 
 def nothing_may_be_bought(each: ComponentOutcome, books: Ledger, limits: Forbidden) -> bool:
@@ -127,7 +120,7 @@ def nothing_may_be_bought(each: ComponentOutcome, books: Ledger, limits: Forbidd
     model = books.snapshot.models.get(ref) if kind == "model" and limits.no_buy else None
     if model is None or not limits.no_buy.keys() >= symbols_of(model):
         return False
-    by = {symbol: found.by or symbol for symbol, found in leaving_by_symbol(books.snapshot).items()}
+    by = {symbol: found.by for symbol, found in limits.replaced.items() if found.by}
     return all(by.get(symbol, symbol) in limits.no_buy for symbol in symbols_of(model))
 
 

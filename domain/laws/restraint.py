@@ -11,7 +11,7 @@ from decimal import Decimal
 from domain.laws.broken import Broken
 from domain.laws.landing import bounds, cash_bounds, rounding, step_of
 from domain.laws.ledger import NOTHING, Ledger
-from domain.laws.refusals import Forbidden, nothing_may_be_bought, replaced_by_symbol, symbols_of
+from domain.laws.refusals import Forbidden, nothing_may_be_bought, symbols_of
 from domain.rebalance_plan import ComponentOutcome
 from domain.values.keys import named
 from domain.values.money import ONE, ZERO, money, plain
@@ -33,7 +33,7 @@ def check(books: Ledger, policy: Policy, limits: Forbidden) -> Iterator[Broken]:
         yield from _the_other_way(books, wrong=1 if kind == "raise_cash" else -1)
     else:
         yield from _unasked(books, policy, limits)
-        yield from _sleeves(books, policy)
+        yield from _sleeves(books, policy, limits)
 
 
 def _no_liquidation(books: Ledger) -> Iterator[Broken]:
@@ -146,11 +146,9 @@ def _beyond_their_bands(books: Ledger) -> tuple[Unasked, Unasked]:
     return sold, bought
 
 
-def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
+def _sleeves(books: Ledger, policy: Policy, limits: Forbidden) -> Iterator[Broken]:
     """Model sleeves that sell what their model names beyond what they pay, or trade without anything to do."""
-    cents = rounding(books)
-    replaced = replaced_by_symbol(books.snapshot) if books.snapshot.account.restrictions else {}
-    leaving = {symbol: each for symbol, each in replaced.items() if not each.hold}
+    cents, replaced = rounding(books), limits.replaced
     funded = {end for each in books.plan.transfers if not each.symbol for end in (each.source, each.destination)}
     for each in books.plan.components:
         key = each.component
@@ -160,7 +158,7 @@ def _sleeves(books: Ledger, policy: Policy) -> Iterator[Broken]:
         model = books.snapshot.models[named(key).ref]
         cash, shrinks = books.before[key], each.current_value - each.planned_value
         if key not in funded and not _has_to_do(
-            key, cash, each.current_value, model.cash_weight, leaving, books, policy
+            key, cash, each.current_value, model.cash_weight, replaced, books, policy
         ):
             yield Broken(LAW_8, f"{key} keeps its value and trades", {"component": key, "trades": len(changes)})
             continue
@@ -200,11 +198,12 @@ def _has_to_do(
     cash: Decimal,
     value: Decimal,
     cash_weight: Decimal,
-    leaving: dict[str, Restriction],
+    replaced: Mapping[str, Restriction],
     books: Ledger,
     policy: Policy,
 ) -> bool:
     """True for a sleeve of the same value that is overdrawn, has idle cash, or holds what has to leave (SLEEVE-3)."""
     half = max(policy.threshold_relative * cash_weight, policy.cash_threshold_floor)
     idle = cash > (cash_weight + half) * value
-    return cash < ZERO or idle or any(symbol in leaving for symbol in books.held[key])
+    leaving = {symbol for symbol, each in replaced.items() if not each.hold}
+    return cash < ZERO or idle or not leaving.isdisjoint(books.held[key])
