@@ -16,7 +16,7 @@ from domain.planning.orders import minimum_trade
 from domain.planning.proposal import propose
 from domain.planning.turn import Proposal
 from domain.queue import NO_EVIDENCE
-from domain.rebalance_plan import ComponentOutcome, Order, RebalancePlan
+from domain.rebalance_plan import ComponentOutcome, RebalancePlan
 from domain.targets import cash_needs, minimums
 from domain.targets.components import Component, components, emptied, heirless
 from domain.targets.restrictions import RESTRICT_1, limits, obeyed
@@ -24,6 +24,7 @@ from domain.targets.targets import TargetRefused, need_not_be_held
 from domain.targets.valuation import value
 from domain.targets.worthless import set_aside
 from domain.tax import lots, tax_year, wash_sales
+from domain.tax.lots import RelievedLot
 from domain.telling import explanations, not_made
 from domain.telling.asked import asked
 from domain.telling.decisions import decisions
@@ -120,7 +121,7 @@ def told(case: Case, proposal: Proposal) -> RebalancePlan:
     outcomes = tuple(_outcome(component, case, proposal, worth) for component in known)
     orders, transfers = explanations.explained(case, proposal, outcomes)
     skipped = not_made.skipped(case, proposal)
-    sells = [order for order in orders if order.lots]
+    sold = {order.symbol: order.lots for order in orders if order.lots}
     findings: list[Finding | Noted] = [
         *checks.liquidation(case.snapshot, case.valuation, case.liquidation),
         *cash_needs.later(snapshot, policy),
@@ -128,8 +129,8 @@ def told(case: Case, proposal: Proposal) -> RebalancePlan:
         *_minimums(case, proposal, outcomes),
         *decisions(proposal),
         *asked(case, proposal, orders),
-        *_limited(case, proposal, orders, sells),
-        *lots.basis_unknown([order.symbol for order in sells if not lots.all_known(order.lots)]),
+        *_limited(case, proposal, sold),
+        *lots.basis_unknown([symbol for symbol, relieved in sold.items() if not lots.all_known(relieved)]),
         *cash_needs.unmet(proposal.after.cash, case.valuation.reserved),
         *landed(case, proposal, outcomes),
     ]
@@ -153,7 +154,7 @@ def told(case: Case, proposal: Proposal) -> RebalancePlan:
         skipped=skipped,
         cash_before=snapshot.account.managed.cash,
         cash_after=proposal.after.cash[MANAGED],
-        taxed=partial(tax_year.of_plan, snapshot, policy, {order.symbol: order.lots for order in sells}),
+        taxed=partial(tax_year.of_plan, snapshot, policy, sold),
     )
 
 
@@ -216,8 +217,8 @@ def _emptied(case: Case, model_id: str) -> Finding:
     )
 
 
-def _limited(case: Case, proposal: Proposal, orders: Sequence[Order], sells: Sequence[Order]) -> list[Finding | Noted]:
-    """What restrictions, the gain budget and wash sales say."""
+def _limited(case: Case, proposal: Proposal, sold: Mapping[str, Sequence[RelievedLot]]) -> list[Finding | Noted]:
+    """What restrictions, the gain budget and wash sales say; `sold` are the lots that the plan sells, by symbol."""
     findings: list[Finding | Noted] = []
     if case.allowed.takes_out:
         named, held = checks.named_symbols(case.snapshot), case.valuation.holdings.values()
@@ -230,9 +231,8 @@ def _limited(case: Case, proposal: Proposal, orders: Sequence[Order], sells: Seq
         findings += [_emptied(case, model_id) for model_id in emptied(case.snapshot, case.allowed)]
     cut = sorted({trades[0].symbol for rule, trades in proposal.left_out() if rule is gain_budget.LOT_2})
     if cut:
-        gain = wash_sales.recognised(case.snapshot, case.policy, {order.symbol: order.lots for order in sells}).net
+        gain = wash_sales.recognised(case.snapshot, case.policy, sold).net
         findings += gain_budget.kept_to(case.snapshot.account.gain_budget or ZERO, cut, gain)
-    sold = [wash_sales.Sold(order.symbol, order.lots) for order in sells]
     return [*findings, *wash_sales.disallowed(case.snapshot, sold, case.policy)]
 
 

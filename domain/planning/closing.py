@@ -256,7 +256,7 @@ def _again(case: Case, proposal: Proposal, values: Sequence[Decimal] | None = No
             reach = replace(reach, smallest=case.too_small + crosses[component.ref])
         if (MANAGED, component.ref) in too_small and component.kind != "model" and not component.no_buy:
             reach = replace(reach, most=UNBOUNDED)
-        line = replace(each, parts=list(each.parts), reach=reach)
+        line = each.again(reach)
         if value != each.planned:
             line.move(value - each.planned, each.parts[-1][0] if each.parts else DESTINATION_1)
         lines.append(line)

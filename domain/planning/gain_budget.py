@@ -141,7 +141,7 @@ def _drop_small(symbol: str, sells: dict[Place, Trade], market: Mapping[str, Sec
     left = -sum((sells[place].quantity for place in here), ZERO)
     if to_cent(market[symbol].worth(left)) < smallest and not any(sells[place].completes for place in here):
         for place in here:
-            sells[place] = replace(sells[place], quantity=ZERO)
+            sells[place] = sells[place].part(ZERO)
 
 
 def _cut(netted: Netted, sells: Mapping[Place, Trade], market: Mapping[str, Security]) -> Netted:
@@ -152,9 +152,7 @@ def _cut(netted: Netted, sells: Mapping[Place, Trade], market: Mapping[str, Secu
             continue
         now = [(trade, sells[order.symbol, trade.sleeve]) for trade in order.allocations]
         kept = tuple(new for _, new in now if new.quantity)
-        gone = tuple(
-            replace(old, quantity=old.quantity - new.quantity) for old, new in now if old.quantity != new.quantity
-        )
+        gone = tuple(old.part(old.quantity - new.quantity) for old, new in now if old.quantity != new.quantity)
         if kept:
             orders.append(market_order(market[order.symbol], kept))
         if gone:

@@ -13,13 +13,14 @@ from domain.values.money import ZERO, tidy
 class Levels:
     """The holdings of one sleeve on their way to a goal, in amounts, all in one direction; each has a weight."""
 
-    __slots__ = ("_amounts", "_share", "_total", "fixed", "growing", "left", "values", "weights")
+    __slots__ = ("_amounts", "_pairs", "_share", "_total", "fixed", "growing", "left", "values", "weights")
 
     def __init__(
         self, values: Mapping[str, Decimal], weights: Mapping[str, Decimal], goal: Decimal, growing: bool
     ) -> None:
         self.values, self.growing = values, growing
         self.weights = dict(weights)
+        self._pairs = {symbol: (values[symbol], weight) for symbol, weight in weights.items()}
         self._total = sum(values.values(), ZERO)
         self._share = sum(weights.values(), ZERO)
         self._amounts: dict[str, Decimal] | None = None  # worked out already
@@ -39,30 +40,35 @@ class Levels:
     def _without(self, symbol: str, keeps: Decimal) -> None:
         value = self.values[symbol]
         self._share -= self.weights.pop(symbol)
+        del self._pairs[symbol]
         self._total -= value
         self.left -= value + keeps
         if keeps or (self._amounts and symbol in self._amounts):
             self._amounts = None  # else it did not move before: nothing changes for the others
 
-    def level(self) -> tuple[Decimal, Mapping[str, Decimal]] | None:
-        """λ, and λ·weight of each holding that moves; None where nothing has to.
+    def level(self) -> Decimal | None:
+        """λ; None where nothing has to move."""
+        found = self._leveled()
+        return None if found is None else found[0]
+
+    def _leveled(self) -> tuple[Decimal, dict[str, tuple[Decimal, Decimal]]] | None:
+        """λ, and value and weight of each holding that moves; None where nothing has to.
 
         All holdings move at first. Who is beyond its λ·weight stays, which takes λ further from it, so it stays for
         good: a few turns, each of fewer holdings, find what sorting all of them by value ÷ weight would.
         """
-        values, weights, growing = self.values, self.weights, self.growing
+        growing = self.growing
         left, share = max(self.left, ZERO), self._share  # what is frozen may be worth more
-        if not weights or (left <= self._total if growing else left >= self._total):
+        if not self.weights or (left <= self._total if growing else left >= self._total):
             return None
-        moving = {symbol: (values[symbol], weight) for symbol, weight in weights.items()}
+        moving = self._pairs.copy()
         while True:  # value ÷ weight against λ = left ÷ share, without a division: products of few digits are quick
             if growing:
                 beyond = [symbol for symbol, (value, weight) in moving.items() if value * share > left * weight]
             else:
                 beyond = [symbol for symbol, (value, weight) in moving.items() if value * share < left * weight]
             if not beyond:
-                reached = left / share
-                return reached, {symbol: reached * weight for symbol, (_, weight) in moving.items()}
+                return left / share, moving
             for symbol in beyond:
                 value, weight = moving.pop(symbol)
                 left -= value
@@ -75,12 +81,11 @@ class Levels:
         return self._amounts
 
     def _spread(self) -> dict[str, Decimal]:
-        found = self.level()
+        found = self._leveled()
         if found is None:
             return {}
-        goals, values = found[1], self.values
+        reached, moving = found
+        changes = {symbol: tidy(reached * weight) - value for symbol, (value, weight) in moving.items()}
         if self.growing:
-            amounts = {symbol: tidy(goal) - values[symbol] for symbol, goal in goals.items()}
-        else:
-            amounts = {symbol: values[symbol] - tidy(goal) for symbol, goal in goals.items()}
-        return {symbol: amount for symbol, amount in amounts.items() if amount > ZERO}
+            return {symbol: change for symbol, change in changes.items() if change > ZERO}
+        return {symbol: -change for symbol, change in changes.items() if change < ZERO}

@@ -118,6 +118,22 @@ class Line:
         """True for a sleeve that opens: it is funded at its weight or not at all."""
         return self.component.sleeve == "opening"
 
+    def again(self, reach: Reach) -> "Line":
+        """The same line where it is planned, free to move on by itself as far as another reach lets it."""
+        return Line(
+            self.component,
+            self.value,
+            self.wanted,
+            self.lower,
+            self.upper,
+            self.low,
+            self.high,
+            reach,
+            self.planned,
+            list(self.parts),
+            self.blocked,
+        )
+
     def moved_by(self, rule: Rule) -> Decimal:
         """What a rule moved of it, 0 where it did nothing."""
         return sum([moved for other, moved in self.parts if other is rule], ZERO)
@@ -385,7 +401,7 @@ def give_back_sales(lines: Iterable[Line], cash: Decimal, lowest: Decimal) -> De
 
     What bands alone ask to sell stays sold (DESTINATION-1); what was sold last for cash comes back first.
     """
-    for each in reversed(by_excess(lines)):
+    for each in reversed(by_excess(_moved_for_cash(lines))):
         for rule, moved in list(each.parts):
             spare = min(cash - lowest, -moved, each.value - each.planned)
             if rule is not DESTINATION_1 and spare > 0:
@@ -395,12 +411,17 @@ def give_back_sales(lines: Iterable[Line], cash: Decimal, lowest: Decimal) -> De
 
 def give_back_buys(lines: Iterable[Line], cash: Decimal, highest: Decimal) -> Decimal:
     """Takes back what was bought with cash that is not there after all; returns the cash there is then."""
-    for each in reversed(by_lack(lines)):
+    for each in reversed(by_lack(_moved_for_cash(lines))):
         for rule, moved in list(each.parts):
             room = min(highest - cash, moved, each.planned - each.value)
             if rule is not DESTINATION_1 and room > 0:
                 cash -= _given_back(each, -each.whole(room, ROUND_FLOOR), rule)
     return cash
+
+
+def _moved_for_cash(lines: Iterable[Line]) -> list[Line]:
+    """What more than its own band moved."""
+    return [each for each in lines if each.parts and (len(each.parts) > 1 or each.parts[0][0] is not DESTINATION_1)]
 
 
 def _given_back(each: Line, amount: Decimal, rule: Rule) -> Decimal:

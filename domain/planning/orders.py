@@ -4,7 +4,7 @@ Asked once the sleeves' trades are known. At most one order a security leaves th
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from decimal import Decimal
 
 from domain.planning.filling import Cause
@@ -44,6 +44,10 @@ class Trade:
         """The sleeve and the symbol: what one trade is of."""
         return self.sleeve, self.symbol
 
+    def part(self, quantity: Decimal) -> "Trade":
+        """The same trade of so many shares."""
+        return Trade(self.sleeve, self.symbol, quantity, self.component, self.opens, self.completes, self.causes)
+
 
 @record
 class Crossing:
@@ -70,8 +74,8 @@ class MarketOrder:
 def market_order(security: Security, allocations: Sequence[Trade]) -> MarketOrder:
     """The order for trades on one side, of which there is one at least, at the snapshot's price."""
     total = allocations[0].quantity
-    for trade in allocations[1:]:
-        total += trade.quantity
+    if len(allocations) > 1:
+        total = sum([trade.quantity for trade in allocations], ZERO)
     sells = total < ZERO
     quantity = -total if sells else total
     return MarketOrder(security.symbol, sells, quantity, to_cent(quantity * security.priced), tuple(allocations))
@@ -138,7 +142,7 @@ def _cross(trades: list[Trade], security: Security) -> tuple[list[Crossing], lis
         crossings.append(Crossing(sell.sleeve, buy.sleeve, security.symbol, quantity, amount))
         for side, trade, left in ((sells, sell, sell.quantity + quantity), (buys, buy, buy.quantity - quantity)):
             if left:
-                side[0] = replace(trade, quantity=left)
+                side[0] = trade.part(left)
             else:
                 del side[0]
     return crossings, sells or buys
@@ -156,6 +160,6 @@ def _whole(trades: list[Trade], security: Security) -> list[Trade]:
         size = abs(last.quantity)
         if size > excess:
             left = size - excess
-            kept.append(replace(last, quantity=left if last.quantity > 0 else -left))
+            kept.append(last.part(left if last.quantity > ZERO else -left))
         excess = max(ZERO, excess - size)
     return kept

@@ -68,7 +68,7 @@ def without(netted: Netted, gone: Iterable[Bought], case: Case) -> Netted:
     orders, skipped = list[MarketOrder](), list(netted.skipped)
     for order in netted.orders:
         kept = [
-            replace(trade, quantity=left)
+            trade.part(left)
             for trade in order.allocations
             if (left := trade.quantity - (ZERO if order.is_sell else less.get(trade.place, ZERO)))
         ]

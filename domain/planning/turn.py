@@ -48,7 +48,7 @@ class GivenUp:
     def left(self) -> Trade:
         """The part that is not made."""
         quantity = self.planned - self.made
-        return replace(self.trade, quantity=-quantity if self.sells else quantity)
+        return self.trade.part(-quantity if self.sells else quantity)
 
     @property
     def place(self) -> Place:

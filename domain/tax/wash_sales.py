@@ -25,14 +25,6 @@ WASH_1 = Rule("WASH-1", "What a tax household sold at a loss is not bought in it
 
 
 @record
-class Sold:
-    """What a plan sells of one security, with the lots it gives up."""
-
-    symbol: str
-    lots: tuple[RelievedLot, ...]
-
-
-@record
 class Recognised:
     """What the sales of a plan count for tax (LOT-2, WASH-2).
 
@@ -167,9 +159,12 @@ def recognised(snapshot: Snapshot, policy: Policy, sold: Mapping[str, Sequence[R
     return Recognised(gains, washed)
 
 
-def disallowed(snapshot: Snapshot, sold: Iterable[Sold], policy: Policy) -> list[Finding]:
-    """A warning for every security of which a loss of the plan is disallowed, and where it goes (WASH-2)."""
-    washed = _washed(snapshot, policy, {each.symbol: each.lots for each in sold})
+def disallowed(snapshot: Snapshot, sold: Mapping[str, Sequence[RelievedLot]], policy: Policy) -> list[Finding]:
+    """A warning for every security of which a loss of the plan is disallowed, and where it goes (WASH-2).
+
+    `sold` as of `recognised`.
+    """
+    washed = _washed(snapshot, policy, sold)
     return [_told(symbol, washed[symbol], policy) for symbol in sorted(washed)]
 
 

@@ -54,8 +54,7 @@ def filled(own: Sleeve, aim: Aim | None, change: str, prices: dict[str, Security
 
 def level(values: Amounts, weights: Amounts, total: Decimal) -> Decimal | None:
     """λ, or None where nothing has to move."""
-    found = Levels(values, weights, total, total > sum(values.values())).level()
-    return None if found is None else found[0]
+    return Levels(values, weights, total, total > sum(values.values())).level()
 
 
 HALF = {"X": Decimal("0.5"), "Y": Decimal("0.3"), "Z": Decimal("0.2")}
