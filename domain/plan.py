@@ -160,20 +160,18 @@ def told(case: Case, proposal: Proposal) -> RebalancePlan:
 
 def _minimums(case: Case, proposal: Proposal, outcomes: Sequence[ComponentOutcome]) -> list[Finding]:
     """What the investment minimums say: models that can't open, and open ones below theirs."""
-    models = case.snapshot.models
-    shut = proposal.destined.shut
-    return [
-        *proposal.rejected.values(),
-        *minimums.stays_in_cash([component for component in case.known if component.key in proposal.rejected]),
-        *(_shut(case, component) for component in case.known if component.key in shut),
-        *(_unfunded(case, key, lacks) for key, lacks in proposal.destined.unfunded.items()),
-        *(
-            finding
-            for component, seen in zip(case.known, outcomes, strict=True)
-            if component.kind == "model" and component.sleeve == "open"
-            if (finding := minimums.below_minimum(component, seen.planned_value, models[component.ref]))
-        ),
-    ]
+    models, rejected, shut = case.snapshot.models, proposal.rejected, proposal.destined.shut
+    found = [*rejected.values()]
+    if rejected:
+        found += minimums.stays_in_cash([component for component in case.known if component.key in rejected])
+    if shut:
+        found += [_shut(case, component) for component in case.known if component.key in shut]
+    found += [_unfunded(case, key, lacks) for key, lacks in proposal.destined.unfunded.items()]
+    for component, seen in zip(case.known, outcomes, strict=True):
+        if component.sleeve == "open":
+            below = minimums.below_minimum(component, seen.planned_value, models[component.ref])
+            found += [below] if below else []
+    return found
 
 
 def _shut(case: Case, component: Component) -> Finding:

@@ -263,14 +263,16 @@ def _freed(
     left = lacking
     for cause, amount in (
         (Cause.DESTINATION, max(ZERO, task.change)),
-        (Cause.FREED, sum((brought[s] for s in leaving if sold_for[s] is Cause.RESTRICTED), ZERO)),
-        (Cause.REINVESTED, sum((brought[s] for s in leaving if sold_for[s] is Cause.DROPPED), ZERO)),
+        (Cause.FREED, sum([brought[s] for s in leaving if sold_for[s] is Cause.RESTRICTED], ZERO)),
+        (Cause.REINVESTED, sum([brought[s] for s in leaving if sold_for[s] is Cause.DROPPED], ZERO)),
         (Cause.IDLE, lacking),
     ):
         part = min(left, amount)
-        if part > 0:
+        if part > ZERO:
             parts[cause] = part
             left -= part
+        if not left:
+            break
     return parts
 
 

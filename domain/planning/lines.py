@@ -104,8 +104,8 @@ class Line:
     @property
     def above(self) -> Decimal:
         """How far above its weight it is planned, relative to that weight; what has no weight counts as furthest."""
-        if self.wanted == 0:
-            return UNBOUNDED if self.planned > 0 else ZERO
+        if not self.wanted:
+            return UNBOUNDED if self.planned > ZERO else ZERO
         return (self.planned - self.wanted) / self.wanted
 
     @property

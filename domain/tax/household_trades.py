@@ -82,7 +82,7 @@ def left_of(buys: Iterable[RecentBuy], sales: Iterable[RecentSale]) -> Iterator[
             yield replace(buy, quantity=buy.quantity - less) if less else buy
 
 
-def taxed_sales(snapshot: Snapshot) -> Iterator[RecentSale]:
+def taxed_sales(snapshot: Snapshot) -> list[RecentSale]:
     """What the household's taxable accounts sold, with the account that did.
 
     What a book states of a day on which we sold the same ourselves is our own sale, which we know lot by lot.
@@ -93,16 +93,15 @@ def taxed_sales(snapshot: Snapshot) -> Iterator[RecentSale]:
     sales += snapshot.household_sales
     ours = {(each.account_id, each.symbol, each.date) for each in sales if each.rebalance_id is not None}
     if not ours:
-        yield from sales
-        return
-    for sale in sales:
-        if sale.rebalance_id is not None or (sale.account_id, sale.symbol, sale.date) not in ours:
-            yield sale
+        return sales
+    return [
+        sale for sale in sales if sale.rebalance_id is not None or (sale.account_id, sale.symbol, sale.date) not in ours
+    ]
 
 
 def noted(snapshot: Snapshot, policy: Policy) -> tuple[Settled, ...]:
     """The sales of the household's taxable accounts so far, a lot each, and which of their losses are disallowed."""
-    sales = list(taxed_sales(snapshot))
+    sales = taxed_sales(snapshot)
     acquired = [each for held in _acquired(snapshot, policy).values() for each in held]
     acquired += [_since_sold(each, each.acquired) for each in sales if each.acquired is not None]
     return matched([_lot_sale(each) for each in sales], acquired, policy.wash_sale_days)

@@ -50,20 +50,20 @@ class Recognised:
         return sum((each.disallowed for settled in self.washed.values() for each in settled), ZERO)
 
 
-def recent_losses(snapshot: Snapshot, policy: Policy) -> Iterator[RecentSale]:
+def recent_losses(snapshot: Snapshot, policy: Policy) -> Iterable[RecentSale]:
     """The sales at a loss near the snapshot's day, of the account where it is taxed and of its household.
 
     Lots sold at a loss on one day in one account are one sale.
     """
     window = timedelta(days=policy.wash_sale_days)
     together: dict[tuple[str, date, str], RecentSale] = {}
-    for sale in taxed_sales(snapshot):
-        if sale.gain < 0 and abs(snapshot.trade_date - sale.date) <= window:
+    for sale in [each for each in taxed_sales(snapshot) if each.gain < ZERO]:
+        if abs(snapshot.trade_date - sale.date) <= window:
             key = sale.symbol, sale.date, sale.account_id
             known = together.get(key)
             quantity, gain = (known.quantity, known.gain) if known else (ZERO, ZERO)
             together[key] = RecentSale(*key[:2], quantity + sale.quantity, gain + sale.gain, sale.account_id)
-    yield from together.values()
+    return together.values()
 
 
 def washed(snapshot: Snapshot, policy: Policy) -> Mapping[str, Block]:
