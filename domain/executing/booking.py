@@ -31,7 +31,7 @@ class Leg:
 
 
 @dataclass(frozen=True, slots=True)
-class Crossing:
+class CrossTrade:
     """Shares that move between two sleeves, paid by the buyer."""
 
     seller: str
@@ -46,7 +46,7 @@ class ExecutablePlan:
     """What of a plan is executed. `fundings` are cash by model sleeve: received above 0, paid below."""
 
     legs: tuple[Leg, ...]
-    crossings: tuple[Crossing, ...]
+    crossings: tuple[CrossTrade, ...]
     fundings: Mapping[str, Decimal]
     opening: frozenset[str]
     closing: frozenset[str]

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from domain.executing import booking
-from domain.executing.booking import Crossing, ExecutablePlan, Fill, Leg
+from domain.executing.booking import CrossTrade, ExecutablePlan, Fill, Leg
 from domain.planning.affording import Bought, afforded
 from domain.values.money import ZERO, down_to_cent, to_cent, up_to_cent
 from domain.values.rules import Rule
@@ -65,7 +65,7 @@ def read(plan: Mapping[str, Any]) -> ExecutablePlan:
         if each["symbol"] is not None:
             quantity = Decimal(each["quantity"])
             price = Decimal(each["price"])  # the lots that cross are chosen at it, as the plan chose them
-            crossings.append(Crossing(each["from"], each["to"], each["symbol"], quantity, price))
+            crossings.append(CrossTrade(each["from"], each["to"], each["symbol"], quantity, price))
         elif each["from"] == MANAGED:
             fundings[each["to"]] = amount
         else:

@@ -10,8 +10,8 @@ What a plan has to *say*, and how that is found (LAW-4, LAW-6, LAW-7): see `said
 from decimal import localcontext
 
 from domain.laws import budget, conservation, landing, refusals, restraint, whole_steps
+from domain.laws.booked_plan import BookedPlan
 from domain.laws.broken import Broken
-from domain.laws.ledger import Ledger
 from domain.laws.said import Said
 from domain.rebalance_plan import RebalancePlan
 from domain.values.money import EXACT
@@ -31,7 +31,7 @@ def broken(snapshot: Snapshot, policy: Policy, plan: RebalancePlan) -> list[Brok
         return list(refusals.refused_and_trading(plan))
     with localcontext(EXACT):
         numbers = snapshot.numbers(policy)
-        books = Ledger.of(snapshot, plan)
+        books = BookedPlan.of(snapshot, plan)
         if books.flaws:
             return [*books.flaws, *conservation.never_short(books)]
         said, limits = Said(snapshot, plan), refusals.forbidden(snapshot, numbers)

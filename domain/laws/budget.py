@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from domain.laws.booked_plan import Basis, BookedPlan
 from domain.laws.broken import Broken
-from domain.laws.ledger import Basis, Ledger
 from domain.laws.said import Said
 from domain.rebalance_plan import Order
 from domain.values.money import CENT, ZERO, money
@@ -21,7 +21,7 @@ from domain.values.snapshot import Lot, RecentSale, Snapshot
 LAW_5 = Rule("LAW-5", "The net gain that a plan recognises is at most the budget; a liquidation says that it isn't.")
 
 
-def check(books: Ledger, policy: Policy, said: Said) -> Iterator[Broken]:
+def check(books: BookedPlan, policy: Policy, said: Said) -> Iterator[Broken]:
     """A recognised net gain beyond the budget, to within the half cents that its parts were rounded by."""
     budget = books.snapshot.account.gain_budget
     if budget is None:
@@ -38,7 +38,7 @@ def check(books: Ledger, policy: Policy, said: Said) -> Iterator[Broken]:
         )
 
 
-def recognised(books: Ledger, policy: Policy) -> tuple[Decimal, int]:
+def recognised(books: BookedPlan, policy: Policy) -> tuple[Decimal, int]:
     """The net gain of all sells, and in how many parts it was rounded. What cost nobody knows is all gain."""
     net, parts = ZERO, 0
     taxed = books.snapshot.account.tax_status == "taxable"

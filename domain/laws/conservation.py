@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from domain.laws.booked_plan import LAW_1, BookedPlan
 from domain.laws.broken import Broken
-from domain.laws.ledger import LAW_1, Ledger
 from domain.values.keys import named
 from domain.values.money import CENT, ZERO, money, plain
 from domain.values.rules import Rule
@@ -13,7 +13,7 @@ from domain.values.snapshot import CASH, MANAGED
 LAW_2 = Rule("LAW-2", "No cash ends below the smaller of zero and what it was, and nothing is sold that is not held.")
 
 
-def planned_values(books: Ledger) -> Iterator[Broken]:
+def planned_values(books: BookedPlan) -> Iterator[Broken]:
     """Components that are not what the books show, before or after; together they are the whole account."""
     plan, managed = books.plan, books.held[MANAGED]
     total = books.gross
@@ -63,7 +63,7 @@ def planned_values(books: Ledger) -> Iterator[Broken]:
         )
 
 
-def _may_be_reserved(books: Ledger, reserved: Decimal) -> bool:
+def _may_be_reserved(books: BookedPlan, reserved: Decimal) -> bool:
     """True where it is what withdrawals take, the first due first: how far ahead they are reserved is policy."""
     if not reserved:
         return True
@@ -75,7 +75,7 @@ def _may_be_reserved(books: Ledger, reserved: Decimal) -> bool:
     return False
 
 
-def never_short(books: Ledger) -> Iterator[Broken]:
+def never_short(books: BookedPlan) -> Iterator[Broken]:
     """Sleeves and the account without the cash they spend, and sales of what is not held."""
     before, after = books.before, books.cash
     for key, cash in after.items():

@@ -11,8 +11,8 @@ how much it lies outside its band (its upper bound raised, see `cash_bounds`, or
 from collections.abc import Iterator
 from decimal import Decimal
 
+from domain.laws.booked_plan import BookedPlan
 from domain.laws.broken import Broken
-from domain.laws.ledger import Ledger
 from domain.laws.refusals import Forbidden, nothing_may_be_bought
 from domain.laws.said import Said
 from domain.rebalance_plan import ComponentOutcome
@@ -46,18 +46,18 @@ def bounds(each: ComponentOutcome, mode: Mode) -> tuple[Decimal, Decimal]:
     return band.lower, band.upper
 
 
-def rounding(books: Ledger) -> Decimal:
+def rounding(books: BookedPlan) -> Decimal:
     """By how much the cents of all orders together may move a value."""
     return CENT * (2 + len(books.plan.orders) + len(books.plan.transfers))
 
 
-def step_of(each: ComponentOutcome, books: Ledger) -> Decimal:
+def step_of(each: ComponentOutcome, books: BookedPlan) -> Decimal:
     """One step of a security that is held directly; nothing for a sleeve."""
     kind, symbol = named(each.component)
     return ZERO if kind in {"model", CASH} else books.step(symbol)
 
 
-def components(books: Ledger, limits: Forbidden, said: Said) -> Iterator[Broken]:
+def components(books: BookedPlan, limits: Forbidden, said: Said) -> Iterator[Broken]:
     """Components that are neither landed nor accounted for: of plans that are to land any."""
     plan, total = books.plan, books.plan.managed_value or ZERO
     kind, mode = plan.purpose.kind, plan.mode
@@ -79,7 +79,7 @@ def components(books: Ledger, limits: Forbidden, said: Said) -> Iterator[Broken]
         yield from _still_held(books, limits, said)
 
 
-def _outside(each: ComponentOutcome, low: Decimal, high: Decimal, books: Ledger, said: Said) -> Iterator[Broken]:
+def _outside(each: ComponentOutcome, low: Decimal, high: Decimal, books: BookedPlan, said: Said) -> Iterator[Broken]:
     plan, total = books.plan, books.plan.managed_value or ZERO
     key, planned, before = each.component, each.planned_value, each.current_value
     off, was = _distance(planned, low, high), _distance(before, low, high)
@@ -104,7 +104,7 @@ def _outside(each: ComponentOutcome, low: Decimal, high: Decimal, books: Ledger,
         )
 
 
-def _kept_by_wish(key: str, books: Ledger) -> bool:
+def _kept_by_wish(key: str, books: BookedPlan) -> bool:
     """True for a security that its client excludes and keeps: whatever it comes to is as it should be (RESTRICT-1)."""
     symbol = named(key).ref
     return any(
@@ -117,7 +117,7 @@ def _distance(value: Decimal, low: Decimal, high: Decimal) -> Decimal:
     return low - value if value < low else value - high if value > high else ZERO
 
 
-def _still_held(books: Ledger, limits: Forbidden, said: Said) -> Iterator[Broken]:
+def _still_held(books: BookedPlan, limits: Forbidden, said: Said) -> Iterator[Broken]:
     """What is excluded or replaced, and still there without a word (RESTRICT-1, RESTRICT-2)."""
     for symbol, each in limits.replaced.items():
         if each.hold:
@@ -134,7 +134,7 @@ def _still_held(books: Ledger, limits: Forbidden, said: Said) -> Iterator[Broken
                 )
 
 
-def cash(books: Ledger, limits: Forbidden, said: Said) -> Iterator[Broken]:
+def cash(books: BookedPlan, limits: Forbidden, said: Said) -> Iterator[Broken]:
     """Cash that is outside its band, or short of what was asked for, without a finding that says so."""
     plan, each = books.plan, books.plan.components[-1]
     total, ends = plan.managed_value or ZERO, each.planned_value
@@ -158,11 +158,11 @@ def cash(books: Ledger, limits: Forbidden, said: Said) -> Iterator[Broken]:
         )
 
 
-def _unmet_need_told(books: Ledger) -> bool:
+def _unmet_need_told(books: BookedPlan) -> bool:
     return any(each.rule == "CASH-3" and each.severity == "error" for each in books.plan.noted)
 
 
-def cash_bounds(books: Ledger, limits: Forbidden) -> tuple[Decimal, Decimal]:
+def cash_bounds(books: BookedPlan, limits: Forbidden) -> tuple[Decimal, Decimal]:
     """The amounts between which cash is to end. Its upper bound has the weights of models that are rejected, and what
     is not held of those of which nothing may be bought (MINIMUM-3, RESTRICT-1).
     """
@@ -177,7 +177,7 @@ def cash_bounds(books: Ledger, limits: Forbidden) -> tuple[Decimal, Decimal]:
     return lower * total, high
 
 
-def _landed(each: ComponentOutcome, books: Ledger, limits: Forbidden, said: Said) -> Iterator[Broken]:
+def _landed(each: ComponentOutcome, books: BookedPlan, limits: Forbidden, said: Said) -> Iterator[Broken]:
     ends, total = each.planned_value, books.plan.managed_value or ZERO
     lower, upper = bounds(each, books.plan.mode)
     if lower * total <= ends <= upper * total:
@@ -196,7 +196,7 @@ def _landed(each: ComponentOutcome, books: Ledger, limits: Forbidden, said: Said
         )
 
 
-def _smallest_step(books: Ledger) -> Decimal:
+def _smallest_step(books: BookedPlan) -> Decimal:
     """The least by which cash could be brought nearer: a step of a security that the target names directly."""
     return min(
         (

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from datetime import timedelta
 
+from domain.laws.booked_plan import BookedPlan
 from domain.laws.broken import Broken
-from domain.laws.ledger import Ledger
 from domain.rebalance_plan import ComponentOutcome, RebalancePlan
 from domain.values.keys import named
 from domain.values.memo import remembered
@@ -42,7 +42,7 @@ class Forbidden:
 NOTHING = Forbidden()
 
 
-def check(books: Ledger, limits: Forbidden) -> Iterator[Broken]:
+def check(books: BookedPlan, limits: Forbidden) -> Iterator[Broken]:
     """Trades of what may not trade: by any sleeve, to the market or inside the account."""
     rejected = [each.component for each in books.plan.components if each.outcome == "rejected"]
     if rejected:
@@ -74,7 +74,7 @@ def _why(cause: Cause) -> str:
     return f"the account has a {cause.type} restriction on it (RESTRICT)"
 
 
-def _funded_for_nothing(books: Ledger, limits: Forbidden) -> Iterator[Broken]:
+def _funded_for_nothing(books: BookedPlan, limits: Forbidden) -> Iterator[Broken]:
     """Models of which nothing may be bought, and that get more cash than covers their overdraft (RESTRICT-1)."""
     funded = {each.destination: each.amount for each in books.plan.transfers if each.symbol is None}
     for each in books.plan.components if funded else ():
@@ -114,7 +114,7 @@ def forbidden(snapshot: Snapshot, policy: Policy) -> Forbidden:
     return Forbidden(no_buy, no_sell, replaced) if no_buy or no_sell else NOTHING
 
 
-def nothing_may_be_bought(each: ComponentOutcome, books: Ledger, limits: Forbidden) -> bool:
+def nothing_may_be_bought(each: ComponentOutcome, books: BookedPlan, limits: Forbidden) -> bool:
     """True for a model of which the account may buy nothing: its weight stays in cash and counts there (RESTRICT-1)."""
     kind, ref = named(each.component)
     model = books.snapshot.models.get(ref) if kind == "model" and limits.no_buy else None

@@ -8,9 +8,9 @@ it brought was needed for nothing.
 from collections.abc import Iterator, Mapping, Set
 from decimal import Decimal
 
+from domain.laws.booked_plan import NOTHING, BookedPlan
 from domain.laws.broken import Broken
 from domain.laws.landing import bounds, cash_bounds, rounding, step_of
-from domain.laws.ledger import NOTHING, Ledger
 from domain.laws.refusals import Forbidden, nothing_may_be_bought, symbols_of
 from domain.rebalance_plan import ComponentOutcome
 from domain.values.keys import named
@@ -22,7 +22,7 @@ from domain.values.snapshot import Model, Restriction, model_key
 LAW_8 = Rule("LAW-8", "What is neither excluded, closing, above its destination band nor needed for cash is not sold.")
 
 
-def check(books: Ledger, policy: Policy, limits: Forbidden) -> Iterator[Broken]:
+def check(books: BookedPlan, policy: Policy, limits: Forbidden) -> Iterator[Broken]:
     """Trades that the plan's purpose does not ask for."""
     plan, kind = books.plan, books.plan.purpose.kind
     if plan.liquidation:
@@ -36,7 +36,7 @@ def check(books: Ledger, policy: Policy, limits: Forbidden) -> Iterator[Broken]:
         yield from _sleeves(books, policy, limits)
 
 
-def _no_liquidation(books: Ledger) -> Iterator[Broken]:
+def _no_liquidation(books: BookedPlan) -> Iterator[Broken]:
     account, plan = books.snapshot.account, books.plan
     if plan.purpose.kind != "full" or (account.target_id is not None and (plan.managed_value or ZERO) > ZERO):
         yield Broken(
@@ -47,13 +47,13 @@ def _no_liquidation(books: Ledger) -> Iterator[Broken]:
         )
 
 
-def _beyond_the_signal(books: Ledger) -> Iterator[Broken]:
+def _beyond_the_signal(books: BookedPlan) -> Iterator[Broken]:
     own = model_key(books.plan.purpose.model_id or "")
     for sleeve in sorted(sleeve for sleeve, changes in books.moved.items() if changes and sleeve != own):
         yield Broken(LAW_8, f"{sleeve} trades for a signal to {own}", {"sleeve": sleeve, "signalled": own})
 
 
-def _the_other_way(books: Ledger, wrong: int) -> Iterator[Broken]:
+def _the_other_way(books: BookedPlan, wrong: int) -> Iterator[Broken]:
     for sleeve, changes in books.moved.items():
         for symbol, change in changes.items():
             if change * wrong > ZERO:
@@ -65,7 +65,7 @@ def _the_other_way(books: Ledger, wrong: int) -> Iterator[Broken]:
                 )
 
 
-def _unasked(books: Ledger, policy: Policy, limits: Forbidden) -> Iterator[Broken]:
+def _unasked(books: BookedPlan, policy: Policy, limits: Forbidden) -> Iterator[Broken]:
     """Components sold below their bands for cash that was there, or bought above them with cash that had room.
 
     What the rounding of orders to whole steps may have brought or cost is left out of account.
@@ -102,14 +102,14 @@ def _unasked(books: Ledger, policy: Policy, limits: Forbidden) -> Iterator[Broke
         )
 
 
-def _as_small_as_can_be(each: ComponentOutcome, unasked: Decimal, books: Ledger, policy: Policy) -> bool:
+def _as_small_as_can_be(each: ComponentOutcome, unasked: Decimal, books: BookedPlan, policy: Policy) -> bool:
     """True for an order of a security held directly that is below the minimum trade without that part (SLEEVE-5)."""
     symbol = named(each.component).ref
     smallest = max(policy.minimum_trade_amount, policy.minimum_trade_weight * (books.plan.managed_value or ZERO))
     return any(order.symbol == symbol and order.amount - unasked < smallest for order in books.plan.orders)
 
 
-def _steps(books: Ledger) -> Decimal:
+def _steps(books: BookedPlan) -> Decimal:
     """By how much rounding may have moved cash: a step of every order, and the cents."""
     return rounding(books) + sum([books.steps[order.symbol] for order in books.plan.orders], ZERO)
 
@@ -117,7 +117,7 @@ def _steps(books: Ledger) -> Decimal:
 Unasked = list[tuple[ComponentOutcome, Decimal]]
 
 
-def _beyond_their_bands(books: Ledger) -> tuple[Unasked, Unasked]:
+def _beyond_their_bands(books: BookedPlan) -> tuple[Unasked, Unasked]:
     """What is sold below the upper edges of bands, or of what was below already, and what is bought above the lower."""
     plan, total, cents = books.plan, books.plan.managed_value or ZERO, rounding(books)
     sold: Unasked = []
@@ -146,7 +146,7 @@ def _beyond_their_bands(books: Ledger) -> tuple[Unasked, Unasked]:
     return sold, bought
 
 
-def _sleeves(books: Ledger, policy: Policy, limits: Forbidden) -> Iterator[Broken]:
+def _sleeves(books: BookedPlan, policy: Policy, limits: Forbidden) -> Iterator[Broken]:
     """Model sleeves that sell what their model names beyond what they pay, or trade without anything to do."""
     cents, replaced = rounding(books), limits.replaced
     funded = {end for each in books.plan.transfers if not each.symbol for end in (each.source, each.destination)}
@@ -199,7 +199,7 @@ def _has_to_do(
     value: Decimal,
     cash_weight: Decimal,
     replaced: Mapping[str, Restriction],
-    books: Ledger,
+    books: BookedPlan,
     policy: Policy,
 ) -> bool:
     """True for a sleeve of the same value that is overdrawn, has idle cash, or holds what has to leave (SLEEVE-3)."""

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 
+from domain.laws.booked_plan import BookedPlan
 from domain.laws.broken import Broken
-from domain.laws.ledger import Ledger
 from domain.rebalance_plan import Order
 from domain.values.money import CENT, ZERO, money, plain, to_cent
 from domain.values.policy import Policy
@@ -14,7 +14,7 @@ from domain.values.rules import Rule
 LAW_3 = Rule("LAW-3", "One order a security, in whole increments, and none too small that is not exempt.")
 
 
-def check(books: Ledger, policy: Policy) -> Iterator[Broken]:
+def check(books: BookedPlan, policy: Policy) -> Iterator[Broken]:
     """Orders in parts of an increment, twice for a security, below a cent, or below the minimum trade.
 
     Of a sale, only what takes all that a sleeve holds may have an odd fraction. Exempt from the minimum is what
@@ -43,7 +43,7 @@ def _broken(order: Order, how: str, limit: Decimal) -> Broken:
     return Broken(LAW_3, f"the {order.side} of {plain(order.quantity)} {order.symbol} {how}", evidence)
 
 
-def _takes_odd_fractions(order: Order, increment: Decimal, books: Ledger) -> bool:
+def _takes_odd_fractions(order: Order, increment: Decimal, books: BookedPlan) -> bool:
     """True for a sale where a sleeve gives up all that it holds, odd fraction included; what crosses may hand it on."""
     held = ((sleeve, here[order.symbol].quantity) for sleeve, here in books.held.items() if order.symbol in here)
     return order.side == "sell" and any(
@@ -51,11 +51,11 @@ def _takes_odd_fractions(order: Order, increment: Decimal, books: Ledger) -> boo
     )
 
 
-def _completes(order: Order, books: Ledger) -> bool:
+def _completes(order: Order, books: BookedPlan) -> bool:
     return order.side == "sell" and any(not books.after(part.sleeve, order.symbol) for part in order.allocations)
 
 
-def _exempt(order: Order, books: Ledger) -> bool:
+def _exempt(order: Order, books: BookedPlan) -> bool:
     if order.side == "sell":
         return _completes(order, books)
     return any(part.sleeve not in books.before for part in order.allocations)

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from domain.planning.case import Case
 from domain.planning.destination import Destined
-from domain.planning.settlement import Settled
+from domain.planning.settlement import Settlement
 from domain.targets.idle_cash import idle_cash
 from domain.values.money import CENT, ZERO, down_to_cent
 from domain.values.record import record
@@ -59,7 +59,7 @@ def better(then: Ends, now: Ends, turn: Decimal) -> bool:
     return now.off - then.off >= turn
 
 
-def values(case: Case, destined: Destined, after: Settled | None) -> list[Decimal]:
+def values(case: Case, destined: Destined, after: Settlement | None) -> list[Decimal]:
     """What each component but cash, of those that are lines, is worth where the account ends, or stands now."""
     if after is None:
         return [line.component.value for line in destined.lines]
@@ -79,7 +79,7 @@ def values(case: Case, destined: Destined, after: Settled | None) -> list[Decima
     return found
 
 
-def ends(case: Case, destined: Destined, after: Settled | None, turnover: Decimal = ZERO) -> Ends:
+def ends(case: Case, destined: Destined, after: Settlement | None, turnover: Decimal = ZERO) -> Ends:
     """Where the account ends after a plan that trades so much, or stands now where there is none."""
     valuation = case.valuation
     cash_by_sleeve = valuation.sleeve_cash if after is None else after.cash

@@ -52,7 +52,7 @@ NOT_HELD = Held()
 
 
 @record
-class Fill:
+class SleeveTrades:
     """What one sleeve trades: shares by symbol, bought above 0 and sold below; `wanted` is in amounts, before rounding.
 
     `given_up` are the amounts that went to other holdings because they were too small to trade (SLEEVE-4), `blocked`
@@ -68,7 +68,7 @@ class Fill:
     bought_for: Mapping[Cause, Decimal] = field(default_factory=dict)
 
 
-NOTHING = Fill({}, {})
+NOTHING = SleeveTrades({}, {})
 
 
 @record
@@ -90,7 +90,7 @@ class Task:
 
 def fill_sleeve(
     sleeve: Sleeve, task: Task, market: Mapping[str, Security], allowed: Limits, held: Held = NOT_HELD
-) -> Fill:
+) -> SleeveTrades:
     """The trades of one sleeve (SLEEVE-2, SLEEVE-3, SLEEVE-4).
 
     What may not be traded stays where it is, and the other holdings make the change.
@@ -106,7 +106,7 @@ def fill_sleeve(
     if task.aim is None:
         sold = {symbol: -quantity for symbol, quantity in leaving.items()}
         causes = {symbol: Cause.RESTRICTED if allowed.leaves(symbol) else Cause.DESTINATION for symbol in leaving}
-        return Fill(sold, {symbol: -worth[symbol] for symbol in leaving}, {}, blocked, causes)
+        return SleeveTrades(sold, {symbol: -worth[symbol] for symbol in leaving}, {}, blocked, causes)
     if task.one_way and task.change > 0:
         leaving = {}
     after = task.value + task.change
@@ -122,12 +122,12 @@ def fill_sleeve(
         leaving, enough = _first_out(leaving, total + sum(brought.values(), ZERO) - goal, market)
         if enough:
             wanted = {symbol: -quantity * prices[symbol] for symbol, quantity in leaving.items()}
-            return Fill({s: -quantity for s, quantity in leaving.items()}, wanted, {}, blocked, sold_for)
+            return SleeveTrades({s: -quantity for s, quantity in leaving.items()}, wanted, {}, blocked, sold_for)
     growing = goal > total
     quantities = {symbol: -quantity for symbol, quantity in leaving.items()}
     wanted = {symbol: -brought[symbol] for symbol in leaving}
     if not _moves(task, growing, goal - total, bool(leaving)):
-        return Fill(quantities, wanted, {}, blocked, sold_for)
+        return SleeveTrades(quantities, wanted, {}, blocked, sold_for)
 
     def spread() -> Levels:
         levels = Levels(named, weights, goal, growing)
@@ -140,7 +140,7 @@ def fill_sleeve(
         wanted |= amounts
         quantities |= {symbol: traded[symbol] for symbol in amounts if traded[symbol]}
         freed = _freed(task, leaving, sold_for, brought, goal - total)
-        return Fill(quantities, wanted, given_up, blocked, sold_for, freed)
+        return SleeveTrades(quantities, wanted, given_up, blocked, sold_for, freed)
     needed, most = total - goal, task.idle * after
     if not task.one_way and _worth(traded, market) - needed > most:  # it would be invested again (SLEEVE-3)
         traded = sell_quantities(amounts, shares, market, fewest=True)
@@ -153,7 +153,7 @@ def fill_sleeve(
     wanted |= {symbol: -amount for symbol, amount in amounts.items()}
     quantities |= {symbol: -traded[symbol] for symbol in amounts if traded[symbol]}
     sold_for |= dict.fromkeys(amounts, Cause.DESTINATION)
-    return Fill(quantities, wanted, given_up, blocked, sold_for)
+    return SleeveTrades(quantities, wanted, given_up, blocked, sold_for)
 
 
 def _worth(quantities: Amounts, market: Mapping[str, Security]) -> Decimal:

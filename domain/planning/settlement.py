@@ -24,7 +24,7 @@ class Funding:
 
 
 @dataclass(slots=True)
-class Settled:
+class Settlement:
     """Cash by sleeve after a plan, the shares that moved, and what funded what, by sleeve."""
 
     cash: dict[str, Decimal]
@@ -56,9 +56,9 @@ def settle(
     crossings: Iterable[Crossing],
     destinations: Iterable[Destination],
     closes: bool,
-) -> Settled:
+) -> Settlement:
     """The account after everything trades at the snapshot's prices. `closes`: closing sleeves pay all they have."""
-    books = Settled({sleeve.key: sleeve.cash for sleeve in account.sleeves})
+    books = Settlement({sleeve.key: sleeve.cash for sleeve in account.sleeves})
     for order in orders:
         amount = -order.amount if order.is_sell else order.amount
         parts = order.allocations
@@ -77,7 +77,7 @@ def settle(
     return books
 
 
-def _fund(books: Settled, destinations: Iterable[Destination], overdrafts: dict[str, Decimal], closes: bool) -> None:
+def _fund(books: Settlement, destinations: Iterable[Destination], overdrafts: dict[str, Decimal], closes: bool) -> None:
     """Pays every sleeve's change from or to the managed sleeve (SLEEVE-1).
 
     A sleeve pays only what it has (ORDER-3); one that closes pays all of it.

@@ -7,7 +7,7 @@ moves to the exact new weights, both ways.
 from collections.abc import Mapping
 from decimal import Decimal
 
-from domain.planning.filling import Cause, Fill, Held
+from domain.planning.filling import Cause, Held, SleeveTrades
 from domain.planning.lines import UNBOUNDED
 from domain.planning.rounding import buy_quantities, sell_quantities
 from domain.targets.restrictions import Aim, Limits
@@ -68,7 +68,7 @@ def outside(sleeve: Sleeve, value: Decimal, aim: Aim, market: Mapping[str, Secur
 
 def fill_sleeve(
     sleeve: Sleeve, aim: Aim, value: Decimal, market: Mapping[str, Security], allowed: Limits, held: Held
-) -> Fill:
+) -> SleeveTrades:
     """The trades that bring a sleeve to the model's weights: sells first, buys from what they and its cash bring.
 
     What may not be traded stays, and the others share what is left in proportion.
@@ -106,7 +106,7 @@ def fill_sleeve(
         more = {symbol: tidy(amount * cash / asked) for symbol, amount in more.items()}
     bought = buy_quantities(more, market)
     causes = {symbol: Cause.RESTRICTED if allowed.leaves(symbol) else Cause.SIGNAL for symbol in sold}
-    return Fill(
+    return SleeveTrades(
         {symbol: -quantity for symbol, quantity in sold.items()} | {s: each for s, each in bought.items() if each},
         {symbol: -each for symbol, each in brought.items()} | more,
         {},

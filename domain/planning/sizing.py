@@ -12,7 +12,7 @@ from domain.planning.affording import Bought, afforded
 from domain.planning.case import Case
 from domain.planning.destination import Destined
 from domain.planning.orders import MarketOrder, Netted, market_order
-from domain.planning.settlement import Settled, settle
+from domain.planning.settlement import Settlement, settle
 from domain.values.money import CENT, ZERO, down_to_cent
 from domain.values.snapshot import MANAGED
 
@@ -43,7 +43,7 @@ def _bought(case: Case, netted: Netted) -> list[Bought]:
     ]
 
 
-def unpaid(case: Case, destined: Destined, netted: Netted, after: Settled) -> tuple[Bought, ...]:
+def unpaid(case: Case, destined: Destined, netted: Netted, after: Settlement) -> tuple[Bought, ...]:
     """What of the buys the cash there is does not pay for: where sells bring less than they were to (ORDER-4)."""
     before = case.valuation.sleeve_cash
     own = {
@@ -81,7 +81,7 @@ def without(netted: Netted, gone: Iterable[Bought], case: Case) -> Netted:
     return replace(netted, orders=tuple(orders), skipped=tuple(skipped))
 
 
-def settled_without(case: Case, destined: Destined, netted: Netted, gone: Iterable[Bought]) -> Settled:
+def settled_without(case: Case, destined: Destined, netted: Netted, gone: Iterable[Bought]) -> Settlement:
     """The account as it settles then: sleeves receive as much less as they buy less, and lack nothing at the end."""
     full = case.purpose.kind == "full"
     books = settle(case.snapshot.account, netted.orders, netted.crossings, destined.destinations, full)
@@ -95,7 +95,7 @@ def settled_without(case: Case, destined: Destined, netted: Netted, gone: Iterab
     return books
 
 
-def take_back(case: Case, destined: Destined, books: Settled) -> None:
+def take_back(case: Case, destined: Destined, books: Settlement) -> None:
     """What the managed sleeve lacks comes back first from sleeves that were given more than they spend.
 
     What opens keeps what its minimum asks.
@@ -116,7 +116,7 @@ def take_back(case: Case, destined: Destined, books: Settled) -> None:
             short -= back
 
 
-def make_whole(books: Settled, before: Mapping[str, Decimal]) -> None:
+def make_whole(books: Settlement, before: Mapping[str, Decimal]) -> None:
     """What a sleeve still lacks the managed one pays; and that pays no overdraft beyond what it has itself (LAW-2)."""
     for key in sorted(books.cash.keys() - {MANAGED}):
         lacks = min(ZERO, before.get(key, ZERO)) - books.cash[key]

@@ -10,13 +10,13 @@ from decimal import Decimal
 from domain.planning import signals
 from domain.planning.case import Case
 from domain.planning.destination import Destined
-from domain.planning.filling import NOT_HELD, Cause, Fill, Held, Task, fill_sleeve
+from domain.planning.filling import NOT_HELD, Cause, Held, SleeveTrades, Task, fill_sleeve
 from domain.planning.levels import Levels
 from domain.planning.lines import Destination
 from domain.planning.orders import Trade
 from domain.targets.components import Component
 from domain.targets.idle_cash import idle_cash, width
-from domain.targets.restrictions import Aim, Block
+from domain.targets.restrictions import Aim, Prohibition
 from domain.values.money import CENT, ONE, ZERO
 from domain.values.purpose import ONE_WAY
 from domain.values.record import record
@@ -32,10 +32,10 @@ class Blocked:
     sleeve: str
     symbol: str
     amount: Decimal
-    block: Block
+    block: Prohibition
 
 
-def fills(case: Case, destined: Destined, held: Mapping[str, Held]) -> Iterator[tuple[str, Fill]]:
+def fills(case: Case, destined: Destined, held: Mapping[str, Held]) -> Iterator[tuple[str, SleeveTrades]]:
     """What every model sleeve that has to trade does, by its key (SLEEVE-2, SLEEVE-3, SLEEVE-4; SIGNAL-2)."""
     sleeves = {sleeve.key: sleeve for sleeve in case.snapshot.account.model_sleeves}
     market = case.snapshot.securities
@@ -109,7 +109,7 @@ def _aim(case: Case, each: Destination, sleeve: Sleeve) -> Aim | None:
     return Aim({symbol: worth / total for symbol, worth in values.items()}, ZERO, {})
 
 
-def sleeve_trades(case: Case, destined: Destined, filled: Mapping[str, Fill]) -> list[Trade]:
+def sleeve_trades(case: Case, destined: Destined, filled: Mapping[str, SleeveTrades]) -> list[Trade]:
     """The trades of every model sleeve, each with what makes it."""
     found: list[Trade] = []
     states = {each.component.key: each.component.sleeve for each in destined.destinations}
@@ -144,7 +144,7 @@ def managed_trades(case: Case, destined: Destined) -> list[Trade]:
     return trades
 
 
-def blocked(case: Case, destined: Destined, filled: Mapping[str, Fill]) -> Iterator[Blocked]:
+def blocked(case: Case, destined: Destined, filled: Mapping[str, SleeveTrades]) -> Iterator[Blocked]:
     """What restrictions and wash sales keep from being traded, in the order of components."""
     allowed = case.allowed
     for each in destined.destinations:

@@ -11,11 +11,11 @@ from domain.planning import ends, gain_budget, one_way
 from domain.planning.affording import Bought
 from domain.planning.case import Case
 from domain.planning.destination import Destined, cash_band, destine
-from domain.planning.filling import Fill
+from domain.planning.filling import SleeveTrades
 from domain.planning.lines import UNBOUNDED, Destination
 from domain.planning.orders import ORDER_3, Netted, Trade, net
 from domain.planning.reach import BackBy, lines_of, unfunded
-from domain.planning.settlement import Settled, settle
+from domain.planning.settlement import Settlement, settle
 from domain.planning.sizing import lowest_cash, make_whole, settled_without, take_back, unpaid, without
 from domain.planning.trades import Blocked, blocked, fills, managed_trades, sleeve_trades
 from domain.targets.components import Component
@@ -67,8 +67,8 @@ class Proposal:
 
     destined: Destined
     netted: Netted
-    after: Settled
-    fills: Mapping[str, Fill]  # by model sleeve
+    after: Settlement
+    fills: Mapping[str, SleeveTrades]  # by model sleeve
     rejected: dict[str, Finding] = field(default_factory=dict)
     blocked: tuple[Blocked, ...] = ()
     unaffordable: tuple[Bought, ...] = ()  # what the cash there is does not buy (ORDER-4)

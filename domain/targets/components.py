@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Literal
 
 from domain.targets import sleeves
-from domain.targets.restrictions import NO_LIMITS, Block, Limits, aim
+from domain.targets.restrictions import NO_LIMITS, Limits, Prohibition, aim
 from domain.targets.sleeves import SleeveState
 from domain.targets.targets import Band, BandedComponent, flatten, flatten_unrestricted
 from domain.targets.valuation import Valuation
@@ -36,8 +36,8 @@ class Component:
     value: Decimal
     breach: Breach | None
     sleeve: SleeveState | None
-    no_buy: Block | None = None  # of a security that is held directly: why it may not grow, and not shrink
-    no_sell: Block | None = None
+    no_buy: Prohibition | None = None  # of a security that is held directly: why it may not grow, and not shrink
+    no_sell: Prohibition | None = None
     stays: Decimal = ZERO  # of a model sleeve: what its holdings that may not be sold are worth
     kind: Kind = field(init=False, repr=False, compare=False)  # `model`, `security`, `unassigned` or `cash`
     ref: str = field(init=False, repr=False, compare=False)  # the model's id or the symbol; empty for cash

@@ -26,7 +26,7 @@ NO_BUY, NO_SELL = frozenset({"no_buy", "no_trade"}), frozenset({"no_sell", "no_t
 
 
 @record
-class Block:
+class Prohibition:
     """Why a security may not be bought, or not be sold: the rule, and what a person reads."""
 
     rule: Rule
@@ -44,8 +44,8 @@ class Limits:
 
     excluded: Mapping[str, Restriction] = field(default_factory=dict)
     substitutes: Mapping[str, str] = field(default_factory=dict)
-    no_buy: Mapping[str, Block] = field(default_factory=dict)
-    no_sell: Mapping[str, Block] = field(default_factory=dict)
+    no_buy: Mapping[str, Prohibition] = field(default_factory=dict)
+    no_sell: Mapping[str, Prohibition] = field(default_factory=dict)
 
     @property
     def takes_out(self) -> bool:
@@ -80,7 +80,7 @@ NO_LIMITS = Limits()
 
 
 def limits(
-    snapshot: Snapshot, washed: Mapping[str, Block], kept_back: Mapping[str, Block] = MappingProxyType({})
+    snapshot: Snapshot, washed: Mapping[str, Prohibition], kept_back: Mapping[str, Prohibition] = MappingProxyType({})
 ) -> Limits:
     """The account's restrictions in force on the snapshot's day.
 
@@ -91,7 +91,7 @@ def limits(
         return NO_LIMITS
     leaving = {each.symbol for each in ours if each.type == "substitute" or (each.type == "exclude" and not each.hold)}
     excluded = {each.symbol: each for each in ours if each.type == "exclude"}
-    blocks = {each.symbol: Block(RESTRICT_1, partial(_excluded, each)) for each in excluded.values()}
+    blocks = {each.symbol: Prohibition(RESTRICT_1, partial(_excluded, each)) for each in excluded.values()}
     bans = {
         side: {each.symbol: _ban(each) for each in ours if each.type in kinds}
         for side, kinds in (("buy", NO_BUY), ("sell", NO_SELL))
@@ -105,8 +105,8 @@ def limits(
     )
 
 
-def _ban(each: Restriction) -> Block:
-    return Block(RESTRICT_3, partial(_in_force, each))
+def _ban(each: Restriction) -> Prohibition:
+    return Prohibition(RESTRICT_3, partial(_in_force, each))
 
 
 def _excluded(each: Restriction) -> str:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from domain.tax.lots import from_json
-from domain.tax.wash_matching import Acquisition, LotSale, Settled, matched
+from domain.tax.wash_matching import Acquisition, LotSale, MatchedSale, matched
 from domain.values.memo import remembered
 from domain.values.money import ZERO
 from domain.values.policy import Policy
@@ -99,7 +99,7 @@ def taxed_sales(snapshot: Snapshot) -> list[RecentSale]:
     ]
 
 
-def noted(snapshot: Snapshot, policy: Policy) -> tuple[Settled, ...]:
+def noted(snapshot: Snapshot, policy: Policy) -> tuple[MatchedSale, ...]:
     """The sales of the household's taxable accounts so far, a lot each, and which of their losses are disallowed."""
     sales = taxed_sales(snapshot)
     acquired = [each for held in _acquired(snapshot, policy).values() for each in held]

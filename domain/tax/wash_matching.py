@@ -76,7 +76,7 @@ class Replacement:
 
 
 @record
-class Settled:
+class MatchedSale:
     """What became of one sale: the replacements of its shares, in order of acquisition. Empty where none is washed."""
 
     sale: LotSale
@@ -108,7 +108,7 @@ class Settled:
         return None if self.sale.gain is None else self.sale.gain + self.disallowed
 
 
-def matched(sales: Sequence[LotSale], acquisitions: Iterable[Acquisition], days: int) -> tuple[Settled, ...]:
+def matched(sales: Sequence[LotSale], acquisitions: Iterable[Acquisition], days: int) -> tuple[MatchedSale, ...]:
     """What became of each sale, in the order given: losses matched with what was acquired within `days` (WASH-2).
 
     The window is the day of the sale and `days` before and after. The sales come by one another in order of their day,
@@ -119,12 +119,12 @@ def matched(sales: Sequence[LotSale], acquisitions: Iterable[Acquisition], days:
     left: dict[str, list[tuple[Acquisition, Decimal]]] = {}
     for each in sorted(acquisitions, key=_in_order_of_acquisition):
         left.setdefault(each.symbol, []).append((each, each.quantity))
-    found: dict[int, Settled] = {}
+    found: dict[int, MatchedSale] = {}
     for at in sorted(range(len(sales)), key=lambda at: _in_order_of_sale(sales[at])):
         sale = sales[at]
         if sale.gain is not None and sale.gain < ZERO and sale.symbol in left:
-            found[at] = Settled(sale, tuple(_replaced(sale, sale.gain, left[sale.symbol], days)))
-    return tuple([found.get(at) or Settled(sale) for at, sale in enumerate(sales)])
+            found[at] = MatchedSale(sale, tuple(_replaced(sale, sale.gain, left[sale.symbol], days)))
+    return tuple([found.get(at) or MatchedSale(sale) for at, sale in enumerate(sales)])
 
 
 def _replaced(

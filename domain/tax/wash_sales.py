@@ -11,10 +11,10 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from domain.targets.restrictions import Block
+from domain.targets.restrictions import Prohibition
 from domain.tax.household_trades import around_of, once_sold, taxed_sales
 from domain.tax.lots import RelievedLot, from_json, recognised_gain
-from domain.tax.wash_matching import WASH_2, LotSale, Replacement, Settled, matched
+from domain.tax.wash_matching import WASH_2, LotSale, MatchedSale, Replacement, matched
 from domain.values.money import ZERO, cents, money, plain
 from domain.values.policy import Policy
 from domain.values.record import record
@@ -33,7 +33,7 @@ class Recognised:
     """
 
     gains: Mapping[str, tuple[Decimal, ...]]
-    washed: Mapping[str, tuple[Settled, ...]]
+    washed: Mapping[str, tuple[MatchedSale, ...]]
 
     def gain(self, symbol: str) -> Decimal:
         """The net gain that counts of one symbol."""
@@ -66,14 +66,14 @@ def recent_losses(snapshot: Snapshot, policy: Policy) -> Iterable[RecentSale]:
     return together.values()
 
 
-def washed(snapshot: Snapshot, policy: Policy) -> Mapping[str, Block]:
+def washed(snapshot: Snapshot, policy: Policy) -> Mapping[str, Prohibition]:
     """What may not be bought, by symbol: the latest loss of each that a buy would wash."""
     latest: dict[str, RecentSale] = {}
     for sale in recent_losses(snapshot, policy):
         known = latest.get(sale.symbol)
         if known is None or known.date < sale.date:
             latest[sale.symbol] = sale
-    return {symbol: Block(WASH_1, partial(_would_wash, sale, policy)) for symbol, sale in latest.items()}
+    return {symbol: Prohibition(WASH_1, partial(_would_wash, sale, policy)) for symbol, sale in latest.items()}
 
 
 def _would_wash(sale: RecentSale, policy: Policy) -> str:
@@ -84,7 +84,7 @@ def _would_wash(sale: RecentSale, policy: Policy) -> str:
     )
 
 
-def kept_back(snapshot: Snapshot) -> Mapping[str, Block]:
+def kept_back(snapshot: Snapshot) -> Mapping[str, Prohibition]:
     """What may not be sold, by symbol: held at a loss that others' plans of the same pass would wash by buying it.
 
     A liquidation is never blocked (WASH-1).
@@ -102,7 +102,8 @@ def kept_back(snapshot: Snapshot) -> Mapping[str, Block]:
     }
     buys = {each.symbol: each for each in reversed(snapshot.household_plans_buy)}
     return {
-        symbol: Block(WASH_1, partial(_would_be_washed, buys[symbol])) for symbol in sorted(at_a_loss & buys.keys())
+        symbol: Prohibition(WASH_1, partial(_would_be_washed, buys[symbol]))
+        for symbol in sorted(at_a_loss & buys.keys())
     }
 
 
@@ -170,7 +171,7 @@ def disallowed(snapshot: Snapshot, sold: Mapping[str, Sequence[RelievedLot]], po
 
 def _washed(
     snapshot: Snapshot, policy: Policy, sold: Mapping[str, Sequence[RelievedLot]]
-) -> dict[str, tuple[Settled, ...]]:
+) -> dict[str, tuple[MatchedSale, ...]]:
     """The sales of every symbol of which some loss is disallowed, a lot each, in the order given."""
     if snapshot.account.tax_status != "taxable":
         return {}
@@ -199,7 +200,7 @@ def _sale(snapshot: Snapshot, symbol: str, relieved: RelievedLot) -> LotSale:
     return LotSale(account, symbol, day, lot.quantity, gain, lot.cost_per_share, lot.acquired, planned=True)
 
 
-def _told(symbol: str, settled: Sequence[Settled], policy: Policy) -> Finding:
+def _told(symbol: str, settled: Sequence[MatchedSale], policy: Policy) -> Finding:
     """How much of the loss from selling a security is disallowed, for how many shares, and where it goes."""
     replaced = _replacements(settled)
     loss = sum((each.loss for each in replaced), ZERO)
@@ -228,7 +229,7 @@ def _told(symbol: str, settled: Sequence[Settled], policy: Policy) -> Finding:
     )
 
 
-def _replacements(settled: Iterable[Settled]) -> list[Replacement]:
+def _replacements(settled: Iterable[MatchedSale]) -> list[Replacement]:
     return [each for sale in settled for each in sale.replaced]
 
 

@@ -12,7 +12,7 @@ from domain.plan import examine, lawful, told
 from domain.planning.case import Case
 from domain.planning.filling import SLEEVE_1
 from domain.planning.proposal import propose
-from domain.planning.settlement import Settled, settle
+from domain.planning.settlement import Settlement, settle
 from domain.planning.turn import Proposal
 from domain.rebalance_plan import RebalancePlan
 from domain.telling import derivation_moves as moves
@@ -80,7 +80,7 @@ def cash(case: Case, proposal: Proposal) -> Step:
     account = case.snapshot.account
     orders, crossings = proposal.netted.orders, proposal.netted.crossings
 
-    def settled(sells: bool, buys: bool, crosses: bool) -> Settled:
+    def settled(sells: bool, buys: bool, crosses: bool) -> Settlement:
         made = [each for each in orders if (each.is_sell and sells) or (not each.is_sell and buys)]
         return settle(account, made, crossings if crosses else (), (), False)
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from domain.planning import gain_budget
 from domain.planning.case import Case
 from domain.planning.concentration import SLEEVE_4
-from domain.planning.filling import SLEEVE_1, SLEEVE_2, Fill
+from domain.planning.filling import SLEEVE_1, SLEEVE_2, SleeveTrades
 from domain.planning.orders import ORDER_2, ORDER_3, MarketOrder
 from domain.planning.rounding import ORDER_1
 from domain.planning.signals import SIGNAL_2
@@ -41,7 +41,7 @@ def sleeves(case: Case, proposal: Proposal) -> Iterator[Step]:
         yield managed
 
 
-def _sleeve(case: Case, proposal: Proposal, sleeve: Sleeve, filled: Fill) -> Step:
+def _sleeve(case: Case, proposal: Proposal, sleeve: Sleeve, filled: SleeveTrades) -> Step:
     each = next(each for each in proposal.destined.destinations if each.component.key == sleeve.key)
     aimed = _aim(case, sleeve.key)
     held = {holding.symbol: holding.quantity for holding in sleeve.holdings}
@@ -84,7 +84,7 @@ def _aim(case: Case, key: str) -> Mapping[str, Decimal]:
 
 
 def _why_in_sleeve(
-    case: Case, symbol: str, filled: Fill, aimed: Mapping[str, Decimal], held: Mapping[str, Decimal]
+    case: Case, symbol: str, filled: SleeveTrades, aimed: Mapping[str, Decimal], held: Mapping[str, Decimal]
 ) -> str:
     shares, allowed = filled.quantities.get(symbol, ZERO), case.allowed
     if symbol in filled.blocked:
@@ -107,7 +107,9 @@ def _why_in_sleeve(
     return "" if shares else "left alone"
 
 
-def _level(case: Case, filled: Fill, aimed: Mapping[str, Decimal], held: Mapping[str, Decimal]) -> Iterator[str]:
+def _level(
+    case: Case, filled: SleeveTrades, aimed: Mapping[str, Decimal], held: Mapping[str, Decimal]
+) -> Iterator[str]:
     """The λ to which the holdings go that move, where it can be read off them (SLEEVE-2)."""
     reached = {
         cents((held.get(symbol, ZERO) * case.snapshot.price(symbol) + wanted) / aimed[symbol])

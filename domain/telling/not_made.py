@@ -12,7 +12,7 @@ from domain.planning.gain_budget import LOT_2
 from domain.planning.orders import ORDER_3, Trade, market_order
 from domain.planning.turn import Proposal
 from domain.rebalance_plan import Side, SkippedTrade
-from domain.targets.restrictions import Block
+from domain.targets.restrictions import Prohibition
 from domain.values.money import CENT, ZERO, down_to_increment, money, plain, tidy, to_cent, up_to_increment
 from domain.values.rules import Rule
 
@@ -66,7 +66,7 @@ def _small(case: Case, proposal: Proposal) -> Iterator[SkippedTrade]:
 def _restricted(case: Case, proposal: Proposal) -> Iterator[SkippedTrade]:
     """What may not be bought or sold, all sleeves together, in the shares that would have been ordered (ORDER-1)."""
     amounts: dict[tuple[Side, str], Decimal] = {}
-    blocks: dict[tuple[Side, str], Block] = {}
+    blocks: dict[tuple[Side, str], Prohibition] = {}
     for each in proposal.blocked:
         key: tuple[Side, str] = ("buy" if each.amount > 0 else "sell", each.symbol)
         amounts[key] = amounts.get(key, ZERO) + abs(each.amount)
@@ -85,5 +85,5 @@ def _restricted(case: Case, proposal: Proposal) -> Iterator[SkippedTrade]:
             yield SkippedTrade(*trade, block.rule.code, partial(_may_not, *trade, block))
 
 
-def _may_not(side: str, symbol: str, quantity: Decimal, amount: Decimal, block: Block) -> str:
+def _may_not(side: str, symbol: str, quantity: Decimal, amount: Decimal, block: Prohibition) -> str:
     return f"{_named(side, quantity, symbol, amount)} is not made: {block.why} ({block.rule.code})"

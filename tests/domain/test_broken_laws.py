@@ -13,7 +13,7 @@ import pytest
 
 from domain import laws
 from domain.laws import budget
-from domain.laws.ledger import Ledger
+from domain.laws.booked_plan import BookedPlan
 from domain.plan import plan as planned
 from domain.rebalance_plan import Allocation, Order, RebalancePlan, Side, Transfer
 from domain.targets.targets import Band
@@ -391,7 +391,7 @@ def test_a_disallowed_loss_makes_no_room(bought: tuple[RecentBuy, ...], disallow
     book = json.loads(json.dumps(BOOK))
     book["accounts"][0]["sleeves"][0]["holdings"][0] = lots("X", ("100", "100.00", OLD), ("125", "110.00", NEW))
     snapshot, policy, plan = case(book)
-    books = Ledger.of(replace(snapshot, household_buys=bought), plan)
+    books = BookedPlan.of(replace(snapshot, household_buys=bought), plan)
     assert budget.recognised(books, policy)[0] == D(disallowed) - 690
 
 
@@ -429,7 +429,7 @@ def test_an_earlier_sale_has_the_first_pick_of_what_was_bought_first() -> None:
     bought = (RecentBuy("X", date(2026, 10, 20), D(50), "A-2"), RecentBuy("X", date(2026, 10, 21), D(30), "A-2"))
     sold = RecentSale("X", date(2026, 10, 21), D(7), D("-55.10"))
     owner = replace(snapshot.account, recent_sales=(sold,))
-    books = Ledger.of(replace(snapshot, account=owner, household_buys=bought), plan)
+    books = BookedPlan.of(replace(snapshot, account=owner, household_buys=bought), plan)
     assert budget.recognised(books, policy)[0] == D(-690) + 300
     later = replace(snapshot, account=owner, household_buys=bought[1:])
-    assert budget.recognised(Ledger.of(later, plan), policy)[0] == D(-690) + 230
+    assert budget.recognised(BookedPlan.of(later, plan), policy)[0] == D(-690) + 230

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from domain.planning import concentration
 from domain.planning.concentration import concentrated
-from domain.planning.filling import Fill, Task, fill_sleeve
+from domain.planning.filling import SleeveTrades, Task, fill_sleeve
 from domain.planning.levels import Levels
 from domain.planning.rounding import buy_quantities, sell_quantities, shares_to_sell
 from domain.targets.restrictions import NO_LIMITS, Aim
@@ -46,7 +46,7 @@ def model(text: str, cash: str = "0") -> Aim:
     return Aim(weights, Decimal(cash) / 100, {})
 
 
-def filled(own: Sleeve, aim: Aim | None, change: str, prices: dict[str, Security], smallest: str = "0") -> Fill:
+def filled(own: Sleeve, aim: Aim | None, change: str, prices: dict[str, Security], smallest: str = "0") -> SleeveTrades:
     """What a sleeve trades whose value changes by so much."""
     value = own.cash + sum((each.quantity * (prices[each.symbol].price or 0) for each in own.holdings), Decimal(0))
     return fill_sleeve(own, Task(aim, value, number(change), Decimal(smallest)), prices, NO_LIMITS)

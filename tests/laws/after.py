@@ -9,9 +9,9 @@ from dataclasses import replace
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
+from domain.laws.booked_plan import BookedPlan
 from domain.laws.budget import disallowed
 from domain.laws.landing import bounds, cash_bounds, rounding
-from domain.laws.ledger import Ledger
 from domain.laws.refusals import Forbidden, forbidden
 from domain.plan import plan as planned
 from domain.rebalance_plan import ComponentOutcome, Order, RebalancePlan
@@ -56,7 +56,7 @@ def no_step_too_many(snapshot: Snapshot, policy: Policy, plan: RebalancePlan) ->
     """
     if plan.liquidation or plan.purpose.kind not in {"full", "raise_cash"}:
         return
-    books, numbers = Ledger.of(snapshot, plan), snapshot.numbers(policy)
+    books, numbers = BookedPlan.of(snapshot, plan), snapshot.numbers(policy)
     limits = forbidden(snapshot, numbers)
     low, high = cash_bounds(books, limits)
     ends, total = plan.components[-1].planned_value, plan.managed_value or ZERO
@@ -74,7 +74,7 @@ def no_step_too_many(snapshot: Snapshot, policy: Policy, plan: RebalancePlan) ->
 
 def _sold_too_much(
     order: Order,
-    books: Ledger,
+    books: BookedPlan,
     components: dict[str, ComponentOutcome],
     free: Decimal,
     smallest: Decimal,
@@ -98,7 +98,9 @@ def _sold_too_much(
             )
 
 
-def _step_that_helps(books: Ledger, limits: Forbidden, low: Decimal, high: Decimal, smallest: Decimal) -> Iterator[str]:
+def _step_that_helps(
+    books: BookedPlan, limits: Forbidden, low: Decimal, high: Decimal, smallest: Decimal
+) -> Iterator[str]:
     """The least that could be traded more, or less, of a security held directly, and would bring cash nearer."""
     plan, total = books.plan, books.plan.managed_value or ZERO
     ends = plan.components[-1].planned_value
@@ -156,7 +158,7 @@ class _Told:
     def __init__(self, snapshot: Snapshot, policy: Policy, plan: RebalancePlan) -> None:
         self.snapshot, self.plan = snapshot, plan
         self.numbers = snapshot.numbers(policy)
-        self.books = Ledger.of(snapshot, plan)
+        self.books = BookedPlan.of(snapshot, plan)
         self.components = {each.component: each for each in plan.components}
         self.smallest = max(
             self.numbers.minimum_trade_amount, self.numbers.minimum_trade_weight * (plan.managed_value or ZERO)

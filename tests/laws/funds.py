@@ -12,8 +12,8 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+from domain.laws.booked_plan import BookedPlan
 from domain.laws.landing import cash_bounds
-from domain.laws.ledger import Ledger
 from domain.laws.refusals import forbidden
 from domain.plan import plan as planned
 from domain.values.policy import MODES, Mode
@@ -84,7 +84,7 @@ def settle(seed: int, count: int, value: int, mode: Mode) -> Funds:
         snapshot, policy = members.snapshot("A-1"), members.policy
         first = plan = planned(snapshot, policy, mode)
         found.accounts += 1
-        books = Ledger.of(snapshot, first)
+        books = BookedPlan.of(snapshot, first)
         low, high = cash_bounds(books, forbidden(snapshot, policy))
         cash = first.components[-1]
         total = first.managed_value or Decimal(0)

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from domain.books.book import BookRefused, Market, read_account, read_market
+from domain.laws.booked_plan import BookedPlan
 from domain.laws.budget import recognised
-from domain.laws.ledger import Ledger
 from domain.rebalance_plan import RebalancePlan
 from domain.tax.household_trades import recent_buys
 from domain.values.policy import Policy
@@ -57,7 +57,7 @@ def filled(snapshot: Snapshot, policy: Policy, plan: RebalancePlan) -> Snapshot:
 
     What was sold at a loss is a recent sale, what was bought a recent lot, and what of the budget was used is gone.
     """
-    books, account = Ledger.of(snapshot, plan), snapshot.account
+    books, account = BookedPlan.of(snapshot, plan), snapshot.account
     held: dict[Place, list[Lot]] = {
         (sleeve.key, each.symbol): list(each.lots) for sleeve in account.sleeves for each in sleeve.holdings
     }

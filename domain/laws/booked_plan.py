@@ -24,7 +24,7 @@ Given = tuple[str, Decimal, Sequence[Lot]]  # the sleeve that gives shares up ("
 
 
 @dataclass(slots=True)
-class Ledger:
+class BookedPlan:
     """Cash and shares by sleeve. `moved` has the changes of shares by sleeve and symbol, none of them for most."""
 
     snapshot: Snapshot
@@ -41,7 +41,7 @@ class Ledger:
     flaws: list[Broken] = field(default_factory=list)
 
     @classmethod
-    def of(cls, snapshot: Snapshot, plan: RebalancePlan) -> "Ledger":
+    def of(cls, snapshot: Snapshot, plan: RebalancePlan) -> "BookedPlan":
         """Books the plan; what can't be booked is in `flaws`."""
         prices, steps, sleeves = snapshot.prices, step_costs_of(snapshot.securities), snapshot.account.sleeves
         held = {sleeve.key: {each.symbol: each for each in sleeve.holdings} for sleeve in sleeves}
