@@ -3,9 +3,10 @@
     python -m benchmarks plan [--accounts 200] [--many 1000] [--repeat 5] [--slow 30] [--profile] [--write]
 
 On the same generated accounts, in one process, account by account in turn: this planner with everything on
-(restrictions to look at, lots, household sales, findings), PyPortfolioOpt's greedy, the `rebalance` package's integer
-program and the exact integer program. The others get the planner's own desired values, prepared outside the clock;
-residual, turnover and tax are measured against the same ones. An account's fastest time of `--repeat` counts.
+(restrictions to look at, lots, household sales, findings, and the laws' checker, whose time is told besides),
+PyPortfolioOpt's greedy, the `rebalance` package's integer program and the exact integer program. The others get the
+planner's own desired values, prepared outside the clock; residual, turnover and tax are measured against the same ones.
+An account's fastest time of `--repeat` counts.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from benchmarks.accounts import Shape, snapshots
 from benchmarks.document import put
 from benchmarks.table import percentile, table
 from benchmarks.wanted import Wanted, by_target, fifo_tax, planned_quantities, tax, wanted
+from domain import laws
 from domain.plan import plan
 from domain.telling import plan_json
 from domain.values.policy import MODES, Mode, Policy
@@ -31,10 +33,10 @@ from domain.values.snapshot import Snapshot
 Result = TypeVar("Result")
 HEADER = ("", "accounts", "ms median", "ms 95 %", "× greedy", "residual bp", "above exact bp", "turnover %", "tax")
 NOTES = """\
-ms: milliseconds of processor time. Residual: the sum of |value − desired value| over the positions, in basis points of
-managed value. Residual, turnover and tax are of the first {slow} accounts, which every contender had: medians, and for
-the tax the mean. The planner relieves lots by `min_tax`, the others know none and get `fifo`; rates are the policy's, a
-loss counts below zero."""
+ms: milliseconds of processor time; the checker's are part of the whole plan's. Residual: the sum of |value − desired
+value| over the positions, in basis points of managed value. Residual, turnover and tax are of the first {slow}
+accounts, which every contender had: medians, and for the tax the mean. The planner relieves lots by `min_tax`, the
+others know none and get `fifo`; rates are the policy's, a loss counts below zero."""
 
 
 @dataclass
@@ -69,6 +71,7 @@ class Contest:
         self.repeat, self.slow = repeat, slow
         greedy = f"PyPortfolioOpt {_version('pyportfolioopt')}, greedy"
         self.plan = Figures("this planner: the whole plan")
+        self.laws = Figures("of which the laws' checker")
         self.text = Figures("this planner: the plan and its JSON")
         self.greedy = Figures(greedy)
         self.package = Figures(f"rebalance {_version('rebalance')}, integer program")
@@ -78,7 +81,7 @@ class Contest:
     @property
     def figures(self) -> tuple[Figures, ...]:
         """In the order of the table."""
-        return self.plan, self.text, self.greedy, self.package, self.exact, self.to_target
+        return self.plan, self.laws, self.text, self.greedy, self.package, self.exact, self.to_target
 
     def account(self, at: int, snapshot: Snapshot, policy: Policy) -> None:
         """One account, each contender in turn; the slow ones for the first accounts only."""
@@ -91,6 +94,7 @@ class Contest:
         self.plan.residuals.append(goal.residual(quantities))
         self.plan.turnovers.append(goal.turnover(quantities))
         self.plan.taxes.append(float(tax(made.gain, policy)))
+        self.laws.milliseconds.append(timed(lambda: laws.broken(snapshot, policy, made), self.repeat)[0])
         self.text.milliseconds.append(timed(lambda: plan_json.dumps(plan(snapshot, policy)), self.repeat)[0])
         self._others(self.greedy, rounding.greedy, goal, snapshot, policy, self.repeat)
         if at < self.slow:

@@ -164,18 +164,18 @@ def _held_against_wish(snapshot: Snapshot, allowed: Limits) -> list[tuple[str, s
 
 def target_reasons(snapshot: Snapshot) -> dict[str, Evidence]:
     """The reasons that come from the assignment alone, which need no prices."""
-    account = snapshot.account
-    if snapshot.target is None:
+    account, target = snapshot.account, snapshot.target
+    if target is None:
         return {"NO_TARGET": {"symbols": _held(snapshot)}} if account.holds_securities else {}
     reasons: dict[str, Evidence] = {}
     if account.first_rebalanced is None:
-        reasons["FIRST_REBALANCE"] = {"target": snapshot.target.id, "version": snapshot.target.version}
+        reasons["FIRST_REBALANCE"] = {"target": target.id, "version": target.version}
     last = snapshot.rebalanced_to
-    if last is not None and (last.target_id, last.version) != (snapshot.target.id, snapshot.target.version):
+    if last is not None and (last.target_id, last.version) != (target.id, target.version):
         reasons["TARGET_CHANGED"] = as_evidence(
             {
-                "target": snapshot.target.id,
-                "version": snapshot.target.version,
+                "target": target.id,
+                "version": target.version,
                 "rebalanced_to": last.target_id,
                 "rebalanced_to_version": last.version,
             }

@@ -55,7 +55,7 @@ def sell_quantities(
     for symbol, amount in goals.items():
         whole, price, cost = held[symbol], prices[symbol], costs[symbol]
         worth = whole * price
-        if amount >= worth or (amount > worth - CENT and worth >= CENT):  # nothing but cents' rounding would be left
+        if amount > worth - CENT and (amount >= worth or worth >= CENT):  # nothing but cents' rounding would be left
             quantities[symbol] = whole
             beyond += worth - amount
             continue

@@ -78,4 +78,4 @@ def unmet(cash: Mapping[str, Decimal], reserved: Decimal) -> list[Finding]:
 
 def overdrawn(account: Account) -> Decimal:
     """By how much the account's cash, all sleeves together, is below zero; 0 where it is not."""
-    return max(ZERO, -sum((sleeve.cash for sleeve in account.sleeves), ZERO))
+    return max(ZERO, -sum([sleeve.cash for sleeve in account.sleeves], ZERO))

@@ -143,23 +143,21 @@ class _Rules:
 
     def first(self, served: Sequence[Trade]) -> Rule:
         """The rule behind an order, of the sleeve it serves most: the last that moved its component that way."""
-        first = served[0]
-        component, sells = first.component, first.quantity < ZERO
         if self.case.liquidation:
             return checks.liquidation_rule(self.case.snapshot)
-        if not sells:
-            if component not in self._of_buys:
-                cause = max(first.causes, key=first.causes.__getitem__)
-                self._of_buys[component] = self._rule(cause, first)
-            return self._of_buys[component]
-        (cause,) = first.causes
-        if cause is not Cause.DESTINATION:
-            return _rule_of(cause, first.symbol, self.case)
-        if component not in self._of_sells:
-            self._of_sells[component] = self._rule(cause, first)
-        return self._of_sells[component]
+        trade, known = served[0], self._of_buys
+        if trade.quantity < ZERO:
+            (cause,) = trade.causes
+            if cause is not Cause.DESTINATION:
+                return _rule_of(cause, trade.symbol, self.case)
+            known = self._of_sells
+        rule = known.get(trade.component)
+        if rule is None:
+            rule = known[trade.component] = self._rule(trade)
+        return rule
 
-    def _rule(self, cause: Cause, trade: Trade) -> Rule:
+    def _rule(self, trade: Trade) -> Rule:
+        cause = max(trade.causes, key=trade.causes.__getitem__)
         if cause is not Cause.DESTINATION:
             return _rule_of(cause, trade.symbol, self.case)
         rules = [rule for rule, _ in _with_it(self.destinations[trade.component], trade.quantity < ZERO)]

@@ -34,5 +34,13 @@ def remembered(function: Callable[..., ResultT]) -> Callable[..., ResultT]:
         found = known.get(id(given))
         return work_out(id(given), (given,)) if found is None else found[1]
 
+    @wraps(function)
+    def ask_of_two(one: object, other: object) -> ResultT:
+        key = id(one), id(other)
+        found = known.get(key)
+        return work_out(key, (one, other)) if found is None else found[1]
+
     kinds = [each.kind for each in signature(function).parameters.values()]
-    return ask_of_one if kinds == [Parameter.POSITIONAL_OR_KEYWORD] else ask
+    if kinds == [Parameter.POSITIONAL_OR_KEYWORD]:
+        return ask_of_one
+    return ask_of_two if kinds == [Parameter.POSITIONAL_OR_KEYWORD] * 2 else ask  # the usual ones, asked quickly
