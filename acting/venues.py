@@ -11,12 +11,21 @@ from reading.words import counted
 if TYPE_CHECKING:
     from storage.actor import Actor
     from storage.connection import Books
+    from venues.registry import Venues
 
 
-def set_terms(books: "Books", actor: "Actor", name: str, given: Mapping[str, Any], blocks: Mapping[str, Any]) -> None:
-    """Sets what is given of `orders_per_second`, `patience_seconds` and `sends`, and of blocks; the rest stays."""
+def set_terms(
+    books: "Books", actor: "Actor", venues: "Venues", name: str, given: Mapping[str, Any], blocks: Mapping[str, Any]
+) -> None:
+    """Sets what is given of `orders_per_second`, `patience_seconds` and `sends`, and of blocks; the rest stays.
+
+    Raises Refused for blocks at a venue that would not take their allocations (FIX-8).
+    """
     from storage.work.venues import ONE_BY_ONE
 
+    unable = venues.unable_to_block(name)
+    if blocks.get("blocks") == "window" and unable is not None:
+        raise Refused(unable)
     with books.transaction(actor) as change:
         now = change.venues.terms(name)
         kept = {

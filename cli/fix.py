@@ -25,6 +25,7 @@ def status(session: str | None, form: str) -> int:
     from cli import connections
     from venues.fix import standing
 
+    connections.venues(connections.books())  # a session's file that can't be used is refused, and says why
     with connections.books().reading() as books:
         found = [each for each in standing.sessions(books.connection) if session in (None, each.session)]
     if session is not None and not found:

@@ -78,14 +78,15 @@ def set_(
     if rate is None and patience is None and sends is None and not given:
         raise click.UsageError("nothing to set: give --orders-per-second, --patience, --sends or --blocks")
     books = connections.books()
-    if name not in (names := connections.venues(books).names):
-        raise Refused(f"{name} is no venue: there is {', '.join(names)}")
+    there = connections.venues(books)
+    if name not in there.names:
+        raise Refused(f"{name} is no venue: there is {', '.join(there.names)}")
     limits = {"orders_per_second": (rate, _rate(rate)), "patience_seconds": (patience, _patience(patience))}
     wanted: dict[str, Any] = {key: each for key, (typed, each) in limits.items() if typed is not None}
     blocks = _blocks(given)
     if sends is not None:
         wanted["sends"] = sends.replace("-", "_")
-    venues.set_terms(books, persons.doing(by, "venue"), name, wanted, blocks)
+    venues.set_terms(books, persons.doing(by, "venue"), there, name, wanted, blocks)
     click.echo(f"the terms of {name} are set; every worker sees them from now on")
 
 

@@ -1,6 +1,7 @@
 """Which venues and custodians this installation has, and on what terms."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sqlalchemy import Connection, Engine
 
@@ -41,10 +42,24 @@ class Venues:
     def terms(self, custodian: str, within: Connection | None = None) -> Terms:
         """What a venue may be asked now; `within` is a transaction that is open. Raises UnknownVenue."""
         self.venue(custodian)
-        if within is not None:
-            return terms_of(within, custodian)
-        with self.engine.connect() as connection:
-            return terms_of(connection, custodian)
+        if within is None:
+            with self.engine.connect() as connection:
+                return self.terms(custodian, connection)
+        found = terms_of(within, custodian)
+        if found.blocks is not None and self.unable_to_block(custodian) is not None:
+            return replace(found, blocks=None)  # its rules were changed since
+        return found
+
+    def unable_to_block(self, custodian: str) -> str | None:
+        """Why no blocks can go to a venue, in a sentence with the next action; None where they can."""
+        for each in self.sessions.values():
+            if each.venue == custodian and not each.rules.takes_allocations:
+                return (
+                    f"orders of {custodian} can't go in blocks: by its rules of engagement FIX session {each.session} "
+                    "takes no allocations (35=J), so it would not know whose the shares are. Leave --blocks off; if "
+                    f"the broker does take them, say rules: {{takes_allocations: true}} in {each.session}.yaml"
+                )
+        return None
 
     def states(self, custodian: str) -> bool:
         """True where a custodian can be asked for its figures; of the others statements come (RECON-1)."""
