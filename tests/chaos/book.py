@@ -92,7 +92,7 @@ def scenario(seed: int) -> dict[str, Any]:
     return {
         "seed": seed,
         "orders": [
-            {"chance": "0.15", "side": "sell", "fill": "1.2"},
+            {"chance": "0.25", "side": "sell", "fill": "1.2"},
             {"chance": "0.04", "fill": "0.5"},
             {"chance": "0.05", "side": "buy", "price": "1.01"},
             {"chance": "0.05", "side": "sell", "price": "0.99"},

@@ -5,6 +5,7 @@ By the minute in which the run did anything (`pulse`), as a busy machine has few
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from tests.chaos.attempts import Attempts
 from tests.chaos.proof import Checked, Records
@@ -17,6 +18,7 @@ FORGED = 0.4  # forgeries attempted, a minute
 BLOCKS = 2  # blocks of which the venue filled something, a minute
 BY_FIX = 2  # orders filled through the FIX session, a minute
 WORKED = 0.2  # of a run's seconds, those in which anything has to be done
+OVERFILL = "overfill"  # among what the venue did to orders
 HIT = 0.4  # of the faults that were planned, those that hit something
 
 
@@ -28,6 +30,7 @@ def missing(
     records: Records,
     checks: list[Checked],
     attempts: Attempts | None = None,
+    venue: Mapping[str, int] = MappingProxyType({}),
 ) -> Iterator[str]:
     """What a run of so many seconds, which did something in so many, should have seen and did not."""
     filled = sum(1 for order in records.orders if order.filled_quantity)
@@ -37,7 +40,7 @@ def missing(
         (complete, COMPLETE * worked / 60, "rebalances COMPLETE"),
         (sum(injected.values()), HIT * planned, "faults that hit something"),
         (int(worked), WORKED * seconds, "seconds in which anything was done"),
-        *(_beside(seconds, worked, attempts, records) if attempts is not None and seconds >= LONG else ()),
+        *(_beside(seconds, worked, attempts, records, venue) if attempts is not None and seconds >= LONG else ()),
     ):
         if seen < max(1, int(least)):
             yield f"{seen} {what}: at least {max(1, int(least))} are needed for the proof to mean anything"
@@ -46,7 +49,9 @@ def missing(
             yield f"nothing was there to look at for: {check.says}"
 
 
-def _beside(seconds: float, worked: float, attempts: Attempts, records: Records) -> Iterator[tuple[int, float, str]]:
+def _beside(
+    seconds: float, worked: float, attempts: Attempts, records: Records, venue: Mapping[str, int]
+) -> Iterator[tuple[int, float, str]]:
     """What makes the proofs beside the orders' mean something."""
     kinds = Counter(each.kind for each in records.breaks)
     yield attempts.waited, WAITED * worked / 60, "orders that waited while sending was halted"
@@ -57,5 +62,6 @@ def _beside(seconds: float, worked: float, attempts: Attempts, records: Records)
         yield sum(1 for each in desk.children if each.filled_units), BLOCKS * worked / 60, "orders of blocks filled"
         yield len({each.block_id for each in desk.parts}), 1, "blocks allocated"
         yield sum(1 for each in desk.leavings if each.filled is not None), 1, "leavings that a venue was asked about"
-        yield kinds["overfill"], 1, "overfills"
+        if OVERFILL in venue:  # where it filled nothing beyond an order, there is nothing to be told
+            yield kinds["overfill"], 1, "overfills"
     yield len(records.lost), 1, "orders that a restored database does not know"

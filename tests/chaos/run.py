@@ -101,7 +101,14 @@ def run(
         report.checks = [*proof.checked(books, report.records), *world.attempts.checked()]
         report.unseen = list(
             least.missing(
-                seconds, pulse.seconds_of_work, faults, report.injected, report.records, report.checks, world.attempts
+                seconds,
+                pulse.seconds_of_work,
+                faults,
+                report.injected,
+                report.records,
+                report.checks,
+                world.attempts,
+                report.venue,
             )
         )
         with books.transaction() as read:
@@ -187,5 +194,7 @@ def _venue(books: Books, seed: int) -> Counter[str]:
         for row in read.execute(select(paper_orders)):
             order = VenueOrder(row.client_order_id, row.account_id, row.side, row.symbol, row.quantity, row.price)
             given = mood.treatment(order).model_dump(exclude_defaults=True)
-            found.update([", ".join(sorted(given.keys() - {"chance", "side"})) or "filled as sent"])
+            did = [least.OVERFILL if (each, given[each] > 1) == ("fill", True) else each
+                   for each in sorted(given.keys() - {"chance", "side"})]  # fmt: skip
+            found.update([", ".join(did) or "filled as sent"])
     return found
