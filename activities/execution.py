@@ -272,10 +272,12 @@ class ExecutionSteps:
         or it has ended: a reset workflow comes by again.
         """
         with self.desk.books.transaction(actor()) as books:
-            if not any(order.status in OPEN for order in books.orders.standing(message.rebalance_id)):
+            orders = books.orders.standing(message.rebalance_id)
+            if not any(order.status in OPEN for order in orders):
                 return None
             row = books.rebalances.get(message.rebalance_id)
-            return Sender(self.desk, books, row) if row.stage == "EXECUTING" else None
+            names = {order.leg: order.client_order_id for order in orders}
+            return Sender(self.desk, books, row, names=names) if row.stage == "EXECUTING" else None
 
     def _standing(self, message: Step, sender: Sender | None) -> OrdersSubmitted:
         """How the orders stand; where all have their last word, the rebalance moves on (EXEC-2)."""

@@ -52,10 +52,17 @@ class Sender:
 
     What the venue says is written down with what is done next, in one transaction; whoever has a sender writes down
     the last of it by `telling`. `resized` says which buys were sized again, and to what. `begins`: when it was
-    approved, where the row does not say so yet.
+    approved, where the row does not say so yet. `names` are the client order IDs by leg, where they were read already.
     """
 
-    def __init__(self, desk: Desk, books: Transaction, row: Any, begins: datetime | None = None) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        books: Transaction,
+        row: Any,
+        begins: datetime | None = None,
+        names: dict[int, str] | None = None,
+    ) -> None:
         self.desk = desk
         self.rebalance_id = row.id
         self.account_id = row.account_id
@@ -67,9 +74,10 @@ class Sender:
         self.venue = desk.venues.venue(custodian)
         self.terms = desk.venues.terms(custodian, books.connection)
         self.begun: datetime = begins or row.approved_at
-        self.names = books.orders.names(row.id)
+        self.names = books.orders.names(row.id) if names is None else names
         self.at_desk = books.desk.of(row.id)
-        self.beaten = self.allowed = 0.0  # when it was shown last that the step lives, and seen that it may send
+        self.beaten = monotonic()  # when it was shown last that the step lives: that it began shows as much
+        self.allowed = 0.0  # when it was seen last that it may send
         self.mine = False
         self.resized: list[str] = []
         self._knocks = False
