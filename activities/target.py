@@ -88,12 +88,14 @@ class TargetSteps:
                 signed=books.proof.identity() == "signed",
                 begun=row is not None and row.stage in {"EXECUTING", "RECONCILING", "ENDED"},
             )
+            # Where names are typed it is recorded as it was before decisions could be signed.
+            unsaid = {"rebalance_id", "account_id", "clock_ahead"} | ({"signed"} if not answer.signed else set())
             books.audit.record(
                 "target checked",
                 account_id=message.account_id,
                 rebalance_id=rebalance_id,
                 rule=findings[0].rule if findings else checks.CHECK_1.code,
-                after=answer.model_dump(mode="json", exclude={"rebalance_id", "account_id", "clock_ahead"}),
+                after=answer.model_dump(mode="json", exclude=unsaid),
             )
             return answer
 
