@@ -77,8 +77,6 @@ class Camera:
 
 def a_day(there: World, camera: Camera) -> None:
     """What an operator, an approver, an auditor and who administers see, in the order of a day."""
-    with there.profile(viewport=WIDE) as nobody:
-        camera.take(nobody.new_page(), "sign-in", "/sign-in")
     with (
         there.as_("ann", viewport=WIDE) as ann,
         there.as_("ben", viewport=WIDE) as ben,
@@ -104,17 +102,13 @@ def a_day(there: World, camera: Camera) -> None:
             camera.take(dark, "rebalance-dark", rebalance)
         with there.as_("ben", viewport=NARROW) as narrow:
             camera.take(narrow, "review-narrow", request + "/review")
-            camera.take(narrow, "queue-narrow", "/queue")
         ben.goto(request + "/review")
         ben.get_by_role("button", name="Approve these 3 plans").click()
         ann.goto(request)
         expect(ann.locator("h1 .status")).to_have_text("complete", timeout=PATIENCE)
         camera.take(ann, "account", "/accounts/A-103")
         camera.take(ann, "diagnosis", "/accounts/A-113/diagnosis")
-        camera.take(ann, "target", "/targets/BALANCED")
         _edited(ann, camera)
-        camera.take(ann, "breaks", "/breaks")
-        camera.take(ann, "loads", "/loads")
         camera.take(ann, "status", "/status")
         camera.take(ann, "refused", "/queue?reason=BOREDOM")
         camera.take(cleo, "story", f"{rebalance}/story")
