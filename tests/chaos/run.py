@@ -194,7 +194,9 @@ def _venue(books: Books, seed: int) -> Counter[str]:
         for row in read.execute(select(paper_orders)):
             order = VenueOrder(row.client_order_id, row.account_id, row.side, row.symbol, row.quantity, row.price)
             given = mood.treatment(order).model_dump(exclude_defaults=True)
-            did = [least.OVERFILL if (each, given[each] > 1) == ("fill", True) else each
-                   for each in sorted(given.keys() - {"chance", "side"})]  # fmt: skip
+            did = [
+                least.OVERFILL if each == "fill" and given[each] > 1 else each
+                for each in sorted(given.keys() - {"chance", "side"})
+            ]
             found.update([", ".join(did) or "filled as sent"])
     return found
