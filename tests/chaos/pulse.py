@@ -15,6 +15,7 @@ import psycopg
 WINDOW = 5.0  # seconds; one in which a step of a workflow was recorded is one of work
 LOOK = 0.5
 RECORDED = "SELECT coalesce(max(id), 0) FROM audit_records WHERE activity IS NOT NULL"
+SHARE = 1 / 30  # of a run's seconds
 SURVIVED = 10.0  # seconds after which the next fault comes though nothing was done since the last
 
 
@@ -34,9 +35,9 @@ class Pulse:
         """How long anything was done, in windows."""
         return len(self._beats) * WINDOW
 
-    def survived(self, since: float) -> None:
-        """Waits until something was done since a moment, not for ever."""
-        until = time.monotonic() + SURVIVED
+    def survived(self, since: float, of: float) -> None:
+        """Waits until something was done since a moment, not for ever: less in a run of fewer seconds."""
+        until = time.monotonic() + min(SURVIVED, SHARE * of)
         while self._beat <= since and time.monotonic() < until:
             time.sleep(LOOK / 2)
 

@@ -84,7 +84,7 @@ def run(
             world.look_after()
             world.inject(fault)
             faults += 1
-            pulse.survived(time.monotonic())
+            pulse.survived(time.monotonic(), seconds)
         time.sleep(max(0.0, started + seconds - time.monotonic()))
         pulse.stop()
         thread.stop()
