@@ -7,7 +7,8 @@ It ends by construction: each proposal is kept only where the account ends bette
 cents, can't fall for ever.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from decimal import Decimal
 
@@ -20,6 +21,7 @@ from domain.planning.lines import (
     DESTINATION_1,
     DESTINATION_2,
     DESTINATION_5,
+    LOWER_BOUND,
     LOWER_EDGE,
     UNBOUNDED,
     Line,
@@ -30,12 +32,14 @@ from domain.planning.lines import (
     sell_more,
 )
 from domain.planning.one_way import CASH_2
-from domain.planning.orders import ORDER_3
+from domain.planning.orders import ORDER_3, MarketOrder
 from domain.planning.reach import BackBy, lines_of
 from domain.planning.turn import GivenUp, Place, Proposal, opened_too_low, trade_of
 from domain.targets.targets import Band
 from domain.values.money import CENT, ZERO
 from domain.values.snapshot import MANAGED
+
+Move = Callable[[Sequence[Line], Decimal, Band], Decimal | None]  # returns the cash there is then; None: no move
 
 
 def closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
@@ -59,6 +63,19 @@ def closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
         if closest is None or (last := end_of(case, closest).rank) >= end:
             break
         best, end = closest, last
+    return _without_needless_sales(case, best, back)
+
+
+def _without_needless_sales(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
+    """Without what was sold for cash that can spare it by now, though its loss made room in the gain budget for another
+    sale: nothing is sold for that (LAW-8). Ends by construction: each line once.
+    """
+    best = proposal
+    for at in range(len(proposal.destined.lines)) if proposal.netted.cut or proposal.given_up else ():
+        if any(rule is not DESTINATION_1 and moved < 0 for rule, moved in best.destined.lines[at].parts):
+            less = _less_for_cash(case, best, at, back)
+            if less is not None and end_of(case, less).cash_off < end_of(case, best).cash_off:
+                best = less
     return best
 
 
@@ -121,6 +138,7 @@ def _nearer(case: Case, proposal: Proposal, back: BackBy) -> Iterator[Proposal]:
         closer = nearer(case, proposal, back)
         if closer is not None:
             yield closer
+    yield from _inside_thresholds(case, proposal, back)
     for at, line in enumerate(proposal.destined.lines):
         if any(rule is not DESTINATION_1 for rule, _ in line.parts):
             closer = _less_for_cash(case, proposal, at, back)
@@ -180,23 +198,71 @@ def _cash_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | Non
 
 def _all_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
     """As it would be planned again from where it ends, every component and cash."""
-    band, cash = _cash(case, proposal)
-    lines = _again(case, proposal, ends.values(case, proposal.destined, proposal.after))
-    before = [each.planned for each in lines]
-    for each in lines:
-        planned, parts = each.planned, list(each.parts)
-        force(each)
-        if not each.ordered(ZERO):
-            each.planned, each.parts = planned, parts
-    then = cash - sum([each.planned - was for each, was in zip(lines, before, strict=True)], ZERO)
-    then, _ = landed(lines, then, band)
-    then = close(lines, then, band)
+    values = ends.values(case, proposal.destined, proposal.after)
     free = _without_small(proposal, back)
-    if free is back and all(each.planned == was for each, was in zip(lines, before, strict=True)):
-        return None
-    for each in lines:
-        _tell(each)
-    return _traded(case, proposal, lines, then - cash, free)
+
+    def moved(lines: Sequence[Line], cash: Decimal, band: Band) -> Decimal | None:
+        then = cash
+        for each, was in zip(lines, values, strict=True):
+            planned, parts = each.planned, list(each.parts)
+            force(each)
+            if not each.ordered(ZERO):
+                each.planned, each.parts = planned, parts
+            then -= each.planned - was
+        then, _ = landed(lines, then, band)
+        then = close(lines, then, band)
+        stays = all(each.planned == was for each, was in zip(lines, values, strict=True))
+        return None if free is back and stays else then
+
+    return _moved(case, proposal, values, moved, free)
+
+
+def _inside_thresholds(case: Case, proposal: Proposal, back: BackBy) -> Iterator[Proposal]:
+    """With what ends below its threshold bought, one by one, for what others sell inside theirs: fewer outside comes
+    before less turnover, and before how far they are from their destination bands (DESTINATION-6).
+    """
+    values = ends.values(case, proposal.destined, proposal.after)
+    for at, (line, value) in enumerate(zip(proposal.destined.lines, values, strict=True)):
+        if line.low - value <= CENT or line.opens:
+            continue
+
+        def moved(lines: Sequence[Line], cash: Decimal, band: Band, at: int = at) -> Decimal | None:
+            bought, before = lines[at], lines[at].planned
+            force(bought)
+            if bought.planned == before or not bought.ordered(ZERO):
+                return None
+            then = cash - (bought.planned - before)
+            then = sell_more(lines, then, band, LOWER_EDGE, DESTINATION_2)
+            then = sell_more(lines, then, band, LOWER_BOUND, DESTINATION_5)
+            return close(lines, then, band) if then >= min(cash, band.lower) else None
+
+        closer = _moved(case, proposal, values, moved, back)
+        if closer is not None:
+            yield closer
+
+
+def _moved(case: Case, proposal: Proposal, values: Sequence[Decimal], move: Move, back: BackBy) -> Proposal | None:
+    """The proposal that a move of its lines, from where they end, makes; None where there is none.
+
+    What the move would trade and is not made, as it is too small or beyond the gain budget, stays where it ends, and
+    the others are moved once more: as often as there are lines.
+    """
+    band, cash = _cash(case, proposal)
+    keeps = set[str]()
+    while True:
+        lines = _again(case, proposal, values)
+        for each in lines:
+            if each.component.key in keeps:
+                each.reach = replace(each.reach, least=each.planned, most=each.planned)
+        then = move(lines, cash, band)
+        if then is None:
+            return None
+        for each in lines:
+            _tell(each)
+        closer, left_out = _tried(case, proposal, lines, then - cash, back)
+        if closer is not None or left_out <= keeps:
+            return closer
+        keeps |= left_out
 
 
 def _less_for_cash(case: Case, proposal: Proposal, at: int, back: BackBy) -> Proposal | None:
@@ -269,18 +335,32 @@ def _traded(
     """The proposal that trades these lines, which leave so much more cash; None where it leaves out what this one
     trades.
     """
+    return _tried(case, proposal, lines, more, back, freed)[0]
+
+
+def _tried(
+    case: Case, proposal: Proposal, lines: Sequence[Line], more: Decimal, back: BackBy, freed: Place | None = None
+) -> tuple[Proposal | None, AbstractSet[str]]:
+    """The proposal that trades these lines; or None, with the keys of the components of which it leaves something out
+    that this one does not.
+    """
     destinations = tuple([destination(each) for each in lines])
     moved = replace(
         proposal.destined, destinations=destinations, cash=proposal.destined.cash + more, lines=tuple(lines)
     )
     closer = trade_of(case, moved, back)
     made = {trade.place for order in closer.netted.orders for trade in order.allocations}
-    skipped = {trade.place for order in closer.netted.skipped for trade in order.allocations} - made
-    before = {trade.place for order in proposal.netted.skipped for trade in order.allocations}
-    cut = {trade.place for order in closer.netted.cut for trade in order.allocations}
-    cut -= {freed, *(trade.place for order in proposal.netted.cut for trade in order.allocations)}
-    if cut or not skipped <= before or opened_too_low(case, closer):
-        return None
+    skipped = _places(closer.netted.skipped).keys() - made
+    skipped -= _places(proposal.netted.skipped).keys()
+    cut = _places(closer.netted.cut).keys() - _places(proposal.netted.cut).keys() - {freed}
+    if cut or skipped or opened_too_low(case, closer):
+        of = _places([*closer.netted.skipped, *closer.netted.cut])
+        return None, {of[place] for place in (*skipped, *cut)}
     bought = {trade.place for order in closer.netted.orders if not order.is_sell for trade in order.allocations}
     closer.given_up = tuple([each for each in proposal.given_up if each.sells or each.place not in bought])
-    return closer
+    return closer, frozenset()
+
+
+def _places(orders: Iterable[MarketOrder]) -> dict[Place, str]:
+    """The positions that orders trade, each with its component's key."""
+    return {trade.place: trade.component for order in orders for trade in order.allocations}

@@ -9,6 +9,7 @@ from decimal import Decimal
 from domain.planning.case import Case
 from domain.planning.destination import Destined
 from domain.planning.settlement import Settlement
+from domain.targets.components import Component
 from domain.targets.idle_cash import idle_cash
 from domain.values.money import CENT, ZERO, down_to_cent
 from domain.values.record import record
@@ -90,7 +91,7 @@ def ends(case: Case, destined: Destined, after: Settlement | None, turnover: Dec
     for line, value in zip(destined.lines, values(case, destined, after), strict=True):
         component = line.component
         if component.kind == "model" and value > 0:
-            outside += _idle(case, component.key, component.ref, cash_by_sleeve.get(component.key, ZERO), value)
+            outside += idle(case, component, cash_by_sleeve.get(component.key, ZERO), value)
         if not line.upper:
             unmet += max(ZERO, value - line.reach.least if component.stays or component.no_sell else value)
             continue
@@ -104,11 +105,12 @@ def ends(case: Case, destined: Destined, after: Settlement | None, turnover: Dec
     return Ends(amiss[0], amiss[1], amiss[2], amiss[3], turnover)
 
 
-def _idle(case: Case, key: str, model_id: str, cash: Decimal, value: Decimal) -> Decimal:
-    """A sleeve's cash beyond its threshold (SLEEVE-3)."""
-    if cash <= 0 or model_id not in case.snapshot.models:
+def idle(case: Case, component: Component, cash: Decimal, value: Decimal) -> Decimal:
+    """The cash of a component's sleeve, worth `value`, beyond its threshold (SLEEVE-3); 0 where it has none."""
+    if cash <= 0 or component.kind != "model" or component.ref not in case.snapshot.models:
         return ZERO
-    found = idle_cash(Sleeve(key, cash, ()), value, case.snapshot.models[model_id], case.allowed, case.policy)
+    model = case.snapshot.models[component.ref]
+    found = idle_cash(Sleeve(component.key, cash, ()), value, model, case.allowed, case.policy)
     return found.cash - found.most if found else ZERO
 
 

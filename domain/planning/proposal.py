@@ -16,16 +16,18 @@ from decimal import Decimal
 
 from domain.planning import ends, gain_budget
 from domain.planning.case import Case
-from domain.planning.closing import closed
+from domain.planning.closing import closed, rank
 from domain.planning.destination import openings_to_reject
 from domain.planning.filling import Held
 from domain.planning.orders import ORDER_3, Netted
 from domain.planning.reach import BackBy
 from domain.planning.settlement import settle
 from domain.planning.trades import managed_trades
-from domain.planning.turn import GivenUp, Proposal, Unaffordable, destined_of, opened_too_low, trade_of
+from domain.planning.turn import GivenUp, Place, Proposal, Unaffordable, destined_of, opened_too_low, relief, trade_of
 from domain.targets import minimums
+from domain.tax import wash_sales
 from domain.values.money import CENT, ZERO
+from domain.values.record import record
 from domain.values.rules import Finding
 from domain.values.snapshot import MANAGED
 
@@ -52,22 +54,25 @@ def _below_their_minimum(case: Case) -> dict[str, Finding]:
 
 def _without(case: Case, rejected: Mapping[str, Finding]) -> Proposal | Unaffordable:
     """The proposal without the openings that are rejected; or another that cash can't carry, with what it leaves."""
-    back, given_up = BackBy(), dict[tuple[str, str, bool, str], GivenUp]()
+    back, given_up, earlier = BackBy(), dict[tuple[str, str, bool, str], GivenUp](), list[Proposal]()
     while True:  # each turn holds a position back, or one further, or is the last
         destined = destined_of(case, frozenset(rejected), back)
         unaffordable = openings_to_reject(destined, case.snapshot.models) if case.purpose.kind == "full" else None
         if unaffordable:
             return unaffordable
         proposal = trade_of(case, destined, back)
-        unaffordable = opened_too_low(case, proposal)
-        if unaffordable:
-            return unaffordable
-        more, found = _held_back(case, proposal, back, len(given_up))
+        more = _held_back(case, proposal, back, len(given_up))
+        if more is None or more.rests:
+            unaffordable = opened_too_low(case, proposal)
+            if unaffordable and more is None:
+                return unaffordable
+            if not unaffordable:
+                proposal.given_up = tuple(given_up.values())
+                earlier.append(closed(case, proposal, back))
         if more is None:
-            proposal.given_up = tuple(given_up.values())
-            return closed(case, proposal, back)
-        back = more
-        for each in found:
+            return min(earlier, key=lambda each: rank(case, each)) if len(earlier) > 1 else earlier[0]
+        back = more.back
+        for each in more.given_up:
             key = (*each.place, each.sells, each.rule.code)
             known = given_up.get(key)
             given_up[key] = replace(each, planned=known.planned, turn=known.turn) if known else each
@@ -87,12 +92,24 @@ def _lands_all(case: Case, proposal: Proposal) -> bool:
     )
 
 
-def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> tuple[BackBy | None, list[GivenUp]]:
-    """The positions found not to trade, those known before included, and what is not made of them; no positions where
-    no other turn is called for.
+@record
+class HeldBack:
+    """The positions found not to trade, those known before included, and what is not made of them.
+
+    `rests`: all of it is what is left of trades that cross, so that the less is traded, the less crosses, and it is not
+    known that another turn ends better.
+    """
+
+    back: BackBy
+    given_up: list[GivenUp]
+    rests: bool
+
+
+def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> HeldBack | None:
+    """What the next turn is to hold back; None where none is called for.
 
     A sale that is not made calls for one only where somebody counted on its cash; a buy of a sleeve never does: what
-    it was given stays in it as cash (SLEEVE-1).
+    it was given stays in it as cash (SLEEVE-1). The rest of what crosses is held back once.
     """
     netted = proposal.netted
     last = [(ORDER_3, order) for order in netted.skipped] + [(gain_budget.LOT_2, order) for order in netted.cut]
@@ -100,33 +117,38 @@ def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> tuple
     pays_less = list(_pays_less(proposal))
     if not missing and pays_less and not _given_less(proposal):
         pays_less = []  # nobody counted on it
-    if not last and not pays_less:
-        return None, []
+    in_vain = dict(_waits_in_vain(case, proposal)) if proposal.fills else {}
+    if not last and not pays_less and not in_vain:
+        return None
+    sellers = {(each.seller, each.symbol) for each in netted.crossings}
+    buyers = {(each.buyer, each.symbol) for each in netted.crossings}
     asked = {key: fill.quantities for key, fill in proposal.fills.items()}  # before anything crossed or was left out
     asked[MANAGED] = {trade.symbol: trade.quantity for trade in managed_trades(case, proposal.destined)}
     found = {key: (dict(each.sold), dict(each.bought)) for key, each in back.items()}
-    calls, given_up = False, list[GivenUp]()
+    calls, rests, given_up = False, True, list[GivenUp]()
     for rule, order in last:
         for trade in order.allocations:
             sold, bought = found.setdefault(trade.sleeve, ({}, {}))
             side = sold if order.is_sell else bought
             planned = abs(asked.get(trade.sleeve, {}).get(trade.symbol, ZERO))
             made = max(ZERO, planned - abs(trade.quantity))
-            if trade.symbol in side and made >= side[trade.symbol]:
+            rest = made and trade.place in (sellers if order.is_sell else buyers)
+            if trade.symbol in side and (rest or made >= side[trade.symbol]):
                 continue
-            price = case.snapshot.securities[trade.symbol].priced
-            if rule is ORDER_3 and made and planned * price >= case.smallest:
-                continue  # the rest of what crosses: too small as long as that does
-            side[trade.symbol] = made
+            side[trade.symbol], rests = made, rests and bool(rest)
             given_up.append(GivenUp(rule, trade, planned, made, turn))
             calls = calls or (missing or trade.sleeve != MANAGED if order.is_sell else trade.sleeve == MANAGED)
     for key, symbols in () if calls else pays_less:
         sold, _ = found.setdefault(key, ({}, {}))
         for symbol in symbols - sold.keys():
-            sold[symbol], calls = ZERO, True
+            sold[symbol], calls, rests = ZERO, True, False
+    for (key, symbol), made in in_vain.items():
+        _, most = found.setdefault(key, ({}, {}))
+        if symbol not in most:
+            most[symbol], calls, rests = made, True, False
     if not calls:
-        return None, []
-    return {key: Held(sold, bought) for key, (sold, bought) in found.items()}, given_up
+        return None
+    return HeldBack({key: Held(sold, bought) for key, (sold, bought) in found.items()}, given_up, rests)
 
 
 def _pays_less(proposal: Proposal) -> Iterator[tuple[str, AbstractSet[str]]]:
@@ -139,6 +161,33 @@ def _pays_less(proposal: Proposal) -> Iterator[tuple[str, AbstractSet[str]]]:
         given_up = proposal.fills[key].given_up if key in proposal.fills else None
         if given_up and each.funding < 0 and funded.get(key, ZERO) - each.funding > CENT:
             yield key, given_up.keys()
+
+
+def _waits_in_vain(case: Case, proposal: Proposal) -> Iterator[tuple[Place, Decimal]]:
+    """What sleeves keep idle cash for and can't buy for a month, as this plan sells it at a loss (WASH-1), with the
+    shares that they get of it: the others of their models could take the cash.
+    """
+    if case.purpose.kind != "full" or case.snapshot.account.tax_status != "taxable":
+        return
+    sales = {order.symbol: order for order in proposal.netted.orders if order.is_sell}
+    market, waiting = case.snapshot.securities, list[tuple[Place, Decimal]]()
+    for key, fill in proposal.fills.items() if sales else ():
+        for symbol in fill.wanted.keys() & sales.keys():
+            bought = fill.quantities.get(symbol, ZERO)
+            if fill.wanted[symbol] > max(ZERO, bought) * market[symbol].priced:
+                waiting.append(((key, symbol), bought))
+    if not waiting:
+        return
+    values = ends.values(case, proposal.destined, proposal.after)
+    idle = {
+        line.component.key
+        for line, value in zip(proposal.destined.lines, values, strict=True)
+        if not line.opens and ends.idle(case, line.component, proposal.after.cash.get(line.component.key, ZERO), value)
+    }
+    lots_of = relief(case)
+    for (key, symbol), bought in sorted(waiting):
+        if key in idle and any(wash_sales.loses(lots_of(trade)) for trade in sales[symbol].allocations):
+            yield (key, symbol), bought
 
 
 def _missing(case: Case, proposal: Proposal) -> bool:

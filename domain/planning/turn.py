@@ -144,7 +144,7 @@ def trade_of(case: Case, destined: Destined, back: BackBy) -> Proposal:
     netted = net(trades, market, smallest)
     budget = gain_budget.budget_of(case.snapshot, case.liquidation)
     if budget is not None and any(order.is_sell for order in netted.orders):
-        netted = gain_budget.cut_back(netted, budget, _relief(case), _recognised(case), market, smallest, case.policy)
+        netted = gain_budget.cut_back(netted, budget, relief(case), _recognised(case), market, smallest, case.policy)
     after = settle(account, netted.orders, netted.crossings, destined.destinations, case.purpose.kind == "full")
     if any(cash < 0 for cash in case.valuation.sleeve_cash.values()):
         make_whole(after, case.valuation.sleeve_cash)
@@ -157,7 +157,7 @@ def trade_of(case: Case, destined: Destined, back: BackBy) -> Proposal:
     return Proposal(destined, netted, after, filled, {}, tuple(blocked(case, destined, filled)), unaffordable)
 
 
-def _relief(case: Case) -> gain_budget.Relieve:
+def relief(case: Case) -> gain_budget.Relieve:
     """Which lots a sell to the market gives up."""
     snapshot, held = case.snapshot, case.valuation.holdings
     method = lots.method_of(snapshot.account)
