@@ -1,0 +1,230 @@
+"""Nearer: proposals that may end better than one does, made of its lines from where they end.
+
+Asked by `closing`, which keeps those that do. None of them leaves out a trade that the proposal makes.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from decimal import Decimal
+
+from domain.planning import ends
+from domain.planning.case import Case
+from domain.planning.destination import close, destination, landed
+from domain.planning.filling import Held
+from domain.planning.lines import (
+    DESTINATION_1,
+    DESTINATION_2,
+    DESTINATION_5,
+    LOWER_BOUND,
+    LOWER_EDGE,
+    UNBOUNDED,
+    Line,
+    force,
+    give_back_buys,
+    give_back_sales,
+    sell_more,
+)
+from domain.planning.orders import ORDER_3, MarketOrder
+from domain.planning.reach import BackBy
+from domain.planning.turn import Place, Proposal, opened_too_low, trade_of
+from domain.targets.targets import Band
+from domain.values.money import CENT, ZERO
+from domain.values.snapshot import MANAGED
+
+Move = Callable[[Sequence[Line], Decimal, Band], Decimal | None]  # returns the cash there is then; None: no move
+
+
+def nearer(case: Case, proposal: Proposal, back: BackBy) -> Iterator[Proposal]:
+    """Proposals that may end better, worked out one by one."""
+    for nearer in (cash_nearer, _all_nearer):
+        closer = nearer(case, proposal, back)
+        if closer is not None:
+            yield closer
+    yield from _inside_thresholds(case, proposal, back)
+    for at, line in enumerate(proposal.destined.lines):
+        if any(rule is not DESTINATION_1 for rule, _ in line.parts):
+            closer = less_for_cash(case, proposal, at, back)
+            if closer is not None:
+                yield closer
+
+
+def cash_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
+    """With steps that bring cash nearer to its band, from where lines are planned and cash really ends."""
+    band, cash = band_and_cash(case, proposal)
+    lines = again(case, proposal)
+    then = give_back_sales(lines, cash, band.lower)
+    then = give_back_buys(lines, then, band.upper)
+    then = close(lines, then, band)
+    then = give_back_buys(lines, then, band.upper)
+    return traded(case, proposal, lines, then - cash, back) if then != cash else None
+
+
+def _all_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
+    """As it would be planned again from where it ends, every component and cash."""
+    values = ends.values(case, proposal.destined, proposal.after)
+    free = _without_small(proposal, back)
+
+    def moved(lines: Sequence[Line], cash: Decimal, band: Band) -> Decimal | None:
+        then = cash
+        for each, was in zip(lines, values, strict=True):
+            planned, parts = each.planned, list(each.parts)
+            force(each)
+            if not each.ordered(ZERO):
+                each.planned, each.parts = planned, parts
+            then -= each.planned - was
+        then, _ = landed(lines, then, band)
+        then = close(lines, then, band)
+        stays = all(each.planned == was for each, was in zip(lines, values, strict=True))
+        return None if free is back and stays else then
+
+    return _moved(case, proposal, values, moved, free)
+
+
+def _inside_thresholds(case: Case, proposal: Proposal, back: BackBy) -> Iterator[Proposal]:
+    """With what ends below its threshold bought, one by one, for what others sell inside theirs: fewer outside comes
+    before less turnover, and before how far they are from their destination bands (DESTINATION-6).
+    """
+    values = ends.values(case, proposal.destined, proposal.after)
+    for at, (line, value) in enumerate(zip(proposal.destined.lines, values, strict=True)):
+        if line.low - value <= CENT or line.opens:
+            continue
+
+        def moved(lines: Sequence[Line], cash: Decimal, band: Band, at: int = at) -> Decimal | None:
+            bought, before = lines[at], lines[at].planned
+            force(bought)
+            if bought.planned == before or not bought.ordered(ZERO):
+                return None
+            then = cash - (bought.planned - before)
+            then = sell_more(lines, then, band, LOWER_EDGE, DESTINATION_2)
+            then = sell_more(lines, then, band, LOWER_BOUND, DESTINATION_5)
+            return close(lines, then, band) if then >= min(cash, band.lower) else None
+
+        closer = _moved(case, proposal, values, moved, back)
+        if closer is not None:
+            yield closer
+
+
+def _moved(case: Case, proposal: Proposal, values: Sequence[Decimal], move: Move, back: BackBy) -> Proposal | None:
+    """The proposal that a move of its lines, from where they end, makes; None where there is none.
+
+    What the move would trade and is not made, as it is too small or beyond the gain budget, stays where it ends, and
+    the others are moved once more: as often as there are lines.
+    """
+    band, cash = band_and_cash(case, proposal)
+    keeps = set[str]()
+    while True:
+        lines = again(case, proposal, values)
+        for each in lines:
+            if each.component.key in keeps:
+                each.reach = replace(each.reach, least=each.planned, most=each.planned)
+        then = move(lines, cash, band)
+        if then is None:
+            return None
+        for each in lines:
+            _tell(each)
+        closer, left_out = _tried(case, proposal, lines, then - cash, back)
+        if closer is not None or left_out <= keeps:
+            return closer
+        keeps |= left_out
+
+
+def less_for_cash(case: Case, proposal: Proposal, at: int, back: BackBy) -> Proposal | None:
+    """With less of what cash alone moved of one line, as far as cash can spare it."""
+    band, cash = band_and_cash(case, proposal)
+    lines = again(case, proposal)
+    then = give_back_buys([lines[at]], give_back_sales([lines[at]], cash, band.lower), band.upper)
+    return traded(case, proposal, lines, then - cash, back) if then != cash else None
+
+
+def _tell(line: Line) -> None:
+    """Tells anew by which rules a line moved, however often it did: what its band asks of it, and what cash does."""
+    asked = replace(line, planned=line.value, parts=[])
+    if line.buy:
+        force(asked)
+        more = line.planned - asked.planned
+        cut = asked.buy > 0 > more
+        inside = cut or line.lower <= line.planned <= line.upper
+        if more:
+            closes = DESTINATION_2 if inside else DESTINATION_5
+            asked.move(more, closes if abs(more) >= CENT else DESTINATION_1)
+    line.parts = asked.parts
+
+
+def _without_small(proposal: Proposal, back: BackBy) -> BackBy:
+    """What is held back, but for buys of sleeves that were too small when others were still to be made."""
+    small = {each.place for each in proposal.given_up if each.rule is ORDER_3 and not each.sells}
+    if all(sleeve == MANAGED for sleeve, _ in small):
+        return back
+    return {
+        key: Held(each.sold, {symbol: most for symbol, most in each.bought.items() if (key, symbol) not in small})
+        for key, each in back.items()
+    }
+
+
+def band_and_cash(case: Case, proposal: Proposal) -> tuple[Band, Decimal]:
+    """Where cash is to end, and where it does."""
+    return proposal.destined.cash_band, proposal.after.cash[MANAGED] - case.valuation.reserved
+
+
+def again(case: Case, proposal: Proposal, values: Sequence[Decimal] | None = None) -> list[Line]:
+    """The lines where they are planned, or at other values, free to move on: what a sleeve orders as well may trade by
+    any step, and what was too small to buy for itself may be bought for cash.
+    """
+    ordered = {order.symbol for order in proposal.netted.orders if any(t.sleeve != MANAGED for t in order.allocations)}
+    crosses = dict[str, Decimal]()  # what the managed sleeve trades of a security and no order has, in amounts
+    for crossing in proposal.netted.crossings:
+        if MANAGED in {crossing.seller, crossing.buyer}:
+            crosses[crossing.symbol] = crosses.get(crossing.symbol, ZERO) + crossing.amount
+    too_small = {each.place for each in proposal.given_up if each.rule is ORDER_3 and not each.sells}
+    lines = list[Line]()
+    for at, each in enumerate(proposal.destined.lines):
+        reach, component, value = each.reach, each.component, values[at] if values else each.planned
+        if component.ref in ordered:
+            reach = replace(reach, smallest=ZERO)
+        elif component.ref in crosses:
+            reach = replace(reach, smallest=case.too_small + crosses[component.ref])
+        if (MANAGED, component.ref) in too_small and component.kind != "model" and not component.no_buy:
+            reach = replace(reach, most=UNBOUNDED)
+        line = each.again(reach)
+        if value != each.planned:
+            line.move(value - each.planned, each.parts[-1][0] if each.parts else DESTINATION_1)
+        lines.append(line)
+    return lines
+
+
+def traded(
+    case: Case, proposal: Proposal, lines: Sequence[Line], more: Decimal, back: BackBy, freed: Place | None = None
+) -> Proposal | None:
+    """The proposal that trades these lines, which leave so much more cash; None where it leaves out what this one
+    trades.
+    """
+    return _tried(case, proposal, lines, more, back, freed)[0]
+
+
+def _tried(
+    case: Case, proposal: Proposal, lines: Sequence[Line], more: Decimal, back: BackBy, freed: Place | None = None
+) -> tuple[Proposal | None, AbstractSet[str]]:
+    """The proposal that trades these lines; or None, with the keys of the components of which it leaves something out
+    that this one does not.
+    """
+    destinations = tuple([destination(each) for each in lines])
+    moved = replace(
+        proposal.destined, destinations=destinations, cash=proposal.destined.cash + more, lines=tuple(lines)
+    )
+    closer = trade_of(case, moved, back)
+    made = {trade.place for order in closer.netted.orders for trade in order.allocations}
+    skipped = _places(closer.netted.skipped).keys() - made
+    skipped -= _places(proposal.netted.skipped).keys()
+    cut = _places(closer.netted.cut).keys() - _places(proposal.netted.cut).keys() - {freed}
+    if cut or skipped or opened_too_low(case, closer):
+        of = _places([*closer.netted.skipped, *closer.netted.cut])
+        return None, {of[place] for place in (*skipped, *cut)}
+    bought = {trade.place for order in closer.netted.orders if not order.is_sell for trade in order.allocations}
+    closer.given_up = tuple([each for each in proposal.given_up if each.sells or each.place not in bought])
+    return closer, frozenset()
+
+
+def _places(orders: Iterable[MarketOrder]) -> dict[Place, str]:
+    """The positions that orders trade, each with its component's key."""
+    return {trade.place: trade.component for order in orders for trade in order.allocations}
