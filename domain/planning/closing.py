@@ -58,11 +58,11 @@ def _without_needless_sales(case: Case, proposal: Proposal, back: BackBy) -> Pro
     """Without what was sold for cash that can spare it by now, though its loss made room in the gain budget for another
     sale: nothing is sold for that (LAW-8). Ends by construction: each line once.
     """
-    best = proposal
+    best, cents = proposal, CENT * (1 + len(case.known))
     for at in range(len(proposal.destined.lines)) if proposal.netted.cut or proposal.given_up else ():
         if any(rule is not DESTINATION_1 and moved < 0 for rule, moved in best.destined.lines[at].parts):
             less = less_for_cash(case, best, at, back)
-            if less is not None and end_of(case, less).cash_off < end_of(case, best).cash_off:
+            if less is not None and end_of(case, less).cash_off < end_of(case, best).cash_off - cents:
                 best = less
     return best
 

@@ -94,7 +94,7 @@ def landed(lines: Sequence[Line], cash: Decimal, band: Band) -> tuple[Decimal, f
     if cash <= band.lower - ROUNDED:
         cash = sell_more(lines, cash, band, LOWER_EDGE, DESTINATION_2)
         if cash < band.lower:
-            cash = cut_buys(lines, cash, band.lower, DESTINATION_2)
+            cash = cut_buys(lines, cash, band, DESTINATION_2)
         cash = give_back_sales(lines, cash, band.lower)
     cash, stays = _leave_what_steps_forbid(lines, cash, band)
     cash = close(lines, cash, band, first=True)

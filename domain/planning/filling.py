@@ -188,17 +188,17 @@ def _idling_least(
     sold: dict[str, Decimal], needed: Decimal, most: Decimal, market: Mapping[str, Security]
 ) -> dict[str, Decimal]:
     """The sales, which leave the sleeve more idle cash than its threshold (`most`), but for one step where it would pay
-    less by no more than that is beyond (DESTINATION-6). All amounts in the account's currency.
+    less by no more than that is beyond (DESTINATION-6); of a whole holding that is its odd fraction. All amounts in the
+    account's currency.
     """
     beyond = _worth(sold, market) - needed
-    best, least = None, beyond - most
+    best, least = sold, beyond - most
     for symbol in sorted(sold):
-        step = market[symbol].step
-        if sold[symbol] >= market[symbol].quantity_increment and abs(step - beyond) < least:
-            best, least = symbol, abs(step - beyond)
-    if best is None:
-        return sold
-    return {**sold, best: sold[best] - market[best].quantity_increment}
+        step = sold[symbol] % market[symbol].quantity_increment or market[symbol].quantity_increment
+        off = abs(market[symbol].worth(step) - beyond)
+        if sold[symbol] >= step and off < least:
+            best, least = {**sold, symbol: sold[symbol] - step}, off
+    return best
 
 
 def _leaving(unnamed: Amounts, allowed: Limits, held: Held) -> dict[str, Decimal]:

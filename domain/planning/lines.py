@@ -350,26 +350,29 @@ def _large_enough(each: Line, room: Decimal) -> Decimal:
     return amount if amount <= room and not each.buy else ZERO
 
 
-def cut_buys(lines: Sequence[Line], cash: Decimal, lowest: Decimal, rule: Rule) -> Decimal:
+def cut_buys(lines: Sequence[Line], cash: Decimal, band: Band, rule: Rule) -> Decimal:
     """Scales buys down in proportion until cash does, those that open a sleeve last; returns the cash there is then.
 
     The steps that only rounding up brought go first, those that are lacked least. Whole steps are cut, at most one more
-    than is needed; a buy that is left too small for an order goes.
+    than is needed, and none that takes cash further above its band than it is below; a buy that is left too small for
+    an order goes.
     """
     for each in sorted(lines, key=_lacking_without_last_step):
         step = each.reach.step
-        if cash >= lowest or step is None or not _rounded_up(each):
+        if cash >= band.lower or step is None or not _rounded_up(each):
             continue
-        if each.ordered(-step):
+        if each.ordered(-step) and _nearer_with(step, cash, band):
             each.move(-step, DESTINATION_1)
             cash += step
     for opening in (False, True):
         buys = [each for each in lines if each.buy > 0 and each.opens is opening]
-        short = lowest - cash
+        short = band.lower - cash
         if short <= 0 or not buys:
             continue
         amounts = {each.component.key: each.buy for each in buys}
         steps = {each.component.key: each.reach.step or CENT for each in buys}
+        if not _nearer_with(min(steps.values()), cash, band):
+            continue
         cut = in_proportion(amounts, steps, short)
         for each in buys:
             less = cut[each.component.key]
@@ -379,6 +382,11 @@ def cut_buys(lines: Sequence[Line], cash: Decimal, lowest: Decimal, rule: Rule) 
                 each.move(-less, rule)
                 cash += less
     return cash
+
+
+def _nearer_with(step: Decimal, cash: Decimal, band: Band) -> bool:
+    """True where a step more brings cash, which is below its band, nearer to it; always where it is below zero."""
+    return cash < 0 or cash + step - band.upper < band.lower - cash
 
 
 def _goal(each: Line) -> Decimal:

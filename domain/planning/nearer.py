@@ -37,8 +37,8 @@ Move = Callable[[Sequence[Line], Decimal, Band], Decimal | None]  # returns the 
 
 def nearer(case: Case, proposal: Proposal, back: BackBy) -> Iterator[Proposal]:
     """Proposals that may end better, worked out one by one."""
-    for nearer in (cash_nearer, _all_nearer):
-        closer = nearer(case, proposal, back)
+    for made in (cash_nearer, _cash_by_securities, _all_nearer):
+        closer = made(case, proposal, back)
         if closer is not None:
             yield closer
     yield from _inside_thresholds(case, proposal, back)
@@ -58,6 +58,21 @@ def cash_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None
     then = close(lines, then, band)
     then = give_back_buys(lines, then, band.upper)
     return traded(case, proposal, lines, then - cash, back) if then != cash else None
+
+
+def _cash_by_securities(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
+    """With steps of securities held directly that bring cash nearer to its band: sleeves, which pay by the cent and
+    trade by steps, stay where they end.
+    """
+
+    def moved(lines: Sequence[Line], cash: Decimal, band: Band) -> Decimal | None:
+        then = close(lines, cash, band)
+        return None if then == cash else then
+
+    sleeves = {each.component.key for each in proposal.destined.lines if each.component.kind == "model"}
+    if not sleeves:
+        return None
+    return _moved(case, proposal, ends.values(case, proposal.destined, proposal.after), moved, back, sleeves)
 
 
 def _all_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
@@ -105,14 +120,21 @@ def _inside_thresholds(case: Case, proposal: Proposal, back: BackBy) -> Iterator
             yield closer
 
 
-def _moved(case: Case, proposal: Proposal, values: Sequence[Decimal], move: Move, back: BackBy) -> Proposal | None:
+def _moved(
+    case: Case,
+    proposal: Proposal,
+    values: Sequence[Decimal],
+    move: Move,
+    back: BackBy,
+    stay: AbstractSet[str] = frozenset(),
+) -> Proposal | None:
     """The proposal that a move of its lines, from where they end, makes; None where there is none.
 
     What the move would trade and is not made, as it is too small or beyond the gain budget, stays where it ends, and
-    the others are moved once more: as often as there are lines.
+    the others are moved once more: as often as there are lines. `stay` are keys of lines that do so from the beginning.
     """
     band, cash = band_and_cash(case, proposal)
-    keeps = set[str]()
+    keeps = set(stay)
     while True:
         lines = again(case, proposal, values)
         for each in lines:

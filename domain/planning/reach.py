@@ -15,6 +15,7 @@ from domain.values.money import ZERO
 from domain.values.snapshot import MANAGED
 
 ANY_CENT = Reach()  # a sleeve that nothing holds back
+NOWHERE = Reach(most=ZERO)
 BackBy = dict[str, Held]  # by sleeve: what was found not to trade, or only in part
 
 
@@ -27,7 +28,9 @@ def lines_of(case: Case, rejected: frozenset[str], back: BackBy) -> tuple[list[L
         if kind == "model":
             value -= min(ZERO, case.valuation.sleeve_cash.get(component.key, ZERO))
             reach = (
-                ANY_CENT
+                NOWHERE  # a weight of nothing opens no sleeve, whatever its bands are
+                if component.sleeve is None
+                else ANY_CENT
                 if free and not component.stays and component.key not in back
                 else _sleeves_reach(case, component, value, back.get(component.key))
             )

@@ -1,9 +1,11 @@
 """`make laws`: plans generated accounts with everything on at once, and asks every law of each.
 
-    python -m tests.laws [--accounts 200000] [--seed 1] [--processes 2] [--funds 120] [--small 2000] [--keep FOLDER]
+    python -m tests.laws [--accounts 200000] [--seed 1] [--processes 2] [--near 5000] [--funds 120] [--small 2000]
+                         [--keep FOLDER]
 
 A seed makes the same accounts again. Prints what was seen and, of every law that was broken, how often and the smallest
-account; `--keep` writes those, made smaller where possible, as book files. Then accounts of whole-share funds, planned
+account; `--keep` writes those, made smaller where possible, as book files. Then the same of books near the cases of
+tests/cases (`--near`). Then accounts of whole-share funds, planned
 until nothing trades (`--funds` of every value and mode); small ones beside the best end that whole steps can reach
 (`--small`), and as many without rounding beside a linear program's turnover. Exit status 1 where a law was broken, a
 fund account traded again, or too little was seen.
@@ -21,6 +23,7 @@ from domain.values.policy import MODES
 from tests.laws.at_large import at_large
 from tests.laws.books import ACCOUNTS, alone, asked, book
 from tests.laws.funds import VALUES, settle
+from tests.laws.near import look_near
 from tests.laws.oracle import compare
 from tests.laws.shrink import shrunk
 from tests.laws.tally import Tally
@@ -37,6 +40,7 @@ def main() -> int:
     parser.add_argument("--accounts", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--near", type=int, default=5_000)
     parser.add_argument("--funds", type=int, default=120)
     parser.add_argument("--small", type=int, default=2_000)
     parser.add_argument("--keep", type=Path, help="a folder for the smallest books that break a law")
@@ -47,6 +51,9 @@ def main() -> int:
     with ProcessPoolExecutor(given.processes) as pool:
         for part in pool.map(at_large, repeat(given.seed), stretches):
             tally.add(part)
+        beside = Tally()
+        for part in pool.map(look_near, repeat(given.seed), [range(at, at + 500) for at in range(0, given.near, 500)]):
+            beside.add(part)
         places = [(value, mode) for value in VALUES for mode in MODES]
         values, modes = zip(*places, strict=True)
         settled = dict(
@@ -57,6 +64,11 @@ def main() -> int:
     show(tally, given.seed, given.keep)
     seconds = time.monotonic() - started
     print(f"{tally.seen['planned']:,} accounts planned, seed {given.seed}, in {seconds:,.0f} s")
+    print(f"{beside.seen['planned']:,} accounts near those of the cases planned")
+    for law, finds in sorted(beside.finds.items()):
+        print(f"BROKEN  {law}: {beside.broken[law]:,} times")
+        for find in finds[:3]:
+            print(f"    near {find.number}, account A-{find.place + 1}: {find.says}")
     for (value, mode), each in settled.items():
         print(f"{each.accounts} accounts of funds of {value:,} in {mode}: {', '.join(each.lines())}")
     for line in (each.line for each in (*compared, *solved)):
@@ -65,7 +77,8 @@ def main() -> int:
     few = list(tally.too_few())
     for each in few:
         print(f"TOO FEW  {each}")
-    return 1 if few or tally.broken or again else 0
+    few += [f"near: {beside.seen['planned']:,} planned"] if beside.seen["planned"] < given.near // 2 else []
+    return 1 if few or tally.broken or beside.broken or again else 0
 
 
 def show(tally: Tally, seed: int, keep: Path | None) -> None:
