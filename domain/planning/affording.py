@@ -7,7 +7,7 @@ most one step too much; what opens a sleeve is cut last.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from domain.values.keys import MANAGED
 from domain.values.money import ZERO
@@ -117,8 +117,9 @@ def _cut(buys: Sequence[Bought], amounts: Mapping[str, Decimal], short: Decimal,
 def in_proportion(amounts: Mapping[str, Decimal], steps: Mapping[str, Decimal], short: Decimal) -> dict[str, Decimal]:
     """How much of each amount goes so that `short` is freed, in proportion, in whole steps and at most one too many.
 
-    Everything goes where it is not enough. Steps left over after rounding down go where most is lacking to the exact
-    proportion, ties by key.
+    Everything goes where it is not enough. Of what rounding down leaves, a step goes where half of one or more is
+    lacking to the exact proportion, the most first, where that frees no more than the finest steps would; the rest goes
+    in these: a share of 500.00 is not given up for 3.00. Ties by key.
     """
     total = sum(amounts.values(), ZERO)
     if short >= total:
@@ -131,11 +132,17 @@ def in_proportion(amounts: Mapping[str, Decimal], steps: Mapping[str, Decimal], 
         cut[key] = (exact / steps[key]).to_integral_value(ROUND_FLOOR) * steps[key]
         freed += cut[key]
         lacking.append((cut[key] - exact, key))
-    lacking.sort()
-    for _, key in lacking:  # each lacks less than a step of its own: one more of every one of them is always enough
+    finest = min(steps.values())
+    for lacks, key in sorted(lacking):
+        more, left = min(steps[key], amounts[key] - cut[key]), short - freed
+        if left > 0 and -lacks >= more / 2 and more <= (left / finest).to_integral_value(ROUND_CEILING) * finest:
+            cut[key] += more
+            freed += more
+    for key in sorted(amounts, key=lambda each: (steps[each], each)):
         if freed >= short:
             break
-        more = min(steps[key], amounts[key] - cut[key])
+        more = ((short - freed) / steps[key]).to_integral_value(ROUND_CEILING) * steps[key]
+        more = min(more, amounts[key] - cut[key])
         cut[key] += more
         freed += more
     return cut

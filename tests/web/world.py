@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from devstack.ports import free_port
@@ -76,6 +77,21 @@ class World:
     def _heard(self, kind: str, said: str) -> None:
         if kind in {"error", "warning"} and "status of 4" not in said:  # refusals are pages with such a status
             self.troubles.append(said)
+
+
+def not_accessible(page: Page, path: str) -> str:
+    """What axe finds on a page, light and dark, in words; nothing where everybody can use it.
+
+    Only colours differ in the dark: looking at all else again would take as long again.
+    """
+    page.goto(path)
+    told = ""
+    for scheme, options in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        found = Axe().run(page, options={"resultTypes": ["violations"], **options})
+        if found.violations_count:
+            told += f"{path}, {scheme}\n{found.generate_report()}\n"
+    return told
 
 
 @contextmanager
