@@ -1,4 +1,6 @@
-"""Every page of the console over every example book, found by following its links: what is shown is for people."""
+"""Every page of the console over every example book, found by following its links: what is shown is for people, and
+its numbers add up.
+"""
 
 import html
 import re
@@ -17,11 +19,12 @@ from tests.cli.every_book import BOOKS, load_book
 from tests.cli.python_values import python_values
 from tests.cli.rebalanced import executed, pending, refused, requested
 from tests.web.conftest import Visitor
+from tests.web.sums import checked
 from web.session import DEMO_PEOPLE
 
 
 def crawled(client: TestClient) -> dict[str, str]:
-    """Every page that can be reached from the first one, as it is read: without its marks and scripts."""
+    """Every page that can be reached from the first one, as HTML; nothing for what is a file."""
     left, pages = ["/"], dict[str, str]()
     while left:
         path = left.pop()
@@ -30,7 +33,7 @@ def crawled(client: TestClient) -> dict[str, str]:
         pages[path] = ""
         if "text/html" not in answer.headers.get("content-type", ""):
             continue
-        pages[path] = read(answer.text)
+        pages[path] = answer.text
         found = {urldefrag(html.unescape(each))[0] for each in re.findall(r'(?:href|hx-get)="(/[^"]*)"', answer.text)}
         left += sorted(each for each in found - pages.keys() - set(left) if not each.startswith(("/static", "/live")))
     return pages
@@ -67,12 +70,17 @@ def under_way(books: Books, name: str) -> None:
 @pytest.mark.parametrize("name", BOOKS)
 def test_every_page_of_every_example(books: Books, visitor: Visitor, name: str) -> None:
     under_way(books, name)
-    found, seen = [], 0
+    found, seen, summed = [], 0, 0
     for who in ("dora", "ada"):
-        pages = crawled(visitor(who))
-        seen += len(pages)
-        found += [f"{path} for {who}: {flaw}" for path, page in pages.items() for flaw in python_values(page)]
+        for path, page in crawled(visitor(who)).items():
+            sums = list(checked(page))
+            seen, summed = seen + 1, summed + len(sums)
+            found += [f"{path}: {flaw}" for flaw in python_values(read(page))]
+            found += [
+                f"{path}: {what} is {shown}, and comes to {right}" for what, shown, right in sums if shown != right
+            ]
     assert seen > 60
+    assert summed > 80
     assert not found, "\n".join(found[:40]) + f"\n{len(found)} in all"
 
 

@@ -1,57 +1,53 @@
-"""Numbers add up on the console's own pages: every sum of a rebalance's page, computed again from its HTML."""
+"""What finds a sum that is wrong on a page of the console; the pages themselves are summed in test_every_page."""
 
+import re
 from decimal import Decimal
-from html.parser import HTMLParser
+
+import pytest
 
 from storage.connection import Books
-from tests.cli.rebalanced import executed, pending
-from tests.cli.sums import amount
+from tests.cli.rebalanced import REQUEST, executed, pending, requested
 from tests.web.conftest import Visitor
+from tests.web.sums import checked
 
 ACCOUNTS = ("A-101", "A-103", "A-105", "A-106", "A-110")  # A-106 is liquidated
 
 
-class Tables(HTMLParser):
-    """The tables of a page by their label: rows of cells, as they are read."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.named: dict[str, list[list[str]]] = {}
-        self.label, self.inside = "", False
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if ("role", "region") in attrs:
-            self.label = dict(attrs)["aria-label"] or ""
-        rows = self.named.setdefault(self.label, [])
-        if tag == "tr":
-            rows.append([])
-        elif tag in {"td", "th"} and rows:
-            rows[-1].append("")
-            self.inside = True
-
-    def handle_endtag(self, tag: str) -> None:
-        self.inside = self.inside and tag not in {"td", "th"}
-
-    def handle_data(self, data: str) -> None:
-        if self.inside:
-            self.named[self.label][-1][-1] += data.strip()
-
-
-def test_a_rebalance_s_cash_and_orders(demo: Books, visitor: Visitor) -> None:
+def test_every_kind_of_page_is_summed(demo: Books, visitor: Visitor) -> None:
     made = [pending(demo, each) for each in ACCOUNTS]
+    requested(demo, ACCOUNTS)
     executed(demo, made[1])
-    client, summed = visitor("ann"), 0
-    for each in made:
-        tables = Tables(client.get(f"/rebalances/{each}").text).named
-        _, *sleeves, total = [[row[0], *map(amount, row[1:])] if row[1] != "before" else row for row in tables["Cash"]]
-        for _, before, sold, bought, moved, after in [*sleeves, total]:
-            assert after == before + sold - bought + moved, each
-            summed += 1
-        for at in range(1, 6):
-            assert total[at] == sum((row[at] for row in sleeves), Decimal(0)), each
-        assert total[4] == 0
-        for side, at in (("sell", 2), ("buy", 3)):
-            amounts = [amount(row[4]) for row in tables["Orders"] if row[0] == side]
-            assert total[at] == sum(amounts, Decimal(0)), (each, side)
-    assert summed > 2 * len(ACCOUNTS)
+    client = visitor("ben")
+    least = {
+        **{f"/rebalances/{each}": 10 for each in made},
+        "/accounts/A-103": 20,
+        f"/requests/{REQUEST}": 12,
+        f"/requests/{REQUEST}/review": 5,
+        f"/requests/{REQUEST}/review?by=trade": 10,
+    }
+    for path, count in least.items():
+        sums = list(checked(client.get(path).text))
+        assert len(sums) >= count, (path, sums)
+        assert [each for each in sums if each[1] != each[2]] == [], path
+
+
+@pytest.mark.parametrize(
+    ("path", "label"),
+    [
+        ("/accounts/A-103", "As a custodian states it"),
+        (f"/requests/{REQUEST}", "Accounts of the request"),
+        (f"/requests/{REQUEST}/review", "Plans by account"),
+    ],
+)
+def test_a_wrong_figure_is_found(demo: Books, visitor: Visitor, path: str, label: str) -> None:
+    """A cent more in the first amount of a table that is in a sum."""
+    for each in ("A-101", "A-103"):
+        pending(demo, each)
+    requested(demo, ["A-101", "A-103"])
+    before, _, table = visitor("ben").get(path).text.partition(f'aria-label="{label}"')
+    amounts = re.findall(r'<td class="r">([\d,]{3,}\.\d\d)</td>', table)
+    assert len(amounts) > 3
+    at = 0 if label.startswith("Accounts") else 1  # the others begin with what is in no sum
+    more = f"{Decimal(amounts[at].replace(',', '')) + Decimal('0.01'):,.2f}"
+    wrong = f'{before}aria-label="{label}"{table.replace(f">{amounts[at]}<", f">{more}<", 1)}'
+    assert [each[0] for each in checked(wrong) if each[1] != each[2]]

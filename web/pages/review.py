@@ -27,7 +27,8 @@ def show(
     """Turnover, gains and findings of every plan; the same trades by security; liquidations apart."""
     with visit.console.books.reading() as books:
         row = _row(visit, books, request_id)
-        ids = [str(each.rebalance_id) for each in books.requests.pending(request_id)]
+        pending = books.requests.pending(request_id)
+        ids = [str(each.rebalance_id) for each in pending]
         plans = [reviewing.waiting(each) for each in books.rebalances.plans(ids[: reviewing.AT_ONCE])]
     ordinary = [each for each in plans if not each.liquidation]
     return visit.page(
@@ -40,7 +41,7 @@ def show(
         apart=[each for each in plans if each.liquidation],
         more=len(ids) - len(plans),
         trades=reviewing.by_security(ordinary),
-        whole=_list(ids),
+        whole=_list(pending),
         vouched=vouching.is_asked(visit),
         own=same_person(row.requested_by, visit.person.name),
         live=None,
@@ -51,7 +52,7 @@ def show(
 def since(visit: Annotated[Visit, needs("read")], request_id: str, whole: str, by: str = "account") -> Response:
     """A line where what waits is not what was shown any more; nothing else."""
     with visit.console.books.reading() as books:
-        now = _list([str(each.rebalance_id) for each in books.requests.pending(request_id)])
+        now = _list(books.requests.pending(request_id))
     return visit.page("since.html", title="", request_id=request_id, by=by, changed=now != whole)
 
 
@@ -157,9 +158,9 @@ def _kept(visit: Visit, request_id: str, plans: Sequence[RequestAccount]) -> str
         return books.proof.show(request_id, shown, visit.person.subject)
 
 
-def _list(ids: list[str]) -> str:
-    """Which plans wait, in a few characters."""
-    return listed((each, "") for each in ids)[:16] or "none"
+def _list(pending: Sequence[RequestAccount]) -> str:
+    """Which plans of which rounds wait, in a few characters."""
+    return listed((str(each.rebalance_id), str(each.plan)) for each in pending)[:16] or "none"
 
 
 def _changed(count: int) -> str:
