@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from storage.connection import Books
 
 EVERY = 0.5  # seconds between looks
+NARROW = 60  # columns: with fewer, there is room for words alone
 ALIVE_EVERY = 5.0  # seconds between looks whether the request's workflow still runs
 
 
 class _Screen(Protocol):
     def show(self, found: Standing) -> None:
         """How far it is, and the counts in words."""
+
+    def say(self, line: str) -> None:
+        """A line of its own, whatever else is on the screen."""
 
 
 def follow(books: "Books", request_id: str) -> "Status":
@@ -35,7 +39,7 @@ def follow(books: "Books", request_id: str) -> "Status":
                     return found.status
                 if not hinted and found.only_waits:
                     hinted = True
-                    say.message(f"next: rebalancer approve {request_id} --by WHO (or cancel)")
+                    screen.say(f"next: rebalancer approve {request_id} --by WHO (or cancel)")
             if began - asked > ALIVE_EVERY:
                 asked = began
                 connections.run(must_run(connections.temporal, request_id, known=found is not None))
@@ -50,9 +54,12 @@ def _screen() -> Iterator[_Screen]:
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
-    columns = (BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=Console(stderr=True, markup=False, highlight=False)) as progress:
+    console = Console(stderr=True, markup=False, highlight=False)
+    told = TextColumn("{task.description}", markup=False, table_column=Column(overflow="fold"))
+    drawn = () if console.width < NARROW else (BarColumn(min(30, console.width // 4)), TimeElapsedColumn())
+    with Progress(*drawn, MofNCompleteColumn(), told, console=console) as progress:
         yield _Bar(progress)
 
 
@@ -69,13 +76,20 @@ class _Lines:
             self.said, self.at = line, now
             say.message(line)
 
+    def say(self, line: str) -> None:
+        say.message(line)
+
 
 class _Bar:
-    """A bar in place."""
+    """A bar in place, once there is something to tell; what is said stands above it."""
 
     def __init__(self, progress: Any) -> None:
         self.progress = progress
-        self.task = progress.add_task("", total=None)
+        self.task = progress.add_task("", total=None, visible=False)
 
     def show(self, found: Standing) -> None:
-        self.progress.update(self.task, total=found.accounts, completed=found.ended, description=found.told)
+        shown = {"total": found.accounts, "completed": found.ended, "description": found.told}
+        self.progress.update(self.task, **shown, visible=True, refresh=True)
+
+    def say(self, line: str) -> None:
+        self.progress.console.print(line, soft_wrap=True)

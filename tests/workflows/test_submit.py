@@ -12,6 +12,7 @@ from devstack.temporal import TemporalServer
 from tests.workflows import requests_desk as requests
 from tests.workflows.command import Command
 from tests.workflows.desk import TestDesk, account, drifted
+from tests.workflows.terminal import screen
 
 
 @pytest.fixture
@@ -73,24 +74,36 @@ async def test_interrupted_while_it_waits_and_resumed(desk: TestDesk, command: C
     assert (followed.code, followed.json["status"], followed.json["counts"]) == (0, "COMPLETE", {"COMPLETE": 2})
 
 
-async def test_on_a_terminal_it_is_a_bar(desk: TestDesk, command: Command) -> None:
+@pytest.mark.parametrize("columns", [44, 70, 120])
+async def test_on_a_terminal_it_is_a_bar_and_what_is_said_stands_above_it(
+    desk: TestDesk, command: Command, columns: int
+) -> None:
     desk.load(drifted("A-1"))
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
-        *command.words("submit", "A-1", "--approval", "automatic", "--wait"),
-        env=command.environment | {"TERM": "xterm", "COLUMNS": "120"},
+        *command.words("submit", "A-1", "--by", "ann", "--wait"),
+        env=command.environment | {"TERM": "xterm", "COLUMNS": str(columns)},
         stdout=theirs,
         stderr=theirs,
     )
     os.close(theirs)
-    seen = b""
+    seen, decided = b"", False
     with contextlib.suppress(OSError):  # a terminal ends with an error
         while more := await asyncio.to_thread(os.read, ours, 4096):
             seen += more
+            if b"next: rebalancer approve" in seen and not decided:
+                decided = True
+                assert (await command("approve", "R-000001", "--by", "ben", "--unseen")).code == 0
     os.close(ours)
     assert await process.wait() == 0
-    assert "━" in seen.decode()
-    assert "1/1" in seen.decode()
+    shown = screen(seen.decode(), columns)
+    whole = "".join(shown)
+    assert whole.count("next: rebalancer approve") == 1
+    assert any(line.startswith("next: rebalancer approve") for line in shown), shown
+    (bar,) = [line for line in shown if "1/1" in line]
+    assert bar.endswith("1/1 1 COMPLETE"), shown
+    assert ("━" in bar) is (columns > 44)
+    assert not any("/?" in line or "0/1" in line for line in shown), shown
 
 
 async def test_pause_resume_and_a_busy_account(desk: TestDesk, command: Command) -> None:
