@@ -104,7 +104,8 @@ def _identity(books: "Transaction", today: date) -> Check:
         return good("identity", "asserted: whoever decides types a name, which nothing proves")
     keys = books.proof.keys()
     if not keys:
-        return act("identity", "signed, and no key signs: nobody can decide anything", do("keys rotate", why="TEXT"))
+        makes_one = "{}, with REBALANCER_IDENTITY=signed and REBALANCER_SIGNING_KEY=FILE, makes one"
+        return act("identity", "signed, and no key signs: nobody can decide anything", shell(MIGRATE, makes_one))
     named = ", ".join(each[:12] for each in sorted(keys))
     return good("identity", f"signed: whoever decides has signed in; key {named}")
 

@@ -1,13 +1,5 @@
-"""Every check of `status` that can be red, made red on real servers; what it suggests is then typed, and mends it.
+"""Every check of `status` that can be red, made red on real servers; what it suggests is then typed, and mends it."""
 
-The stack is at a home and a port that nobody's tools look at by themselves, as with `REBALANCER_HOME=… make up`: what
-is suggested has to reach it as it is typed.
-"""
-
-import asyncio
-import os
-import sys
-from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -19,94 +11,14 @@ from temporalio import workflow
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from cli import commands
-from devstack.connection import StackConnection, write
-from devstack.orphans import birth
-from devstack.temporal import TemporalServer
 from policy.clock import the_clock
 from policy.trading_days import fresh_from, last_session
-from reading.health import status, status_of_workflows
-from reading.health.checks import Check
+from reading.health import status_of_workflows
 from storage.actor import Actor
-from storage.connection import Books
 from tests.workflows.desk import TestDesk, account, drifted
-from workflows.connection import connect
-from workflows.contract import ARCHIVE_ID, EVALUATION_ID, TASK_QUEUE
+from tests.workflows.operating import Operator
+from workflows.contract import EVALUATION_ID, TASK_QUEUE
 from workflows.schedule import ensure_schedule
-
-
-class Operator:
-    """Looks at `status`, and types what it suggests into a shell that knows the stack's home and nothing else."""
-
-    def __init__(self, desk: TestDesk, home: Path, server: TemporalServer) -> None:
-        self.desk, self.server, self.home = desk, server, home
-        known = {key: value for key, value in os.environ.items() if not key.startswith(("TEMPORAL_", "REBALANCER_"))}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{known['PATH']}"
-        self.environment = known | the_clock().environment | {"REBALANCER_HOME": str(home), "PATH": path}
-        self.typed = 0
-
-    async def look(self) -> dict[str, Check]:
-        async def temporal() -> Client:
-            return await connect(self.server.address)
-
-        found = await status.checks(lambda: self.desk.books.engine, temporal, the_clock().today())
-        return {each.check: each for each in found}
-
-    async def red(self, check: str, found: str, suggests: str) -> str:
-        """Waits until a check is red for this reason; the words with which it suggests what to do.
-
-        A worker of the test before counts as one that answers for more than a minute after its last question.
-        """
-        for _ in range(240):
-            told = (await self.look())[check]
-            if not told.ok and found in told.found:
-                line = commands.line(told.next_action) or ""
-                assert suggests in line, line
-                return line
-            await asyncio.sleep(0.5)
-        raise AssertionError(f"{check} is never red for {found}: {told}")
-
-    async def green(self, check: str) -> None:
-        for _ in range(60):
-            told = (await self.look())[check]
-            if told.ok:
-                return
-            await asyncio.sleep(0.5)
-        raise AssertionError(f"{check} stays red: {told}")
-
-    async def type(self, line: str, code: int = 0, **environment: str) -> str:
-        """Types a line; all that it says."""
-        shell = await asyncio.create_subprocess_shell(
-            line, env=self.environment | environment, cwd=self.home, stdout=PIPE, stderr=STDOUT
-        )
-        said, _ = await asyncio.wait_for(shell.communicate(), 90)
-        assert shell.returncode == code, (line, said.decode())
-        assert "Traceback" not in said.decode(), said.decode()
-        self.typed += 1
-        return said.decode()
-
-
-@pytest.fixture
-async def idle(client: Client, books: Books) -> AsyncIterator[TestDesk]:
-    """A desk at which nobody works yet."""
-    yield TestDesk(client, books)
-    async for left in client.list_workflows("ExecutionStatus = 'Running'"):
-        await client.get_workflow_handle(left.id).terminate()
-    for each in (EVALUATION_ID, ARCHIVE_ID):
-        await client.get_schedule_handle(each).delete()
-
-
-@pytest.fixture
-def operator(
-    idle: TestDesk, temporal_server: TemporalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Operator:
-    url = idle.books.engine.url.render_as_string(hide_password=False)
-    me = os.getpid()
-    write(StackConnection(tmp_path, me, birth(me) or "", url, temporal_server.address, None, None, "", (), alive=True))
-    for name in ("TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "REBALANCER_DATABASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("REBALANCER_HOME", str(tmp_path))
-    return Operator(idle, tmp_path, temporal_server)
 
 
 def today(sessions_ago: int = 0) -> str:
