@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import persons, say
+from reading import words
 
 if TYPE_CHECKING:
     from acting.reports import PriceReport
@@ -53,11 +54,14 @@ def _told(file: Path, report: "PriceReport", ignored: tuple[str, ...]) -> Iterat
         )
         yield f"  prices          {report.new:,} new, {report.corrected:,} corrected, {report.unchanged:,} unchanged"
     else:
-        yield f"{file} was loaded already: nothing changes ({known:,} prices as in the file)"
+        yield f"{file} was loaded already: nothing changes ({words.counted(known, 'price')} as in the file)"
     for each in report.held_back[:NAMED]:
         yield f"  held back       {each.symbol} of {each.day}: {each.why}"
     if len(report.held_back) > NAMED:
         yield f"  held back       … and {len(report.held_back) - NAMED:,} more"
+    if any(each.jumps for each in report.held_back):
+        splits, right = "a split comes by rebalancer corporate-actions", "what is right, with --accept-jump SYMBOL"
+        yield f"                  {splits}; {right}"
     for newer in report.stays:
         yield f"  business day    stays {report.day_now}, and is not {newer.day}: {newer.why} (DAY-4)"
     if report.unknown:

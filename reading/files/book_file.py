@@ -51,6 +51,8 @@ def read_object(path: Path, otherwise: str) -> Json:
         raise _refused(f"can't be opened: {flaw.strerror or flaw}") from flaw
     except UnicodeDecodeError as flaw:
         raise _refused(f"is not UTF-8 text (byte {flaw.start})") from flaw
+    if not text.strip():
+        raise _refused("is empty")
     try:
         raw = _yaml(text) if path.suffix.lower() in YAML else _json(text)
     except RecursionError as flaw:

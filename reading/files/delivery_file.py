@@ -65,7 +65,10 @@ def _columns(
     there: Sequence[str], needed: Sequence[str], optional: Sequence[str], problems: "Problems"
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The columns to read and those to leave out. Raises DeliveryRefused where one is missing or there twice."""
-    shown = ", ".join(there)[:200] or "nothing"
+    shown = ", ".join(there)[:200]
+    if not shown:
+        problems.add(0, "the file is empty")
+        problems.refuse()
     for name in needed:
         if name not in there:
             problems.add(0, f"the column {name} is missing: the header is {shown}")

@@ -11,7 +11,8 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, text
 
-from domain.values.money import percent, plain
+from domain.telling.plan_json import price_text
+from domain.values.money import percent
 
 SPLIT_SINCE = text(
     """
@@ -62,6 +63,7 @@ class HeldBack:
     symbol: str
     day: date
     why: str
+    jumps: bool = False  # it may be right: somebody has to look at it
 
 
 def hold_back(connection: Connection, limit: Decimal, accepted: Collection[str]) -> list[HeldBack]:
@@ -80,8 +82,9 @@ def hold_back(connection: Connection, limit: Decimal, accepted: Collection[str])
         before = last.get(symbol)
         change = abs(price - before[1]) / before[1] if before else Decimal(0)
         if delivered and before and change > limit and symbol not in accepted:
-            why = f"{plain(price)} is {percent(change)} from {plain(before[1])}, the close of {before[0]}"
-            jumped.append(HeldBack(symbol, day, why))
+            way = "above" if price > before[1] else "below"
+            why = f"{price_text(price)} is {percent(change)} {way} {price_text(before[1])}, the close of {before[0]}"
+            jumped.append(HeldBack(symbol, day, why, jumps=True))
         else:
             last[symbol] = day, price
     if jumped:

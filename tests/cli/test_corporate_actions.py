@@ -116,7 +116,7 @@ def test_the_same_id_with_other_terms_is_refused(run: Run, books: Books) -> None
 def test_a_price_that_a_split_explains_is_taken_and_one_that_nothing_does_is_held_back(run: Run, books: Books) -> None:
     halved = "symbol,date,close\nZ,2026-11-20,10.50\nX,2026-11-20,101\n"
     said = run(halved, form="json")
-    assert said.json["held_back"] == {"Z 2026-11-20": "10.5 is 47.50 % from 20, the close of 2026-11-19"}
+    assert said.json["held_back"] == {"Z 2026-11-20": "10.50 is 47.50 % below 20.00, the close of 2026-11-19"}
     assert rows(books, "SELECT count(*) FROM prices WHERE symbol = 'Z'") == [(1,)]
     assert rows(books, "SELECT price FROM prices WHERE symbol = 'X'") == [(101,)]  # the rest is loaded
     run(SPLIT)
@@ -137,7 +137,9 @@ def test_a_price_of_before_a_split_that_was_applied_is_held_back(run: Run, books
 
 def test_a_jump_that_somebody_looked_at_is_taken_and_recorded(run: Run, books: Books) -> None:
     crash = "symbol,date,close\nZ,2026-11-18,5\nZ,2026-11-20,9\n"
-    assert "held back       Z of 2026-11-20: 9 is 55.00 % from 20" in run(crash).out
+    told = run(crash).out
+    assert "held back       Z of 2026-11-20: 9.00 is 55.00 % below 20.00" in told
+    assert "what is right, with --accept-jump SYMBOL" in told
     said = run(crash, "--accept-jump", "Z", form="json")
     assert (said.json["held_back"], said.json["new"]) == ({}, 1)
     assert rows(

@@ -165,7 +165,7 @@ def test_every_problem_is_told_with_its_line_and_nothing_changes(prices: Prices,
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("", "the column symbol is missing: the header is nothing"),
+        ("", "the file is empty"),
         ("symbol;date;close\nX;2026-11-23;1\n", "the column symbol is missing: the header is symbol;date;close"),
         ("symbol,date,close\n", "there is no price in it"),
         ("symbol,date,close,close\n", "the column close is there twice"),
