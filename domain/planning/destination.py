@@ -39,7 +39,7 @@ from domain.values.rules import Rule
 from domain.values.snapshot import Model
 
 DESTINATION_3 = Rule("DESTINATION-3", "Ties are broken by the component's key: the same snapshot, the same plan.")
-DESTINATION_4 = Rule("DESTINATION-4", "Turnover is the least that lands every component in its band.")
+DESTINATION_4 = Rule("DESTINATION-4", "No more is traded than brings every component into its destination band.")
 ROUNDED = 2 * CENT  # so far from its band cash may be left by the cents of the plan before: nothing is traded for that
 
 

@@ -22,9 +22,12 @@ from domain.values.rules import Rule
 DESTINATION_1 = Rule(
     "DESTINATION-1", "Inside its destination band a component is left alone; outside, it goes to the nearest edge."
 )
-DESTINATION_2 = Rule("DESTINATION-2", "Cash closes the plan: it ends inside its own destination band.")
+DESTINATION_2 = Rule(
+    "DESTINATION-2", "Cash ends inside its own destination band: for that, components are sold or bought further."
+)
 DESTINATION_5 = Rule(
-    "DESTINATION-5", "Whole steps close the plan too: none that leaves its component as far from its band as it was."
+    "DESTINATION-5",
+    "Whole shares bring cash into its band too: no step leaves its component as far from its own band as it was.",
 )
 
 UNBOUNDED = Decimal("Infinity")

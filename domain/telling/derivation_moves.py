@@ -121,7 +121,7 @@ def _closed(case: Case, proposal: Proposal, plan: RebalancePlan) -> Step:
         notes += [each.message for each in plan.findings if each.rule == DESTINATION_2.code and "cut" in each.evidence]
     notes += [each.message for each in plan.findings if each.rule in {DESTINATION_5.code, DESTINATION_6.code}]
     return step(
-        "What cash closes",
+        "What is traded for cash",
         [DESTINATION_2.code, DESTINATION_5.code],
         {
             "component": "text",

@@ -40,7 +40,7 @@ def test_the_whole_derivation_of_a_restricted_account(command: Command) -> None:
         "What the target asks, and where the account is",
         "What restrictions and wash sales change",
         "What the bands force",
-        "What cash closes",
+        "What is traded for cash",
         "Inside model:GROVE, from 100,000.00 to 83,200.00",
         "What the managed sleeve trades",
         "From trades to orders",
@@ -58,7 +58,7 @@ def test_the_whole_derivation_of_a_restricted_account(command: Command) -> None:
         "0.00",
         "0.00",
     )
-    closed = {row["component"]: (row["for cash"], row["change"]) for row in steps["What cash closes"]}
+    closed = {row["component"]: (row["for cash"], row["change"]) for row in steps["What is traded for cash"]}
     assert closed["security:INDEX"] == ("1200.00", "14600.00")
     inside = {row["holding"]: row["shares"] for row in steps["Inside model:GROVE, from 100,000.00 to 83,200.00"]}
     assert inside == {"OAK": "-53", "ELM": "", "WIND": "", "OIL": "-100", "SMOKE": "-308"}

@@ -166,7 +166,7 @@ def amounts_add_up(told: Told) -> None:
     )
     count = len(told.rows("What the account is worth")) + len(told.plan["components"])
     assert abs(worth - reserved - values) <= CENT * count
-    for row in told.rows("What cash closes"):
+    for row in told.rows("What is traded for cash"):
         assert abs(number(row["forced"]) + number(row["for cash"]) - number(row["change"])) <= CENT * 2, row
     shall = sum((number(row["shall be"]) for row in told.rows("Where it ends")), Decimal(0))
     assert abs(shall - values) <= CENT * count
