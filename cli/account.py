@@ -69,7 +69,7 @@ def rebalancing(
 
 def _page(found: "Account") -> Iterator[object]:
     from cli import plan_page
-    from reading import evidence as reasons
+    from reading.accounts.reasons import measured, reasons_now
 
     told, standing = found.as_json(), found.standing
     known = standing.snapshot.account
@@ -81,11 +81,14 @@ def _page(found: "Account") -> Iterator[object]:
     yield f"{known.status} at {known.custodian}{number}, {known.tax_status} · rebalancing {toggle} · {target}"
     yield plan_page.bullets("worth", _worth(told))
     yield plan_page.bullets("terms", _terms(told))
+    if told["held"]:
+        yield f"held until {told['held']['until']}, left out of --queue: {told['held']['why']}"
     if told["in_flight"]:
         yield f"rebalance {told['in_flight']} is under way: rebalancer show {told['in_flight']}"
     if told["open_breaks"]:
         yield f"open break {', '.join(map(str, told['open_breaks']))}: rebalancer breaks --account {known.id}"
-    lines = [f"{code}: {line}" for code in told["in_queue"] for line in reasons.in_words(code, found.evidence[code])]
+    reasons = reasons_now(found.entry, measured(standing)) if found.entry else []
+    lines = [f"{code}: {line}" for code, listed in reasons for line in listed]
     yield plan_page.bullets("in the queue", lines) if lines else "not in the queue"
     yield from found.flaws()
     yield ""

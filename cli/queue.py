@@ -14,17 +14,20 @@ from reading import words
 def queue(reason: str | None, form: str) -> None:
     """The queue, by primary reason, then account. Being in it trades nothing: submit and approve do."""
     from cli import connections
+    from reading.accounts.reasons import as_of
     from reading.work.queue import listing
 
     reason = _known(reason)
     with connections.books().transaction() as books:
         listed = [each.as_json() for each in listing(books, reason, connections.today())]
+        measured = as_of(books.evaluations.last())
     if form == "json":
         say.as_json(listed)
     elif not listed:
         say.show(f"No account is in the queue{f' for {reason}' if reason else ''}. Evaluate now: rebalancer evaluate")
     else:
         say.show(as_table(listed), "", _next(len(listed), sum(bool(each["held_until"]) for each in listed), reason))
+        say.show(measured)
 
 
 def as_table(listed: list[dict[str, Any]]) -> object:

@@ -1,6 +1,6 @@
 """Accounts as the books have them: one whole, with its weights against their bands, and listings with their values."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import localcontext
@@ -19,8 +19,7 @@ class Account:
     """Where an account stands; why it is in the queue, with the evidence; the rebalance that is under way on it."""
 
     standing: "Standing"
-    in_queue: Sequence[str]
-    evidence: Mapping[str, Any]
+    entry: Any  # of the queue, or None
     under_way: str | None
     terms: Json
 
@@ -28,7 +27,7 @@ class Account:
         """The public form. Without a price for all that it holds it has no value and no components."""
         from reading.accounts.statement import statement
 
-        told = _as_json(self.standing, self.in_queue, self.under_way)
+        told = _as_json(self.standing, self.entry.reasons if self.entry else [], self.under_way)
         return told | self.terms | statement(self.standing)
 
     def flaws(self) -> Iterator[str]:
@@ -43,8 +42,16 @@ def show(books: "Transaction", account_id: str, today: date, trade_date: date) -
 
     standing = standing_of(books, account_id, today, trade_date)
     entry, under_way = books.queue.entry(account_id), in_flight(books, account_id)
-    reasons, evidence = (entry.reasons, entry.evidence) if entry else ([], {})
-    return Account(standing, reasons, evidence, under_way.id if under_way else None, terms(books, standing))
+    more = terms(books, standing) | {"held": held(books, account_id, today)}
+    return Account(standing, entry, under_way.id if under_way else None, more)
+
+
+def held(books: "Transaction", account_id: str, today: date) -> Json | None:
+    """Until when somebody keeps an account out of what is submitted from the queue, who and why; None where nobody."""
+    row = books.account_states.held(account_id)
+    if row is None or row.until < today:
+        return None
+    return {"until": str(row.until), "why": row.why, "by": row.held_by}
 
 
 def listed(books: "Transaction", rows: Sequence[Any], today: date) -> list[Json]:

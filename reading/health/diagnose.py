@@ -43,6 +43,7 @@ async def diagnose(books: "Books", temporal: Connect, account_id: str, today: da
 async def _facts(books: "Books", temporal: Connect, account_id: str, today: date, trade_date: date) -> "Facts":
     """Everything that the questions need: the books at one moment, and what Temporal says of the account's workflow."""
     from domain.evaluation import evaluate
+    from reading.accounts.accounts import held
     from reading.accounts.standing import in_flight, standing_of
     from reading.health.diagnosis import Facts
 
@@ -54,6 +55,7 @@ async def _facts(books: "Books", temporal: Connect, account_id: str, today: date
             "entry": read.queue.entry(account_id),
             "note": read.evaluations.last_note(account_id),
             "evaluated": read.evaluations.last(),
+            "held": held(read, account_id, today),
             "under_way": under_way,
             "last_ended": ended[0] if ended else None,
             "breaks": read.breaks.open_of(account_id),

@@ -15,6 +15,7 @@ from domain.targets.targets import TARGET_5, need_not_be_held
 from domain.values.money import money, percent
 from reading import words
 from reading.accounts.breaks import break_in_words
+from reading.accounts.reasons import reasons_now
 from reading.accounts.standing import Standing
 from reading.actions import Action, Advice, do, tell
 from reading.evidence import in_words
@@ -43,6 +44,7 @@ class Facts:
     entry: Any  # of the queue, or None
     note: Any  # the last evaluation's, or None
     evaluated: Any  # the last evaluation, or None
+    held: Any  # until when and why somebody keeps it out of what is submitted from the queue, or None
     under_way: Any  # the rebalance that has not ended, or None
     last_ended: Any  # the rebalance that ended last, or None
     breaks: Sequence[Any]  # open ones
@@ -97,8 +99,12 @@ def queue(facts: Facts) -> Check:
     """Is it in the queue, and if not, why not?"""
     entry = facts.entry
     if entry is not None:
-        lines = "; ".join(line for code in entry.reasons for line in in_words(code, entry.evidence[code], few=True))
+        lines = "; ".join(line for _, of in reasons_now(entry, facts.verdict, few=True) for line in of)
         told = f"in the queue for {', '.join(entry.reasons)} ({lines})"
+        if facts.held:
+            told += (
+                f", and held until {facts.held['until']}, left out of what is submitted from it: {facts.held['why']}"
+            )
         if facts.under_way is not None:
             return good("queue", f"{told}; a rebalance is under way")
         if unfit := _unfit(facts):
@@ -153,7 +159,7 @@ def _unfit(facts: Facts) -> str | None:
 def _mend(facts: Facts) -> Advice:
     """What makes an account fit to be checked and planned."""
     if facts.standing.snapshot.account.status != "open":
-        return (do("load", "FILE", told="{} with the account open"),)
+        return (do("account reopen", facts.id, why="TEXT", told="once that is settled: {}"),)
     if price_trouble(facts.standing.snapshot):
         return (do("prices", "FILE", told="{}, with newer ones"),)
     if facts.breaks:

@@ -1,9 +1,10 @@
 """Pages of the queue for people: by keyset and from one index, whether it holds ten accounts or a hundred thousand."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, tuple_
 
 from domain.queue import REASONS
 from storage.schema.requests import account_holds
@@ -28,15 +29,16 @@ class QueuePages:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def page(self, reason: str | None, prefix: str, after: str | None, size: int) -> QueuePage:
-        """Accounts with the reason among theirs (None: any) whose id begins with `prefix`, behind the place `after`.
+    def page(self, reason: str | None, prefix: str, after: str | None, size: int, today: date) -> QueuePage:
+        """Accounts with the reason among theirs (None: any) whose id begins with `prefix`, behind the place `after`;
+        a hold that was over before `today` is none.
 
         Raises ValueError where `after` is no place that a page gave.
         """
         query = (
             select(queue_entries, accounts.c.name, accounts.c.rebalancing, account_holds.c.until.label("held_until"))
             .join(accounts, accounts.c.id == _COLUMNS.account_id)
-            .outerjoin(account_holds, account_holds.c.account_id == _COLUMNS.account_id)
+            .outerjoin(account_holds, _held(today))
             .where(_OPEN, *_filter(reason, prefix))
             .order_by(_COLUMNS.rank, _ID)
             .limit(size + 1)
@@ -57,10 +59,15 @@ class QueuePages:
         of = {code: sum(count for bits, count in by_bits.items() if bits & _bit(code)) for code in REASONS}
         return {None: sum(by_bits.values()), **{code: count for code, count in of.items() if count}}
 
-    def chosen(self, reason: str | None, prefix: str) -> list[str]:
-        """All accounts of the filter, in the queue's order."""
-        query = select(_COLUMNS.account_id).where(_OPEN, *_filter(reason, prefix)).order_by(_COLUMNS.rank, _ID)
-        return list(self.connection.scalars(query))
+    def chosen(self, reason: str | None, prefix: str, today: date) -> list[str]:
+        """All accounts of the filter that nobody holds, in the queue's order."""
+        holds = select(account_holds.c.account_id).where(_held(today)).correlate(queue_entries)
+        query = select(_COLUMNS.account_id).where(_OPEN, ~holds.exists(), *_filter(reason, prefix))
+        return list(self.connection.scalars(query.order_by(_COLUMNS.rank, _ID)))
+
+
+def _held(today: date) -> ColumnElement[bool]:
+    return and_(account_holds.c.account_id == _COLUMNS.account_id, account_holds.c.until >= today)
 
 
 def _filter(reason: str | None, prefix: str) -> list[ColumnElement[bool]]:

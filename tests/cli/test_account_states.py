@@ -81,6 +81,7 @@ def test_a_frozen_account_leaves_the_queue_and_is_not_planned_until_it_is_open_a
     assert (said.code, said.out) == (0, f"account {HELD} is frozen\n")
     assert HELD not in in_queue(loaded)
     assert loaded("account", "show", HELD, "--format", "json").json["status"] == "frozen"
+    assert f"rebalancer account reopen {HELD} --why TEXT" in " ".join(loaded("diagnose", HELD).out.split())
     again = loaded("account", "freeze", HELD, "--why", "again").out
     assert again == f"account {HELD} is frozen already: nothing changes\n"
     loaded("account", "reopen", HELD, "--why", "probate is over", "--by", "ben")

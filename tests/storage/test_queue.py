@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from storage.actor import Actor
 from storage.connection import Books
 from storage.work.queue import STANDING, QueueEntry
-from tests.storage.small_book import audited, last_audit, loaded, rows
+from tests.storage.small_book import TODAY, audited, last_audit, loaded, rows
 
 
 @pytest.fixture
@@ -145,10 +145,10 @@ def test_a_page_follows_the_page_before_it(queue: Books) -> None:
     add(queue, "a-3", {"NO_TARGET": {}, "HIGH_CASH": {}})
     add(queue, "A-2", {"MANUAL": {}})
     with queue.transaction() as books:
-        first = books.queue_pages.page(None, "", None, 2)
-        second = books.queue_pages.page(None, "", first.after, 2)
+        first = books.queue_pages.page(None, "", None, 2, TODAY)
+        second = books.queue_pages.page(None, "", first.after, 2, TODAY)
         assert [[row.account_id for row in page.rows] for page in (first, second)] == [["a-3", "A-1"], ["A-2"]]
         assert second.after is None
-        assert books.queue_pages.chosen("HIGH_CASH", "") == ["a-3", "A-1"]
-        assert books.queue_pages.chosen(None, "a-") == ["a-3", "A-1", "A-2"]
+        assert books.queue_pages.chosen("HIGH_CASH", "", TODAY) == ["a-3", "A-1"]
+        assert books.queue_pages.chosen(None, "a-", TODAY) == ["a-3", "A-1", "A-2"]
         assert books.queue_pages.counts() == {None: 3, "NO_TARGET": 1, "HIGH_CASH": 2, "MANUAL": 1}

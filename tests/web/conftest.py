@@ -1,5 +1,6 @@
 """What tests of the console share: the demo's book, a console over it, and a browser of each of the demo's people."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -68,3 +69,11 @@ def form_token(client: TestClient, path: str = "/") -> str:
     """What a form of a page of this browser carries."""
     page: str = client.get(path).text
     return page.partition('name="form" value="')[2].partition('"')[0]
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> dict[str, str]:
+    """An environment for commands, without a stack, a database or Temporal."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("REBALANCER_", "TEMPORAL_"))}
+    here = {"REBALANCER_HOME": str(tmp_path / "no-stack"), "TEMPORAL_ADDRESS": "127.0.0.1:1", "COLUMNS": "160"}
+    return kept | the_clock().environment | here

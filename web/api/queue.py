@@ -15,7 +15,7 @@ router = APIRouter(tags=["queue"])
 
 
 class QueueEntry(Shape):
-    """An account in the queue. `evidence`, by reason, is that of the evaluation at `queued_at` or since."""
+    """An account in the queue. `evidence`, by reason, is of the last evaluation, or of when it joined since."""
 
     account_id: str
     name: str | None
@@ -28,11 +28,15 @@ class QueueEntry(Shape):
 
 
 class Queue(Shape):
-    """A page of the queue, by primary reason, then account; how many there are by reason."""
+    """A page of the queue, by primary reason, then account; how many there are by reason. `evaluated_at`: when the
+    last evaluation ended, which was of the day `evaluated_for`.
+    """
 
     entries: list[QueueEntry]
     counts: dict[str, int]
     total: int
+    evaluated_at: str | None
+    evaluated_for: str | None
     next_cursor: str | None
 
 
@@ -52,14 +56,16 @@ def listing(
     with caller.console.books.reading() as books:
         try:
             after = None if cursor_ is None else place(cursor_, 1)[0]
-            page = books.queue_pages.page(reason, prefix, after, limit)
+            page = books.queue_pages.page(reason, prefix, after, limit, caller.console.clock.today())
         except ValueError as flaw:
             raise lost() from flaw
-        counts = books.queue_pages.counts(prefix)
+        counts, last = books.queue_pages.counts(prefix), books.evaluations.last()
     return Queue(
         entries=[_entry(row) for row in page.rows],
         counts={code: count for code, count in counts.items() if code is not None},
         total=counts.get(None, 0),
+        evaluated_at=None if last is None else utc(last.ended_at),
+        evaluated_for=None if last is None else str(last.as_of),
         next_cursor=None if page.after is None else cursor(page.after),
     )
 

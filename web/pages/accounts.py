@@ -8,14 +8,16 @@ from starlette.responses import Response
 
 from acting import accounts, targets
 from acting.submit import Wanted
+from domain.evaluation import evaluate
 from domain.plan import plan
 from domain.telling import plan_json
 from domain.values.policy import DEFAULT_MODE, MODES
 from policy.trading_days import trade_date
 from reading import words
+from reading.accounts.accounts import held
+from reading.accounts.reasons import reasons_now
 from reading.accounts.standing import stand
 from reading.accounts.statement import statement, terms
-from reading.evidence import in_words
 from reading.unknown import UnknownAccount
 from reading.work import listed
 from web import acts, tables
@@ -57,6 +59,7 @@ def show(visit: Annotated[Visit, needs("read")], account_id: str) -> Response:
             visit.unknown(f"account {account_id}", "/accounts")
         entry = books.queue.entry(account_id)
         under_way = books.rebalances.in_flight(account_id)
+        holding = held(books, account_id, today)
         past = [dict(listed.rebalance(each)) for each in books.rebalances.listing(account_id=account_id, limit=PAST)]
         breaks = books.breaks.open_of(account_id)
         assignable = [each.id for each in books.listings.targets(0, 500).rows] if visit.may("assign") else []
@@ -78,7 +81,8 @@ def show(visit: Annotated[Visit, needs("read")], account_id: str) -> Response:
         plans=made,
         figures={mode: _figures(each) for mode, each in made.items()},
         symbols=_symbols(made),
-        reasons=[(code, in_words(code, entry.evidence[code])) for code in entry.reasons] if entry else [],
+        reasons=reasons_now(entry, evaluate(snapshot, policy)) if entry else [],
+        held=holding,
         entry=entry,
         under_way=under_way,
         past=past,

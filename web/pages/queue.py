@@ -9,6 +9,7 @@ from starlette.responses import Response
 from acting.submit import Wanted
 from domain.queue import REASONS
 from domain.values.policy import DEFAULT_MODE, MODES
+from reading.accounts.reasons import as_of
 from reading.evidence import in_words
 from reading.words import utc
 from web import acts, tables
@@ -37,12 +38,13 @@ def show(
     tiles, version = visit.console.tiles, visit.console.tiles.version
     with visit.console.books.reading() as books:
         try:
-            page = books.queue_pages.page(code, prefix, after, tables.AT_MOST if format != "html" else size)
+            of_page = tables.AT_MOST if format != "html" else size
+            page = books.queue_pages.page(code, prefix, after, of_page, visit.console.clock.today())
         except ValueError as flaw:
             raise _lost(code, prefix) from flaw
         if format != "html":
             return tables.file("queue", format, COLUMNS, map(_row, page.rows))
-        counts = tiles.counts(books, version, prefix)
+        counts, measured = tiles.counts(books, version, prefix), as_of(books.evaluations.last())
     total = counts.get(code, 0)
     return visit.page(
         "queue.html",
@@ -56,6 +58,7 @@ def show(
         next=page.after,
         rows=[_row(row) for row in page.rows],
         counts=counts,
+        measured=measured,
         total=total,
         reasons=[each for each in REASONS if counts.get(each)],
         modes=MODES,
@@ -80,7 +83,8 @@ def plan(
         wanted = Wanted(terms, queue=True, reasons=[code] if code else [])
     else:
         with visit.console.books.reading() as books:
-            wanted = Wanted(terms, books.queue_pages.chosen(code, q.strip()) if everything else account)
+            today = visit.console.clock.today()
+            wanted = Wanted(terms, books.queue_pages.chosen(code, q.strip(), today) if everything else account)
         if not wanted.accounts:
             why = "No account was chosen, or somebody holds all of them. Tick some, or choose all of the filter."
             raise Refusal(422, "Nothing to plan", why, ((link("/queue", reason=code, q=q), "Back to the queue"),))
