@@ -29,19 +29,9 @@ def people() -> None:
 def list_(form: str) -> None:
     """Everybody who may sign in."""
     from cli import connections
-    from reading.words import utc
+    from reading import people as reading
 
-    with connections.books().transaction() as books:
-        found = [
-            {
-                "name": row.name,
-                "roles": sorted(row.roles),
-                "subject": row.subject,
-                "added_by": row.added_by,
-                "signed_in_at": utc(row.signed_in_at),
-            }
-            for row in books.people.listing()
-        ]
+    found = reading.people(connections.books())
     if form == "json":
         say.as_json(found)
         return
@@ -120,23 +110,11 @@ def keys() -> None:
 def list_keys(form: str) -> None:
     """Every key there ever was; public parts."""
     from cli import connections
-    from reading.words import utc
+    from reading import people as reading
 
-    with connections.books().transaction() as books:
-        identity = books.proof.identity()
-        found: list[dict[str, Any]] = [
-            {
-                "key": row.kid,
-                "public_key": row.public_key,
-                "added_at": utc(row.added_at),
-                "added_by": row.added_by,
-                "retired_at": utc(row.retired_at),
-                "why": row.retired_why,
-            }
-            for row in books.proof.key_listing()
-        ]
+    found = reading.keys(connections.books())
     if form == "json":
-        say.as_json({"identity": identity, "keys": found})
+        say.as_json(found)
         return
     rows = [
         (
@@ -146,9 +124,9 @@ def list_keys(form: str) -> None:
             words.moment(each["retired_at"]),
             each["why"] or "–",
         )
-        for each in found
+        for each in found["keys"]
     ]
-    say.show(say.table("", ("key", "since", "by", "until", "why"), rows), "", f"identity: {identity}")
+    say.show(say.table("", ("key", "since", "by", "until", "why"), rows), "", f"identity: {found['identity']}")
 
 
 @keys.command()

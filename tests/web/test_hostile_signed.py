@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from acting import people
 from identity import passwords
 from reading.record.events import BEGINNING
+from reading.refused import Conflict
 from storage.actor import Actor
 from tests.web.conftest import form_token
 from tests.web.test_api import V1, operations
@@ -136,3 +138,23 @@ def _until_signed_out(caller: Caller, client: TestClient) -> Any:
                 client.post("/sign-out")
 
     return hear
+
+
+def test_neither_own_roles_nor_a_providers_people_are_changed_by_a_command(console: Console) -> None:  # noqa: F811
+    """What the page refuses is refused where commands come by: ada gives herself nothing, and gus gets no password."""
+    books, now = console.books, console.clock.now()
+    with books.transaction(Actor("deploy")) as work:
+        ada = work.people.person(work.people.named("ada").subject, "password")
+        gus = work.people.vouched_for("oidc:https://idp.example.com|7", "gus", ["operator"], now).subject
+    assert ada is not None
+    for refused, told in (
+        (lambda: people.give(books, ada, ada.subject, ["approver"]), "nobody changes their own roles"),
+        (lambda: people.remove(books, ada, ada.subject), "nobody changes their own roles"),
+        (lambda: people.give(books, ada, gus, ["approver"]), "gus signs in at a provider"),
+        (lambda: people.link(books, ada, gus, now), "gus signs in at a provider"),
+    ):
+        with pytest.raises(Conflict, match=told):
+            refused()
+    with books.transaction() as work:
+        kept = [sorted(work.people.get(each).roles) for each in (gus, ada.subject)]
+    assert kept == [["operator"], ["admin"]]
