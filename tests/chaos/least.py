@@ -17,7 +17,7 @@ WAITED = 0.2  # orders that waited while the desk was halted, a minute
 FORGED = 0.4  # forgeries attempted, a minute
 BLOCKS = 2  # blocks of which the venue filled something, a minute
 BY_FIX = 2  # orders filled through the FIX session, a minute
-WORKED = 0.2  # of a run's seconds, those in which anything has to be done
+WORKED = 0.2  # of a longer run's seconds, those in which anything has to be done
 OVERFILL = "overfill"  # among what the venue did to orders
 HIT = 0.4  # of the faults that were planned, those that hit something
 
@@ -39,7 +39,6 @@ def missing(
         (filled, FILLED * worked / 60, "orders filled"),
         (complete, COMPLETE * worked / 60, "rebalances COMPLETE"),
         (sum(injected.values()), HIT * planned, "faults that hit something"),
-        (int(worked), WORKED * seconds, "seconds in which anything was done"),
         *(_beside(seconds, worked, attempts, records, venue) if attempts is not None and seconds >= LONG else ()),
     ):
         if seen < max(1, int(least)):
@@ -54,6 +53,7 @@ def _beside(
 ) -> Iterator[tuple[int, float, str]]:
     """What makes the proofs beside the orders' mean something."""
     kinds = Counter(each.kind for each in records.breaks)
+    yield int(worked), WORKED * seconds, "seconds in which anything was done"
     yield attempts.waited, WAITED * worked / 60, "orders that waited while sending was halted"
     yield attempts.forgeries, FORGED * worked / 60, "forgeries attempted"
     desk = records.desk
