@@ -12,19 +12,8 @@ from domain.planning import ends
 from domain.planning.case import Case
 from domain.planning.destination import close, destination, landed
 from domain.planning.filling import Held
-from domain.planning.lines import (
-    DESTINATION_1,
-    DESTINATION_2,
-    DESTINATION_5,
-    LOWER_BOUND,
-    LOWER_EDGE,
-    UNBOUNDED,
-    Line,
-    force,
-    give_back_buys,
-    give_back_sales,
-    sell_more,
-)
+from domain.planning.lines import DESTINATION_1, DESTINATION_2, DESTINATION_5, UNBOUNDED, Line
+from domain.planning.moves import LOWER_BOUND, LOWER_EDGE, force, give_back_buys, give_back_sales, sell_more
 from domain.planning.orders import ORDER_3, MarketOrder
 from domain.planning.reach import BackBy
 from domain.planning.turn import Place, Proposal, opened_too_low, trade_of

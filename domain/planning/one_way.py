@@ -9,16 +9,8 @@ from decimal import Decimal
 
 from domain.planning.affording import in_proportion
 from domain.planning.destination import Destined, destination
-from domain.planning.lines import (
-    LOWER_EDGE,
-    UNBOUNDED,
-    UPPER_EDGE,
-    Line,
-    buy_more,
-    by_excess,
-    give_back_sales,
-    sell_more,
-)
+from domain.planning.lines import UNBOUNDED, Line
+from domain.planning.moves import LOWER_EDGE, UPPER_EDGE, buy_more, by_excess, give_back_sales, sell_more
 from domain.targets.targets import Band
 from domain.values.money import CENT, ZERO
 from domain.values.purpose import Purpose

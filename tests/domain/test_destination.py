@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from domain.planning.destination import Destined, destine, openings_to_reject, too_coarse
-from domain.planning.lines import DESTINATION_1, DESTINATION_2, Line, Reach, force, line
+from domain.planning.lines import DESTINATION_1, DESTINATION_2, Line, Reach, line
+from domain.planning.moves import force
 from domain.targets.components import Component
 from domain.targets.sleeves import SleeveState
 from domain.targets.targets import Band
