@@ -127,7 +127,10 @@ def test_on_paper_there_are_no_buttons(there: World) -> None:
 
 def test_everybody_can_use_it(there: World) -> None:
     """Axe finds nothing on any page, light or dark."""
-    with there.as_("dora") as page:
+    with there.as_("dora") as page, there.as_("ann") as ann:
+        ann.goto("/requests")
+        if not ann.locator("tbody th a").count():  # where this test is run by itself
+            planned(ann, "A-105")
         paths = [*PAGES, *_one_of_each(page)]
         assert len(paths) > len(PAGES)
         for path in paths:
