@@ -3,8 +3,8 @@
 Asked by `proposal` of full rebalances, where sleeves, rounding or trades that are not made left something outside its
 band. What the account would trade once this plan is filled is traded in it instead, so that it is not traded again.
 
-It ends by construction: each proposal (`nearer`) is kept only where the account ends better for it, and what is amiss,
-in whole cents, can't fall for ever.
+It ends by construction: each proposal (`nearer`) is kept only where the account ends better for it. What is amiss, in
+whole cents, can't fall for ever; and what only saves turnover is taken once of each way in which it can be made.
 """
 
 from dataclasses import replace
@@ -16,11 +16,13 @@ from domain.planning.filling import Held
 from domain.planning.gain_budget import LOT_2
 from domain.planning.lines import DESTINATION_1, DESTINATION_2
 from domain.planning.moves import LOWER_EDGE, force, give_back_sales, no_edge, sell_more
-from domain.planning.nearer import again, band_and_cash, cash_nearer, less_for_cash, nearer, traded
+from domain.planning.nearer import Way, again, band_and_cash, cash_nearer, less_for_cash, nearer, traded
 from domain.planning.one_way import CASH_2
 from domain.planning.reach import BackBy, lines_of
 from domain.planning.turn import GivenUp, Proposal
 from domain.values.money import CENT, ZERO
+
+AMISS = 4  # so many places of a rank are what is amiss; then it is what is traded for it
 
 
 def closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
@@ -30,18 +32,21 @@ def closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
     best, back = _asked_again(case, proposal, back)
     if case.purpose.kind != "full" or _as_it_was_to_be(case, best):
         return best
-    least = rank(case, best)
+    least, saved = rank(case, best), set[Way]()
     while True:  # each turn ends better, or is the last
-        for closer in nearer(case, best, back):
-            if (then := rank(case, closer)) < least:
+        for way, closer in nearer(case, best, back):
+            then = rank(case, closer)
+            saves = then[:AMISS] == least[:AMISS]
+            if then < least and not (saves and way in saved):
                 best, least = closer, then
+                saved |= {way} if saves else set()
                 break
         else:
             break
     end = end_of(case, best).rank
-    while any(end[:4]):  # the same of cash alone, to the cent
+    while any(end[:AMISS]):  # the same of cash alone, to the cent
         closest = cash_nearer(case, best, back)
-        if closest is None or (last := end_of(case, closest).rank) >= end:
+        if closest is None or (last := end_of(case, closest).rank)[:AMISS] >= end[:AMISS]:
             break
         best, end = closest, last
     return _without_needless_sales(case, best, back)

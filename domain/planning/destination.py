@@ -88,7 +88,7 @@ def destine(lines: Sequence[Line], cash: Decimal, band: Band, crossing: Callable
     small = forget_small(lines, crossing)
     cash, stays = landed(lines, cash - sum((each.buy for each in lines), ZERO), band)
     destinations = tuple([destination(each) for each in lines])
-    return Destined(destinations, cash, band, small, tuple(lines), stays)
+    return Destined(destinations, cash, band, small, tuple(lines), stays=stays)
 
 
 def landed(lines: Sequence[Line], cash: Decimal, band: Band) -> tuple[Decimal, frozenset[str]]:

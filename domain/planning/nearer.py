@@ -22,20 +22,22 @@ from domain.values.money import CENT, ZERO
 from domain.values.snapshot import MANAGED
 
 Move = Callable[[Sequence[Line], Decimal, Band], Decimal | None]  # returns the cash there is then; None: no move
+Way = tuple[str, int]  # a kind of move, and the place of the line that it is of
 
 
-def nearer(case: Case, proposal: Proposal, back: BackBy) -> Iterator[Proposal]:
-    """Proposals that may end better, worked out one by one."""
+def nearer(case: Case, proposal: Proposal, back: BackBy) -> Iterator[tuple[Way, Proposal]]:
+    """Proposals that may end better, worked out one by one, each with the way in which it is made."""
     for made in (cash_nearer, _cash_by_securities, _all_nearer):
         closer = made(case, proposal, back)
         if closer is not None:
-            yield closer
-    yield from _inside_thresholds(case, proposal, back)
+            yield (made.__name__, 0), closer
+    for at, closer in _inside_thresholds(case, proposal, back):
+        yield ("_inside_thresholds", at), closer
     for at, line in enumerate(proposal.destined.lines):
         if any(rule is not DESTINATION_1 for rule, _ in line.parts):
             closer = less_for_cash(case, proposal, at, back)
             if closer is not None:
-                yield closer
+                yield ("less_for_cash", at), closer
 
 
 def cash_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
@@ -85,7 +87,7 @@ def _all_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None
     return _moved(case, proposal, values, moved, free)
 
 
-def _inside_thresholds(case: Case, proposal: Proposal, back: BackBy) -> Iterator[Proposal]:
+def _inside_thresholds(case: Case, proposal: Proposal, back: BackBy) -> Iterator[tuple[int, Proposal]]:
     """With what ends below its threshold bought, one by one, for what others sell inside theirs: fewer outside comes
     before less turnover, and before how far they are from their destination bands (DESTINATION-6).
     """
@@ -106,7 +108,7 @@ def _inside_thresholds(case: Case, proposal: Proposal, back: BackBy) -> Iterator
 
         closer = _moved(case, proposal, values, moved, back)
         if closer is not None:
-            yield closer
+            yield at, closer
 
 
 def _moved(
