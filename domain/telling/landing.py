@@ -42,11 +42,12 @@ def landed(case: Case, proposal: Proposal, outcomes: Sequence[ComponentOutcome])
     for line, outcome in zip(proposal.destined.lines, outcomes, strict=False):
         if outcome.outcome == "rejected":
             continue  # which says so itself
-        off = max(line.lower - outcome.planned_value, outcome.planned_value - line.upper)
+        lower = line.wanted if line.opens else line.lower  # it is funded at its weight in every mode (DESTINATION-1)
+        off = max(lower - outcome.planned_value, outcome.planned_value - line.upper)
         if off >= CENT:
             rule, why = DESTINATION_6, "no plan of whole steps leaves the account better than it is"
             if proposal.stays is None:
-                rule, why = _reason(case, proposal, line, outcome.planned_value < line.lower)
+                rule, why = _reason(case, proposal, line, outcome.planned_value < lower)
             yield Noted(rule.code, "info", partial(_off, line, outcome, off, rule, why))
     cash, band = proposal.after.cash[MANAGED] - case.valuation.reserved, proposal.destined.cash_band
     off = max(band.lower - cash, cash - band.upper)
@@ -68,6 +69,8 @@ def _reason(case: Case, proposal: Proposal, line: Line, below: bool) -> tuple[Ru
     if component.ref in proposal.destined.small and component.kind != "model":
         return ORDER_3, LEFT_OUT[ORDER_3.code]
     if any(each.sleeve == key or (each.sleeve, each.symbol) in places for each in proposal.unaffordable):
+        return DESTINATION_2, "the cash that the sells bring does not reach further"
+    if below and line.opens and proposal.after.funded.get(key, ZERO) < line.planned - CENT:
         return DESTINATION_2, "the cash that the sells bring does not reach further"
     parts = dict(line.parts)
     if key in proposal.destined.stays:
@@ -91,14 +94,15 @@ def _reason(case: Case, proposal: Proposal, line: Line, below: bool) -> tuple[Ru
 
 
 def _off(line: Line, outcome: ComponentOutcome, off: Decimal, rule: Rule, why: str) -> Finding:
-    below = outcome.planned_value < line.lower
+    lower = line.wanted if line.opens else line.lower
+    below = outcome.planned_value < lower
     return info(
         rule,
         f"{outcome.component} ends {money(off)} {'below' if below else 'above'} its destination band: {why}",
         component=outcome.component,
         off=cents(off),
         side="below" if below else "above",
-        lower=cents(line.lower),
+        lower=cents(lower),
         upper=cents(line.upper),
         planned=cents(outcome.planned_value),
     )
