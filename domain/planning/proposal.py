@@ -6,10 +6,12 @@ on it (`sizing`).
 
 It ends by construction. A turn that finds an opening which cash can't carry rejects it and starts anew: as often as
 there are openings. A turn in which a trade is not made (too small, or beyond the gain budget) holds that position back,
-and the next one lets others make up for it: as often as there are positions and directions to trade them in.
+and the next one lets others make up for it: as often as there are positions and directions to trade them in. What is
+left of a trade that crosses is held back once, and the better end of the turns stays: the less is traded, the less
+crosses.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from decimal import Decimal
@@ -59,23 +61,28 @@ def _without(case: Case, rejected: Mapping[str, Finding]) -> Proposal | Unafford
         destined = destined_of(case, frozenset(rejected), back)
         unaffordable = openings_to_reject(destined, case.snapshot.models) if case.purpose.kind == "full" else None
         if unaffordable:
-            return unaffordable
+            return _best(case, earlier) if earlier else unaffordable
         proposal = trade_of(case, destined, back)
         more = _held_back(case, proposal, back, len(given_up))
         if more is None or more.rests:
             unaffordable = opened_too_low(case, proposal)
-            if unaffordable and more is None:
-                return unaffordable
-            if not unaffordable:
+            if unaffordable is None:
                 proposal.given_up = tuple(given_up.values())
                 earlier.append(closed(case, proposal, back))
+            elif more is None and not earlier:
+                return unaffordable
         if more is None:
-            return min(earlier, key=lambda each: rank(case, each)) if len(earlier) > 1 else earlier[0]
+            return _best(case, earlier)
         back = more.back
         for each in more.given_up:
             key = (*each.place, each.sells, each.rule.code)
             known = given_up.get(key)
             given_up[key] = replace(each, planned=known.planned, turn=known.turn) if known else each
+
+
+def _best(case: Case, proposals: Sequence[Proposal]) -> Proposal:
+    """The one that ends best, of equals the first; nearly always there is but one."""
+    return min(proposals, key=lambda each: rank(case, each)) if len(proposals) > 1 else proposals[0]
 
 
 def _lands_all(case: Case, proposal: Proposal) -> bool:
