@@ -1,5 +1,7 @@
 """`rebalancer recover`: what a lost workflow left behind is listed, and brought to its end."""
 
+import asyncio
+
 import pytest
 from temporalio.client import WorkflowFailureError
 
@@ -35,6 +37,7 @@ async def test_lost_rebalances_are_listed_and_ended(desk: TestDesk, command: Com
         await desk.start("A-3"),
     )
     await working(desk, 2)
+    await asyncio.sleep(1.2)  # a half of X fills a second after it came
     await desk.pending(second)
     await desk.pending(third)
     await first.terminate()
