@@ -1,6 +1,6 @@
 """Every check of `status` that can be red, made red on real servers; what it suggests is then typed, and mends it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from temporalio import workflow
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from devstack.temporal import TemporalServer
 from policy.clock import the_clock
 from policy.trading_days import fresh_from, last_session
 from reading.health import status_of_workflows
@@ -19,6 +20,13 @@ from tests.workflows.desk import TestDesk, account, drifted
 from tests.workflows.operating import Operator
 from workflows.contract import EVALUATION_ID, TASK_QUEUE
 from workflows.schedule import ensure_schedule
+
+
+@pytest.fixture(scope="module")
+def temporal_server() -> Iterator[TemporalServer]:
+    """A server of these tests alone: a worker of another test counts as one that answers for more than a minute."""
+    with TemporalServer() as server:
+        yield server
 
 
 def today(sessions_ago: int = 0) -> str:
