@@ -1,6 +1,7 @@
 """Nearer: proposals that may end better than one does, made of its lines from where they end.
 
-Asked by `closing`, which keeps those that do. None of them leaves out a trade that the proposal makes.
+Asked by `closing`, which keeps those that do. None of them leaves out a trade that the proposal makes. `values` are
+what each line is worth where that ends.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,17 +28,23 @@ Way = tuple[str, int]  # a kind of move, and the place of the line that it is of
 
 def nearer(case: Case, proposal: Proposal, back: BackBy) -> Iterator[tuple[Way, Proposal]]:
     """Proposals that may end better, worked out one by one, each with the way in which it is made."""
-    for made in (cash_nearer, _cash_by_securities, _all_nearer):
-        closer = made(case, proposal, back)
-        if closer is not None:
-            yield (made.__name__, 0), closer
-    for at, closer in _inside_thresholds(case, proposal, back):
-        yield ("_inside_thresholds", at), closer
+    closer = cash_nearer(case, proposal, back)
+    if closer is not None:
+        yield ("cash", 0), closer
+    values = ends.values(case, proposal.destined, proposal.after)
+    closer = _cash_by_securities(case, proposal, values, back)
+    if closer is not None:
+        yield ("cash by securities", 0), closer
+    closer = _all_nearer(case, proposal, values, back)
+    if closer is not None:
+        yield ("all", 0), closer
+    for at, closer in _inside_thresholds(case, proposal, values, back):
+        yield ("inside its threshold", at), closer
     for at, line in enumerate(proposal.destined.lines):
         if any(rule is not DESTINATION_1 for rule, _ in line.parts):
             closer = less_for_cash(case, proposal, at, back)
             if closer is not None:
-                yield ("less_for_cash", at), closer
+                yield ("less for cash", at), closer
 
 
 def cash_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
@@ -51,7 +58,7 @@ def cash_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None
     return traded(case, proposal, lines, then - cash, back) if then != cash else None
 
 
-def _cash_by_securities(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
+def _cash_by_securities(case: Case, proposal: Proposal, values: Sequence[Decimal], back: BackBy) -> Proposal | None:
     """With steps of securities held directly that bring cash nearer to its band: sleeves, which pay by the cent and
     trade by steps, stay where they end.
     """
@@ -63,12 +70,11 @@ def _cash_by_securities(case: Case, proposal: Proposal, back: BackBy) -> Proposa
     sleeves = {each.component.key for each in proposal.destined.lines if each.component.kind == "model"}
     if not sleeves:
         return None
-    return _moved(case, proposal, ends.values(case, proposal.destined, proposal.after), moved, back, sleeves)
+    return _moved(case, proposal, values, moved, back, sleeves)
 
 
-def _all_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
+def _all_nearer(case: Case, proposal: Proposal, values: Sequence[Decimal], back: BackBy) -> Proposal | None:
     """As it would be planned again from where it ends, every component and cash."""
-    values = ends.values(case, proposal.destined, proposal.after)
     free = _without_small(proposal, back)
 
     def moved(lines: Sequence[Line], cash: Decimal, band: Band) -> Decimal | None:
@@ -87,11 +93,12 @@ def _all_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None
     return _moved(case, proposal, values, moved, free)
 
 
-def _inside_thresholds(case: Case, proposal: Proposal, back: BackBy) -> Iterator[tuple[int, Proposal]]:
+def _inside_thresholds(
+    case: Case, proposal: Proposal, values: Sequence[Decimal], back: BackBy
+) -> Iterator[tuple[int, Proposal]]:
     """With what ends below its threshold bought, one by one, for what others sell inside theirs: fewer outside comes
     before less turnover, and before how far they are from their destination bands (DESTINATION-6).
     """
-    values = ends.values(case, proposal.destined, proposal.after)
     for at, (line, value) in enumerate(zip(proposal.destined.lines, values, strict=True)):
         if line.low - value <= CENT or line.opens:
             continue

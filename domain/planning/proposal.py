@@ -124,7 +124,7 @@ def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> HeldB
     pays_less = list(_pays_less(proposal))
     if not missing and pays_less and not _given_less(proposal):
         pays_less = []  # nobody counted on it
-    in_vain = dict(_waits_in_vain(case, proposal)) if proposal.fills else {}
+    in_vain = dict(_waits_in_vain(case, proposal))
     if not last and not pays_less and not in_vain:
         return None
     sellers = {(each.seller, each.symbol) for each in netted.crossings}

@@ -42,7 +42,7 @@ def landed(case: Case, proposal: Proposal, outcomes: Sequence[ComponentOutcome])
     for line, outcome in zip(proposal.destined.lines, outcomes, strict=False):
         if outcome.outcome == "rejected":
             continue  # which says so itself
-        lower = line.wanted if line.opens else line.lower  # it is funded at its weight in every mode (DESTINATION-1)
+        lower = _lower(line)
         off = max(lower - outcome.planned_value, outcome.planned_value - line.upper)
         if off >= CENT:
             rule, why = DESTINATION_6, "no plan of whole steps leaves the account better than it is"
@@ -93,8 +93,13 @@ def _reason(case: Case, proposal: Proposal, line: Line, below: bool) -> tuple[Ru
     return DESTINATION_5, "no step that can be traded brings it nearer without taking cash further from its own"
 
 
+def _lower(line: Line) -> Decimal:
+    """From where a component is inside its destination band: what opens is funded at its weight (DESTINATION-1)."""
+    return line.wanted if line.opens else line.lower
+
+
 def _off(line: Line, outcome: ComponentOutcome, off: Decimal, rule: Rule, why: str) -> Finding:
-    lower = line.wanted if line.opens else line.lower
+    lower = _lower(line)
     below = outcome.planned_value < lower
     return info(
         rule,
