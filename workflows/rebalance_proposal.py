@@ -61,7 +61,10 @@ def not_shown(proposal: Proposal, said: Approval, changed: str) -> str | None:
     if not trades.plan:  # planned before plans had a digest; the step that begins the execution has one
         return None
     again = f"; round {checked.round} was planned as this changed: {changed}" if changed else ""
-    current = f'Pending is plan {trades.plan} of {checked.rebalance_id}{again}. Look at it, and approve with "plan"'
+    current = (
+        f"Pending is plan {trades.plan} of {checked.rebalance_id}{again}. Look at it, and approve it by its name: "
+        f"--plan {trades.plan[:SHORTEST]}"
+    )
     if said.plan is None:
         return f"approval refused: it does not name the plan that was seen ({DECIDE_1.code}). {current}"
     if not is_shown(said.plan, trades.plan):

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import BaseModel
 
     from activities.request_messages import AccountPending, AccountsTold, HandedPlans, RequestDecided, RequestResult
-    from domain.approvals import DECIDE_1, same_person
+    from domain.approvals import DECIDE_1, SHORTEST, same_person
     from domain.requests import BUSY, has_ended
     from identity.claims import About, input_digest
     from identity.roles import Act
@@ -340,7 +340,11 @@ class RebalanceRequest:
         if said.plan is not None or not self.begun:
             return None
         current, apart = self.ledger.listed, ", ".join(self.ledger.liquidations)
-        pending = f'Pending is the list {current}: look at it, and approve with "plan"' if current else ""
+        pending = (
+            f"Pending is the list {current}. Look at it, and approve it by its name: --plan {current[:SHORTEST]}"
+            if current
+            else ""
+        )
         return (
             f"approval refused: it does not name the plans that were seen ({DECIDE_1.code}). "
             f"{pending or f'Liquidations alone are pending, and each is approved by its own name: {apart}'}"
