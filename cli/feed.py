@@ -43,6 +43,7 @@ def listed(form: str) -> int:
 def tried(file: Path, feed: str | None, form: str) -> int:
     """Show what FILE gives by its feed; names are as the file has them. No database is needed, nothing is stored."""
     from domain.books.deliveries import Problems
+    from feeds.reading import MAIN_KIND
 
     problems = Problems()
     found = feed_file.found_feed(file, None, feed, connections.today())
@@ -52,10 +53,13 @@ def tried(file: Path, feed: str | None, form: str) -> int:
             f"rebalancer feed draft {file}"
         )
     reading = feed_file.taken_apart(file, *found, problems)
+    if not (problems.count or reading.positions or reading.prices or reading.weights):
+        problems.add(0, f"there is no {MAIN_KIND[found[0].feed.gives]} in it")
     if form == "json":
         say.as_json(feeds.as_json(found[0], reading, problems))
     else:
-        _show(file, found[0], reading)
+        if reading.positions or reading.prices or reading.weights:
+            _show(file, found[0], reading)
         for each in problems.shown:
             click.echo(f"  problem         {each}")
     if problems.count:

@@ -180,6 +180,23 @@ def test_try_shows_what_a_file_gives_without_a_database(inside: Command) -> None
     assert as_json["positions"][0]["lots"][0] == {"quantity": "120", "cost_per_share": "50", "acquired": "2024-03-14"}
 
 
+@pytest.mark.parametrize(
+    ("name", "lines", "missing"),
+    [("schwab-positions.csv", 3, "position"), ("fidelity-positions.csv", 1, "position"), ("stooq-prices.txt", 1, "price")],
+)
+def test_try_refuses_a_file_that_ends_with_its_header(
+    inside: Command, tmp_path: Path, examples: Path, name: str, lines: int, missing: str
+) -> None:
+    """As `positions` and `prices` would refuse it."""
+    file = tmp_path / name
+    whole = (examples / "feeds" / name).read_text(encoding="utf-8-sig").splitlines(keepends=True)
+    file.write_text("".join(whole[:lines]))
+    said = inside("feed", "try", str(file))
+    assert said.code == 1
+    assert said.out.split() == ["problem", "there", "is", "no", missing, "in", "it"]
+    assert "would be refused: 1 problem" in said.err
+
+
 def test_try_of_a_file_of_no_feed_says_what_to_do(inside: Command, tmp_path: Path) -> None:
     path = tmp_path / "odd.csv"
     path.write_text("a,b\n1,2\n")
