@@ -182,7 +182,11 @@ def test_try_shows_what_a_file_gives_without_a_database(inside: Command) -> None
 
 @pytest.mark.parametrize(
     ("name", "lines", "missing"),
-    [("schwab-positions.csv", 3, "position"), ("fidelity-positions.csv", 1, "position"), ("stooq-prices.txt", 1, "price")],
+    [
+        ("schwab-positions.csv", 3, "position"),
+        ("fidelity-positions.csv", 1, "position"),
+        ("stooq-prices.txt", 1, "price"),
+    ],
 )
 def test_try_refuses_a_file_that_ends_with_its_header(
     inside: Command, tmp_path: Path, examples: Path, name: str, lines: int, missing: str
