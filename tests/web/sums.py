@@ -83,7 +83,7 @@ def _request(table: Rows) -> Iterator[Sum]:
 def _review(table: Rows, tiles: dict[str, str]) -> Iterator[Sum]:
     if not table:
         return
-    for at, name in ((4, "sold"), (5, "bought"), (6, "short-term gain"), (7, "long-term gain")):
+    for at, name in ((5, "sold"), (6, "bought"), (7, "short-term gain"), (8, "long-term gain")):
         yield f"{name} of all that wait", amount(tiles[name]), _sum(amount(row[at]) for row in table[1:])
     yield "plans that wait", amount(tiles["plans"]), Decimal(len(table) - 1)
 

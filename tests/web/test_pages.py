@@ -6,6 +6,7 @@ import pytest
 from pyarrow import parquet
 
 from storage.connection import Books
+from tests.cli.rebalanced import REQUEST, pending, requested
 from tests.web.conftest import Visitor, form_token
 from web.session import DEMO_PEOPLE
 
@@ -121,6 +122,17 @@ def test_buttons_are_for_who_may(demo: Books, visitor: Visitor) -> None:
     assert "Plan the chosen" not in visitor("ben").get("/queue").text
     assert "Switch rebalancing off" in visitor("ann").get("/accounts/A-103").text
     assert "Switch rebalancing" not in visitor("cleo").get("/accounts/A-103").text
+
+
+def test_who_decides_about_an_account_reads_its_name(demo: Books, visitor: Visitor) -> None:
+    one, liquidated = pending(demo, "A-103"), pending(demo, "A-106")
+    requested(demo, ["A-103", "A-106"])
+    client = visitor("ben")
+    review = client.get(f"/requests/{REQUEST}/review").text
+    assert "Halvorsen family trust" in review
+    assert "Estate of Walter Brandt" in review.partition("Liquidations")[2]
+    assert "Halvorsen family trust" in client.get(f"/rebalances/{one}").text
+    assert "Estate of Walter Brandt" in client.get(f"/rebalances/{liquidated}").text
 
 
 def test_a_page_that_did_not_change_is_not_sent_again(demo: Books, visitor: Visitor) -> None:

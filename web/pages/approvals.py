@@ -21,6 +21,7 @@ def show(visit: Annotated[Visit, needs("read")], format: Format = "html") -> Res
     """Requests with plans that wait, and rebalances that were started by themselves."""
     with visit.console.books.reading() as books:
         rows = [_row(each) for each in books.rebalances.listing(status="PENDING_APPROVAL", limit=None)]
+        names = books.accounts.names({each["account_id"] for each in rows})
         known = books.requests.known({each["request_id"] for each in rows if each["request_id"]})
     rows.sort(key=lambda each: (each["expires_at"] or "", each["request_id"] or "", each["account_id"]))
     mine = [each for each in rows if not same_person(each["requested_by"], visit.person.name)]
@@ -37,6 +38,7 @@ def show(visit: Annotated[Visit, needs("read")], format: Format = "html") -> Res
         status=str(len(mine)) if mine else "",
         live={},
         requests=requests,
+        names=names,
         alone=alone[:ROWS],
         others=len(rows) - len(mine),
         mine=len(mine),

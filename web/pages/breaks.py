@@ -17,6 +17,7 @@ from web.visit import Visit, needs
 router = APIRouter()
 COLUMNS = ("id", "account_id", "rebalance_id", "kind", "symbol", "expected", "actual", "opened_at", "resolved_at",
            "resolved_by", "note", "booked")  # fmt: skip
+SHOWN = 500  # rows of the page; a file has all
 AGAIN = (("/breaks", "Look again"),)
 
 
@@ -30,12 +31,13 @@ def listing(
     """Open breaks, the books' figure beside the custodian's; with `all`, resolved ones too."""
     with visit.console.books.reading() as books:
         rows = [_listed(each) for each in books.breaks.listing(account.strip() or None, all)]
+        names = books.accounts.names({each["account_id"] for each in rows[:SHOWN]})
     if format != "html":
         return tables.file("breaks", format, COLUMNS, rows)
     unresolved = sum(each["resolved_at"] is None for each in rows)
     return visit.page(
-        "breaks.html", title="Breaks", status=str(unresolved) if unresolved else "", live={}, rows=rows[:500],
-        account=account.strip(), all=all, more=max(len(rows) - 500, 0),
+        "breaks.html", title="Breaks", status=str(unresolved) if unresolved else "", live={}, rows=rows[:SHOWN],
+        names=names, account=account.strip(), all=all, more=max(len(rows) - SHOWN, 0),
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ def show(visit: Annotated[Visit, needs("read")], rebalance_id: str) -> Response:
         row = _row(visit, books, rebalance_id)
         orders = books.orders.of(row.id)
         rounds = books.rebalances.rounds(row.id)
+        name = books.accounts.names([row.account_id]).get(row.account_id, "")
         breaks = [each for each in books.breaks.open_of(row.account_id) if each.rebalance_id == row.id]
     plan = row.plan or {}
     result = row.result or {}
@@ -41,6 +42,7 @@ def show(visit: Annotated[Visit, needs("read")], rebalance_id: str) -> Response:
         status=(row.status or row.stage).replace("_", " ").lower(),
         live={"rebalance": row.id, "account": row.account_id},
         row=row,
+        name=name,
         now=row.status or row.stage,
         plan=plan,
         orders=[_order(each) for each in orders],

@@ -30,6 +30,7 @@ def show(
         pending = books.requests.pending(request_id)
         ids = [str(each.rebalance_id) for each in pending]
         plans = [reviewing.waiting(each) for each in books.rebalances.plans(ids[: reviewing.AT_ONCE])]
+        names = books.accounts.names({each.account_id for each in plans})
     ordinary = [each for each in plans if not each.liquidation]
     return visit.page(
         "review.html",
@@ -38,6 +39,7 @@ def show(
         row=row,
         by=by,
         plans=ordinary,
+        names=names,
         apart=[each for each in plans if each.liquidation],
         more=len(ids) - len(plans),
         trades=reviewing.by_security(ordinary),
