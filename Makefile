@@ -16,7 +16,7 @@ ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && cat $(STAMP) 2>/dev/null),$(CU
 $(STAMP): again
 endif
 
-.PHONY: help setup demo demo-fix up test laws fuzz chaos fix-chaos fix-certify counterparties lint freeze bench clean again
+.PHONY: help setup demo demo-fix up test trials laws fuzz chaos fix-chaos fix-certify counterparties lint freeze bench clean again
 
 help:
 	@echo 'make setup   .venv with everything that is needed; the other targets call it'
@@ -24,6 +24,7 @@ help:
 	@echo 'make demo-fix  the same by FIX, to a broker in another process'
 	@echo 'make up      the stack, until Ctrl-C: the console on 8234, Temporal on 7233, workers (WORKERS=1)'
 	@echo 'make test    the tests (ARGS="-k minimums" for some)'
+	@echo 'make trials  the tests that make test leaves out, as they take minutes: the demo by FIX, chaos, kills, load'
 	@echo 'make chaos   rebalances while everything breaks, and the proof (ARGS="--minutes 5 --seed 1")'
 	@echo 'make fix-chaos  the same on the wire to a FIX broker (ORDERS=400)'
 	@echo 'make fix-certify  what a broker asks for before it lets a session in, step by step (SESSION=BROKER)'
@@ -61,7 +62,10 @@ up: setup
 	@$(BIN)/python -m devstack up --workers $(WORKERS)
 
 test: setup
-	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not trial' $(ARGS)
+
+trials: setup
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m trial $(ARGS)
 
 chaos: setup
 	@$(BIN)/python -m tests.chaos $(ARGS)

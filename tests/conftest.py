@@ -12,9 +12,10 @@ from devstack.postgres import Postgres
 from storage import migrations
 from storage.connection import Books
 from storage.engine import connect
-from tests import clock
+from tests import clock, memory
 
 clock.hand_in()  # before anything asks what time it is
+memory.use()  # before anything asks where files go
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in the background deaf to Ctrl-C, and so would be the commands that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -92,7 +93,7 @@ def examples() -> Path:
 def _database(administrator: Engine, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     with administrator.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
     yield name
     with administrator.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))

@@ -23,6 +23,7 @@ def report() -> Report:
     return run(seed=1, seconds=14, accounts=10, say=lambda line: None)
 
 
+@pytest.mark.trial
 @pytest.mark.timeout(600)  # a loaded machine; every kill costs the server's real timeouts until it notices
 def test_nothing_is_lost_and_nothing_done_twice(report: Report) -> None:
     assert report.clean, "\n".join(summary(report))
@@ -30,6 +31,7 @@ def test_nothing_is_lost_and_nothing_done_twice(report: Report) -> None:
     assert report.asked["rebalances"] >= 1
 
 
+@pytest.mark.trial
 @pytest.mark.timeout(600)
 def test_a_run_in_which_every_rebalance_failed_proves_nothing(report: Report) -> None:
     """As on a day on which all prices are too old: no order, no fill, and nothing wrong."""
@@ -98,6 +100,7 @@ def _changed(row: Any, **changes: Any) -> Any:
     return _Changed(row, changes)
 
 
+@pytest.mark.trial
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("tamper", "check"),

@@ -63,7 +63,7 @@ def demo_url(demo: str, postgres: Postgres, administrator: Engine) -> Iterator[s
     """A database of this test alone, with the demo's book in it."""
     name = f"demo_{next(_numbers)}"
     with administrator.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {demo}"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {demo} STRATEGY FILE_COPY"))
     yield _named(postgres, name)
     with administrator.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))

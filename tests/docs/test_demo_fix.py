@@ -5,6 +5,7 @@ import pytest
 from tests.docs import demo_fix
 
 
+@pytest.mark.trial
 @pytest.mark.timeout(600)
 def test_the_page_is_what_the_demo_prints() -> None:
     again = "run .venv/bin/python -m tests.docs.demo_fix, and read whether the words around it are still true"

@@ -25,7 +25,8 @@ from storage.work import partitions
 from tests.storage.filled import BEFORE, Numbers, fill
 
 LOG = logging.getLogger(__name__)
-NUMBERS = Numbers()
+MANY = Numbers()  # so many that it can be killed in the middle
+FEW = Numbers(accounts=200, rebalances=60, notes=3_000)
 LONG = 5.0  # seconds; a migration waits 0.4 for a table and holds up whoever comes then, and the machine may be busy
 MOVED = "SELECT count(*) FROM rebalances WHERE snapshot_digest IS NOT NULL"
 # Everything that was decided, as one digest: whether it is in its row, or a document by now.
@@ -45,10 +46,10 @@ class Work:
     """What the release before does all the while: what it did, and how long the longest of it took."""
 
     engine: Engine
+    numbers: Iterator[int]  # of the rebalances that it makes
     done: dict[str, int] = field(default_factory=dict)
     longest: dict[str, float] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
-    numbers: Iterator[int] = field(default_factory=lambda: iter(range(NUMBERS.rebalances + 1, 900_000)))
 
     def rebalance(self, connection: Connection) -> None:
         number = next(self.numbers)
@@ -96,10 +97,10 @@ class Work:
 
 
 @contextmanager
-def working(url: str) -> Iterator[Work]:
+def working(url: str, first: int) -> Iterator[Work]:
     """Who rebalances, who evaluates, who books and who reads, all at once."""
     engine, stop = connect(url, pool_size=4), threading.Event()
-    work = Work(engine)
+    work = Work(engine, iter(range(first, 900_000)))
     each = (work.rebalance, work.note, work.book, work.read)
     threads = [threading.Thread(target=work.over_and_over, args=(what, stop)) for what in each]
     for thread in threads:
@@ -139,13 +140,22 @@ def killed_when(url: str, engine: Engine, question: str, moment: Callable[[objec
     assert process.returncode == -signal.SIGKILL, "it had done before it was killed: give the database more to fill"
 
 
+@pytest.mark.trial
 @pytest.mark.timeout(600)
+def test_nobody_is_refused_and_nothing_is_lost_though_it_is_killed(empty_database_url: str) -> None:
+    nobody_is_refused(empty_database_url, MANY, killed=True)
+
+
 def test_nobody_is_refused_and_nothing_is_lost(empty_database_url: str) -> None:
+    nobody_is_refused(empty_database_url, FEW, killed=False)
+
+
+def nobody_is_refused(empty_database_url: str, numbers: Numbers, *, killed: bool) -> None:
     migrations.upgrade(empty_database_url, BEFORE)
     engine = connect(empty_database_url)
     with engine.begin() as connection:
-        fill(connection, NUMBERS)
-    last = {"last": f"R-{NUMBERS.rebalances:06d}"}
+        fill(connection, numbers)
+    last = {"last": f"R-{numbers.rebalances:06d}"}
     with engine.connect() as connection:
         before = connection.execute(text(DECIDED.format(**IN_ROW)), last).one()
         in_rows = connection.scalar(
@@ -155,14 +165,15 @@ def test_nobody_is_refused_and_nothing_is_lost(empty_database_url: str) -> None:
                 " + pg_column_size(plan)) FROM rebalance_rounds) FROM rebalances"
             )
         )
-    with working(empty_database_url) as work:
+    with working(empty_database_url, numbers.rebalances + 1) as work:
         time.sleep(1)  # so that everybody is at work
-        head = f"SELECT version_num = '{migrations.head()}' FROM alembic_version"
-        killed_when(empty_database_url, engine, head, bool)
-        killed_when(empty_database_url, engine, MOVED, lambda moved: isinstance(moved, int) and moved > 0)
-        with engine.connect() as connection:
-            moved = connection.scalar(text(MOVED))
-        assert 0 < moved < NUMBERS.rebalances
+        if killed:
+            head = f"SELECT version_num = '{migrations.head()}' FROM alembic_version"
+            killed_when(empty_database_url, engine, head, bool)
+            killed_when(empty_database_url, engine, MOVED, lambda moved: isinstance(moved, int) and moved > 0)
+            with engine.connect() as connection:
+                moved = connection.scalar(text(MOVED))
+            assert 0 < moved < numbers.rebalances
         process = migrating(empty_database_url)
         said, trouble = process.communicate(timeout=300)
         assert (process.returncode, trouble) == (0, ""), trouble
@@ -170,13 +181,14 @@ def test_nobody_is_refused_and_nothing_is_lost(empty_database_url: str) -> None:
     assert work.refused == []
     assert min(work.done[name] for name in ("rebalance", "note", "book", "read")) >= 20, work.done
     assert max(work.longest.values()) < LONG, work.longest
-    assert "nothing to do" in said
+    assert ("nothing to do" in said) is killed  # where it was killed, its last version was reached before
     with engine.begin() as connection:
         assert connection.execute(text(DECIDED.format(**AS_DOCUMENT)), last).one() == before
         noted = connection.scalar(text("SELECT count(*) FROM evaluation_notes"))
-        assert noted == NUMBERS.notes + work.done["note"]
+        assert noted == numbers.notes + work.done["note"]
         assert connection.scalar(text("SELECT count(*) FROM evaluation_pages")) == 1_000 + work.done["note"]
-        assert connection.scalar(text("SELECT count(*) FROM rebalances")) == NUMBERS.rebalances + work.done["rebalance"]
+        rebalances = connection.scalar(text("SELECT count(*) FROM rebalances"))
+        assert rebalances == numbers.rebalances + work.done["rebalance"]
         assert (
             connection.scalar(text("SELECT cash FROM sleeves WHERE account_id = 'A-000009'"))
             == 1000 + work.done["book"]

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def test_what_is_wrong_with_a_file_is_told_by_its_place(demo: Books, visitor: Vi
     csv = b"symbol,date,close\nVTI,2026-11-20,ten\nVTI,2026-11-20,\n"
     refused = is_problem(ann.post(f"{V1}/prices", content=csv, headers=key()), 422, "unreadable")
     assert {each["pointer"].split("/")[1] for each in refused["errors"]} == {"line"} and len(refused["errors"]) >= 2
-    assert "prices.csv refused" in refused["detail"] and "/tmp" not in refused["detail"]
+    assert "prices.csv refused" in refused["detail"] and tempfile.gettempdir() not in refused["detail"]
     book = is_problem(ann.post(f"{V1}/books", content=b'{"accounts": [{}]}', headers=key()), 422, "unreadable")
     assert book["errors"] and all(each["pointer"].startswith("/") for each in book["errors"])
     is_problem(ann.post(f"{V1}/books", headers=key()), 422, "unreadable")

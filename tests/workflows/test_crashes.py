@@ -1,4 +1,7 @@
-"""A worker killed and started again between every two steps: nothing lost, nothing done twice."""
+"""A worker killed and started again between every two steps: nothing lost, nothing done twice.
+
+test_request_crashes.py has one kill, in the middle of a request.
+"""
 
 import asyncio
 import os
@@ -40,6 +43,7 @@ async def steps_done(handle: WorkflowHandle[object, object]) -> list[str]:
     return done
 
 
+@pytest.mark.trial
 @pytest.mark.timeout(300)  # slow for a reason: every kill costs the server's real timeouts until it notices
 async def test_killed_after_every_step_and_still_done_once(
     client: Client, temporal_server: TemporalServer, books: Books
