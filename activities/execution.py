@@ -20,10 +20,11 @@ from activities.messages import (
     ExecutionBegun,
     OrdersSubmitted,
     Step,
+    SubmitTrades,
     VerifyDecision,
 )
 from activities.orders import CLOSED, Halted, OutOfSession, Over, Sender
-from activities.turns import by_turns, take_turn
+from activities.turns import AccountBusy, by_turns, take_turn
 from domain.approvals import DECIDE_1, is_shown, same_person
 from domain.days import DAY_6
 from domain.executing import execution
@@ -104,26 +105,27 @@ class ExecutionSteps:
 
         What may be handed over to the venue's desk then is, in the same transaction (BLOCK-4).
         """
+        begun, _ = self._begun(message)
+        return begun
+
+    def _begun(self, message: BeginExecution) -> tuple[ExecutionBegun, Sender | None]:
+        """What came of an approval, and who sends its orders where it begins; the desk is awake, if it has to be."""
         begun, sender = by_turns(self.desk, lambda _: self._begin(message))
         if sender is not None:
             sender.knock()
-        return begun
+        return begun, sender
 
     def _begin(self, message: BeginExecution) -> tuple[ExecutionBegun, Sender | None]:
-        """What came of it, and who has handed orders over, to wake the desk once that is written down."""
         with self.desk.books.transaction(actor()) as books:
             begun, row = self._noted(books, message)
-            if begun.changed or begun.expired or begun.refused is not None:
-                return begun, None
-            terms = self.desk.venues.terms(books.accounts.locked(message.account_id).custodian, books.connection)
-            begun = begun.model_copy(update={"opens_at": terms.opens_at(self.desk.now())})
-            if terms.blocks is None:
+            if not begun.begins:
                 return begun, None
             books.audit.actor = actor()
             sender = Sender(self.desk, books, row, message.approved_at)
-            if not sender.hand_over_at_once(books):
-                return begun, None
-            return begun.model_copy(update={"stands": self._stands(books, message.rebalance_id, sender)}), sender
+            begun = begun.model_copy(update={"opens_at": sender.terms.opens_at(self.desk.now())})
+            if sender.terms.blocks is not None and sender.hand_over_at_once(books):
+                begun = begun.model_copy(update={"stands": self._stands(books, message.rebalance_id, sender)})
+            return begun, sender
 
     def _noted(self, books: Transaction, message: BeginExecution) -> tuple[ExecutionBegun, Any]:
         """The approval and the orders are, or why they are not; and the rebalance as it was before."""
@@ -234,12 +236,24 @@ class ExecutionSteps:
         return ExecutionBegun(changed=[], expired=True)
 
     @step
-    def submit_trades(self, message: Step) -> OrdersSubmitted:
+    def submit_trades(self, message: SubmitTrades) -> OrdersSubmitted | ExecutionBegun:
         """Sends the sells; once they have their last word, sizes the buys on what they brought (ORDER-4), sends those.
 
-        Sends nothing twice: asked again, it goes on where it stopped.
+        Sends nothing twice: asked again, it goes on where it stopped. Asked with an approval, it begins the execution,
+        in a transaction of its own, and sends only what that has written down.
         """
-        sender = self._under_way(message)
+        if message.approval is None:
+            return self._send(message, self._under_way(message))
+        try:
+            begun, sender = self._begun(message.approval)
+        except AccountBusy:
+            return ExecutionBegun(changed=[], busy=True)
+        if not begun.begins or (begun.stands is not None and not begun.stands.sendable):
+            return begun
+        return begun.model_copy(update={"stands": self._send(message, sender), "sent": True})
+
+    def _send(self, message: Step, sender: Sender | None) -> OrdersSubmitted:
+        """Sends what may be sent now; how the orders stand."""
         if sender is not None:
             try:
                 if sender.too_late:

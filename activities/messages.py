@@ -67,6 +67,7 @@ class TargetChecked(_Message):
     clock_ahead: timedelta = timedelta()  # of the worker's clock to the server's: none but where another was handed in
     signed: bool = False  # decisions have to be signed here
     begun: bool = False  # a reset workflow comes by a rebalance that was approved, or has its end, already
+    at_once: bool = False  # one step begins and sends where nobody waits for an answer; histories of before have two
 
 
 class SleevesVerified(_Message):
@@ -114,18 +115,37 @@ class BeginExecution(_Message):
     signed: str | None = None  # who approved, proven: `storage/proving.py`
 
 
+class SubmitTrades(Step):
+    """Sends what was approved. With an `approval` that nobody waits for an answer to, its execution is begun first."""
+
+    approval: BeginExecution | None = None
+
+
 class ExecutionBegun(_Message):
     """`changed` names what is different from what was planned (EXEC-3), `expired`: the close has passed (DAY-6).
 
-    `refused` says why the approval is not proven. In all these cases nothing was begun. Where sending waits for an
-    open, `opens_at` is it; where orders were handed over to the venue's desk at once, `stands` is how they do.
+    `refused` says why the approval is not proven, `busy` that another rebalance trades on the account. In all these
+    cases nothing was begun. Where sending waits for an open, `opens_at` is it; where orders were handed over to the
+    venue's desk at once, or `sent` by the same step, `stands` is how they do.
     """
 
     changed: list[str]
     expired: bool = False
     refused: str | None = None
+    busy: bool = False
     opens_at: datetime | None = None
     stands: "OrdersSubmitted | None" = None
+    sent: bool = False
+
+    @property
+    def begins(self) -> bool:
+        """True where the execution has begun."""
+        return not (self.changed or self.expired or self.busy) and self.refused is None
+
+    @property
+    def out(self) -> bool:
+        """True where orders are at the venue, or may be."""
+        return self.sent and self.stands is not None and self.stands.statuses.keys() != {"NEW"}
 
 
 class VerifyDecision(Step):

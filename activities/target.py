@@ -87,9 +87,11 @@ class TargetSteps:
                 clock_ahead=self.desk.clock.ahead,
                 signed=books.proof.identity() == "signed",
                 begun=row is not None and row.stage in {"EXECUTING", "RECONCILING", "ENDED"},
+                at_once=True,
             )
             # Where names are typed it is recorded as it was before decisions could be signed.
-            unsaid = {"rebalance_id", "account_id", "clock_ahead"} | ({"signed"} if not answer.signed else set())
+            unsaid = {"rebalance_id", "account_id", "clock_ahead", "at_once"}
+            unsaid |= {"signed"} if not answer.signed else set()
             books.audit.record(
                 "target checked",
                 account_id=message.account_id,

@@ -48,6 +48,13 @@ class TurnSteps:
         return conclude(self.desk, row.id, row.account_id)
 
 
+class AccountBusy(ApplicationError):
+    """Another rebalance trades on the account: to be tried again once it has ended."""
+
+    def __init__(self, told: str) -> None:
+        super().__init__(told, type="AccountBusy")
+
+
 class InTheWay(Exception):
     """Another rebalance on the account. Raised inside a transaction, which it undoes."""
 
@@ -82,7 +89,7 @@ def take_turn(books: Transaction, account_id: str) -> None:
     other = books.rebalances.executing(account_id)
     if other is not None:
         told = f"{other.id} trades on account {account_id}: it has to end first ({EXEC_3.code})"
-        raise InTheWay(other, ApplicationError(told, type="AccountBusy"))
+        raise InTheWay(other, AccountBusy(told))
 
 
 def end_orphan(desk: Desk, rebalance_id: str) -> None:

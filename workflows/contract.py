@@ -315,6 +315,11 @@ class Cancellation(_Given):
     rebalance_id: str | None = None
     round: int | None = None
 
+    @property
+    def told(self) -> str:
+        """Who cancelled, and why, in one line."""
+        return f"cancelled by {self.by}{f': {self.reason}' if self.reason else ''}"
+
 
 EXAMPLES: dict[type[BaseModel], tuple[str, str]] = {
     RebalanceInput: ("rebalance", '\'{"account_id": "A-100", "requested_by": "ann"}\''),

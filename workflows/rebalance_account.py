@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
         OrdersSubmitted,
         RebalanceResult,
         SleevesVerified,
+        SubmitTrades,
         TargetChecked,
         TradesGenerated,
         VerifyDecision,
@@ -41,6 +42,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.steps import Cancelling, step
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
+WorkT = TypeVar("WorkT")
 TOO_LATE = "but nothing could begin before the exchange's close"
 AUTOMATIC = "policy: automatic approval"
 MODEL_SIGNAL = "policy: model signal"
@@ -106,10 +108,13 @@ class RebalanceAccount:
                 continue
             if approval is None or self.cancellation is not None:
                 return await self._not_approved(request)
-            begun = await self._begin(proposal, approval)
-            _obey_cancellation()
-            if self.cancellation is not None or begun.expired:
-                return await self._not_approved(request, f"approved by {approval.by}, {TOO_LATE}")
+            begun = await self._begin(request, proposal, approval)
+            if not begun.out:
+                _obey_cancellation()
+                if self.cancellation is not None or begun.expired:
+                    return await self._not_approved(request, f"approved by {approval.by}, {TOO_LATE}")
+            elif self.cancellation is not None:  # it came while they were sent: what is still open is cancelled
+                self.stop = self.cancellation.told
             if begun.refused is not None:  # nothing was sent, and the plan waits for whoever may approve it
                 self._decided(proposal, outcome="refused", why=begun.refused)
                 self.refused, waits_on = self.refused + 1, proposal
@@ -117,7 +122,7 @@ class RebalanceAccount:
             if not begun.changed:
                 opens = {"opens_at": utc(begun.opens_at)} if begun.opens_at else {}
                 self._decided(proposal, approved_by=approval.by, outcome="executing", **opens)
-                return await self._to_the_end(self._execute(proposal, begun.stands))
+                return await self._to_the_end(self._execute(proposal, begun))
             round_number = self._plan_again(proposal, f"changed since the plan: {', '.join(begun.changed)}")
 
     def _plan_again(self, proposal: Proposal, why: str = "") -> int:
@@ -173,10 +178,9 @@ class RebalanceAccount:
         A liquidation is never automatic; a model signal needs no approval (SIGNAL-1).
         """
         assert proposal.trades is not None
-        if request.signal is not None:
-            return Approval(by=MODEL_SIGNAL)
-        if request.approval == "automatic" and not proposal.checked.liquidation:
-            return Approval(by=AUTOMATIC)
+        by = _by_policy(request, proposal)
+        if by is not None:
+            return Approval(by=by)
         if not self.refused:  # else it knows: the plan has waited all the while
             await self._tell_request(request, proposal)
         self.approval = self.cancellation = None
@@ -217,11 +221,12 @@ class RebalanceAccount:
         if said is None:
             self._decided(proposal, outcome="expired", why="the exchange closed before its turn came")
             return await self._close(request, "EXPIRED", issue=expired)
-        issue = f"cancelled by {said.by}{f': {said.reason}' if said.reason else ''}"
+        issue = said.told
         self._decided(proposal, outcome="cancelled", why=issue)
         return await self._close(request, "CANCELED", by=said.by, issue=issue)
 
-    async def _begin(self, proposal: Proposal, approval: Approval) -> ExecutionBegun:
+    async def _begin(self, request: RebalanceInput, proposal: Proposal, approval: Approval) -> ExecutionBegun:
+        """Writes the orders down; where nobody waits for an answer to the approval, the same step sends them."""
         message = BeginExecution(
             **proposal.step.model_dump(),
             approved_by=approval.by,
@@ -230,20 +235,33 @@ class RebalanceAccount:
             unseen=approval.unseen,
             signed=approval.signed,
         )
+        told = f"approved by {approval.by}"
         self.beginning = True
         try:
-            return await self._step("begin_execution", message, ExecutionBegun, TURN, f"approved by {approval.by}")
+            if proposal.checked.at_once and _by_policy(request, proposal):
+                begun = await self._to_the_end(self._begin_and_send(proposal, message, told))
+                if not begun.busy or self.cancellation is not None:
+                    return begun
+                _obey_cancellation()
+            return await self._step("begin_execution", message, ExecutionBegun, TURN, told)
         finally:
             self.beginning = False
 
-    async def _execute(self, proposal: Proposal, stands: OrdersSubmitted | None = None) -> RebalanceResult:
+    async def _begin_and_send(self, proposal: Proposal, approval: BeginExecution, told: str) -> ExecutionBegun:
+        self._tell(self.stage, "orders are being written down and sent, sells first")
+        message = SubmitTrades(**proposal.step.model_dump(), approval=approval)
+        return await self._step("submit_trades", message, ExecutionBegun, EXECUTE, told)
+
+    async def _execute(self, proposal: Proposal, begun: ExecutionBegun | None = None) -> RebalanceResult:
         """Submit trades, wait until the venue has said its last word on each, reconcile.
 
-        `stands`: how orders do that were handed over to the desk at once.
+        `begun` may say how orders stand that were sent, or handed over to the desk, when they were written down.
         """
         self._tell("EXECUTING", "orders are being sent, sells first")
+        stands = begun.stands if begun else None
         at_desk = stands is not None and stands.at_desk and not stands.sendable
-        submitted = stands if stands and at_desk else await self._submit(proposal, "sells, then buys")
+        done = at_desk or (begun is not None and begun.sent)
+        submitted = stands if stands and done else await self._submit(proposal, "sells, then buys")
         since = self._now()
         leaving = False
         while submitted.open:
@@ -308,7 +326,7 @@ class RebalanceAccount:
             return "it was not filled in time"
         return self.stop
 
-    async def _to_the_end(self, work: Awaitable[RebalanceResult]) -> RebalanceResult:
+    async def _to_the_end(self, work: Awaitable[WorkT]) -> WorkT:
         """Waits for work that has to be finished: orders are out. Asked to cancel, it stops waiting for fills."""
         task = asyncio.ensure_future(work)
         try:
@@ -479,7 +497,7 @@ class RebalanceAccount:
         if self.rebalance and (self.rebalance.checked.signed or said.signed is not None):
             await self._verified(said, self.rebalance)
         if self.waiting:
-            self.stop = f"cancelled by {said.by}{f': {said.reason}' if said.reason else ''}"
+            self.stop = said.told
         else:
             self.cancellation = said
         return {"cancelled_by": said.by}
@@ -547,6 +565,13 @@ class RebalanceAccount:
 def _start_key() -> str:
     """Names this start of the workflow: the same when it is reset, so that a reset run finds its own rebalance."""
     return f"{workflow.info().workflow_id}#{workflow.info().first_execution_run_id}"
+
+
+def _by_policy(request: RebalanceInput, proposal: Proposal) -> str | None:
+    """What approves where nobody is asked; None where somebody is: a liquidation is never approved by policy."""
+    if request.signal is not None:
+        return MODEL_SIGNAL
+    return AUTOMATIC if request.approval == "automatic" and not proposal.checked.liquidation else None
 
 
 def _obey_cancellation() -> None:

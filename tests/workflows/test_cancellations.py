@@ -7,6 +7,7 @@ from sqlalchemy import Engine, text
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
+from storage.actor import Actor
 from storage.connection import Books
 from tests.workflows import requests_desk as requests
 from tests.workflows.desk import TestDesk, drifted
@@ -15,7 +16,7 @@ from tests.workflows.slow_steps import slow
 
 @pytest.mark.parametrize(
     ("step", "approval"),
-    [("check_target", "required"), ("check_target", "automatic"), ("begin_execution", "automatic")],
+    [("check_target", "required"), ("check_target", "automatic"), ("begin_execution", "required")],
 )
 async def test_a_cancellation_during_a_step_is_obeyed_after_it(
     client: Client, books: Books, step: str, approval: str
@@ -25,6 +26,9 @@ async def test_a_cancellation_during_a_step_is_obeyed_after_it(
     desk.load(drifted())
     async with slow(desk, step) as inside:
         handle = await desk.start(approval=approval)
+        if step == "begin_execution":
+            await desk.pending(handle)
+            approved = asyncio.ensure_future(desk.approve(handle))
         await asyncio.wait_for(inside.wait(), 60)
         await handle.cancel()
         with pytest.raises(WorkflowFailureError) as ended:
@@ -46,6 +50,59 @@ async def test_a_cancellation_during_a_step_is_obeyed_after_it(
     entry = desk.entry()
     assert entry is not None
     assert entry.last_issue == "its workflow was cancelled"
+
+
+@pytest.mark.parametrize("by", ["workflow", "person"])
+async def test_a_cancellation_while_one_step_begins_and_sends_stops_what_is_open(
+    client: Client, books: Books, by: str
+) -> None:
+    """Nobody waits for an answer to an automatic approval, so its step sends at once: X rests, Y is sold by then."""
+    desk = TestDesk(client, books)
+    desk.load(drifted())
+    desk.unkind({"side": "sell", "symbol": "X", "late": 3600})
+    async with slow(desk, "submit_trades") as inside:
+        handle = await desk.start(approval="automatic")
+        await asyncio.wait_for(inside.wait(), 60)
+        if by == "workflow":
+            await handle.cancel()
+        else:
+            await handle.execute_update("cancel", {"by": "ben", "reason": "the wrong account"})
+        result = await asyncio.wait_for(handle.result(), 60)
+    ended = {(order["side"], order["symbol"]): order["status"] for order in result["orders"]}
+    assert (ended[("sell", "X")], ended[("sell", "Y")]) == ("CANCELED", "FILLED")
+    why = {"workflow": "its workflow was cancelled", "person": "cancelled by ben: the wrong account"}[by]
+    assert why in next(order["reason"] for order in result["orders"] if order["symbol"] == "X")
+    with books.transaction() as read:
+        row = read.rebalances.latest("A-1")
+        assert row is not None
+        assert (row.stage, row.status) == ("ENDED", "COMPLETE_WITH_ERRORS")
+
+
+@pytest.mark.parametrize("by", ["workflow", "person"])
+async def test_a_cancellation_before_one_step_begins_and_sends_anything_sends_nothing(
+    client: Client, books: Books, by: str
+) -> None:
+    """Sending is halted: the orders are written down, none is out, and none ever will be."""
+    desk = TestDesk(client, books)
+    desk.load(drifted())
+    with books.transaction(Actor("cid")) as work:
+        work.halts.halt("looking into it")
+    async with slow(desk, "submit_trades") as inside:
+        handle = await desk.start(approval="automatic")
+        await asyncio.wait_for(inside.wait(), 60)
+        if by == "workflow":
+            await handle.cancel()
+            with pytest.raises(WorkflowFailureError):
+                await asyncio.wait_for(handle.result(), 60)
+        else:
+            await handle.execute_update("cancel", {"by": "ben"})
+            assert (await asyncio.wait_for(handle.result(), 60))["status"] == "CANCELED"
+    with books.transaction() as read:
+        row = read.rebalances.latest("A-1")
+        assert row is not None
+        assert (row.stage, row.status) == ("ENDED", "CANCELED")
+        assert {order.status for order in read.orders.of(row.id)} == {"CANCELED"}
+    assert desk.venue_orders() == []
 
 
 async def test_once_orders_are_out_what_is_open_is_cancelled_and_what_was_filled_is_booked(desk: TestDesk) -> None:
