@@ -26,6 +26,7 @@ async def test_a_cancellation_during_a_step_is_obeyed_after_it(
     desk.load(drifted())
     async with slow(desk, step) as inside:
         handle = await desk.start(approval=approval)
+        approved = None
         if step == "begin_execution":
             await desk.pending(handle)
             approved = asyncio.ensure_future(desk.approve(handle))
@@ -33,6 +34,8 @@ async def test_a_cancellation_during_a_step_is_obeyed_after_it(
         await handle.cancel()
         with pytest.raises(WorkflowFailureError) as ended:
             await asyncio.wait_for(handle.result(), 60)
+        if approved is not None:
+            assert (await approved)["outcome"] == "failed"  # whoever approved is told
     assert isinstance(ended.value.cause, CancelledError)
     with books.transaction() as read:
         row = read.rebalances.latest("A-1")
