@@ -3,6 +3,8 @@
 Every time that an order is sent, a retry too, takes a turn from one row in the database, by the database's clock. A
 turn is good for `GOOD_FOR` seconds; who comes later takes another. With N orders a second, turns are so far apart that
 N + 1 orders never arrive within one second, though each may be late by the whole time that its turn is good for.
+
+That a venue has no limit is asked once a second and worker, not for every order: one that is set holds a second later.
 """
 
 import time
@@ -17,6 +19,7 @@ from venues.port import BlockVenue, Instruction, VenueAnswer, VenueBusy, VenueOr
 
 GOOD_FOR = 0.25  # seconds from a turn's beginning in which the order has to be at the venue
 HANDED_OVER = 0.05  # of them, what is left for the way to the venue
+BELIEVED = 1.0  # seconds for which a venue that had no limit is taken to have none
 LONGEST_WAIT = 1.0  # seconds that a worker's thread waits for a turn; who would wait longer comes again
 
 
@@ -29,6 +32,7 @@ class Turns:
     def __init__(self, name: str, engine: Engine) -> None:
         self.name = name
         self.at_once = engine.execution_options(isolation_level="AUTOCOMMIT")  # each statement by itself
+        self.unlimited = float("-inf")  # when it was seen last that there is no limit
 
     def limited(self) -> bool:
         """Waits for a turn; False where there is no limit, and none was taken. Raises VenueBusy."""
@@ -46,10 +50,13 @@ class Turns:
 
     def _turn(self) -> float | None:
         """Seconds until a turn that is ours now; None where there is no limit. Raises VenueBusy."""
-        row = venue_terms.c
+        row, asked = venue_terms.c, time.monotonic()
+        if asked - self.unlimited < BELIEVED:
+            return None
         with self.at_once.connect() as connection:
             limit: Decimal | None = connection.execute(LIMIT, {"of": self.name}).scalar_one_or_none()
             if limit is None:
+                self.unlimited = asked
                 return None
             apart = timedelta(seconds=(1 + GOOD_FOR) / float(limit))
             now = func.clock_timestamp()

@@ -29,9 +29,14 @@ NOT_COMPARED = text(
     " ON epochs.begun_at = halts.halted_at WHERE halts.resumed_at IS NULL)"
 )
 NEWEST = select(installation_epochs).order_by(installation_epochs.c.number.desc()).limit(1)
-THIS_DATABASE = text(
-    "SELECT system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database())"
+HERE = (
+    "SELECT system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()) AS here"
     " FROM pg_control_system()"
+)
+THIS_DATABASE = text(HERE)
+OF_THIS_DATABASE = text(  # where the newest is: a copy's is of another
+    f"SELECT epoch FROM (SELECT epoch, database FROM installation_epochs ORDER BY number DESC LIMIT 1) AS newest"
+    f" JOIN ({HERE}) AS it ON it.here = newest.database"
 )
 
 
@@ -52,11 +57,12 @@ class Epochs:
 
     def current(self) -> str:
         """The epoch for new orders; begun here where this database has none of its own yet."""
+        epoch: str | None = self.connection.scalar(OF_THIS_DATABASE)
+        if epoch is not None:
+            return epoch
         here = self._here()
-        newest = self.newest()
-        if newest is None or newest.database != here:
-            self.connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": ONE_AT_A_TIME})
-            newest = self.newest()  # another order may have begun it meanwhile
+        self.connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": ONE_AT_A_TIME})
+        newest = self.newest()  # another order may have begun it meanwhile
         if newest is not None and newest.database == here:
             return str(newest.epoch)
         if newest is None:
