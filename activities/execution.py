@@ -120,11 +120,12 @@ class ExecutionSteps:
             begun, row = self._noted(books, message)
             if not begun.begins:
                 return begun, None
-            books.audit.actor = actor()
             sender = Sender(self.desk, books, row, message.approved_at)
             begun = begun.model_copy(update={"opens_at": sender.terms.opens_at(self.desk.now())})
-            if sender.terms.blocks is not None and sender.hand_over_at_once(books):
-                begun = begun.model_copy(update={"stands": self._stands(books, message.rebalance_id, sender)})
+            if sender.terms.blocks is not None:
+                books.audit.actor = actor()
+                if sender.hand_over_at_once(books):
+                    begun = begun.model_copy(update={"stands": self._stands(books, message.rebalance_id, sender)})
             return begun, sender
 
     def _noted(self, books: Transaction, message: BeginExecution) -> tuple[ExecutionBegun, Any]:
