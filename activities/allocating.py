@@ -25,13 +25,16 @@ from venues.port import Allotted, Instruction
 LAPSED = "nobody approved it before the day was booked"
 
 
-def allocate(desk: Desk, block_id: str) -> None:
-    """Writes down each account's part of what is filled, with what is taken back of before (ALLOC-3, ALLOC-7)."""
+def allocate(desk: Desk, block_id: str, departs: bool = True) -> None:
+    """Writes down each account's part of what is filled, with what is taken back of before (ALLOC-3, ALLOC-7).
+
+    `departs`: a day is over, with the departure that was approved for it.
+    """
     with desk.books.transaction(actor()) as books:
         row = books.blocks.get(block_id, lock=True)
         children = books.blocks.children(block_id)
         filled = cumulative(children)
-        segments = _departed(desk, books, row, children, filled)
+        segments = _departed(desk, books, row, children, filled) if departs else books.blocks.segments(block_id)
         days = [each for each in books.blocks.days(block_id) if each.units or each.amount]
         lines = allocation.entries(books.allocations.allotted(block_id), list(allocation.days(segments, days)))
         books.allocations.give(block_id, lines, desk.now())
@@ -144,19 +147,20 @@ def _refused(books: Transaction, row: Any, refused: Mapping[str, str]) -> None:
     if not refused:
         return
     members = {each.account_id: each.rebalance_id for each in books.blocks.members(row.id)}
-    shares = dict.fromkeys(refused, ZERO)
+    allotted, has = dict.fromkeys(refused, ZERO), dict.fromkeys(refused, ZERO)
     for each in books.allocations.of(row.id):
-        if each.account_id in refused and each.state == "REFUSED":
-            shares[each.account_id] += each.units * row.unit
+        if each.account_id in refused:
+            allotted[each.account_id] += each.units * row.unit
+            has[each.account_id] += each.units * row.unit if each.state == "BOOKED" else ZERO
     for account, why in sorted(refused.items()):
-        found = Break("allocation", row.symbol, shares[account], ZERO)
+        found = Break("allocation", row.symbol, allotted[account], has[account])
         books.breaks.open(account, members.get(account), [found])
         books.audit.record(
             "allocation refused",
             account_id=account,
             rebalance_id=members.get(account),
             rule=rules.BLOCK_7.code,
-            after={"block_id": row.id, "shares": plain(shares[account]), "why": why},
+            after={"block_id": row.id, "shares": plain(allotted[account]), "why": why},
         )
 
 
@@ -187,7 +191,7 @@ def settle(desk: Desk, block_id: str) -> bool:
             now,
         )
         if left:
-            opens = terms.next_day(child.closes_at)
+            opens = terms.next_day(child.closes_at or now)  # none: it never was sent
             books.blocks.add_child(block_id, books.epochs.current(), child.day + 1, left, opens)
             return False
         open_units = allocation.capacity(segments) - filled

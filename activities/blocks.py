@@ -14,7 +14,7 @@ from activities.answers import cancelled
 from activities.context import Desk, actor, step
 from activities.desk_messages import BlockStands, BlockStep, Due, desk_workflow_id
 from activities.handing_over import end_of_before
-from activities.leaving import leave_before_release, leave_released
+from activities.leaving import fitted, leave_before_release, leave_released, leave_unsent
 from domain.executing import allocation
 from domain.executing import blocks as rules
 from domain.executing.execution import EXEC_2
@@ -28,6 +28,7 @@ from venues.terms import AFTER_THE_CLOSE
 OPEN = ("NEW", "SENT", "WORKING")
 HELD = 30.0  # seconds until somebody looks again whether sending goes on
 NOT_FILLED = "it was not filled by the close"
+NOTHING_LEFT = "not sent: nothing of the block is left to fill"
 
 
 class BlockSteps:
@@ -43,6 +44,7 @@ class BlockSteps:
         held = self._state(message.block_id, left)
         for venue in left:
             self.desk.knock(desk_workflow_id(venue))  # which tells their rebalances
+        self._before_it_is_sent(message.block_id)
         child = None if held else self._sending(message.block_id)
         if child is not None:
             row, order, accounts = child
@@ -56,7 +58,8 @@ class BlockSteps:
         venue = self.desk.venues.venue(row.venue)
         if child is not None and child.status == "WORKING":
             self._hear(row, order, venue.look(order))
-            leave_released(self.desk, row.id, self._hear)
+            if fitted(self.desk, row.id, self._hear):
+                leave_released(self.desk, row.id, self._hear)
         row, child, order = self._newest(message.block_id)
         if child is not None and child.status == "WORKING" and self._is_over(child):
             said = venue.cancel(order)
@@ -78,15 +81,15 @@ class BlockSteps:
     def correct_block(self, message: BlockStep) -> BlockStands:
         """Writes down what the venue changed of a child's fills after its last word (ALLOC-7).
 
-        While the block goes on, its next allocation has it; one that has ended is allocated anew.
+        One that has ended is allocated anew, and one whose next order is not sent yet; else the next allocation has it.
         """
         with self.desk.books.transaction(actor()) as books:
             row = books.blocks.get(message.block_id)
             changed = [each for each in books.blocks.children(message.block_id) if each.changed_at is not None]
         for child in changed:
             self._hear_again(row, child)
-        if row.status == "ENDED":
-            allocate(self.desk, row.id)
+        if row.status == "ENDED" or (changed and self._newest(row.id)[1].status == "NEW"):
+            allocate(self.desk, row.id, departs=row.status == "ENDED")
             give_over(self.desk, row.id)
         return self._stands(message)
 
@@ -130,6 +133,16 @@ class BlockSteps:
                 books.blocks.state(row, books.epochs.current(), now, now)
             return held or (f"it is released from {opens:%Y-%m-%d %H:%M} UTC on" if opens else None)
 
+    def _before_it_is_sent(self, block_id: str) -> None:
+        """Takes out of a child that nobody sent yet who asked to leave, and what was filled since it was made."""
+        with self.desk.books.transaction(actor()) as books:
+            row = books.blocks.get(block_id, lock=True)
+            children = books.blocks.children(block_id)
+            if row.status == "RELEASED" and children[-1].status == "NEW":
+                leave_unsent(books, row, children, self.desk.now())
+                lacks = allocation.capacity(books.blocks.segments(block_id)) - cumulative(children)
+                books.blocks.fit(children[-1], max(0, lacks), NOTHING_LEFT)
+
     def _sending(self, block_id: str) -> tuple[Any, VenueOrder, dict[str, Decimal]] | None:
         """Writes a child down as sent, unless the venue has it; None where nothing is to be sent now."""
         with self.desk.books.transaction(actor()) as books:
@@ -171,8 +184,6 @@ class BlockSteps:
                     books.blocks.overfilled(child, _overfill(each, row, room))
                     continue
                 day = each.traded_on or trade_date(child.sent_at or now)
-                if (units, each.filled_amount) < (child.filled_units, child.filled_amount):  # taken back where it was
-                    day = books.blocks.last_traded(child) or day
                 if child.status in OPEN or (units, each.filled_amount) != (child.filled_units, child.filled_amount):
                     books.blocks.heard(child, each.status, units, to_cent(each.filled_amount), day, each.reason, now)
 

@@ -11,6 +11,7 @@ from typing import Any
 from activities.answers import cancelled
 from activities.context import Desk, actor
 from activities.handing_over import end_unsent
+from domain.executing import allocation
 from domain.executing import blocks as rules
 from storage.connection import Transaction
 from storage.desk.blocks import cumulative
@@ -20,6 +21,7 @@ Hear = Callable[[Any, VenueOrder, Sequence[VenueAnswer]], None]
 ENDED_FIRST = "its order had ended before the venue answered"
 NOT_THERE = "nothing of it is at the venue any more"
 ALL_OF_IT = "an account left, whose rest was all that was open"
+LATE_FILL = "a fill of a day before came late, and nothing more is lacking"
 
 
 def leave_before_release(books: Transaction, row: Any, now: datetime) -> bool:
@@ -33,6 +35,51 @@ def leave_before_release(books: Transaction, row: Any, now: datetime) -> bool:
             books.desk.take_out(leg.rebalance_id, leg.leg)
         books.blocks.answered(leaving, 0, "taken out before the release", now)
     return bool(asked)
+
+
+def leave_unsent(books: Transaction, row: Any, children: Sequence[Any], now: datetime) -> None:
+    """Takes out of a released block who asked to leave while its next child was not sent: nobody has to be asked.
+
+    What it was allocated on the days before it keeps; that is its last word. The block is locked.
+    """
+    child, filled = children[-1], cumulative(children)
+    members = {each.account_id: each for each in books.blocks.members(row.id)}
+    for leaving in books.blocks.leavings(row.id, open_only=True):
+        rest = rules.rests(books.blocks.segments(row.id), filled).get(leaving.account_id, 0)
+        if not rest:
+            books.blocks.answered(leaving, 0, "nothing of it is open", now)
+            continue
+        books.blocks.asking(leaving, child.day, filled, rest, 0)
+        _begin(books, row, leaving.id, rest, "taken out before the day's order was sent", now)
+        leg = members[leaving.account_id]
+        books.desk.end([(leg.rebalance_id, leg.leg, f"left the block: {leaving.why}")], now)
+
+
+def fitted(desk: Desk, block_id: str, hear: Hear) -> bool:
+    """Reduces a child that is larger than what the block lacks, as a fill of a day before came late, so that nothing is
+    filled that nobody ordered (EXEC-2). False while the venue has not answered. It is asked once.
+    """
+    with desk.books.transaction(actor()) as books:
+        row = books.blocks.get(block_id)
+        children = books.blocks.children(block_id)
+        child, capacity = children[-1], allocation.capacity(books.blocks.segments(block_id))
+        asked = any(each.filled is not None for each in books.blocks.leavings(block_id, open_only=True))
+    lacks = max(0, capacity - cumulative(children[:-1]))
+    if child.status != "WORKING" or child.open_units <= lacks or asked:
+        return True
+    venue, number = desk.venues.venue(row.venue), -1 - lacks  # leavings are numbered from 1 on
+    order = VenueOrder(child.client_order_id, row.id, row.side, row.symbol, child.units * row.unit, row.price)
+    if lacks <= child.filled_units:
+        hear(row, order, cancelled(venue.cancel(order), order, LATE_FILL))
+        return True
+    hear(row, order, venue.reduce(order, lacks * row.unit, number))
+    comes_to = venue.reduced(order, lacks * row.unit, number)
+    if comes_to is None:
+        return False
+    with desk.books.transaction(actor()) as books:
+        books.blocks.get(block_id, lock=True)
+        books.blocks.shrink(child, int(comes_to / row.unit))
+    return True
 
 
 def leave_released(desk: Desk, block_id: str, hear: Hear, ended: bool = False) -> None:
@@ -87,6 +134,8 @@ def _left(desk: Desk, row: Any, child: Any, leaving: Any, comes_to: int | None) 
     """What the venue made of a leaving: a new segment where it confirmed any. `comes_to`: None, it was cancelled."""
     with desk.books.transaction(actor()) as books:
         books.blocks.get(row.id, lock=True)
+        if all(each.id != leaving.id for each in books.blocks.leavings(row.id, open_only=True)):
+            return  # the same step, done twice at the same time, wrote it down
         now = next(each for each in books.blocks.children(row.id) if each.day == child.day)
         if comes_to is None:
             comes_to = now.filled_units

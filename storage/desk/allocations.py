@@ -79,32 +79,40 @@ class Allocations:
         )
         return {(account, day): Part(int(units), amount, costs) for account, day, units, amount, costs in rows}
 
-    def refused(self, block_id: str) -> set[tuple[str, date]]:
-        """Which parts the custodian refused."""
-        query = select(A.account_id, A.trade_date).where(A.block_id == block_id, A.state == "REFUSED")
-        return {(row.account_id, row.trade_date) for row in self.connection.execute(query)}
+    def refused(self, block_id: str) -> dict[tuple[str, date], Part]:
+        """What of each part the custodian refused, all in all: it has the rest of what was allotted."""
+        rows = self.connection.execute(
+            select(A.account_id, A.trade_date, func.sum(A.units), func.sum(A.amount), func.sum(A.costs))
+            .where(A.block_id == block_id, A.state == "REFUSED")
+            .group_by(A.account_id, A.trade_date)
+        )
+        found = {(account, day): Part(int(units), amount, costs) for account, day, units, amount, costs in rows}
+        return {key: part for key, part in found.items() if part != Part()}
 
     def give(self, block_id: str, entries: Iterable[Entry], now: datetime) -> None:
-        """Writes entries down before the custodian is told; what takes back a refused one needs no telling."""
+        """Writes entries down before the custodian is told. What it refused needs no telling to be taken back: that is
+        a revision of its own, and of the part what the custodian has is taken back alone.
+        """
         refused = self.refused(block_id)
         newest = self.connection.scalar(select(func.max(A.revision)).where(A.block_id == block_id)) or 0
-        rows = [
-            {
-                "block_id": block_id,
-                "account_id": each.account,
-                "trade_date": each.day,
-                "revision": newest + 1,
-                "units": each.part.units,
-                "amount": each.part.amount,
-                "costs": each.part.costs,
-                "reverses": each.reverses,
-                "state": "REFUSED" if each.reverses and (each.account, each.day) in refused else "GIVEN",
-                "refusal": TAKEN_BACK if each.reverses and (each.account, each.day) in refused else None,
-                "made_at": now,
-            }
-            for each in entries
+        entries = list(entries)
+        undone = {key: refused[key] for key in dict.fromkeys((each.account, each.day) for each in entries)
+                  if key in refused}  # fmt: skip
+        of_block = {"block_id": block_id, "made_at": now}
+        taken_back = [
+            of_block | _as_row(account, day, _less(Part(), part)) | {"state": "REFUSED", "refusal": TAKEN_BACK}
+            for (account, day), part in undone.items()
         ]
-        insert_rows(self.connection, block_allocations, rows)
+        given = []
+        for each in entries:
+            part = each.part
+            if each.reverses and (each.account, each.day) in undone:
+                part = _less(Part(), _less(_less(Part(), part), undone[each.account, each.day]))
+            if part != Part():
+                row = _as_row(each.account, each.day, part) | {"reverses": each.reverses}
+                given.append(of_block | row | {"state": "GIVEN", "refusal": None})
+        for revision, rows in enumerate(filter(None, (taken_back, given)), newest + 1):
+            insert_rows(self.connection, block_allocations, [row | {"revision": revision} for row in rows])
 
     def given(self, block_id: str) -> Sequence[Any]:
         """What the custodian has not answered: by revision, day and account; what is taken back and given as one."""
@@ -223,3 +231,18 @@ class Allocations:
         self.connection.execute(
             update(block_departures).where(D.id == departure.id, D.ended_at.is_(None)).values(ended_at=now, **values)
         )
+
+
+def _as_row(account: str, day: date, part: Part) -> dict[str, Any]:
+    return {
+        "account_id": account,
+        "trade_date": day,
+        "units": part.units,
+        "amount": part.amount,
+        "costs": part.costs,
+        "reverses": part.units < 0,
+    }
+
+
+def _less(part: Part, other: Part) -> Part:
+    return Part(part.units - other.units, part.amount - other.amount, part.costs - other.costs)

@@ -185,12 +185,15 @@ class Blocks:
             self.connection.execute(SENT, {"block": child.block_id, "now": now})
         return bool(done.rowcount)
 
-    def not_sent(self, child: Row[Any], why: str) -> bool:
-        """A child that never will be sent; False where it was, or may have been."""
-        done = self.connection.execute(
-            update(block_orders).where(_is(child), C.status == "NEW").values(status="CANCELED", venue_reason=why)
+    def fit(self, child: Row[Any], units: int, why: str) -> None:
+        """Makes a child that was not sent no larger than what the block lacks; where that is nothing it never will be.
+
+        One that was sent, or may have been, stays as it is.
+        """
+        values = {"units": units, "open_units": units} if units else {"status": "CANCELED", "venue_reason": why}
+        self.connection.execute(
+            update(block_orders).where(_is(child), C.status == "NEW", C.units > units).values(values)
         )
-        return bool(done.rowcount)
 
     def heard(
         self,
@@ -204,7 +207,8 @@ class Blocks:
     ) -> bool:
         """What the venue says of a child, as it stood when it was asked; False where that is nothing new.
 
-        Who asked before somebody else wrote an answer down changes nothing. Less than before is a bust (ALLOC-7).
+        Who asked before somebody else wrote an answer down changes nothing. Less than before is a bust (ALLOC-7). `day`
+        is the venue's trade date.
         """
         as_it_was = (C.status == child.status, C.filled_units == child.filled_units)
         done = self.connection.execute(
@@ -216,11 +220,10 @@ class Blocks:
         if not done.rowcount or (status == child.status and more == (0, ZERO)):
             return False
         if more != (0, ZERO):
-            self.connection.execute(
-                insert(block_fills).values(
-                    block_id=child.block_id, day=child.day, units=more[0], amount=more[1], trade_date=day, heard_at=now
-                )
-            )
+            of_child = {"block_id": child.block_id, "day": child.day, "heard_at": now}
+            days = rules.dated(self._filled(child), *more, day)
+            rows = [of_child | {"trade_date": at, "units": n, "amount": cash} for at, (n, cash) in days.items()]
+            self.connection.execute(insert(block_fills), rows)
         if child.day == 1 and child.status == "SENT":
             self.connection.execute(WORKS, {"block": child.block_id})
         self.audit.record(
@@ -253,13 +256,16 @@ class Blocks:
         query = select(B.id).where(B.venue == venue, B.status == "ENDED", B.id.in_(marked.union(given)))
         return list(self.connection.scalars(query.order_by(by_key(B.id))))
 
-    def last_traded(self, child: Row[Any]) -> date | None:
-        """The newest trade date on which a child has filled."""
+    def _filled(self, child: Row[Any]) -> dict[date, tuple[int, Decimal]]:
+        """What a child filled by trade date."""
         f = block_fills.c
-        found: date | None = self.connection.scalar(
-            select(func.max(f.trade_date)).where(f.block_id == child.block_id, f.day == child.day)
+        rows = self.connection.execute(
+            select(f.trade_date, func.sum(f.units), func.sum(f.amount))
+            .where(f.block_id == child.block_id, f.day == child.day)
+            .group_by(f.trade_date)
+            .having((func.sum(f.units) != 0) | (func.sum(f.amount) != 0))
         )
-        return found
+        return {day: (int(units), amount) for day, units, amount in rows}
 
     def corrected(self, child: Row[Any]) -> None:
         """What the venue changed of a child is written down."""

@@ -111,6 +111,7 @@ fix_executions = Table(
     Column("name", Text, nullable=False),  # the ClOrdID that it came under
     Column("kind", Text, nullable=False),
     Column("ref_id", Text, nullable=True),  # the execution that it busts or corrects
+    Column("traded_on", Date, nullable=True),  # the day of what it busts or corrects; null: its own
     Column("quantity", MONEY, nullable=False),
     Column("price", MONEY, nullable=False),
     Column("live", Boolean, nullable=False, server_default=true()),  # counts towards what was filled

@@ -52,6 +52,7 @@ class Records:
     evaluations: list[Any]
     lost: frozenset[str] = frozenset()  # orders of the time between a backup and its restore, by their IDs
     foreign: frozenset[str] = frozenset()  # orders that the venue was made to have as somebody else's
+    sent_since: frozenset[str] = frozenset()  # sent after a backup that has them as never sent, and then restored
     desk: DeskRecords = field(default_factory=DeskRecords)
 
     def alone(self) -> list[Any]:
@@ -70,7 +71,11 @@ def custodian(books: Transaction) -> dict[str, Ledger]:
 
 
 def read(
-    books: Books, begun: dict[str, Ledger], lost: frozenset[str] = frozenset(), foreign: frozenset[str] = frozenset()
+    books: Books,
+    begun: dict[str, Ledger],
+    lost: frozenset[str] = frozenset(),
+    foreign: frozenset[str] = frozenset(),
+    sent_since: frozenset[str] = frozenset(),
 ) -> Records:
     """Everything, in one transaction."""
     with books.transaction() as read:
@@ -92,6 +97,7 @@ def read(
             evaluations=_all(read, evaluations),
             lost=lost,
             foreign=foreign,
+            sent_since=sent_since,
             desk=desk_proof.read(read),
         )
 
@@ -163,9 +169,9 @@ def _sized_anew(records: Records, order: Any, there: Any) -> bool:
     """True of a buy that was sent since a backup, and after the restore has another size, as sells at the desk were not
     traded again: what the venue has is then another order (EXEC-1), and the comparison has brought it into the books.
     """
-    restored = bool(records.lost) and order.status == "REJECTED" and not order.filled_quantity
+    refused = order.client_order_id in records.sent_since and order.status == "REJECTED" and not order.filled_quantity
     same = (order.side, order.symbol) == (there.side, there.symbol)
-    return restored and same and order.side == "buy" and order.quantity != there.quantity
+    return refused and same and order.side == "buy" and order.quantity != there.quantity
 
 
 def books_agree(records: Records) -> Iterator[str]:

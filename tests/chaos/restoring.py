@@ -35,6 +35,10 @@ PAPER = (
     "scenario",
 )  # fmt: skip
 OURS = "SELECT client_order_id FROM orders UNION ALL SELECT client_order_id FROM block_orders"
+# Orders that were sent since the backup, as this database has them: written down, and never sent.
+SENT_SINCE = (
+    "SELECT o.client_order_id FROM orders AS o JOIN paper.orders AS p USING (client_order_id) WHERE o.sent_at IS NULL"
+)
 SENT = "SELECT (SELECT count(*) FROM paper.orders) + (SELECT count(*) FROM paper.block_orders)"
 COMMAND = str(Path(sys.executable).with_name("rebalancer"))
 
@@ -45,6 +49,7 @@ class Restorer:
 
     world: "World"
     lost: set[str] = field(default_factory=set)
+    sent_since: set[str] = field(default_factory=set)  # orders that the backup has as never sent
     restored: bool = False
 
     def restore(self, number: int) -> bool:
@@ -89,6 +94,7 @@ class Restorer:
                 with connection.cursor().copy(f"COPY paper.{table} FROM STDIN") as copy:  # type: ignore[arg-type]
                     copy.write(kept[table])
             known = {row[0] for row in connection.execute(OURS)}
+            self.sent_since |= {row[0] for row in connection.execute(SENT_SINCE)}
         lost = before - known
         self.lost |= lost
         self._asked("recover", "--new-epoch", "--by", "ann", "--why", "chaos: disk lost")

@@ -97,7 +97,13 @@ def run(
         report.failed_workflows = asyncio.run(_settled(world, books))
         if world.restorer.restored:
             world.restorer.compare()
-        report.records = proof.read(books, begun, frozenset(world.restorer.lost), frozenset(world.attempts.foreign))
+        report.records = proof.read(
+            books,
+            begun,
+            frozenset(world.restorer.lost),
+            frozenset(world.attempts.foreign),
+            frozenset(world.restorer.sent_since),
+        )
         report.checks = [*proof.checked(books, report.records), *world.attempts.checked()]
         report.unseen = list(
             least.missing(

@@ -165,7 +165,9 @@ class Floor:
         """As a gateway marks what the venue changed of orders that had their last word (`venues.fix.afterwards`)."""
         with self.books.transaction(Actor("test")) as work:
             for row in work.execute(
-                select(block_orders).where(block_orders.c.status.not_in(("NEW", "SENT", "WORKING")))
+                select(block_orders).where(
+                    block_orders.c.status.not_in(("NEW", "SENT", "WORKING")), block_orders.c.sent_at.is_not(None)
+                )
             ):
                 taken = self.venue.orders[row.client_order_id]
                 if (row.filled_units * self.unit, row.filled_amount) != (taken.filled, taken.amount):

@@ -17,7 +17,7 @@ from policy.trading_days import next_close
 from storage.actor import Actor
 from storage.connection import Books
 from tests.desk.floor import PRICE, Floor
-from tests.desk.market import Market
+from tests.desk.market import Fill, Market
 
 FRIDAY = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 SEEDS = range(1, 1 + int(os.environ.get("DESK_SEEDS", "12")))
@@ -48,6 +48,7 @@ class Story:
         floor, dice = self.floor, self.dice
         self.market.slow = dice.randrange(3)
         self.market.refuses = {each for each in self.wanted if dice.random() < 0.1}
+        self.refused = set(self.market.refuses)
         stands = floor.look(self.block, "send")
         for _ in range(8):
             for _ in range(dice.randrange(2, 7)):
@@ -58,6 +59,7 @@ class Story:
             stands = floor.go(self.block, lambda each: each.due == "send")
             if stands.due == "done":
                 break
+            self.night()
             floor.now = next_close(floor.now) - timedelta(hours=6)
             self.market.day = floor.now.date()
             self.seen["carried"] += 1
@@ -69,9 +71,12 @@ class Story:
         """One thing of many."""
         dice, market = self.dice, self.market
         total = sum(self.wanted.values()) * self.unit
-        kind = dice.choice(("fill", "fill", "fill", "leave", "kill", "kill", "line", "stop", "bust", "reduce"))
+        kind = dice.choice((
+            "fill", "fill", "fill", "leave", "kill", "kill", "line", "stop", "bust", "reduce", "late", "refuse",
+        ))  # fmt: skip
         if kind == "fill":
-            market.fill(self.unit * dice.randrange(1, 1 + max(1, int(total / self.unit) // 2)), self.price())
+            most = total - sum(each.filled for each in market.orders.values())
+            market.fill(min(most, self.unit * dice.randrange(1, 1 + max(1, int(total / self.unit) // 2))), self.price())
         elif kind == "leave":
             with self.floor.books.transaction(Actor("ann")) as books:
                 books.blocks.ask_to_leave(self.block, dice.choice(sorted(self.wanted)), None, "the client called")
@@ -84,6 +89,11 @@ class Story:
                 _ = books.desk.start("PAPER") or books.desk.stop("PAPER", "lunch")
         elif kind == "bust":
             self.change()
+        elif kind == "late":
+            self.late()
+        elif kind == "refuse":
+            market.refuses = {each for each in self.wanted if dice.random() < 0.2}
+            self.refused |= market.refuses
         else:
             market.reduces = dice.choice(("confirmed", "refused", "in part", "later"))
         self.seen[kind] += 1
@@ -94,6 +104,46 @@ class Story:
         if self.market.change(part, None if part is not None else self.price(), self.dice.randrange(100)):
             self.floor.marked()
             self.seen["changed"] += 1
+
+    def late(self) -> None:
+        """A fill of a day before is told: of what the newest order has open, which then is too large."""
+        orders = list(self.market.orders.values())
+        old = [each for each in orders[:-1] if each.filled < each.order.quantity and each.status != "FILLED"]
+        if old:
+            most = min(old[0].order.quantity - old[0].filled, orders[-1].open - orders[-1].filled)
+            if most > 0 and orders[-1].status == "WORKING" and self.market.reduces == "confirmed":
+                part = self.unit * self.dice.randrange(1, 1 + int(most / self.unit))
+                old[0].fills.append(Fill(part, self.price(), old[0].fills[0].day if old[0].fills else FRIDAY.date()))
+                self.floor.marked()
+                self.floor.worker.fuse, self.market.unreachable = -1, 0
+                for due in ("correct", "watch"):
+                    self.floor.look(self.block, due)
+                self.seen["told late"] += 1
+
+    def night(self) -> None:
+        """Between two days somebody leaves, or a fill of the day before is told."""
+        dice = self.dice
+        if dice.random() < 0.3:
+            with self.floor.books.transaction(Actor("ann")) as books:
+                books.blocks.ask_to_leave(self.block, dice.choice(sorted(self.wanted)), None, "the client called")
+            self.seen["left at night"] += 1
+        newest = self.market.newest
+        if dice.random() < 0.3 and newest is not None and newest.filled < newest.open and newest.status != "FILLED":
+            lacks = sum(self.wanted.values()) * self.unit - sum(each.filled for each in self.market.orders.values())
+            most = min(newest.open - newest.filled, lacks - self.gone() * self.unit)
+            if most > 0:
+                newest.fills.append(
+                    Fill(self.unit * dice.randrange(1, 1 + int(most / self.unit)), self.price(), self.market.day)
+                )
+                self.floor.marked()
+                self.floor.look(self.block, "correct")
+                self.seen["told at night"] += 1
+        self.floor.look(self.block, "send")
+
+    def gone(self) -> int:
+        """Units that accounts took out of the block."""
+        ((units,),) = self.floor.rows("SELECT coalesce(sum(reduced), 0) FROM block_leavings")
+        return int(units)
 
     def quiet(self) -> None:
         """Nothing stops the day's end but a dead worker."""
@@ -152,7 +202,7 @@ class Story:
         assert all(0 <= got.get(each, 0) <= units - out.get(each, 0) for each, units in self.wanted.items()), (got, out)
         assert floor.recomputed(self.block) == ()
         refused = {account for (account, kind) in floor.breaks() if kind == "allocation"}
-        assert refused <= market.refuses
+        assert refused <= self.refused
         assert floor.rows("SELECT 1 FROM block_orders WHERE changed_at IS NOT NULL") == []
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from domain.executing import allocation
 from domain.executing.allocation import DayFilled, Part, Segment, allocated, cumulative, days, entries, pro_rata, split
-from domain.executing.blocks import left, rests
+from domain.executing.blocks import dated, left, rests
 from domain.values.money import ZERO, to_cent
 from tests.domain import allocation_oracle as oracle
 from tests.domain.allocation_cases import BlockCase, block_cases
@@ -284,3 +284,28 @@ def test_what_cannot_be_allocated_is_refused() -> None:
         split(Decimal("0.001"), {"A": 1}, "B-000001/1")
     with pytest.raises(ValueError, match="over no units"):
         split(Decimal(1), {}, "B-000001/1")
+
+
+@pytest.mark.parametrize(
+    ("units", "amount", "booked"),
+    [
+        (10, "100", {1: (10, "100")}),  # a fill is of the day that the venue says
+        (0, "5", {1: (0, "5")}),  # a dearer price: of the newest day
+        (-20, "-200", {1: (-20, "-200")}),
+        (-80, "-800", {0: (-80, "-800")}),  # the newest day has no 80
+        (-150, "-1500", {0: (-100, "-1000"), 1: (-50, "-500")}),  # nor has any 150: all is of the newest now
+        (-170, "-1700", {0: (-100, "-1000"), 1: (-70, "-700")}),
+    ],
+)
+def test_what_is_changed_is_of_a_day_that_can_bear_it(
+    units: int, amount: str, booked: dict[int, tuple[int, str]]
+) -> None:
+    """ALLOC-3, ALLOC-7: no day is left with less than nothing, or with money and no shares."""
+    had = {TODAY: (100, Decimal(1000)), TODAY + timedelta(days=1): (70, Decimal(700))}
+    found = dated(had, units, Decimal(amount), TODAY + timedelta(days=1))
+    assert found == {TODAY + timedelta(days=at): (n, Decimal(cash)) for at, (n, cash) in booked.items()}
+
+
+def test_a_price_alone_changes_no_day_that_has_nothing() -> None:
+    assert dated({TODAY: (100, Decimal(1000))}, 0, Decimal(5), TODAY + timedelta(days=3)) == {TODAY: (0, Decimal(5))}
+    assert dated({}, -5, Decimal(-50), TODAY) == {TODAY: (-5, Decimal(-50))}  # of nothing nothing can be taken

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, text, update
+from sqlalchemy import Connection, Row, and_, not_, select, text, tuple_, update
 
 from domain.values.money import ZERO, plain
 from domain.values.rules import Rule
 from storage.record.chain import as_json
 from storage.schema.fix import fix_executions, fix_messages, fix_orders
-from venues.fix.reports import Report, Standing, after, filled, last_word
+from venues.fix.reports import Execution, Report, Standing, after, concerned, filled, last_word
 from venues.fix.sessions import Session
 from venues.port import WORKING, VenueAnswer, VenueOrder, mismatch
 
@@ -31,12 +31,18 @@ KEEP = text(
     " (session, trade_date, exec_id, order_id, name, kind, ref_id, quantity, price, live, raw)"
     " SELECT :session, :trade_date, :exec_id, :order_id, :name, :kind, :ref_id, :quantity, :price, :counts AND NOT"
     " EXISTS (SELECT FROM fix.executions WHERE session = :session AND ref_id = :exec_id"
-    " AND trade_date >= :trade_date), :raw ON CONFLICT DO NOTHING RETURNING exec_id"
+    " AND order_id IS NOT DISTINCT FROM CAST(:order_id AS text) AND trade_date >= :trade_date), :raw"
+    " ON CONFLICT DO NOTHING RETURNING exec_id"
 )
 SUMS = text(
     "SELECT coalesce(sum(quantity), 0) AS quantity, coalesce(sum(quantity * price), 0) AS amount,"
-    " max(trade_date) AS day FROM fix.executions WHERE order_id = :of AND live"
+    " max(coalesce(traded_on, trade_date)) AS day FROM fix.executions WHERE order_id = :of AND live"
 )
+# The order whose execution a bust or correction names, where its own name is none of ours.
+REFERRED = text(
+    "SELECT * FROM fix.orders WHERE client_order_id = (SELECT order_id FROM fix.executions WHERE session = :session"
+    " AND exec_id = :ref_id AND trade_date <= :trade_date ORDER BY trade_date DESC LIMIT 1) FOR UPDATE"
+).columns(**{each.name: each.type for each in fix_orders.c})
 # The broker has what it names; a cancellation or reduction only once it is decided about.
 ANSWERED = text(
     "UPDATE fix.messages SET state = 'ANSWERED' WHERE session = :session AND order_id = :of AND state = 'HANDED'"
@@ -52,11 +58,14 @@ STANDS = text(
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a report changed. `order_id`: None where it is about none of ours; `ask`: it has to be asked after."""
+    """What a report changed. `order_id`: None where it is about none of ours; `ask`: it has to be asked after; `says`:
+    what somebody has to know of it.
+    """
 
     order_id: str | None
     new: bool
     ask: bool = False
+    says: str | None = None
 
 
 def answers(row: Row[Any]) -> VenueAnswer:
@@ -82,19 +91,47 @@ def get(connection: Connection, client_order_id: str, *, lock: bool = False) -> 
 
 
 def take(connection: Connection, session: Session, said: Report, raw: str) -> Heard:
-    """Writes down what an execution report says; a repeated execution changes nothing (FIX-3)."""
-    names = [name for name in (said.name, said.original) if name]
-    row = connection.execute(OF, {"session": session.session, "names": names, "first": said.name}).one_or_none()
+    """Writes down what an execution report says; a repeated execution changes nothing (FIX-3).
+
+    An execution of another security or side than was ordered is kept, and counts for nothing.
+    """
+    row = _named_by(connection, session, said)
     order_id = None if row is None else str(row.client_order_id)
-    new = said.kind not in ("trade", "bust", "correction") or _kept(connection, session, said, order_id, raw)
+    executes = said.kind in ("trade", "bust", "correction")
+    foreign = row is not None and _is_foreign(session, said, row)
+    new = not executes or _kept(connection, session, said, order_id, raw, counts=not foreign)
     if row is None or order_id is None:
-        return Heard(None, new)
+        return Heard(None, new, says=f"an execution of {said.name}, which is no order of ours")
     if not new:
         return Heard(order_id, False)
+    if foreign and executes and _is_answered(connection, order_id):
+        return Heard(order_id, new, says=f"an execution of {said.name} in {said.symbol}, {said.side}, which is not it")
     if not said.unknown:
         _answered(connection, session, said, row)
     _stands(connection, session, said, row)
     return Heard(order_id, True, ask=said.duplicate)
+
+
+def _named_by(connection: Connection, session: Session, said: Report) -> Row[Any] | None:
+    """The order that a report is about, held until the transaction ends: by its name, else by what it busts."""
+    names = [name for name in (said.name, said.original) if name]
+    row = connection.execute(OF, {"session": session.session, "names": names, "first": said.name}).one_or_none()
+    if row is None and said.ref_id:
+        of = {"session": session.session, "ref_id": said.ref_id, "trade_date": said.trade_date}
+        row = connection.execute(REFERRED, of).one_or_none()
+    return row
+
+
+def _is_foreign(session: Session, said: Report, row: Row[Any]) -> bool:
+    ours = session.symbols.get(row.symbol, row.symbol)
+    return said.symbol not in (None, ours) or said.side not in (None, row.side)
+
+
+def _is_answered(connection: Connection, order_id: str) -> bool:
+    """True where the broker has an order as ours."""
+    m = fix_messages.c
+    there = select(m.number).where(m.order_id == order_id, m.kind == "D", m.state == "ANSWERED")
+    return connection.scalar(there) is not None
 
 
 def settle(connection: Connection, client_order_id: str, status: str, reason: str) -> None:
@@ -120,7 +157,9 @@ def named(connection: Connection, session: str, names: Sequence[str]) -> str | N
     return found
 
 
-def _kept(connection: Connection, session: Session, said: Report, order_id: str | None, raw: str) -> bool:
+def _kept(
+    connection: Connection, session: Session, said: Report, order_id: str | None, raw: str, *, counts: bool
+) -> bool:
     """Keeps an execution, and lets it act on the one that it busts or corrects; False where it was kept before."""
     kept = connection.scalar(
         KEEP,
@@ -134,26 +173,34 @@ def _kept(connection: Connection, session: Session, said: Report, order_id: str 
             "ref_id": said.ref_id,
             "quantity": said.quantity if said.kind != "bust" else ZERO,
             "price": said.price,
-            "counts": said.kind != "bust",
+            "counts": counts and said.kind != "bust",
             "raw": raw,
         },
     )
-    if kept and said.ref_id:
-        newest = (
-            select(func.max(LIVE.trade_date))
-            .where(
-                LIVE.session == session.session,
-                LIVE.exec_id == said.ref_id,
-                LIVE.trade_date <= said.trade_date,
-            )
-            .scalar_subquery()
-        )
-        connection.execute(
-            update(fix_executions)
-            .where(LIVE.session == session.session, LIVE.exec_id == said.ref_id, LIVE.trade_date == newest)
-            .values(live=False)
-        )
+    if kept and said.ref_id and order_id is not None:
+        _acts(connection, session, said, order_id)
     return kept is not None
+
+
+def _acts(connection: Connection, session: Session, said: Report, order_id: str) -> None:
+    """What a bust or correction is about counts no more; a correction is of the day of what it corrects (DAY-2)."""
+    itself = (LIVE.session == session.session, LIVE.trade_date == said.trade_date, LIVE.exec_id == said.exec_id)
+    rows = connection.execute(
+        select(LIVE.exec_id, LIVE.trade_date, LIVE.ref_id, LIVE.traded_on).where(
+            LIVE.session == session.session, LIVE.order_id == order_id, not_(and_(*itself))
+        )
+    )
+    gone = concerned([Execution(*row) for row in rows], said.ref_id or "", said.trade_date)
+    if not gone:
+        return
+    keys = [(each.trade_date, each.exec_id) for each in gone]
+    connection.execute(
+        update(fix_executions)
+        .where(LIVE.session == session.session, tuple_(LIVE.trade_date, LIVE.exec_id).in_(keys))
+        .values(live=False)
+    )
+    day = gone[0].traded_on or gone[0].trade_date
+    connection.execute(update(fix_executions).where(*itself).values(traded_on=day))
 
 
 def _answered(connection: Connection, session: Session, said: Report, row: Row[Any]) -> None:
@@ -195,14 +242,12 @@ def _stands(connection: Connection, session: Session, said: Report, row: Row[Any
 
 def _other(session: Session, said: Report, row: Row[Any]) -> dict[str, str] | None:
     """The order as the broker has it, where that is another one than ours (EXEC-1)."""
-    ours = session.symbols.get(row.symbol, row.symbol)
     quantity = said.order_quantity
     sizes = {row.quantity, row.open_quantity}
-    same = said.symbol in (None, ours) and said.side in (None, row.side)
-    if same and (not quantity or quantity in sizes or said.replaced or said.original):
+    if not _is_foreign(session, said, row) and (not quantity or quantity in sizes or said.replaced or said.original):
         return row.venue_has if row.venue_has and quantity not in sizes else None
     return {
-        "symbol": said.symbol if said.symbol not in (None, ours) else row.symbol,
+        "symbol": said.symbol if said.symbol not in (None, session.symbols.get(row.symbol)) else row.symbol,
         "side": said.side or row.side,
         "quantity": plain(quantity or row.quantity),
     }

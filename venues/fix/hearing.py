@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, case, func, select, text
 
 from storage.schema.fix import fix_messages, fix_sessions
 from venues.fix import allocations, books, lease, outbox
-from venues.fix.reports import report
+from venues.fix.reports import is_answer, report
 from venues.fix.sessions import Session
 from venues.fix.wire import SOH, Fields, Unreadable
 
@@ -73,15 +73,15 @@ class Hearing:
             said = report(fields)
         except Unreadable as flaw:
             self._count(kind, fields, says=f"an execution report can't be read, and was passed over: {flaw}")
+            if not is_answer(fields):  # else what can't be read would be asked for again and again
+                self.ask(None)
             return
         with self.engine.begin() as connection:
             self._received(connection, kind, fields)
             heard = books.take(connection, self.session, said, raw.replace(SOH, "|"))
-            if heard.order_id is None:
-                lease.note(
-                    connection, self.session.session, says=f"an execution of {said.name}, which is no order of ours"
-                )
-            elif said.unknown:
+            if heard.says is not None:
+                lease.note(connection, self.session.session, says=heard.says)
+            elif said.unknown and heard.order_id is not None:
                 outbox.unknown(connection, self.session, heard.order_id, said.question)
         if heard.new and said.kind in ("bust", "correction"):
             self.changed.set()

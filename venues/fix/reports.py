@@ -3,6 +3,7 @@
 a report ──► Report ──► Standing of the order, by one table (FIX-6)
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -72,12 +73,16 @@ def report(fields: Fields) -> Report:
     if name is None or said is None:
         raise Unreadable("an execution report without ClOrdID (11) or OrdStatus (39)")
     kind = _kind(fields)
-    quantity = fields.number(32) or ZERO
+    quantity, price = fields.number(32) or ZERO, fields.number(31) or ZERO
     if kind in ("trade", "bust", "correction") and not exec_id:
         raise Unreadable(f"a {kind} without ExecID (17)")
     if kind in ("bust", "correction") and not fields.get(19):
         raise Unreadable(f"a {kind} without ExecRefID (19)")
-    if kind == "trade" and not quantity:
+    if min(quantity, price) < 0 and kind in ("trade", "correction"):
+        raise Unreadable(f"a {kind} of {quantity} at {price}")
+    if kind == "correction" and quantity and not price:
+        raise Unreadable("a correction without LastPx (31)")
+    if kind == "trade" and not (quantity and price):  # for what it was, CumQty × AvgPx says (FIX-4)
         kind = "word"
     rejected = said == "8"
     why = fields.get(103) if rejected else None
@@ -90,7 +95,7 @@ def report(fields: Fields) -> Report:
         trade_date=_trade_date(fields),
         status=ENDED.get(said, WORKING),
         quantity=quantity,
-        price=fields.number(31) or ZERO,
+        price=price,
         cumulative=fields.number(14),
         average=fields.number(6),
         asked=kind == "status" or fields.get(790) is not None,
@@ -106,6 +111,11 @@ def report(fields: Fields) -> Report:
     )
 
 
+def is_answer(fields: Fields) -> bool:
+    """True where the broker answers a question after an order."""
+    return fields.get(20) == "3" or fields.get(150) == "I" or fields.get(790) is not None
+
+
 def _kind(fields: Fields) -> Kind:
     """What a report adds: by ExecTransType (20) in FIX 4.2, by ExecType (150) since."""
     transaction, what = fields.get(20), fields.get(150)
@@ -119,9 +129,11 @@ def _kind(fields: Fields) -> Kind:
 
 
 def _trade_date(fields: Fields) -> date:
-    """The exchange's day: said (75), or that of TransactTime (60), or of SendingTime (52)."""
+    """The exchange's day: said (75), or that of TransactTime (60), or of SendingTime (52): the first one's (122), where
+    it is sent once more, so that an execution that comes again on another day is the same (FIX-3).
+    """
     said = fields.day(75)
-    moment = fields.moment(60) or fields.moment(52)
+    moment = fields.moment(60) or (fields.moment(122) if fields.get(43) == "Y" else None) or fields.moment(52)
     if said is not None:
         return said
     if moment is None:
@@ -138,6 +150,39 @@ def _reason(fields: Fields, why: str | None) -> str | None:
     if why == UNKNOWN_SYMBOL:
         meaning += f" {fields.get(55) or ''}: name it as the broker does, under symbols of the session's file"
     return f"{meaning}: {text}" if text else meaning
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """An execution of an order as it was kept; `ref_id` is what it busts or corrects, `traded_on` that one's day."""
+
+    exec_id: str
+    trade_date: date
+    ref_id: str | None = None
+    traded_on: date | None = None
+
+
+def concerned(kept: Iterable[Execution], ref_id: str, until: date) -> list[Execution]:
+    """What a bust or a correction of `ref_id` acts on: that execution, what it corrects, and what corrects any of them.
+
+    Some brokers name the execution that was corrected last, others always the first one. An ExecID that was given on
+    several days is the newest until then. The oldest comes first.
+    """
+    of: dict[str, list[Execution]] = {}
+    for each in sorted(kept, key=lambda one: one.trade_date):
+        of.setdefault(each.exec_id, []).append(each)
+
+    def named(exec_id: str, day: date) -> Execution | None:
+        return next((each for each in reversed(of.get(exec_id, ())) if each.trade_date <= day), None)
+
+    first = named(ref_id, until)
+    found = [] if first is None else [first]
+    for one in found:  # grows while it is walked, by each execution once
+        before = None if one.ref_id is None else named(one.ref_id, one.trade_date)
+        after = [each for same in of.values() for each in same
+                 if each.ref_id == one.exec_id and named(one.exec_id, each.trade_date) == one]  # fmt: skip
+        found += [each for each in [before, *after] if each is not None and each not in found]
+    return sorted(found, key=lambda one: (one.traded_on or one.trade_date, one.trade_date))
 
 
 @dataclass(frozen=True, slots=True)

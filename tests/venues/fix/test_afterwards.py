@@ -1,9 +1,11 @@
 """A bust, a correction or a fill behind an order's last word opens a break on its account, once (FIX-3, RECON-1)."""
 
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from domain.executing.reconciliation import findings
 from storage.actor import Actor
@@ -94,3 +96,38 @@ def test_the_break_says_what_happened(told: Told) -> None:
         (finding,) = findings("A-1", work.breaks.of_rebalance(told.rebalance_id).items())
     assert "the venue busted or corrected it since: it has 0 " in finding.message
     assert "rebalancer breaks resolve" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("told", "asks"),
+    [
+        ("39=1 150=F 17=e1 32=abc 31=10", [None]),
+        ("39=1 150=I 17=0 32=abc 790=q", []),  # or it would be asked for again and again
+    ],
+)
+def test_a_report_that_can_not_be_read_is_told_and_asked_after_once(
+    world: World, told: str, asks: list[str | None]
+) -> None:
+    """FIX-5: it counts as received, and a fill may have been in it."""
+    asked: list[str | None] = []
+    with world.engine.begin() as connection:
+        connection.execute(text("INSERT INTO fix.sessions (session) VALUES ('BROKER')"))
+    Hearing(world.engine, world.session, asked.append).message("8", f"35=8{SOH}11=x{SOH}{told.replace(' ', SOH)}{SOH}")
+    assert asked == asks
+    (row,) = standing(world)
+    assert "can't be read" in row
+
+
+def test_an_execution_of_another_security_is_told(told: Told) -> None:
+    told.world.changed("INSERT INTO fix.sessions (session) VALUES ('BROKER')")
+    told.world.changed("UPDATE fix.messages SET state = 'ANSWERED'")
+    told.order = SimpleNamespace(**{**told.order._mapping, "symbol": "OTHER"})
+    told.says(150, "F", exec_="E9", quantity=Decimal(5))
+    (row,) = standing(told.world)
+    assert "in OTHER" in row
+    assert "which is not it" in row
+
+
+def standing(world: World) -> list[Any]:
+    with world.engine.connect() as connection:
+        return list(connection.scalars(text("SELECT says FROM fix.sessions")))

@@ -41,13 +41,15 @@ def raw(told: str, ours: VenueOrder = ORDER) -> str:
     common = {"11": ours.client_order_id, "55": "X", "54": "1", "38": "100", "17": "none", "75": "20261120"}
     if words:
         fields["58"] = words
-    return SOH.join(f"{tag}={value}" for tag, value in (common | fields).items()) + SOH
+    return SOH.join(f"{tag}={value}" for tag, value in (common | fields).items() if value) + SOH
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda each: each["name"])
 def test_the_table(books: Books, case: dict[str, Any]) -> None:
     venue = FixVenue(books.engine, session())
     venue.submit(ORDER)
+    with books.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE fix.messages SET state = 'HANDED'")
     asked = False
     for told in case["says"]:
         with books.engine.begin() as connection:
@@ -67,6 +69,7 @@ def test_the_table(books: Books, case: dict[str, Any]) -> None:
         assert stands.reason == wanted.get("reason", stands.reason)
         assert stands.order is not None
         assert stands.order.symbol == wanted.get("foreign", "X")
+        assert stands.traded_on == wanted.get("traded", stands.traded_on)
         for told in case["says"]:
             again = report(Fields.of(raw(f"43=Y {told.replace(' 43=Y', '')}")))
             if again.kind in ("trade", "bust", "correction"):
@@ -82,6 +85,8 @@ def test_the_table_is_not_empty() -> None:
     ("told", "why"),
     [
         ("39=1 150=F 17= 32=1 31=1", "without ExecID"),
+        ("39=1 150=F 17=e1 32=-40 31=10", "a trade of -40 at 10"),
+        ("39=1 150=G 17=e2 19=e1 32=40", "a correction without LastPx"),
         ("39=1 150=H 17=e1", "without ExecRefID"),
         ("39=1 150=F 17=e1 32=abc 31=1", "32=abc is no number"),
         ("39=1 150=F 17=e1 32=NaN 31=1", "32=NaN is no number"),
