@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -86,6 +87,15 @@ def _queue_emptied(records: Records) -> Records:
     return replace(records, queue=[], runs=[_changed(each, status="FAILED") for each in records.runs])
 
 
+def _refused_buy(records: Records) -> tuple[Records, str]:
+    """As though the venue's answer to a buy had been refused, as it has the buy in another size; with its break."""
+    buy = next(each for each in records.alone() if each.filled_quantity and each.side == "buy")
+    now = _changed(buy, status="REJECTED", filled_quantity=Decimal(0), quantity=buy.quantity + 1)
+    told = SimpleNamespace(kind="foreign_answer", rebalance_id=buy.rebalance_id)
+    orders = [now if each is buy else each for each in records.orders]
+    return replace(records, orders=orders, breaks=[*records.breaks, told], lost=frozenset({"?"})), buy.client_order_id
+
+
 class _Changed:
     """A row with some of its values changed."""
 
@@ -121,6 +131,14 @@ def test_the_proof_sees_what_is_wrong(
 ) -> None:
     assert report.records is not None
     assert list(check(tamper(report.records)))
+
+
+@pytest.mark.timeout(600)
+def test_a_buy_that_is_refused_for_its_size_is_excused_only_where_a_backup_had_it_as_never_sent(report: Report) -> None:
+    assert report.records is not None
+    records, name = _refused_buy(report.records)
+    assert [each for each in proof.orders_agree(records) if each.startswith(name)]
+    assert not list(proof.orders_agree(replace(records, sent_since=frozenset({name}))))
 
 
 def test_a_forgery_that_is_accepted_and_an_order_of_a_halted_desk_are_seen(books: Books, owner: Engine) -> None:

@@ -28,16 +28,16 @@ def test_a_leg_is_at_the_desk_then_in_a_block_at_the_venue_then_has_its_part(boo
         work.execute(text("UPDATE rebalances SET stage = 'EXECUTING'"))
     assert told() == "at the desk, waits for a block"
     block = floor.form()
-    assert told() == "not sent yet in B-000001"
+    assert told() == f"not sent yet in {block}"
     floor.look(block, "send")
     market.fill(Decimal(30), PRICE)
     floor.look(block, "watch")
-    assert told() == "at the venue in B-000001; allocated when its day is over"
+    assert told() == f"at the venue in {block}; allocated when its day is over"
     with books.reading() as read:
         out = read.halts.out()
     assert [(each.account_id, each.block_id, each.filled_quantity) for each in out] == [
-        ("A-1", "B-000001", 0),
-        ("A-2", "B-000001", 0),
+        ("A-1", block, 0),
+        ("A-2", block, 0),
     ]
     market.fill(Decimal(70), PRICE)
     floor.go(block, lambda each: False, "watch")
