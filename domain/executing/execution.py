@@ -172,6 +172,10 @@ def _fitted(
     own = {
         key: short for key, amount in cash.items() if key != MANAGED and (short := min(ZERO, lowest[key]) - amount) > 0
     }
+    if own and more:  # also where the managed sleeve lacks nothing itself
+        left = {key: max(ZERO, cash[key] - planned[key]) for key in more}
+        plan = _less_given(account, plan, expected, floor + sum(own.values(), ZERO), left, others=False)
+        cash = booking.cash_after(account, plan, expected)
     together = min(ZERO, sum(before.values(), ZERO)) - sum(cash.values(), ZERO)
     short = floor - cash[MANAGED]
     if not own and short <= 0 and together <= 0:
@@ -212,17 +216,18 @@ def _less_given(
     expected: Mapping[int, Fill],
     floor: Decimal,
     saved: Mapping[str, Decimal],
+    others: bool = True,
 ) -> ExecutablePlan:
     """The plan in which sleeves receive less by what they don't spend, as far as the managed sleeve is short.
 
     `saved` is what each buys less, which comes back even from one that received nothing. What opens keeps what its
-    minimum asks.
+    minimum asks. Without `others` it is only that which comes back.
     """
     fundings = dict(plan.fundings)
-    for key in sorted(fundings.keys() | saved.keys() - {MANAGED}):
+    for key in sorted((fundings.keys() if others else set[str]()) | saved.keys() - {MANAGED}):
         cash = booking.cash_after(account, replace(plan, fundings=fundings), expected)
         received = max(ZERO, fundings.get(key, ZERO)) - (plan.minimums.get(key, ZERO) if key in plan.opening else ZERO)
-        most = max(received, saved.get(key, ZERO))
+        most = max(received, saved.get(key, ZERO)) if others else saved[key]
         back = up_to_cent(min(floor - cash[MANAGED], most, down_to_cent(max(ZERO, cash.get(key, ZERO)))))
         if back > 0:
             fundings[key] = fundings.get(key, ZERO) - back

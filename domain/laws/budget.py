@@ -107,7 +107,9 @@ def disallowed(snapshot: Snapshot, sale: Order, days: int) -> Decimal:
                 if abs(each.day - other.date) <= window and not each.was_sold_by(other):
                     left = each.replace(left)
     total = ZERO
-    lossy = [each.lot for each in sale.lots if _cost(each.lot) > sale.price]
+    lossy = [
+        each.lot for each in sale.lots if (_cost(each.lot) - sale.price) * each.lot.quantity > CENT / 2
+    ]  # in cents
     for lot in sorted(lossy, key=lambda lot: (lot.acquired or date.min, lot.cost_per_share or ZERO)):
         left = lot.quantity
         for each in replacing:

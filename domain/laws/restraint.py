@@ -17,7 +17,7 @@ from domain.values.keys import named
 from domain.values.money import ONE, ZERO, money, plain
 from domain.values.policy import Policy
 from domain.values.rules import Rule
-from domain.values.snapshot import Model, Restriction, model_key
+from domain.values.snapshot import MANAGED, Model, Restriction, model_key
 
 LAW_8 = Rule("LAW-8", "What is neither excluded, closing, above its destination band nor needed for cash is not sold.")
 
@@ -76,9 +76,10 @@ def _unasked(books: BookedPlan, policy: Policy, limits: Forbidden) -> Iterator[B
         return
     low, high = cash_bounds(books, limits)
     ends = plan.components[-1].planned_value
-    for each, unasked in bought:
+    for each, beyond in bought:
+        unasked = min(beyond, each.planned_value - each.current_value - _from_others(each, books))
         if (
-            ends + unasked < high
+            unasked > rounding(books)
             and ends + unasked + _steps(books) < high
             and not _as_small_as_can_be(each, unasked, books, policy)
         ):
@@ -100,6 +101,23 @@ def _unasked(books: BookedPlan, policy: Policy, limits: Forbidden) -> Iterator[B
             f"would be {money(free - unasked)} above its lower bound of {money(low)}",
             {"component": each.component, "unasked": unasked, "cash": ends, "lower": low},
         )
+
+
+def _from_others(each: ComponentOutcome, books: BookedPlan) -> Decimal:
+    """What crosses into a component from those that have too much of it even so, and costs no cash (ORDER-2)."""
+    plan, (kind, symbol) = books.plan, named(each.component)
+    sleeve, total = each.component if kind == "model" else MANAGED, plan.managed_value or ZERO
+    crossed = ZERO
+    for transfer in plan.transfers:
+        if transfer.destination != sleeve or not transfer.symbol or (kind != "model" and transfer.symbol != symbol):
+            continue
+        for other in plan.components[:-1]:
+            gives = named(other.component)
+            seller = other.component if gives.kind == "model" else MANAGED
+            here = seller == transfer.source and (gives.kind == "model" or gives.ref == transfer.symbol)
+            if here and other.planned_value >= bounds(other, plan.mode)[1] * total:
+                crossed += transfer.amount
+    return crossed
 
 
 def _as_small_as_can_be(each: ComponentOutcome, unasked: Decimal, books: BookedPlan, policy: Policy) -> bool:

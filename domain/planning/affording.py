@@ -63,7 +63,7 @@ def afforded(
         missing, lacks = missing + covered, lacks - covered
         here = [each for each in buys if each.sleeve == sleeve]
         freed = _cut(here, {each.place: each.cost for each in here}, lacks, gone)
-        missing += max(ZERO, lacks - freed)
+        missing += lacks - freed if lacks > freed else -min(freed - lacks, max(ZERO, missing))  # more comes back
     for opens in (False, True):
         here = [each for each in buys if each.opens is opens]
         missing -= _cut(here, _paid_by_managed(here, gone, funded), missing, gone)

@@ -8,7 +8,7 @@ from dataclasses import field
 from decimal import Decimal
 
 from domain.planning.filling import Cause
-from domain.values.money import CENT, ZERO, to_cent
+from domain.values.money import CENT, HALF_A_CENT, ZERO, to_cent
 from domain.values.policy import Policy
 from domain.values.record import record
 from domain.values.rules import Rule
@@ -118,12 +118,23 @@ def net(trades: Iterable[Trade], market: Mapping[str, Security], smallest: Decim
                 here = _whole(here, security)  # what did not cross was rounded already
             if not here:
                 continue
+            if len(here) > 1:
+                here, worthless = _without_dust(here, security)
+                skipped += worthless
         order = market_order(security, here)
         if order.amount < CENT or (order.amount < smallest and not any(each.completes or each.opens for each in here)):
             skipped.append(order)
         else:
             (sells if order.is_sell else buys).append(order)
     return Netted((*sells, *buys), tuple(crossings), tuple(skipped))
+
+
+def _without_dust(trades: list[Trade], security: Security) -> tuple[list[Trade], list[MarketOrder]]:
+    """The trades without those for which not a cent is paid, unless they complete a sale; and those (ORDER-3)."""
+    dust = [each for each in trades if not each.completes and abs(each.quantity) * security.priced < HALF_A_CENT]
+    if not dust or len(dust) == len(trades):
+        return trades, []
+    return [each for each in trades if each not in dust], [market_order(security, dust)]
 
 
 def _sleeve(trade: Trade) -> str:

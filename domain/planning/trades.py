@@ -17,7 +17,7 @@ from domain.planning.orders import Trade
 from domain.targets.components import Component
 from domain.targets.idle_cash import idle_cash, width
 from domain.targets.restrictions import Aim, Prohibition
-from domain.values.money import CENT, ONE, ZERO
+from domain.values.money import CENT, HALF_A_CENT, ONE, ZERO
 from domain.values.purpose import ONE_WAY
 from domain.values.record import record
 from domain.values.snapshot import MANAGED, Sleeve, model_key
@@ -112,13 +112,18 @@ def _aim(case: Case, each: Destination, sleeve: Sleeve) -> Aim | None:
 def sleeve_trades(case: Case, destined: Destined, filled: Mapping[str, SleeveTrades]) -> list[Trade]:
     """The trades of every model sleeve, each with what makes it."""
     found: list[Trade] = []
-    states = {each.component.key: each.component.sleeve for each in destined.destinations}
+    components = {each.component.key: each.component for each in destined.destinations}
     for key, fill in filled.items():
-        there, opens = case.valuation.holdings.get(key, {}), states[key] == "opening"
+        there, component = case.valuation.holdings.get(key, {}), components[key]
+        opens = component.sleeve == "opening"
         for symbol, quantity in fill.quantities.items():
             sells = quantity < ZERO
             causes = ALONE[fill.sold_for[symbol]] if sells else fill.bought_for
             completes = sells and -quantity == there[symbol].quantity
+            if completes and fill.sold_for[symbol] is Cause.DESTINATION and not component.goes_to_zero:
+                completes = (
+                    -quantity * case.snapshot.prices[symbol] >= HALF_A_CENT
+                )  # what it keeps of its model is no dust
             found.append(Trade(key, symbol, quantity, key, opens, completes, causes))
     return found
 

@@ -12,7 +12,7 @@ from domain.planning.destination import too_coarse
 from domain.planning.ends import DESTINATION_6
 from domain.planning.gain_budget import LOT_2
 from domain.planning.lines import DESTINATION_1, DESTINATION_2, DESTINATION_5, Line
-from domain.planning.orders import ORDER_3
+from domain.planning.orders import ORDER_2, ORDER_3
 from domain.planning.turn import Proposal
 from domain.rebalance_plan import ComponentOutcome
 from domain.values.money import CENT, ZERO, cents, money
@@ -76,6 +76,8 @@ def _reason(case: Case, proposal: Proposal, line: Line, below: bool) -> tuple[Ru
     if key in proposal.destined.stays:
         others = [each.component.key for each in proposal.destined.lines if too_coarse(each, not below)]
         return DESTINATION_5, f"it stays, as {', '.join(others)} can't be traded for it in steps as large as theirs"
+    if parts.get(DESTINATION_5, ZERO) > 0 and proposal.after.cash[MANAGED] < _lowest(case, proposal):
+        return ORDER_2, "it takes what others have too much of, which crosses"
     if DESTINATION_5 in parts:
         return DESTINATION_5, "whole steps of it take cash nearer to its destination band"
     if too_coarse(line, below):
@@ -91,6 +93,11 @@ def _reason(case: Case, proposal: Proposal, line: Line, below: bool) -> tuple[Ru
     if component.stays:
         return DESTINATION_1, "what it holds may not be sold"
     return DESTINATION_5, "no step that can be traded brings it nearer without taking cash further from its own"
+
+
+def _lowest(case: Case, proposal: Proposal) -> Decimal:
+    """Below which the managed sleeve's cash is below its band."""
+    return proposal.destined.cash_band.lower + case.valuation.reserved - CENT
 
 
 def _lower(line: Line) -> Decimal:
