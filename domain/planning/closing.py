@@ -20,7 +20,7 @@ from domain.planning.nearer import Way, again, band_and_cash, cash_nearer, less_
 from domain.planning.one_way import CASH_2
 from domain.planning.reach import BackBy, lines_of
 from domain.planning.turn import GivenUp, Proposal
-from domain.values.money import CENT, ZERO
+from domain.values.money import CENT, ONE, ZERO
 
 AMISS = 4  # so many places of a rank are what is amiss; then it is what is traded for it
 
@@ -146,7 +146,7 @@ def rank(case: Case, proposal: Proposal) -> tuple[Decimal, ...]:
     if case.purpose.kind == "raise_cash":
         return end.cash_off // cents, end.turnover
     funded = sum([abs(amount) for amount in proposal.after.funded.values()], ZERO)
-    return unmet, *(each // cents for each in amiss), end.turnover, funded
+    return ZERO if not unmet else ONE + unmet // cents, *(each // cents for each in amiss), end.turnover, funded
 
 
 def end_of(case: Case, proposal: Proposal) -> ends.Ends:

@@ -120,7 +120,7 @@ def sell_more(lines: Iterable[Line], cash: Decimal, band: Band, edge: Edge, rule
             continue
         amount = min(each.whole(needs, ROUND_CEILING), room)
         if not each.ordered(-amount):
-            amount = _large_enough(each, room)
+            amount = _large_enough(each, room, each.buy)
             if cash + amount > band.upper and cash >= 0:
                 continue
         over = cash + amount - band.upper
@@ -152,7 +152,7 @@ def buy_more(
             continue
         amount = min(each.whole(surplus, ROUND_CEILING), room)
         if not each.ordered(amount):
-            amount = _large_enough(each, room)
+            amount = _large_enough(each, room, -each.buy)
             if cash - amount < band.lower:
                 continue
         under = band.lower - (cash - amount)
@@ -168,10 +168,15 @@ def buy_more(
     return cash
 
 
-def _large_enough(each: Line, room: Decimal) -> Decimal:
-    """The smallest amount that makes an order of what was too small for one; 0 where there is no room for it."""
-    amount = each.whole(each.reach.smallest, ROUND_CEILING)
-    return amount if amount <= room and not each.buy else ZERO
+def _large_enough(each: Line, room: Decimal, undone: Decimal) -> Decimal:
+    """The smallest amount that makes an order of what was too small for one; 0 where there is no room for it. Of an
+    order the other way (`undone`, above 0) as much as leaves it large enough.
+    """
+    smallest = each.reach.smallest
+    if undone > smallest:
+        return min(room, each.whole(undone - smallest, ROUND_FLOOR))
+    amount = each.whole(smallest, ROUND_CEILING)
+    return amount if amount <= room and not undone else ZERO
 
 
 def cut_buys(lines: Sequence[Line], cash: Decimal, band: Band, rule: Rule) -> Decimal:

@@ -197,7 +197,7 @@ def again(case: Case, proposal: Proposal, values: Sequence[Decimal] | None = Non
         if MANAGED in {crossing.seller, crossing.buyer}:
             crosses[crossing.symbol] = crosses.get(crossing.symbol, ZERO) + crossing.amount
     too_small = {each.place for each in proposal.given_up if each.rule is ORDER_3 and not each.sells}
-    lines = list[Line]()
+    lines, cents = list[Line](), CENT * (1 + len(case.known))
     for at, each in enumerate(proposal.destined.lines):
         reach, component, value = each.reach, each.component, values[at] if values else each.planned
         if component.ref in ordered:
@@ -207,7 +207,7 @@ def again(case: Case, proposal: Proposal, values: Sequence[Decimal] | None = Non
         if (MANAGED, component.ref) in too_small and component.kind != "model" and not component.no_buy:
             reach = replace(reach, most=UNBOUNDED)
         line = each.again(reach)
-        if value != each.planned:
+        if value != each.planned and (component.kind != "model" or abs(value - each.planned) > cents):  # rounding's
             line.move(value - each.planned, each.parts[-1][0] if each.parts else DESTINATION_1)
         lines.append(line)
     return lines

@@ -72,13 +72,19 @@ def _reason(case: Case, proposal: Proposal, line: Line, below: bool) -> tuple[Ru
         return DESTINATION_2, "the cash that the sells bring does not reach further"
     if below and line.opens and proposal.after.funded.get(key, ZERO) < line.planned - CENT:
         return DESTINATION_2, "the cash that the sells bring does not reach further"
+    return _moved_reason(case, proposal, line, below)
+
+
+def _moved_reason(case: Case, proposal: Proposal, line: Line, below: bool) -> tuple[Rule, str]:
+    """The same of what nothing kept from being traded: how it was moved, or what its steps forbid."""
+    component, key = line.component, line.component.key
     parts = dict(line.parts)
     if key in proposal.destined.stays:
         others = [each.component.key for each in proposal.destined.lines if too_coarse(each, not below)]
         return DESTINATION_5, f"it stays, as {', '.join(others)} can't be traded for it in steps as large as theirs"
-    if parts.get(DESTINATION_5, ZERO) > 0 and proposal.after.cash[MANAGED] < _lowest(case, proposal):
-        return ORDER_2, "it takes what others have too much of, which crosses"
     if DESTINATION_5 in parts:
+        if parts[DESTINATION_5] > 0 and proposal.after.cash[MANAGED] < _lowest(case, proposal):
+            return ORDER_2, "it takes what others have too much of, which crosses"
         return DESTINATION_5, "whole steps of it take cash nearer to its destination band"
     if too_coarse(line, below):
         step = money(line.reach.step or CENT)
