@@ -17,7 +17,7 @@ from domain.planning.lines import DESTINATION_1, DESTINATION_2, DESTINATION_5, U
 from domain.planning.moves import LOWER_BOUND, LOWER_EDGE, force, give_back_buys, give_back_sales, sell_more
 from domain.planning.orders import ORDER_3, MarketOrder
 from domain.planning.reach import BackBy
-from domain.planning.turn import Place, Proposal, opened_too_low, trade_of
+from domain.planning.turn import GivenUp, Place, Proposal, opened_too_low, trade_of
 from domain.targets.targets import Band
 from domain.values.money import CENT, ZERO
 from domain.values.snapshot import MANAGED
@@ -28,6 +28,8 @@ Way = tuple[str, int]  # a kind of move, and the place of the line that it is of
 
 def nearer(case: Case, proposal: Proposal, back: BackBy) -> Iterator[tuple[Way, Proposal]]:
     """Proposals that may end better, worked out one by one, each with the way in which it is made."""
+    for at, along in _sold_along(case, proposal, back):
+        yield ("sold along", at), along
     closer = cash_nearer(case, proposal, back)
     if closer is not None:
         yield ("cash", 0), closer
@@ -56,6 +58,40 @@ def cash_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None
     then = close(lines, then, band)
     then = give_back_buys(lines, then, band.upper)
     return traded(case, proposal, lines, then - cash, back) if then != cash else None
+
+
+def _sold_along(case: Case, proposal: Proposal, back: BackBy) -> Iterator[tuple[int, Proposal]]:
+    """With what was too small to sell by itself and others sell now, one by one, as far as its band asks."""
+    sold = _sold_by_sleeves(proposal)
+    for_cash = [each.moved_by(DESTINATION_2) + each.moved_by(DESTINATION_5) for each in proposal.destined.lines]
+    for place in _too_small_to_sell(proposal) if sold else ():
+        at = next((at for at, each in enumerate(proposal.destined.lines) if each.component.ref == place[1]), None)
+        if at is None or place[0] != MANAGED or place[1] not in sold:
+            continue
+        band, cash = band_and_cash(case, proposal)
+        for gives_back in (True, False):
+            lines = again(case, proposal)
+            before = lines[at].planned
+            force(lines[at])
+            more = before - lines[at].planned
+            if more > 0 and gives_back:
+                more = give_back_sales(lines, cash + more, band.lower) - cash
+            elif any(ZERO < -moved <= cash + more - band.lower for moved in for_cash):
+                break  # what was sold for cash would be sold for nothing (LAW-8)
+            along = traded(case, proposal, lines, more, back) if before != lines[at].planned else None
+            if along is not None:
+                yield at, along
+                break
+
+
+def _too_small_to_sell(proposal: Proposal) -> list[Place]:
+    return [each.place for each in proposal.given_up if each.rule is ORDER_3 and each.sells]
+
+
+def _sold_by_sleeves(proposal: Proposal) -> AbstractSet[str]:
+    """The symbols of which orders sell what model sleeves hold."""
+    sells = [order for order in proposal.netted.orders if order.is_sell] if proposal.given_up else []
+    return {order.symbol for order in sells if any(trade.sleeve != MANAGED for trade in order.allocations)}
 
 
 def _cash_by_securities(case: Case, proposal: Proposal, values: Sequence[Decimal], back: BackBy) -> Proposal | None:
@@ -189,7 +225,7 @@ def band_and_cash(case: Case, proposal: Proposal) -> tuple[Band, Decimal]:
 
 def again(case: Case, proposal: Proposal, values: Sequence[Decimal] | None = None) -> list[Line]:
     """The lines where they are planned, or at other values, free to move on: what a sleeve orders as well may trade by
-    any step, and what was too small to buy for itself may be bought for cash.
+    any step, and what was too small by itself may be bought for cash, or sold along.
     """
     ordered = {order.symbol for order in proposal.netted.orders if any(t.sleeve != MANAGED for t in order.allocations)}
     crosses = dict[str, Decimal]()  # what the managed sleeve trades of a security and no order has, in amounts
@@ -197,6 +233,7 @@ def again(case: Case, proposal: Proposal, values: Sequence[Decimal] | None = Non
         if MANAGED in {crossing.seller, crossing.buyer}:
             crosses[crossing.symbol] = crosses.get(crossing.symbol, ZERO) + crossing.amount
     too_small = {each.place for each in proposal.given_up if each.rule is ORDER_3 and not each.sells}
+    unsold, sold = _too_small_to_sell(proposal), _sold_by_sleeves(proposal)
     lines, cents = list[Line](), CENT * (1 + len(case.known))
     for at, each in enumerate(proposal.destined.lines):
         reach, component, value = each.reach, each.component, values[at] if values else each.planned
@@ -206,6 +243,8 @@ def again(case: Case, proposal: Proposal, values: Sequence[Decimal] | None = Non
             reach = replace(reach, smallest=case.too_small + crosses[component.ref])
         if (MANAGED, component.ref) in too_small and component.kind != "model" and not component.no_buy:
             reach = replace(reach, most=UNBOUNDED)
+        if (MANAGED, component.ref) in unsold and component.ref in sold and not component.no_sell:
+            reach = replace(reach, least=ZERO)
         line = each.again(reach)
         if value != each.planned and (component.kind != "model" or abs(value - each.planned) > cents):  # rounding's
             line.move(value - each.planned, each.parts[-1][0] if each.parts else DESTINATION_1)
@@ -240,9 +279,20 @@ def _tried(
     if cut or skipped or opened_too_low(case, closer):
         of = _places([*closer.netted.skipped, *closer.netted.cut])
         return None, {of[place] for place in (*skipped, *cut)}
-    bought = {trade.place for order in closer.netted.orders if not order.is_sell for trade in order.allocations}
-    closer.given_up = tuple([each for each in proposal.given_up if each.sells or each.place not in bought])
+    if proposal.given_up:
+        closer.given_up = tuple(_still_given_up(proposal, closer))
     return closer, frozenset()
+
+
+def _still_given_up(proposal: Proposal, closer: Proposal) -> Iterator[GivenUp]:
+    """What another proposal gives up too: no buy that it makes; of a sale that was too small by itself what is left."""
+    made = {trade.place: trade for order in closer.netted.orders for trade in order.allocations}
+    for each in proposal.given_up:
+        trade = made.get(each.place)
+        if trade is None or (trade.quantity < ZERO) is not each.sells or (each.sells and each.rule is not ORDER_3):
+            yield each
+        elif each.sells and (now := -closer.after.moved[each.place]) < each.planned:
+            yield replace(each, made=now)
 
 
 def _places(orders: Iterable[MarketOrder]) -> dict[Place, str]:
