@@ -168,9 +168,14 @@ def _moved(
     the others are moved once more: as often as there are lines. `stay` are keys of lines that do so from the beginning.
     """
     band, cash = band_and_cash(case, proposal)
-    keeps = set(stay)
+    keeps, cents = set(stay), CENT * (1 + len(case.known))
+    planned = [each.planned for each in proposal.destined.lines]
+    where = [  # what is to stay is asked again for what it was: the cents by which rounding missed it would add up
+        was if line.component.key in stay and abs(was - value) <= cents else value
+        for line, value, was in zip(proposal.destined.lines, values, planned, strict=True)
+    ]
     while True:
-        lines = again(case, proposal, values)
+        lines = again(case, proposal, where)
         for each in lines:
             if each.component.key in keeps:
                 each.reach = replace(each.reach, least=each.planned, most=each.planned)
@@ -234,7 +239,7 @@ def again(case: Case, proposal: Proposal, values: Sequence[Decimal] | None = Non
             crosses[crossing.symbol] = crosses.get(crossing.symbol, ZERO) + crossing.amount
     too_small = {each.place for each in proposal.given_up if each.rule is ORDER_3 and not each.sells}
     unsold, sold = _too_small_to_sell(proposal), _sold_by_sleeves(proposal)
-    lines, cents = list[Line](), CENT * (1 + len(case.known))
+    lines = list[Line]()
     for at, each in enumerate(proposal.destined.lines):
         reach, component, value = each.reach, each.component, values[at] if values else each.planned
         if component.ref in ordered:
@@ -246,7 +251,7 @@ def again(case: Case, proposal: Proposal, values: Sequence[Decimal] | None = Non
         if (MANAGED, component.ref) in unsold and component.ref in sold and not component.no_sell:
             reach = replace(reach, least=ZERO)
         line = each.again(reach)
-        if value != each.planned and (component.kind != "model" or abs(value - each.planned) > cents):  # rounding's
+        if value != each.planned:
             line.move(value - each.planned, each.parts[-1][0] if each.parts else DESTINATION_1)
         lines.append(line)
     return lines
