@@ -56,7 +56,7 @@ def _below_their_minimum(case: Case) -> dict[str, Finding]:
 
 def _without(case: Case, rejected: Mapping[str, Finding]) -> Proposal | Unaffordable:
     """The proposal without the openings that are rejected; or another that cash can't carry, with what it leaves."""
-    back, given_up, earlier = BackBy(), dict[tuple[str, str, bool, str], GivenUp](), list[Proposal]()
+    back, given_up, earlier = BackBy(), list[GivenUp](), list[Proposal]()
     while True:  # each turn holds a position back, or one further, or is the last
         destined = destined_of(case, frozenset(rejected), back)
         unaffordable = openings_to_reject(destined, case.snapshot.models) if case.purpose.kind == "full" else None
@@ -67,17 +67,14 @@ def _without(case: Case, rejected: Mapping[str, Finding]) -> Proposal | Unafford
         if more is None or more.rests:
             unaffordable = opened_too_low(case, proposal)
             if unaffordable is None:
-                proposal.given_up = tuple(given_up.values())
+                proposal.given_up = tuple(given_up)
                 earlier.append(closed(case, proposal, back))
             elif more is None and not earlier:
                 return unaffordable
         if more is None:
             return _best(case, earlier)
         back = more.back
-        for each in more.given_up:
-            key = (*each.place, each.sells, each.rule.code)
-            known = given_up.get(key)
-            given_up[key] = replace(each, planned=known.planned, turn=known.turn) if known else each
+        given_up += more.given_up
 
 
 def _best(case: Case, proposals: Sequence[Proposal]) -> Proposal:

@@ -37,6 +37,8 @@ from domain.values.record import record
 from domain.values.rules import Rule
 from domain.values.snapshot import MANAGED, Holding, Lot
 
+Moves = list[tuple[Rule, Decimal]]  # rules, and how far each moved a component
+
 NO_GAIN = Gain()
 RULES = {
     Cause.DROPPED: SLEEVE_2,
@@ -128,7 +130,7 @@ def _order(
         allocations,
         relieved,
         lots.gain(relieved) if relieved else NO_GAIN,
-        rules.first(served).code,
+        rules.first(served, price).code,
         partial(_why, served, rules.destinations, case, price, outcomes),
     )
 
@@ -138,11 +140,13 @@ class _Rules:
 
     def __init__(self, case: Case, destinations: Mapping[str, Destination]) -> None:
         self.case, self.destinations = case, destinations
-        self._of_buys: dict[str, Rule] = {}  # by component: all that its sleeve buys is bought for the same causes
-        self._of_sells: dict[str, Rule] = {}  # likewise, of what its move sells
+        self._of_buys: dict[str, Moves] = {}  # by component: all that its sleeve buys is bought for the same causes
+        self._of_sells: dict[str, Moves] = {}  # likewise, of what its move sells
 
-    def first(self, served: Sequence[Trade]) -> Rule:
-        """The rule behind an order, of the sleeve it serves most: the last that moved its component that way."""
+    def first(self, served: Sequence[Trade], price: Decimal) -> Rule:
+        """The rule behind an order, of the sleeve it serves most: the last that moved its component that way, by a cent
+        of the order at least.
+        """
         if self.case.liquidation:
             return checks.liquidation_rule(self.case.snapshot)
         trade, known = served[0], self._of_buys
@@ -151,22 +155,37 @@ class _Rules:
             if cause is not Cause.DESTINATION:
                 return _rule_of(cause, trade.symbol, self.case)
             known = self._of_sells
-        rule = known.get(trade.component)
-        if rule is None:
-            rule = known[trade.component] = self._rule(trade)
-        return rule
+        moves = known.get(trade.component)
+        if moves is None:
+            moves = known[trade.component] = self._moves(trade)
+        if len(moves) == 1:
+            return moves[0][0]
+        share = _by_cause(trade, to_cent(abs(trade.quantity) * price))[Cause.DESTINATION]
+        return _in_cents(moves, share)[-1][0]
 
-    def _rule(self, trade: Trade) -> Rule:
+    def _moves(self, trade: Trade) -> Moves:
         cause = max(trade.causes, key=trade.causes.__getitem__)
         if cause is not Cause.DESTINATION:
-            return _rule_of(cause, trade.symbol, self.case)
-        rules = [rule for rule, _ in _with_it(self.destinations[trade.component], trade.quantity < ZERO)]
-        return rules[-1] if rules else DESTINATION_1  # cash closes what its band began
+            return [(_rule_of(cause, trade.symbol, self.case), ZERO)]
+        found = _with_it(self.destinations[trade.component], trade.quantity < ZERO)
+        return found or [(DESTINATION_1, ZERO)]  # cash closes what its band began
 
 
-def _with_it(each: Destination, sells: bool) -> list[tuple[Rule, Decimal]]:
+def _with_it(each: Destination, sells: bool) -> Moves:
     """The rules that moved a component in the direction of a trade, each with how far."""
     return [(rule, abs(moved)) for rule, moved in each.parts if moved and (moved < 0) is sells]
+
+
+def _in_cents(moves: Moves, amount: Decimal) -> Moves:
+    """The amount of a trade by the rules that moved its component, in proportion; what comes to no cent is left out."""
+    shares = share_out(amount, [moved for _, moved in moves])
+    found = [(rule, share) for (rule, _), share in zip(moves, shares, strict=True) if share]
+    return found or [(moves[-1][0], amount)]
+
+
+def _by_cause(trade: Trade, amount: Decimal) -> dict[Cause, Decimal]:
+    """The amount of a trade by what made it, in cents."""
+    return dict(zip(trade.causes, share_out(amount, [*trade.causes.values()]), strict=True))
 
 
 @record
@@ -190,7 +209,7 @@ def _parts(trade: Trade, each: Destination, case: Case, price: Decimal) -> list[
     amount = to_cent(abs(trade.quantity) * price)
     total = sum(trade.causes.values(), ZERO)
     found: list[_Part] = []
-    for cause, share in zip(trade.causes, share_out(amount, [*trade.causes.values()]) if total else (), strict=False):
+    for cause, share in (_by_cause(trade, amount) if total else {}).items():
         if cause is Cause.DESTINATION:
             found += _moved(trade, each, case, share)
         else:
@@ -204,10 +223,7 @@ def _moved(trade: Trade, each: Destination, case: Case, amount: Decimal) -> list
     with_it = _with_it(each, sells)
     if not with_it:
         return [_Part(DESTINATION_1, amount, _moves(DESTINATION_1, each, sells, case))]
-    shares = share_out(amount, [moved for _, moved in with_it])
-    return [
-        _Part(rule, share, _moves(rule, each, sells, case)) for (rule, _), share in zip(with_it, shares, strict=True)
-    ]
+    return [_Part(rule, share, _moves(rule, each, sells, case)) for rule, share in _in_cents(with_it, amount)]
 
 
 def _told(
