@@ -25,7 +25,14 @@ from venues.fix.wire import Fields, Outgoing
 FIX_8 = Rule("FIX-8", "Blocks are allocated by us, account by account; every answer to it is reconciled.")
 STEP_OUT = "3"  # ProcessCode (81)
 NEW, REPLACE, CANCEL = "0", "1", "2"  # AllocTransType (71)
-STATUSES = {"0": "ACCEPTED", "1": "REJECTED", "2": "PARTIAL", "3": "RECEIVED"}  # AllocStatus (87)
+STATUSES = {
+    "0": "ACCEPTED",
+    "1": "REJECTED",
+    "2": "PARTIAL",
+    "3": "RECEIVED",
+    "4": "RECEIVED",  # incomplete: more of it comes
+    "5": "REJECTED",  # by an intermediary
+}  # AllocStatus (87)
 ENTRY = frozenset({79, 80, 776, 161, 153, 154, 81, 467})
 A, E = fix_allocations.c, fix_allocated.c
 
@@ -192,8 +199,19 @@ def heard(connection: Connection, session: Session, kind: str, fields: Fields) -
             here_too = E.account_id == ours.get(account, account)
             connection.execute(update(fix_allocated).where(here, here_too).values(**values))
     said = STATUSES.get(fields.get(87) or "")
-    if said is not None:  # "received" comes first, and never takes back what was decided
+    if said == "REJECTED" and _is_accepted(connection, alloc_id):  # what is decided stays: the accounts have breaks
+        connection.execute(
+            update(fix_allocated)
+            .where(here, E.refusal.is_(None))
+            .values(refusal=f"rejected behind its acceptance: {fields.get(58) or f'87={fields.get(87)}'}")
+        )
+    elif said is not None:  # "received" comes first, and never takes back what was decided
         open_ = A.status.in_(("SENT", "RECEIVED")) if said == "RECEIVED" else A.alloc_id == alloc_id
         connection.execute(
             update(fix_allocations).where(A.alloc_id == alloc_id, open_).values(status=said, reason=fields.get(58))
         )
+
+
+def _is_accepted(connection: Connection, alloc_id: str) -> bool:
+    found = select(A.alloc_id).where(A.alloc_id == alloc_id, A.status.in_(("ACCEPTED", "PARTIAL")))
+    return connection.scalar(found) is not None

@@ -5,6 +5,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from storage.actor import Actor
 from storage.connection import Books
 from tests.desk.floor import Floor
@@ -87,6 +89,18 @@ def test_a_bust_replaces_the_whole_day_and_where_nothing_is_left_cancels_it(book
     assert (last, third[71], third[72]) == (f"{ALLOC}/3", "2", f"{ALLOC}/2")
 
 
+@pytest.mark.parametrize(
+    ("status", "answer"), [("3", None), ("4", None), ("5", {"A-1": "not theirs", "A-2": "not theirs"})]
+)
+def test_every_status_of_an_allocation_is_an_answer_or_is_waited_behind(
+    books: Books, status: str, answer: dict[str, str] | None
+) -> None:
+    venue = given(books)
+    says(books, venue, "P", f"70={ALLOC} 87={status} 58=not theirs".replace("not theirs", "not\u00a0theirs"))
+    said = venue.allocate(FIRST)
+    assert (said and {each: str(why).replace("\u00a0", " ") for each, why in said.items()}) == answer
+
+
 def test_who_is_refused_after_all_or_booked_otherwise_has_a_break_once(books: Books) -> None:
     """A broker that accepted, and then says something else (35=AS, AK): what is booked differs from the custodian's."""
     venue = FixVenue(books.engine, session())
@@ -109,3 +123,9 @@ def test_who_is_refused_after_all_or_booked_otherwise_has_a_break_once(books: Bo
         broken = {key: (each.expected, each.actual) for key, each in floor.breaks().items()}
         assert broken == {("A-1", "allocation"): (60, 61), ("A-2", "allocation"): (40, 0)}
     assert found == []
+    says(books, venue, "P", f"70={ALLOC} 87=1 58=withdrawn")  # and then all of it
+    with books.transaction(Actor("fix gateway")) as work:
+        afterwards.differing(work, "BROKER", DAY)
+        assert [(each.account_id, each.expected, each.actual) for each in work.breaks.open_of("A-1")][-1:] == [
+            ("A-1", 60, 0)
+        ]
