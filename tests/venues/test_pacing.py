@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import time
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,7 +12,11 @@ from sqlalchemy import insert, select
 from storage.actor import Actor
 from storage.connection import Books
 from storage.schema.execution import paper_accounts, paper_orders
+from storage.schema.venues import venue_terms
+from venues.pacing import BELIEVED
 from venues.paper import PAPER
+from venues.port import VenueOrder
+from venues.registry import Venues
 
 PROJECT = Path(__file__).resolve().parents[2]
 LIMIT, EACH = 10, 12
@@ -50,3 +56,24 @@ def test_two_processes_never_send_more_than_the_limit_in_any_second(books: Books
     assert len(at) == 2 * EACH
     windows = [sum(1 for other in at if 0 <= (other - begin).total_seconds() < 1) for begin in at]
     assert max(windows) <= LIMIT
+
+
+def test_a_limit_that_is_set_while_orders_are_sent_holds_a_second_later(books: Books) -> None:
+    """Orders up to then may take no turn; the first behind it does."""
+    venue = Venues(books.engine).venue(PAPER)
+    with books.transaction(Actor("test")) as change:
+        change.execute(insert(paper_accounts).values(account_id="A-1", cash=1000))
+    venue.submit(VenueOrder("first", "A-1", "buy", "X", Decimal(1), Decimal(1)))
+    with books.transaction(Actor("test")) as change:
+        change.venues.set_terms(PAPER, Decimal(LIMIT), None)
+    before = turn(books)
+    time.sleep(BELIEVED)
+    venue.submit(VenueOrder("second", "A-1", "buy", "X", Decimal(1), Decimal(1)))
+    assert turn(books) > before
+
+
+def turn(books: Books) -> datetime:
+    """When the next order may be sent."""
+    with books.engine.connect() as connection:
+        found: datetime = connection.execute(select(venue_terms.c.next_order_at)).scalar_one()
+    return found
