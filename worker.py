@@ -64,7 +64,8 @@ from workflows.send_events import SendEvents
 from workflows.trade_block import TradeBlock
 from workflows.venue_desk import VenueDesk
 
-THREADS = 10
+# Steps at once. Where one is free, the server hands the next step over with its answer to the workflow, past its queue.
+THREADS = 20
 WEBHOOKS = 100  # that are sent to at once
 WORKFLOWS = (
     RebalanceAccount,
