@@ -86,9 +86,8 @@ class Proposal:
         parts = [(each.rule, each.left, each.turn) for each in self.given_up]
         parts += [(rule, trade, -1) for rule, trade in trades if trade.place not in known]
         for rule, trade, turn in parts:
-            if rule is gain_budget.LOT_2:
-                turn = -1  # what the budget cuts further later is no order by itself
-            found.setdefault((trade.symbol, trade.quantity < 0, rule.code, turn), (rule, []))[1].append(trade)
+            order = -1 if rule is gain_budget.LOT_2 else turn  # what a budget cuts further is no order by itself
+            found.setdefault((trade.symbol, trade.quantity < 0, rule.code, order), (rule, []))[1].append(trade)
         yield from found.values()
 
 
