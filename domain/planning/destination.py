@@ -6,7 +6,7 @@ Asked by every plan once it is known what may open. Works on component values on
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from domain.planning.lines import (
     DESTINATION_1,
@@ -161,7 +161,9 @@ def _off(line: Line) -> Decimal:
 
 
 def too_coarse(line: Line, below: bool) -> bool:
-    """True where a component stays below its band, or above it, as one step more would take it further away."""
+    """True where a component stays below its band, or above it, as one step more, or the least that is an order of it,
+    would leave it as far from its band, or take it across to outside its threshold.
+    """
     reach = line.reach
     if (
         reach.step is None
@@ -171,7 +173,15 @@ def too_coarse(line: Line, below: bool) -> bool:
         or any(rule is DESTINATION_2 for rule, _ in line.parts)
     ):
         return False
-    return line.planned < line.lower if below else line.planned > line.upper
+    off = line.lower - line.planned if below else line.planned - line.upper
+    if off <= 0:
+        return False
+    least = reach.step if line.buy else max(reach.step, line.whole(reach.smallest, ROUND_CEILING))
+    if below:
+        end = line.planned + least
+        return end > line.high or end - line.upper >= off
+    end = line.planned - least
+    return end < line.low or line.lower - end >= off
 
 
 def destination(line: Line) -> Destination:

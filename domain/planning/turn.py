@@ -83,12 +83,25 @@ class Proposal:
         last = [(gain_budget.LOT_2, self.netted.cut), (ORDER_3, self.netted.skipped)]
         trades = [(rule, trade) for rule, orders in last for order in orders for trade in order.allocations]
         known = {each.place for each in self.given_up}
-        parts = [(each.rule, each.left, each.turn) for each in self.given_up]
+        parts = [(each.rule, each.left, each.turn) for each in self.given_up if not self._instead(each)]
         parts += [(rule, trade, -1) for rule, trade in trades if trade.place not in known]
         for rule, trade, turn in parts:
             order = -1 if rule is gain_budget.LOT_2 else turn  # what a budget cuts further is no order by itself
             found.setdefault((trade.symbol, trade.quantity < 0, rule.code, order), (rule, []))[1].append(trade)
         yield from found.values()
+
+    def _instead(self, each: GivenUp) -> bool:
+        """True for what a sleeve was to sell instead of what was too small before, and is too small as well: it is the
+        same amount, and is told once (SLEEVE-4).
+        """
+        if each.rule is not ORDER_3 or not each.sells or each.trade.sleeve == MANAGED:
+            return False
+        alike = [
+            one
+            for one in self.given_up
+            if one.rule is ORDER_3 and one.sells and one.trade.sleeve == each.trade.sleeve and one.turn < each.turn
+        ]
+        return bool(alike) and all(one.place != each.place for one in alike)
 
 
 Unaffordable = tuple[Component, Decimal]
