@@ -18,10 +18,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any
 
+from policy.clock import the_clock
+from policy.trading_days import trade_date
+
 PROJECT = Path(__file__).parents[1]
-IMPORTED = (  # what commands import when they are called
+ROOMS = ("cli", "acting", "reading", "markup")  # all of whose modules some command imports
+IMPORTED = (  # what commands import of others when they are called
     "cli.main",
     "cli.commands",
     "cli.connections",
@@ -30,7 +35,13 @@ IMPORTED = (  # what commands import when they are called
     "sqlalchemy.dialects.postgresql.psycopg",
     "storage.connection",
     "storage.engine",
+    "venues.registry",
+    "workflows.connection",
     "psycopg",
+    "rich.console",
+    "rich.table",
+    "domain.household_plans",
+    "domain.telling.derivation",
     "temporalio.client",
     "temporalio.worker",
     "domain.plan",
@@ -91,8 +102,10 @@ _started: list[subprocess.Popen[bytes]] = []  # kept, as their standard input te
 
 def _serve(address: str) -> None:
     """Forks a process for each call, until whoever started this one is gone."""
-    for name in IMPORTED:
+    within = (each.name for room in ROOMS for each in walk_packages([str(PROJECT / room)], f"{room}."))
+    for name in (*IMPORTED, *within):
         __import__(name)
+    trade_date(the_clock().now())  # the exchange's calendar takes as long to make as all that a command does
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who watch over commands
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)

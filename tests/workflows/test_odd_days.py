@@ -1,6 +1,4 @@
-"""The story of a day in commands, on the day that the tests live on.
-
-`python -m tests.days tests/workflows/test_odd_days.py` has it run on every odd one.
+"""The story of a day in commands, on the day that the tests live on; `python -m tests.days` has every odd one.
 
 Only the clock that was handed in is asked what day it is (DAY-1); what a page says of days has to follow from it.
 """
@@ -43,6 +41,8 @@ def session_after(day: date) -> date:
     return later
 
 
+@pytest.mark.clock
+@pytest.mark.timeout(300)  # some thirty commands, one after the other
 async def test_a_day_in_commands(
     desk: TestDesk, temporal_server: TemporalServer, written: Callable[[str, str], str]
 ) -> None:
