@@ -16,14 +16,16 @@ import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 from pkgutil import walk_packages
 from typing import Any
 
 from policy.clock import the_clock
-from policy.trading_days import trade_date
+from policy.trading_days import last_session
 
+DEMOS_DAY = date(2022, 12, 28)  # of examples/demo.yaml
 PROJECT = Path(__file__).parents[1]
 ROOMS = ("cli", "acting", "reading", "markup")  # all of whose modules some command imports
 IMPORTED = (  # what commands import of others when they are called
@@ -105,7 +107,8 @@ def _serve(address: str) -> None:
     within = (each.name for room in ROOMS for each in walk_packages([str(PROJECT / room)], f"{room}."))
     for name in (*IMPORTED, *within):
         __import__(name)
-    trade_date(the_clock().now())  # the exchange's calendar takes as long to make as all that a command does
+    for day in (the_clock().today(), DEMOS_DAY):
+        last_session(day)  # the exchange's calendar of a year takes as long to make as all that a command does
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who watch over commands
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
