@@ -140,6 +140,7 @@ def repaired(world: World) -> int:
     return int(world.rows("SELECT count(*) FROM fix.orders WHERE repaired")[0][0])
 
 
+@pytest.mark.trial
 @pytest.mark.timeout(3600)
 def test_with_fixcores_acceptor(world: World) -> None:
     chance = random.Random(SEED)
@@ -174,6 +175,7 @@ def test_with_fixcores_acceptor(world: World) -> None:
     print(f"\nfixcore: {len(names)} orders, {told}")  # noqa: T201
 
 
+@pytest.mark.trial
 @pytest.mark.timeout(3600)
 def test_with_the_paper_venue_behind_quickfixs_acceptor(world: World) -> None:
     chance = random.Random(SEED)

@@ -1,37 +1,32 @@
 """`rebalancer fix`, and what `status` says of FIX sessions: as commands, beside a gateway and a broker."""
 
-import json
 import signal
-import subprocess
-import sys
 import time
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
 
+from tests.forked import Said, rebalancer
 from tests.venues.fix.conftest import World, order
 
 ONE, TWO = "E-R-000001-001", "E-R-000001-002"
-COMMAND = str(Path(sys.executable).with_name("rebalancer"))
 
 
-def run(world: World, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([COMMAND, *arguments], env=world.environment, capture_output=True, text=True, check=False)
+def run(world: World, *arguments: str) -> Said:
+    return rebalancer(arguments, world.environment)
 
 
 def status(world: World) -> dict[str, Any]:
-    done = run(world, "fix", "status", "--format", "json")
-    return dict(json.loads(done.stdout)[0])
+    return dict(run(world, "fix", "status", "--format", "json").json[0])
 
 
 def test_without_a_session_there_is_nothing_to_look_after(world: World) -> None:
     done = run(world, "fix", "status")
-    assert (done.returncode, "There is no FIX session" in done.stdout) == (0, True)
+    assert (done.code, "There is no FIX session" in done.out) == (0, True)
     done = run(world, "fix", "logout", "NOBODY", "--why", "x")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "no gateway ever held FIX session NOBODY: there is none" in done.stderr
+    assert (done.code, done.out) == (1, "")
+    assert "no gateway ever held FIX session NOBODY: there is none" in done.err
 
 
 def test_a_session_is_logged_out_stays_out_and_is_let_in_again(world: World) -> None:
@@ -39,20 +34,20 @@ def test_a_session_is_logged_out_stays_out_and_is_let_in_again(world: World) -> 
     gateway = world.gateway()
     world.logged_on()
     assert status(world)["state"] == "logged on"
-    assert run(world, "fix", "logout", "BROKER", "--why", "their maintenance").returncode == 0
+    assert run(world, "fix", "logout", "BROKER", "--why", "their maintenance").code == 0
     world.until("the logout", lambda: world.rows("SELECT 1 FROM fix.sessions WHERE NOT logged_on"))
     world.venue.submit(order(ONE))
     time.sleep(2.5)
     told = status(world)
     assert (told["state"], told["waiting"], told["wanted"]) == ("logged out", 1, "logout")
     assert world.ledger() == []
-    assert run(world, "fix", "logon", "BROKER", "--why", "it is over").returncode == 0
+    assert run(world, "fix", "logon", "BROKER", "--why", "it is over").code == 0
     world.until("the fill", lambda: world.stand(ONE).status == "FILLED")
     assert world.stop(gateway) == 0
     done = run(world, "fix", "status", "BROKER")
-    assert done.returncode == 1
-    assert "start one: python -m venues.fix BROKER" in done.stdout
-    sending = {each["check"]: each for each in json.loads(run(world, "status", "--format", "json").stdout)["checks"]}
+    assert done.code == 1
+    assert "start one: python -m venues.fix BROKER" in done.out
+    sending = {each["check"]: each for each in run(world, "status", "--format", "json").json["checks"]}
     assert sending["sending"]["found"] == "FIX session BROKER: no gateway"
     kept = world.rows("SELECT action FROM audit_records WHERE action LIKE 'fix session%' ORDER BY id")
     assert kept == [("fix session logout asked for",), ("fix session logon asked for",)]
@@ -64,7 +59,7 @@ def test_a_reset_begins_both_numbers_anew(world: World) -> None:
     world.venue.submit(order(ONE))
     world.until("the fill", lambda: world.stand(ONE).status == "FILLED")
     assert status(world)["next_sent"] >= 3
-    assert run(world, "fix", "reset", "BROKER", "--why", "agreed with their desk").returncode == 0
+    assert run(world, "fix", "reset", "BROKER", "--why", "agreed with their desk").code == 0
     world.until("the reset", lambda: world.rows("SELECT 1 FROM fix.sessions WHERE wanted IS NULL AND logged_on"))
     assert status(world)["next_sent"] <= 3
     world.venue.submit(order(TWO))
@@ -87,11 +82,11 @@ def test_an_order_in_doubt_is_settled_by_a_person_once(world: World) -> None:
     world.until("the doubts", lambda: len(world.rows("SELECT 1 FROM fix.orders WHERE doubt IS NOT NULL")) == 2)
     assert len(status(world)["doubts"]) == 2
     done = run(world, "fix", "settle", ONE, "--send-again", "--why", "Jo at their desk: never came")
-    assert (done.returncode, done.stdout) == (0, f"{ONE} is sent again\n")
-    assert run(world, "fix", "settle", TWO, "--canceled", "--why", "Jo: never came").returncode == 0
+    assert (done.code, done.out) == (0, f"{ONE} is sent again\n")
+    assert run(world, "fix", "settle", TWO, "--canceled", "--why", "Jo: never came").code == 0
     world.until("the fill", lambda: world.stand(ONE).status == "FILLED")
     assert world.stand(TWO).status == "CANCELED"
     assert [each["order"] for each in world.ledger() if "order" in each] == [ONE]
     done = run(world, "fix", "settle", ONE, "--send-again", "--why", "again")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "is not in doubt" in done.stderr
+    assert (done.code, done.out) == (1, "")
+    assert "is not in doubt" in done.err
