@@ -192,7 +192,9 @@ def _fitted(
     saved: dict[str, Decimal] = {}
     for each in gone:
         saved[each.sleeve] = saved.get(each.sleeve, ZERO) + each.cost
-    return _less_given(account, fitted, _all_filled(fitted) | dict(known), floor, saved)
+    # What crossed into a sleeve, and its own sells and buys don't pay, the managed sleeve pays.
+    crossed = sum((max(ZERO, lacks - saved.get(key, ZERO)) for key, lacks in own.items()), ZERO)
+    return _less_given(account, fitted, _all_filled(fitted) | dict(known), floor + crossed, saved)
 
 
 def _without(

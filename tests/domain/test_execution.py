@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from domain.books.book import BookRefused
-from domain.executing.booking import ExecutablePlan, Fill, Leg, Relief, book
+from domain.executing.booking import CrossTrade, ExecutablePlan, Fill, Leg, Relief, book
 from domain.executing.execution import client_order_id, payable_batches, read, resized_buys, trimmed_buys
 from domain.executing.reconciliation import ledger
 from domain.tax import lots
@@ -175,6 +175,53 @@ def test_buys_are_sent_in_batches_that_those_after_them_can_pay_for(
     made = payable_batches(legs, at_most)
     assert [len(each) for each in made] == batches
     assert [leg for each in made for leg in each] == legs
+
+
+def test_what_crossed_into_a_sleeve_that_sold_nothing_is_paid_by_all() -> None:
+    """ORDER-4. M takes 40 X over for 4,000.00, which its 50 S were to pay; nothing of them is sold. So N, which the
+    managed sleeve gave 4,000.00, buys nothing and gives them back: cash ends at its floor of 1,000.00.
+    """
+
+    def lots(symbol: str, quantity: int) -> Json:
+        return {
+            "symbol": symbol,
+            "lots": [{"quantity": str(quantity), "cost_per_share": "90", "acquired": "2024-01-02"}],
+        }
+
+    symbols = ("X", "S", "B", "Y")
+    held = [{"symbol": each, "weight": "0.5"} for each in ("S", "B")]
+    snapshot, policy = snapshot_of(
+        {
+            "as_of": "2026-11-20",
+            "securities": [{"symbol": each, "price": "100"} for each in symbols],
+            "models": [{"id": each, "version": 1, "holdings": held} for each in ("M", "N")],
+            "accounts": [
+                {
+                    "id": "A",
+                    "custodian": "PAPER",
+                    "cash": "1000",
+                    "holdings": [lots("X", 40)],
+                    "sleeves": [
+                        {"model": "M", "cash": "0", "holdings": [lots("S", 50)]},
+                        {"model": "N", "cash": "0", "holdings": []},
+                    ],
+                }
+            ],
+        }
+    )
+    price, ten, forty, fifty = (Decimal(each) for each in (100, 10, 40, 50))
+    legs = (
+        Leg(1, "sell", "S", fifty, price, (("model:M", fifty),), "DESTINATION-1", ""),
+        Leg(2, "buy", "B", ten, price, (("model:M", ten),), "DESTINATION-1", ""),
+        Leg(3, "buy", "Y", forty, price, (("model:N", forty),), "DESTINATION-1", ""),
+    )
+    crosses = CrossTrade("managed", "model:M", "X", forty, price)
+    plan = ExecutablePlan(legs, (crosses,), {"model:N": Decimal(4000)}, frozenset(), frozenset(), Decimal(1000))
+    sized = resized_buys(snapshot.account, plan, {1: Fill(ZERO, ZERO)}, dict.fromkeys(symbols, Decimal(1)))
+    assert [leg.quantity for leg in sized.legs] == [50, 0, 0]
+    relief = Relief(snapshot.as_of, "fifo", policy)
+    after = book(snapshot.account, sized, {1: Fill(ZERO, ZERO)}, relief).account
+    assert {each.key: each.cash for each in after.sleeves} == {"managed": 1000, "model:M": 0, "model:N": 0}
 
 
 def test_an_orders_name_is_the_same_for_every_retry_and_no_other_orders() -> None:
