@@ -106,7 +106,7 @@ def book(account: Account, plan: ExecutablePlan, fills: Mapping[int, Fill], reli
     books.trade(plan, fills, relief)
     books.give_back_unspent(plan, fills)
     books.close_empty(plan)
-    books.top_up(account)
+    books.top_up(account, plan)
     sleeves = {
         key: Sleeve(
             key,
@@ -194,14 +194,22 @@ class _Books:
                 self.cash[MANAGED] += self.cash.pop(key, ZERO)
                 self.lots.pop(key, None)
 
-    def top_up(self, account: Account) -> None:
-        """Where a fill was dearer than planned the managed sleeve makes up for it; an old overdraft stays."""
+    def top_up(self, account: Account, plan: ExecutablePlan) -> None:
+        """Where a fill was dearer than planned the managed sleeve makes up for it; an old overdraft stays. Nor does it
+        make others whole beyond what it has: that comes back (LAW-2).
+        """
         overdrafts = {sleeve.key: min(ZERO, sleeve.cash) for sleeve in account.sleeves}
         for key in sorted(self.cash.keys() - {MANAGED}):
             lacking = overdrafts.get(key, ZERO) - self.cash[key]
             if lacking > 0:
                 self._cash(key, lacking)
                 self._cash(MANAGED, -lacking)
+        owed = overdrafts[MANAGED] + sum((overdrafts[key] for key in overdrafts.keys() - self.cash.keys()), ZERO)
+        for key in sorted(plan.fundings.keys() & self.cash.keys()):
+            back = min(owed - self.cash[MANAGED], plan.fundings[key], self.cash[key] - overdrafts.get(key, ZERO))
+            if back > 0:
+                self._cash(key, -back)
+                self._cash(MANAGED, back)
 
     def _fund(self, plan: ExecutablePlan) -> None:
         """A sleeve pays only what it has; one that closes pays all of it; then the others receive."""

@@ -104,7 +104,9 @@ def _unasked(books: BookedPlan, policy: Policy, limits: Forbidden) -> Iterator[B
 
 
 def _from_others(each: ComponentOutcome, books: BookedPlan) -> Decimal:
-    """What crosses into a component from those that have too much of it even so, and costs no cash (ORDER-2)."""
+    """Of what a component takes in, what those ask it to take that have too much of it even so: what crosses costs no
+    cash (ORDER-2). A sleeve takes the rest of its model along, so that all that it takes in is asked of it.
+    """
     plan, (kind, symbol) = books.plan, named(each.component)
     sleeve, total = each.component if kind == "model" else MANAGED, plan.managed_value or ZERO
     crossed = ZERO
@@ -115,9 +117,10 @@ def _from_others(each: ComponentOutcome, books: BookedPlan) -> Decimal:
             gives = named(other.component)
             seller = other.component if gives.kind == "model" else MANAGED
             here = seller == transfer.source and (gives.kind == "model" or gives.ref == transfer.symbol)
-            if here and other.planned_value >= bounds(other, plan.mode)[1] * total:
+            if here and other.planned_value > bounds(other, plan.mode)[1] * total + rounding(books):
                 crossed += transfer.amount
-    return crossed
+    grows = each.planned_value - each.current_value
+    return max(crossed, grows) if crossed and kind == "model" else crossed
 
 
 def _as_small_as_can_be(each: ComponentOutcome, unasked: Decimal, books: BookedPlan, policy: Policy) -> bool:

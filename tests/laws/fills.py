@@ -15,7 +15,7 @@ from domain.tax import lots
 from domain.telling import plan_json
 from domain.values.money import to_cent
 from domain.values.policy import Policy
-from domain.values.snapshot import Account, Snapshot, increments_of
+from domain.values.snapshot import MANAGED, Account, Snapshot, increments_of
 
 ZERO, CENT = Decimal(0), Decimal("0.01")
 SHARES = ("0", "0.3", "0.9", "0.98", "1", "1", "1")
@@ -72,6 +72,8 @@ def random_fills(snapshot: Snapshot, policy: Policy, plan: RebalancePlan, random
 def wrong(snapshot: Snapshot, fills: Fills, plan: RebalancePlan) -> Iterator[str]:
     """What ORDER-3 and ORDER-4 don't allow of it."""
     before = {sleeve.key: sleeve.cash for sleeve in fills.before.sleeves}
+    for gone in before.keys() - {sleeve.key for sleeve in fills.after.sleeves}:
+        before[MANAGED] += min(ZERO, before[gone])  # what a sleeve that closes still owes
     for sleeve in fills.after.sleeves:
         if sleeve.cash < min(ZERO, before.get(sleeve.key, ZERO)) - CENT * len(fills.planned.legs):
             yield f"the cash of {sleeve.key} goes from {before.get(sleeve.key)} to {sleeve.cash}"
