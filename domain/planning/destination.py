@@ -168,8 +168,7 @@ def too_coarse(line: Line, below: bool) -> bool:
     if (
         reach.step is None
         or line.blocked
-        or reach.most is not UNBOUNDED
-        or reach.least
+        or (reach.most is not UNBOUNDED if below else reach.least)
         or any(rule is DESTINATION_2 for rule, _ in line.parts)
     ):
         return False

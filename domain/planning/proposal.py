@@ -118,7 +118,7 @@ def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> HeldB
     netted = proposal.netted
     last = [(ORDER_3, order) for order in netted.skipped] + [(gain_budget.LOT_2, order) for order in netted.cut]
     missing = _missing(case, proposal)
-    pays_less = list(_pays_less(proposal))
+    pays_less = list(_pays_less(case, proposal))
     if not missing and pays_less and not _given_less(proposal):
         pays_less = []  # nobody counted on it
     in_vain = dict(_waits_in_vain(case, proposal))
@@ -155,16 +155,24 @@ def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> HeldB
     return HeldBack({key: Held(sold, bought) for key, (sold, bought) in found.items()}, given_up, rests)
 
 
-def _pays_less(proposal: Proposal) -> Iterator[tuple[str, AbstractSet[str]]]:
+def _pays_less(case: Case, proposal: Proposal) -> Iterator[tuple[str, AbstractSet[str]]]:
     """The sleeves that pay less than they are to, each with what it does not sell as every order of it would be too
-    small (SLEEVE-4): what it lacks has to come from others.
+    small (SLEEVE-4): what it lacks has to come from others. Of that the largest first, where they are all that the
+    sleeve may keep: the others are sold whole then, which is never too small.
     """
     funded = proposal.after.funded
     for each in proposal.destined.destinations:
         key = each.component.key
         given_up = proposal.fills[key].given_up if key in proposal.fills else None
         if given_up and each.funding < 0 and funded.get(key, ZERO) - each.funding > CENT:
-            yield key, given_up.keys()
+            worth, kept = case.valuation.holding_values[key], ZERO
+            largest = set[str]()
+            for symbol in sorted(given_up, key=lambda one: (-worth.get(one, ZERO), one)):
+                if kept >= each.value:
+                    break
+                largest.add(symbol)
+                kept += worth.get(symbol, ZERO)
+            yield key, largest
 
 
 def _waits_in_vain(case: Case, proposal: Proposal) -> Iterator[tuple[Place, Decimal]]:
