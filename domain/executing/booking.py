@@ -205,8 +205,10 @@ class _Books:
                 self._cash(key, lacking)
                 self._cash(MANAGED, -lacking)
         owed = overdrafts[MANAGED] + sum((overdrafts[key] for key in overdrafts.keys() - self.cash.keys()), ZERO)
-        for key in sorted(plan.fundings.keys() & self.cash.keys()):
-            back = min(owed - self.cash[MANAGED], plan.fundings[key], self.cash[key] - overdrafts.get(key, ZERO))
+        for key in sorted(self.cash.keys() - {MANAGED}):
+            was, has = overdrafts.get(key, ZERO), self.cash[key]
+            given = max(plan.fundings.get(key, ZERO), min(ZERO, has) - was)  # or its own overdraft was mended
+            back = min(owed - self.cash[MANAGED], given, has - was)
             if back > 0:
                 self._cash(key, -back)
                 self._cash(MANAGED, back)

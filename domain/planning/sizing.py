@@ -123,10 +123,11 @@ def make_whole(books: Settlement, before: Mapping[str, Decimal]) -> None:
         if lacks > 0:
             books.fund(key, lacks)
     over = min(ZERO, before[MANAGED]) - books.cash[MANAGED]
-    for key in sorted(books.funded):
+    for key in sorted(books.cash.keys() - {MANAGED}):
         if over <= 0:
             return
-        spare = books.cash[key] - min(ZERO, before.get(key, ZERO))
-        back = min(over, max(ZERO, spare), max(ZERO, books.funded[key]))
+        was = min(ZERO, before.get(key, ZERO))
+        mended = min(ZERO, books.cash[key]) - was  # of its own overdraft
+        back = min(over, max(ZERO, books.cash[key] - was), max(ZERO, mended, books.funded.get(key, ZERO)))
         books.fund(key, -back)
         over -= back
