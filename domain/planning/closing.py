@@ -19,7 +19,9 @@ from domain.planning.moves import LOWER_EDGE, force, give_back_sales, no_edge, s
 from domain.planning.nearer import Way, again, band_and_cash, cash_nearer, less_for_cash, nearer, traded
 from domain.planning.one_way import CASH_2
 from domain.planning.reach import BackBy, lines_of
-from domain.planning.turn import GivenUp, Proposal
+from domain.planning.turn import GivenUp, Proposal, relief
+from domain.tax import wash_sales
+from domain.tax.lots import RelievedLot, recognised_gain
 from domain.values.money import CENT, ONE, ZERO
 
 AMISS = 4  # so many places of a rank are what is amiss; then it is what is traded for it
@@ -71,9 +73,11 @@ def _asked_again(case: Case, proposal: Proposal, back: BackBy) -> tuple[Proposal
 
     Each is asked for once more, the first first. Returns as well how far each position is held back then.
     """
-    best = proposal
+    best, room = proposal, _room(case, proposal)
     for each in [one for one in proposal.given_up if one.sells and (one.rule is LOT_2 or _large_enough(case, one))]:
         sleeve, symbol = each.place
+        if each.rule is LOT_2 and _least_gain(case, each) > room:
+            continue
         held = back[sleeve]
         sold = {other: most for other, most in held.sold.items() if other != symbol}
         freed = {**back, sleeve: Held(sold, held.bought)}
@@ -81,10 +85,39 @@ def _asked_again(case: Case, proposal: Proposal, back: BackBy) -> tuple[Proposal
         if closer is not None and rank(case, closer) < rank(case, best):
             made = -closer.after.moved.get(each.place, ZERO)
             best, back = closer, {**back, sleeve: Held({**sold, symbol: made}, held.bought)}
+            room = _room(case, best)
             rest = [replace(each, made=made)] if made < each.planned else []
             others = [one for one in best.given_up if one.place != each.place or not one.sells]
             best.given_up = (*others, *rest)
     return best, back
+
+
+def _room(case: Case, proposal: Proposal) -> Decimal:
+    """What more gain the budget lets a proposal realise (LOT-2)."""
+    budget, lots_of = case.snapshot.account.gain_budget, relief(case)
+    if budget is None or not any(each.rule is LOT_2 for each in proposal.given_up):
+        return ZERO
+    sold: dict[str, list[RelievedLot]] = {}
+    for order in proposal.netted.orders:
+        for trade in order.allocations if order.is_sell else ():
+            sold.setdefault(order.symbol, []).extend(lots_of(trade))
+    return budget - wash_sales.recognised(case.snapshot, case.policy, sold).net
+
+
+def _least_gain(case: Case, each: GivenUp) -> Decimal:
+    """The least gain of any part of what is not made of a sale, however much of it is made: one step, or some lots."""
+    security, left = case.snapshot.securities[each.trade.symbol], each.made
+    gain, least = ZERO, None
+    for lot in relief(case)(each.trade.part(-each.planned)):
+        shares, worth = lot.lot.quantity, recognised_gain(lot, security.priced)
+        left, rest = max(ZERO, left - shares), max(ZERO, shares - left)
+        if rest:
+            here = worth * rest / shares
+            step = worth * min(rest, security.quantity_increment) / shares
+            ends = gain + min(step, here)
+            gain += here
+            least = ends if least is None else min(least, ends)
+    return ZERO if least is None else least
 
 
 def _large_enough(case: Case, each: GivenUp) -> bool:

@@ -42,12 +42,7 @@ def _too_small(side: str, symbol: str, quantity: Decimal, amount: Decimal, case:
     what = _named(side, quantity, symbol, amount)
     if amount < CENT:
         return f"{what} comes to less than a cent, which is no order ({ORDER_3.code})"
-    smallest = money(case.smallest)
-    if amount >= case.smallest:  # beside what crossed of it, which became less each time
-        return (
-            f"{what} is left out, in parts that each come to less than the minimum trade of {smallest} ({ORDER_3.code})"
-        )
-    return f"{what} is below the minimum trade of {smallest} ({ORDER_3.code})"
+    return f"{what} is below the minimum trade of {money(case.smallest)} ({ORDER_3.code})"
 
 
 def _beyond_budget(side: str, symbol: str, quantity: Decimal, amount: Decimal, case: Case) -> str:

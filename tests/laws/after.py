@@ -261,7 +261,7 @@ def _skips(told: _Told) -> Iterator[str]:
         exact = each.quantity * told.books.prices[each.symbol]
         if abs(each.amount - exact) > CENT / 2 or money(each.amount) not in each.reason:
             yield f"{each.side} {each.quantity} {each.symbol} for {each.amount}: {each.reason!r}"
-        least = re.search(r"is below the minimum trade of ([\d,.]+)", each.reason)
+        least = re.search(r"below the minimum trade of ([\d,.]+)", each.reason)
         if least and (
             each.amount >= told.smallest.quantize(CENT)
             or least[1] != money(told.smallest)
