@@ -35,6 +35,7 @@ from domain.values.snapshot_json import kept, restored
 from identity.claims import About, Claims
 from identity.envelope import NotProven
 from storage.connection import Transaction
+from storage.faults import first_line
 from storage.people.proof import ShownPlan
 from storage.proving import (
     OF_THE_WORKFLOW,
@@ -241,7 +242,8 @@ class ExecutionSteps:
         """Sends the sells; once they have their last word, sizes the buys on what they brought (ORDER-4), sends those.
 
         Sends nothing twice: asked again, it goes on where it stopped. Asked with an approval, it begins the execution,
-        in a transaction of its own, and sends only what that has written down.
+        in a transaction of its own, and sends only what that has written down. Where sending fails then, it says that
+        it was begun: the workflow knows it at once, obeys whoever cancelled meanwhile, and asks again without one.
         """
         if message.approval is None:
             return self._send(message, self._under_way(message))
@@ -251,7 +253,14 @@ class ExecutionSteps:
             return ExecutionBegun(changed=[], busy=True)
         if not begun.begins or (begun.stands is not None and not begun.stands.sendable):
             return begun
-        return begun.model_copy(update={"stands": self._send(message, sender), "sent": True})
+        try:
+            stands = self._send(message, sender)
+        except Exception as flaw:  # whatever it is: the next step tries again, until all is said
+            activity.logger.warning(
+                "%s: begun, and not sent: %s", message.rebalance_id, first_line(flaw), exc_info=True
+            )
+            return begun
+        return begun.model_copy(update={"stands": stands, "sent": True})
 
     def _send(self, message: Step, sender: Sender | None) -> OrdersSubmitted:
         """Sends what may be sent now; how the orders stand."""

@@ -108,6 +108,23 @@ async def test_a_cancellation_before_one_step_begins_and_sends_anything_sends_no
     assert desk.venue_orders() == []
 
 
+async def test_a_cancellation_while_the_venue_is_away_keeps_the_rest_from_being_sent(
+    client: Client, books: Books
+) -> None:
+    """X's connection is lost, and whether it arrived is not known: it is cancelled there, and Z was never sent."""
+    desk = TestDesk(client, books)
+    desk.load(drifted())
+    desk.unkind({"side": "sell", "symbol": "X", "lose_connection": "before_accepting", "times": 1})
+    async with slow(desk, "submit_trades") as inside:
+        handle = await desk.start(approval="automatic")
+        await asyncio.wait_for(inside.wait(), 60)
+        await handle.execute_update("cancel", {"by": "ben", "reason": "the wrong account"})
+        result = await asyncio.wait_for(handle.result(), 60)
+    ended = {(order["side"], order["symbol"]): (order["status"], order["filled"]) for order in result["orders"]}
+    assert ended[("buy", "Z")] == ("CANCELED", "0")
+    assert ("buy", "Z") not in {(order.side, order.symbol) for order in desk.venue_orders()}
+
+
 async def test_once_orders_are_out_what_is_open_is_cancelled_and_what_was_filled_is_booked(desk: TestDesk) -> None:
     """X rests at the venue, Y is sold: the cancellation ends X, the books have Y's fill."""
     desk.load(drifted())

@@ -254,3 +254,17 @@ async def test_more_is_filled_than_was_ordered(desk: TestDesk, side: str, symbol
     assert told == [("overfill", symbol, ordered, filled)]
     assert f"{ordered} {symbol} were ordered, and the venue filled {filled}" in result["issue"]
     agree(desk)
+
+
+@pytest.mark.parametrize("when", ["before_accepting", "after_accepting"])
+async def test_a_connection_lost_in_the_step_that_begins_is_the_next_steps_to_mend(desk: TestDesk, when: str) -> None:
+    """Approved by policy: the workflow knows that it has begun, and the next step sends what is not there yet, once."""
+    desk.load(drifted())
+    desk.unkind({"symbol": "X", "lose_connection": when, "times": 1})
+    handle = await desk.start(approval="automatic")
+    result = await asyncio.wait_for(handle.result(), 60)
+    assert (result["status"], set(ended(result))) == ("COMPLETE", {"X", "Y", "Z"})
+    steps = [each for each in fingerprint(await handle.fetch_history()) if each.startswith("activity ")]
+    assert steps[-3:] == ["activity submit_trades", "activity submit_trades", "activity reconcile"]
+    assert len(desk.venue_orders()) == 3
+    agree(desk)
