@@ -55,9 +55,11 @@ def better(then: Ends, now: Ends, turn: Decimal) -> bool:
         return then.unmet < now.unmet
     if then.cash_off != now.cash_off and abs(now.cash_off - then.cash_off) >= turn:
         return then.cash_off < now.cash_off
-    if then.outside != now.outside:
-        return then.outside < now.outside
-    return now.off - then.off >= turn
+    if then.outside < now.outside:
+        return True
+    if then.outside > now.outside and then.cash_off >= now.cash_off:
+        return False
+    return now.outside + now.off - then.outside - then.off >= turn
 
 
 def values(case: Case, destined: Destined, after: Settlement | None) -> list[Decimal]:
