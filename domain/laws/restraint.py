@@ -178,8 +178,10 @@ def _sleeves(books: BookedPlan, policy: Policy, limits: Forbidden) -> Iterator[B
             continue
         model = books.snapshot.models[named(key).ref]
         cash, shrinks = books.before[key], each.current_value - each.planned_value
-        if key not in funded and not _has_to_do(
-            key, cash, each.current_value, model.cash_weight, replaced, books, policy
+        if (
+            key not in funded
+            and not _has_to_do(key, cash, each.current_value, model.cash_weight, replaced, books, policy)
+            and not _only_drops(each, model, books)
         ):
             yield Broken(LAW_8, f"{key} keeps its value and trades", {"component": key, "trades": len(changes)})
             continue
@@ -200,6 +202,17 @@ def _sleeves(books: BookedPlan, policy: Policy, limits: Forbidden) -> Iterator[B
                 f"{key} sells {money(sold)} of what its model names, and pays {money(max(ZERO, shrinks))}",
                 {"component": key, "sold": sold, "asked": asked},
             )
+
+
+def _only_drops(each: ComponentOutcome, model: Model, books: BookedPlan) -> bool:
+    """True for a sleeve outside its destination band, which was to change, where all it does is to sell what its model
+    does not name: there was no cash for more (SLEEVE-2).
+    """
+    lower, upper = bounds(each, books.plan.mode)
+    total, changes = books.plan.managed_value or ZERO, books.moved[each.component]
+    outside = not lower * total <= each.current_value <= upper * total
+    asks = symbols_of(model)
+    return outside and all(change < ZERO and symbol not in asks for symbol, change in changes.items())
 
 
 def _asked_of(model: Model, replaced: Mapping[str, Restriction]) -> tuple[Set[str], Decimal]:
