@@ -6,17 +6,12 @@ and 0 is cash, as component and as security. Protected sleeves are in nobody's b
 
 `holdings` and `sleeves` stay what is true. Whoever writes positions packs them in the same transaction; triggers take
 the row of an account away whenever its positions are written, so that a row is either the positions' or missing, and
-what is missing is packed while it is read. `audit verify` compares all of them.
+what is missing is packed while it is read. `audit verify` compares all of them. They are read by `accounts.screening`.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection, text
-
-ENTRY = np.dtype([("component", ">i4"), ("security", ">i4"), ("quantity", ">f8")])  # as PostgreSQL sends them
-CASH_NUMBER = 0
 
 # `packed_entries` is a function of the database (migration 0024): there is one way to pack.
 PACK = text(
@@ -57,8 +52,3 @@ def unequal(connection: Connection, account_id: str | None = None) -> Sequence[s
 def forget_unequal(connection: Connection) -> None:
     """Takes away rows that are not what the positions are: for who answers for having written past the triggers."""
     connection.execute(FORGET, {"ids": list(unequal(connection))})
-
-
-def unpacked(entries: bytes) -> Any:
-    """Entries as columns: an array of `ENTRY`, in the machine's own byte order."""
-    return np.frombuffer(entries, ENTRY).astype(ENTRY.newbyteorder("="))

@@ -23,8 +23,9 @@ from domain.values.money import ZERO
 from domain.values.snapshot import CASH, MANAGED, Account, Sleeve
 from domain.values.snapshot_json import overrides_from_json
 from storage.accounts.snapshots import Snapshots
-from storage.packing import CASH_NUMBER, ENTRY, unpacked
 
+ENTRY = np.dtype([("component", ">i4"), ("security", ">i4"), ("quantity", ">f8")])  # as PostgreSQL sends them
+CASH_NUMBER = 0
 MARGIN = 1e-9  # of what the account holds and owes: far above the error of a float
 
 # The planner knows how many rows a page has; so it plans for them each time, and looks a page's rows up by index.
@@ -289,3 +290,8 @@ def _nobody(target_id: str | None, policy: Mapping[str, Any]) -> Account:
         managed=Sleeve(MANAGED, ZERO, ()),
         policy=overrides_from_json(policy),
     )
+
+
+def unpacked(entries: bytes) -> Any:
+    """Packed entries as columns: an array of `ENTRY`, in the machine's own byte order."""
+    return np.frombuffer(entries, ENTRY).astype(ENTRY.newbyteorder("="))

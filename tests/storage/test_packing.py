@@ -12,9 +12,9 @@ from sqlalchemy import Engine, text
 
 from domain.books.book import BookRefused
 from storage.accounts.reading import read_accounts
+from storage.accounts.screening import unpacked
 from storage.connection import Books
 from storage.migrations import filling
-from storage.packing import unpacked
 from storage.record.verification import verify
 from tests.storage.evaluated_books import books as generated_books
 from tests.storage.small_book import by_hand, loaded, rows

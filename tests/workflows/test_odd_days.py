@@ -42,7 +42,7 @@ def session_after(day: date) -> date:
 
 
 @pytest.mark.clock
-@pytest.mark.timeout(300)  # some thirty commands, one after the other
+@pytest.mark.timeout(600)  # some thirty commands, one after the other
 async def test_a_day_in_commands(
     desk: TestDesk, temporal_server: TemporalServer, written: Callable[[str, str], str]
 ) -> None:
