@@ -21,6 +21,7 @@ from domain.planning.case import Case
 from domain.planning.closing import closed, rank
 from domain.planning.destination import openings_to_reject
 from domain.planning.filling import Held
+from domain.planning.nearer import cash_nearer
 from domain.planning.orders import ORDER_3, Netted
 from domain.planning.reach import BackBy
 from domain.planning.settlement import settle
@@ -222,7 +223,9 @@ def _given_less(proposal: Proposal) -> bool:
 
 
 def _if_better(case: Case, proposal: Proposal) -> Proposal:
-    """The proposal, or none at all where the account is not better for it than it is now (DESTINATION-6)."""
+    """The proposal; where the account is not better for it than it is now, whole steps that bring cash alone nearer to
+    its band, or none at all (DESTINATION-6).
+    """
     if not proposal.netted.orders and not proposal.after.funded and not proposal.netted.crossings:
         return proposal
     if _lands_all(case, proposal):
@@ -233,17 +236,24 @@ def _if_better(case: Case, proposal: Proposal) -> Proposal:
     still = tuple([replace(each, change=ZERO, parts=(), made_whole=ZERO) for each in proposal.destined.destinations])
     lines = tuple([replace(each, planned=each.value, parts=[]) for each in proposal.destined.lines])
     destined = replace(proposal.destined, destinations=still, cash=case.valuation.cash, lines=lines, small={})
-    nothing = settle(case.snapshot.account, (), (), (), False)
-    return Proposal(
+    after = settle(case.snapshot.account, (), (), (), False)
+    nothing = Proposal(
         destined,
         Netted((), (), ()),
-        nothing,
+        after,
         {},
         proposal.rejected,
         proposal.blocked,
         stays=now,
         given_up=proposal.given_up,
     )
+    closer = cash_nearer(case, nothing, {}) if now.cash_off else None
+    if closer is not None:
+        then = ends.ends(case, closer.destined, closer.after)
+        if ends.better(then, now, _coarsest_turn(case, closer)):
+            closer.rejected = proposal.rejected
+            return closer
+    return nothing
 
 
 def _coarsest_turn(case: Case, proposal: Proposal) -> Decimal:

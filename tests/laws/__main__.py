@@ -1,11 +1,11 @@
 """`make laws`: plans generated accounts with everything on at once, and asks every law of each.
 
-    python -m tests.laws [--accounts 200000] [--seed 1] [--processes 2] [--near 5000] [--funds 120] [--small 2000]
-                         [--keep FOLDER]
+    python -m tests.laws [--accounts 200000] [--seed 1] [--processes 2] [--near 5000] [--usual 2000] [--funds 120]
+                         [--small 2000] [--keep FOLDER]
 
 A seed makes the same accounts again. Prints what was seen and, of every law that was broken, how often and the smallest
 account; `--keep` writes those, made smaller where possible, as book files. Then the same of books near the cases of
-tests/cases (`--near`). Then accounts of whole-share funds, planned
+tests/cases (`--near`), and of accounts as firms have them (`--usual`). Then accounts of whole-share funds, planned
 until nothing trades (`--funds` of every value and mode); small ones beside the best end that whole steps can reach
 (`--small`), and as many without rounding beside a linear program's turnover. Exit status 1 where a law was broken, a
 fund account traded again, or too little was seen.
@@ -28,8 +28,10 @@ from tests.laws.oracle import compare
 from tests.laws.shrink import shrunk
 from tests.laws.tally import Tally
 from tests.laws.turnover import compare_turnover
+from tests.laws.usual import look_usual
 
 STRETCH = 50  # books
+KINDS = {"near": "near those of the cases", "usual": "as firms have them"}
 
 
 def main() -> int:
@@ -41,6 +43,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--near", type=int, default=5_000)
+    parser.add_argument("--usual", type=int, default=2_000)
     parser.add_argument("--funds", type=int, default=120)
     parser.add_argument("--small", type=int, default=2_000)
     parser.add_argument("--keep", type=Path, help="a folder for the smallest books that break a law")
@@ -51,9 +54,11 @@ def main() -> int:
     with ProcessPoolExecutor(given.processes) as pool:
         for part in pool.map(at_large, repeat(given.seed), stretches):
             tally.add(part)
-        beside = Tally()
-        for part in pool.map(look_near, repeat(given.seed), [range(at, at + 500) for at in range(0, given.near, 500)]):
-            beside.add(part)
+        others = {"near": Tally(), "usual": Tally()}
+        for name, look, count in (("near", look_near, given.near), ("usual", look_usual, given.usual)):
+            parts = [range(at, min(at + STRETCH, count)) for at in range(0, count, STRETCH)]
+            for part in pool.map(look, repeat(given.seed), parts):
+                others[name].add(part)
         places = [(value, mode) for value in VALUES for mode in MODES]
         values, modes = zip(*places, strict=True)
         settled = dict(
@@ -64,11 +69,12 @@ def main() -> int:
     show(tally, given.seed, given.keep)
     seconds = time.monotonic() - started
     print(f"{tally.seen['planned']:,} accounts planned, seed {given.seed}, in {seconds:,.0f} s")
-    print(f"{beside.seen['planned']:,} accounts near those of the cases planned")
-    for law, finds in sorted(beside.finds.items()):
-        print(f"BROKEN  {law}: {beside.broken[law]:,} times")
-        for find in finds[:3]:
-            print(f"    near {find.number}, account A-{find.place + 1}: {find.says}")
+    for name, each in others.items():
+        print(f"{each.seen['planned']:,} plans of accounts {KINDS[name]}")
+        for law, finds in sorted(each.finds.items()):
+            print(f"BROKEN  {law}: {each.broken[law]:,} times")
+            for find in finds[:3]:
+                print(f"    {name} {find.number}, account A-{find.place + 1}: {find.says}")
     for (value, mode), each in settled.items():
         print(f"{each.accounts} accounts of funds of {value:,} in {mode}: {', '.join(each.lines())}")
     for line in (each.line for each in (*compared, *solved)):
@@ -77,8 +83,11 @@ def main() -> int:
     few = list(tally.too_few())
     for each in few:
         print(f"TOO FEW  {each}")
-    few += [f"near: {beside.seen['planned']:,} planned"] if beside.seen["planned"] < given.near // 2 else []
-    return 1 if few or tally.broken or beside.broken or again else 0
+    for name, count in (("near", given.near), ("usual", given.usual)):
+        few += (
+            [f"{name}: {others[name].seen['planned']:,} planned"] if others[name].seen["planned"] < count // 2 else []
+        )
+    return 1 if few or tally.broken or any(each.broken for each in others.values()) or again else 0
 
 
 def show(tally: Tally, seed: int, keep: Path | None) -> None:
