@@ -181,7 +181,7 @@ def _sleeves(books: BookedPlan, policy: Policy, limits: Forbidden) -> Iterator[B
         if (
             key not in funded
             and not _has_to_do(key, cash, each.current_value, model.cash_weight, replaced, books, policy)
-            and not _only_drops(each, model, books)
+            and not _was_to_change(each, books)
         ):
             yield Broken(LAW_8, f"{key} keeps its value and trades", {"component": key, "trades": len(changes)})
             continue
@@ -204,15 +204,13 @@ def _sleeves(books: BookedPlan, policy: Policy, limits: Forbidden) -> Iterator[B
             )
 
 
-def _only_drops(each: ComponentOutcome, model: Model, books: BookedPlan) -> bool:
-    """True for a sleeve outside its destination band, which was to change, where all it does is to sell what its model
-    does not name: there was no cash for more (SLEEVE-2).
+def _was_to_change(each: ComponentOutcome, books: BookedPlan) -> bool:
+    """True for a sleeve outside its destination band: it was not to be left alone, though it may keep its value, as
+    there was no cash for more of it, or a gain budget kept its sales. What its model does not name goes (SLEEVE-2).
     """
     lower, upper = bounds(each, books.plan.mode)
-    total, changes = books.plan.managed_value or ZERO, books.moved[each.component]
-    outside = not lower * total <= each.current_value <= upper * total
-    asks = symbols_of(model)
-    return outside and all(change < ZERO and symbol not in asks for symbol, change in changes.items())
+    total = books.plan.managed_value or ZERO
+    return not lower * total <= each.current_value <= upper * total
 
 
 def _asked_of(model: Model, replaced: Mapping[str, Restriction]) -> tuple[Set[str], Decimal]:
