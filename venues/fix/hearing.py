@@ -14,13 +14,10 @@ from venues.fix.sessions import Session
 from venues.fix.wire import SOH, Fields, Unreadable
 
 S = fix_sessions.c
-# The journal of a report, which is most of what comes. Its commit does not wait for the disk: what a database that
-# crashes loses of its last moments it loses with this number, and it is asked for again (FIX-7). Whatever is done
-# because of a report is on the disk behind it.
+# The journal of a report, which is most of what comes.
 RECEIVED = text(
     "UPDATE fix.sessions SET heard_at = clock_timestamp(), target_next = CASE WHEN target_next >= :number"
-    " THEN greatest(target_next, :number + 1) ELSE target_next END"
-    " FROM set_config('synchronous_commit', 'off', true) AS soon WHERE session = :of"
+    " THEN greatest(target_next, :number + 1) ELSE target_next END WHERE session = :of"
 )
 UNKNOWN_ID = "1"  # BusinessRejectReason (380)
 
