@@ -55,12 +55,23 @@ class _Gathered:
 
 
 class Audit:
-    """Writes records of one transaction, all under the name of its actor."""
+    """Writes records of one transaction, each under the name of who was its actor then."""
 
     def __init__(self, connection: Connection, actor: "Actor") -> None:
         self.connection = connection
-        self.actor = actor
+        self._actor = actor
         self._gathered: list[_Gathered] = []
+
+    @property
+    def actor(self) -> "Actor":
+        """In whose name records are from now on; what was gathered under another's is written under that."""
+        return self._actor
+
+    @actor.setter
+    def actor(self, actor: "Actor") -> None:
+        if actor != self._actor:
+            self.write()
+        self._actor = actor
 
     def record(
         self,
@@ -94,7 +105,7 @@ class Audit:
             return
         gathered, self._gathered = self._gathered, []
         entries = [each.entry for each in gathered]
-        actor = self.actor
+        actor = self._actor
         self.connection.execute(
             APPEND,
             {

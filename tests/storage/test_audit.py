@@ -51,6 +51,16 @@ def test_it_says_who_when_what_and_from_where(books: Books) -> None:
     assert rows(books, f"SELECT before IS NULL, now() - at < interval '1 minute' {RECORDED}") == [(True, True)]
 
 
+def test_each_record_is_under_who_acted_when_it_was_made(books: Books) -> None:
+    """An approval stays the approver's, whoever goes on in the same transaction."""
+    with books.transaction(Actor("ben")) as transaction:
+        transaction.audit.record("approved")
+        transaction.audit.actor = Actor("rebalancer")
+        transaction.audit.record("order handed over")
+    recorded = [("ben", "approved"), ("rebalancer", "order handed over")]
+    assert rows(books, f"SELECT who, action {RECORDED} ORDER BY id") == recorded
+
+
 def test_an_effect_that_is_taken_back_leaves_no_record(books: Books) -> None:
     with pytest.raises(ZeroDivisionError), books.transaction() as transaction:
         transaction.audit.record("target assigned")
