@@ -62,7 +62,7 @@ up: setup
 	@$(BIN)/python -m devstack up --workers $(WORKERS)
 
 test: setup
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m 'not trial' $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal -m 'not trial' $(ARGS)
 
 trials: setup
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m trial $(ARGS)

@@ -21,7 +21,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TEMPLATE = "migrated"
-LONG = ("web/test_browser.py", "web/test_signed_browser.py", "docs/test_demo_fix.py", "workflows/test_crashes.py")
+LONG = ("web/test_browser.py", "web/test_signed_browser.py", "devstack/test_short_demo.py", "docs/test_demo_fix.py",
+        "workflows/test_crashes.py", "workflows/test_request_crashes.py", "fuzz/test_fuzz.py")  # fmt: skip
 _numbers = itertools.count(1)
 
 

@@ -19,8 +19,8 @@ from tests.fuzz.outlets import Broken, command, fingerprint
 from tests.fuzz.trial import attempt
 from tests.storage.small_book import by_hand
 
-INPUTS = {"book files, planned": 150, "workflow inputs and updates": 250}
-FEWER = 25  # where each input opens a database
+INPUTS = {"book files, planned": 100, "workflow inputs and updates": 150}
+FEWER = 10  # where each input opens a database; `make fuzz` tries them for minutes
 
 
 @pytest.fixture

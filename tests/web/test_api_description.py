@@ -81,7 +81,9 @@ def _call(operation: Any, client: TestClient, found: Counter[int], examples: int
     call()
 
 
-@pytest.mark.parametrize("name", [*DEMO_PEOPLE])
+@pytest.mark.parametrize(
+    "name", [each if each in TOGETHER else pytest.param(each, marks=pytest.mark.trial) for each in DEMO_PEOPLE]
+)
 def test_no_call_is_a_fault(demo: Books, visitor: Visitor, console: Console, name: str) -> None:
     visitor(name)
     found = called(create(console), name, EXAMPLES if name in TOGETHER else FEW)

@@ -15,7 +15,7 @@ from policy import DEFAULTS, FIRM_FILE
 from storage.actor import Actor
 from tests.web.world import PATIENCE, World, not_accessible, world
 
-pytestmark = [pytest.mark.timeout(500), pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.timeout(500), pytest.mark.xdist_group("browser"), pytest.mark.trial]
 PASSWORD = "four words nobody knows"
 PEOPLE = {"ann": ["operator"], "ben": ["approver"], "ada": ["admin"], "cleo": ["auditor"]}
 
