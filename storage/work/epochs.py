@@ -29,14 +29,14 @@ NOT_COMPARED = text(
     " ON epochs.begun_at = halts.halted_at WHERE halts.resumed_at IS NULL)"
 )
 NEWEST = select(installation_epochs).order_by(installation_epochs.c.number.desc()).limit(1)
-HERE = (
+THIS_DATABASE = text(
     "SELECT system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()) AS here"
     " FROM pg_control_system()"
 )
-THIS_DATABASE = text(HERE)
 OF_THIS_DATABASE = text(  # where the newest is: a copy's is of another
-    f"SELECT epoch FROM (SELECT epoch, database FROM installation_epochs ORDER BY number DESC LIMIT 1) AS newest"
-    f" JOIN ({HERE}) AS it ON it.here = newest.database"
+    "SELECT epoch FROM (SELECT epoch, database FROM installation_epochs ORDER BY number DESC LIMIT 1) AS newest"
+    " JOIN (SELECT system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()) AS here"
+    " FROM pg_control_system()) AS it ON it.here = newest.database"
 )
 
 

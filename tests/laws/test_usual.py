@@ -8,7 +8,9 @@ from tests.laws.tally import Tally
 from tests.laws.usual import look_usual, usual
 
 NUMBERS = range(60)
-SETTLES_LATER = 1  # LAW-9: what is too small to sell today, and all of a holding tomorrow (ORDER-3)
+SETTLES_LATER = (
+    2  # LAW-9: what is too small today by itself, and tomorrow beside another's, or all of a holding (ORDER-3)
+)
 
 
 @pytest.fixture(scope="module")
