@@ -6,7 +6,9 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from anchors.settings import ANCHORS
 from devstack.temporal import TemporalServer
 from policy.clock import the_clock
 from storage.engine import DATABASE_URL
@@ -46,6 +48,8 @@ class Command:
         url = desk.books.engine.url.render_as_string(hide_password=False)
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("TEMPORAL_", "REBALANCER_"))}
         kept |= the_clock().environment
+        self._anchors = TemporaryDirectory()  # a database of its own has seals of its own
+        kept[ANCHORS] = f"file:{self._anchors.name}/seals.jsonl"
         self.environment = kept | {DATABASE_URL: url, "TEMPORAL_ADDRESS": server.address, "COLUMNS": "160"}
 
     def words(self, *arguments: str) -> list[str]:

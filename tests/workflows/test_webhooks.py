@@ -89,8 +89,10 @@ async def test_nothing_is_lost_and_the_order_holds(sending: TestDesk, caplog: py
         told += recorded(sending, "while nobody sends")
         await acting.start_all(sending.books, sending.client)
         await until(lambda: receiver.actions[-1:] == ["while nobody sends"])
-    assert [each for each in receiver.actions if each != "webhook added"] == told
-    assert len(set(receiver.ids)) == len(receiver.ids) and receiver.forged == 0
+    once = dict(zip(receiver.ids, receiver.actions, strict=True))
+    assert [each for each in once.values() if each != "webhook added"] == told
+    assert len(receiver.ids) - len(once) <= 1, "what a terminated sender had just sent may come again, by the same id"
+    assert receiver.forged == 0
     one = receiver.taken[-1]["data"]
     assert one["account_id"] == "A-1" and "secret of the record" not in json.dumps(receiver.taken)
     await hidden(sending, receiver, id_, caplog.text)
