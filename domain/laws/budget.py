@@ -13,7 +13,7 @@ from domain.laws.booked_plan import Basis, BookedPlan
 from domain.laws.broken import Broken
 from domain.laws.said import Said
 from domain.rebalance_plan import Order
-from domain.values.money import CENT, ZERO, money
+from domain.values.money import CENT, HALF_A_CENT, ZERO, money
 from domain.values.policy import Policy
 from domain.values.rules import Rule
 from domain.values.snapshot import Lot, RecentSale, Snapshot
@@ -107,9 +107,8 @@ def disallowed(snapshot: Snapshot, sale: Order, days: int) -> Decimal:
                 if abs(each.day - other.date) <= window and not each.was_sold_by(other):
                     left = each.replace(left)
     total = ZERO
-    lossy = [
-        each.lot for each in sale.lots if (_cost(each.lot) - sale.price) * each.lot.quantity > CENT / 2
-    ]  # in cents
+    # The books keep cents: a loss of less than half of one is none.
+    lossy = [each.lot for each in sale.lots if (_cost(each.lot) - sale.price) * each.lot.quantity > HALF_A_CENT]
     for lot in sorted(lossy, key=lambda lot: (lot.acquired or date.min, lot.cost_per_share or ZERO)):
         left = lot.quantity
         for each in replacing:

@@ -121,9 +121,8 @@ def sleeve_trades(case: Case, destined: Destined, filled: Mapping[str, SleeveTra
             causes = ALONE[fill.sold_for[symbol]] if sells else fill.bought_for
             completes = sells and -quantity == there[symbol].quantity
             if completes and fill.sold_for[symbol] is Cause.DESTINATION and not component.goes_to_zero:
-                completes = (
-                    -quantity * case.snapshot.prices[symbol] >= HALF_A_CENT
-                )  # what it keeps of its model is no dust
+                # Of what it is to keep, dust that would bring no cent stays.
+                completes = -quantity * case.snapshot.prices[symbol] >= HALF_A_CENT
             found.append(Trade(key, symbol, quantity, key, opens, completes, causes))
     return found
 
