@@ -12,6 +12,7 @@ from domain.planning.destination import too_coarse
 from domain.planning.ends import DESTINATION_6
 from domain.planning.gain_budget import LOT_2
 from domain.planning.lines import DESTINATION_1, DESTINATION_2, DESTINATION_5, Line
+from domain.planning.nearer import band_and_cash
 from domain.planning.orders import ORDER_2, ORDER_3
 from domain.planning.turn import Proposal
 from domain.rebalance_plan import ComponentOutcome
@@ -83,7 +84,8 @@ def _moved_reason(case: Case, proposal: Proposal, line: Line, below: bool) -> tu
         others = [each.component.key for each in proposal.destined.lines if too_coarse(each, not below)]
         return DESTINATION_5, f"it stays, as {', '.join(others)} can't be traded for it in steps as large as theirs"
     if DESTINATION_5 in parts:
-        if parts[DESTINATION_5] > 0 and proposal.after.cash[MANAGED] < _lowest(case, proposal):
+        band, cash = band_and_cash(case, proposal)
+        if parts[DESTINATION_5] > 0 and cash < band.lower - CENT:
             return ORDER_2, "it takes what others have too much of, which crosses"
         return DESTINATION_5, "whole steps of it take cash nearer to its destination band"
     if too_coarse(line, below):
@@ -99,11 +101,6 @@ def _moved_reason(case: Case, proposal: Proposal, line: Line, below: bool) -> tu
     if component.stays:
         return DESTINATION_1, "what it holds may not be sold"
     return DESTINATION_5, "no step that can be traded brings it nearer without taking cash further from its own"
-
-
-def _lowest(case: Case, proposal: Proposal) -> Decimal:
-    """Below which the managed sleeve's cash is below its band."""
-    return proposal.destined.cash_band.lower + case.valuation.reserved - CENT
 
 
 def _lower(line: Line) -> Decimal:
