@@ -128,9 +128,11 @@ class BlockSteps:
                 books.blocks.end(block_id, "all accounts left before it was released", now)
                 return None
             held = books.halts.hold() or books.desk.stopped(row.venue)
-            opens = self.desk.venues.terms(row.venue).opens_at(now)
+            terms = self.desk.venues.terms(row.venue)
+            opens = terms.opens_at(now)
             if held is None and opens is None:
-                books.blocks.state(row, books.epochs.current(), now, now)
+                lot = None if terms.blocks is None else terms.blocks.lot
+                books.blocks.state(row, books.epochs.current(), now, now, lot)
             return held or (f"it is released from {opens:%Y-%m-%d %H:%M} UTC on" if opens else None)
 
     def _before_it_is_sent(self, block_id: str) -> None:

@@ -57,6 +57,7 @@ def page(found: dict[str, Any]) -> list[Any]:
         f"{found['block_id']}: {found['side']} {found['symbol']} at {words.number(found['price'])} at {found['venue']}"
         f" · {found['status']}{ended}{unfilled}",
         f"stated {words.moment(found['released_at'])}, SHA-256 {found['digest']}"
+        + (f", allocated in lots of {found['lot']} (ALLOC-6)" if found["lot"] else "")
         if found["digest"]
         else "not released: nothing is stated yet",
         "",

@@ -66,6 +66,9 @@ def show(form: str) -> None:
 )
 @click.option("--leave", type=click.Choice(["allowed", "never"]), help="May an account leave a released block?")
 @click.option("--unfilled", type=click.Choice(["end", "carry"]), help="What becomes of it at the day's end (BLOCK-6).")
+@click.option(
+    "--de-minimis", metavar="SHARES|none", default=None, help="Blocks are allocated in lots of so many (ALLOC-6)."
+)
 @say.by_option
 def set_(
     name: str, rate: str | None, patience: str | None, sends: str | None, by: str | None, **desk: str | None
@@ -173,6 +176,11 @@ def _blocks(given: dict[str, str]) -> dict[str, Any]:
         if not window.isascii() or not window.isdigit() or int(window) > 86_400:
             raise click.UsageError(f"--window needs whole seconds up to 86400, like 60, not {window}")
         wanted["window_seconds"] = int(window)
+    lot = given.get("de_minimis")
+    if lot is not None:
+        if lot != "none" and not (lot.isascii() and lot.isdigit() and 2 <= int(lot) <= 1_000_000):
+            raise click.UsageError(f"--de-minimis needs whole shares from 2 to 1000000, or none, not {lot}")
+        wanted["de_minimis"] = None if lot == "none" else int(lot)
     if cut_off is not None:
         try:
             wanted["cut_off"] = None if cut_off == "none" else time.fromisoformat(cut_off)
@@ -188,6 +196,7 @@ def _in_blocks(each: dict[str, Any]) -> str:
     told = [f"gathered {gathered} s"]
     told += [f"until {each['cut_off']}"] if each["cut_off"] else []
     told += ["nobody leaves"] if each["leave"] == "never" else []
+    told += [f"allocated in lots of {each['de_minimis']}"] if each["de_minimis"] else []
     told += ["the rest is carried on" if each["unfilled"] == "carry" else "the rest ends with the day"]
     return ", ".join(told)
 

@@ -28,13 +28,15 @@ OWN_WINDOW = timedelta(seconds=60)  # how long a desk gathers orders where nobod
 @dataclass(frozen=True, slots=True)
 class BlockTerms:
     """How a venue's desk forms blocks: how long it gathers, until when in a day (the exchange's time; None: as long as
-    orders are sent), whether accounts may leave what is released, and whether what a day leaves unfilled is carried on.
+    orders are sent), whether accounts may leave what is released, whether what a day leaves unfilled is carried on, and
+    the shares of a lot in which it is allocated (ALLOC-6; None: off).
     """
 
     window: timedelta = OWN_WINDOW
     cut_off: time | None = None
     may_leave: bool = True
     carries: bool = False
+    lot: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,4 +119,5 @@ def _blocks(row: Any) -> BlockTerms | None:
     if row.blocks != WINDOW:
         return None
     window = OWN_WINDOW if row.window_seconds is None else timedelta(seconds=row.window_seconds)
-    return BlockTerms(window, row.cut_off, row.leave == ALLOWED, row.unfilled == CARRY)
+    lot = None if row.de_minimis is None else Decimal(row.de_minimis)
+    return BlockTerms(window, row.cut_off, row.leave == ALLOWED, row.unfilled == CARRY, lot)

@@ -36,7 +36,11 @@ ALLOC_4 = Rule(
     "A day's exact amount is split by its shares to the cent, floor and then largest remainder, ties by the draw.",
 )
 ALLOC_5 = Rule("ALLOC-5", "A day's costs are split as its amount is.")
-ALLOC_6 = Rule("ALLOC-6", "De minimis, off by default: allocated in lots, of which at most one a day is in part.")
+ALLOC_6 = Rule(
+    "ALLOC-6",
+    "De minimis, off by default: allocated in lots, each account's last as short as it is, of which at most one a day "
+    "is in part; so always less than 3 lots from pro rata.",
+)
 ALLOC_7 = Rule(
     "ALLOC-7",
     "A bust or a correction is the same allocation of what is filled then; what was booked otherwise is reversed.",
@@ -153,14 +157,42 @@ def _queue(weights: Sequence[int], length: int) -> "array[int]":
     return queue
 
 
+def _queue_of_lots(units: Sequence[int], lot: int) -> tuple["array[int]", "array[int]"]:
+    """Whose each lot of the queue is, and how many units it has (ALLOC-6): placed from where its first unit may be,
+    due where its last is. Whoever's is begun is whole before the next, so an account's rest is its own last lot.
+    """
+    total = sum(units)
+    placed = [0] * len(units)
+    opens = [(1, number) for number in range(len(units))]  # place from which an account's next lot may be placed
+    ready: list[tuple[int, int]] = []
+    whose, sizes, place = array("L"), array("L"), 1
+    while place <= total:
+        while opens and opens[0][0] <= place:
+            _, number = heappop(opens)
+            ends = min(placed[number] + lot, units[number])
+            heappush(ready, (-(-ends * total // units[number]), number))
+        _, number = heappop(ready)
+        size = min(lot, units[number] - placed[number])
+        whose.append(number)
+        sizes.append(size)
+        placed[number] += size
+        place += size
+        if placed[number] < units[number]:
+            heappush(opens, (placed[number] * total // units[number] + 1, number))
+    return whose, sizes
+
+
 @lru_cache(maxsize=16)  # a queue of a million units is 8 MB, and takes seconds
-def walked(segment: Segment) -> tuple[tuple[str, ...], "array[int]"]:
-    """A segment's accounts and its whole queue, in lots, as it is walked from its entry."""
+def walked(segment: Segment) -> tuple[tuple[str, ...], "array[int]", "array[int] | None"]:
+    """A segment's accounts, its queue as it is walked from its entry, and the sizes of its lots; None: a unit each."""
     accounts = tuple(_by_draw(segment.name, [account for account, _ in segment.targets]))
-    units = dict(segment.targets)
-    weights = [_lots(units[account], segment.lot) for account in accounts]
-    queue = _queue(weights, sum(weights))
-    return accounts, queue[segment.entry :] + queue[: segment.entry]
+    units, at = dict(segment.targets), segment.entry
+    weights = [units[account] for account in accounts]
+    if segment.lot == 1:
+        queue = _queue(weights, sum(weights))
+        return accounts, queue[at:] + queue[:at], None
+    whose, sizes = _queue_of_lots(weights, segment.lot)
+    return accounts, whose[at:] + whose[:at], sizes[at:] + sizes[:at]
 
 
 def allocated(segment: Segment, filled: int) -> dict[str, int]:
@@ -170,21 +202,14 @@ def allocated(segment: Segment, filled: int) -> dict[str, int]:
     """
     if not 0 <= filled <= segment.total:
         raise ValueError(f"{segment.name}: {filled} filled of {segment.total} can't be allocated")
-    accounts, places = walked(segment)
-    if segment.lot == 1:
+    accounts, places, sizes = walked(segment)
+    if sizes is None:
         count = Counter(places[:filled])
         return {account: count[number] for number, account in enumerate(accounts)}
-    return _by_lots(segment, filled, accounts, places)
-
-
-def _by_lots(segment: Segment, filled: int, accounts: Sequence[str], places: Sequence[int]) -> dict[str, int]:
-    """In whole lots as the queue has them; the last one in part (ALLOC-6). An account's last lot may be short."""
-    wanted = dict(segment.targets)
     got = dict.fromkeys(accounts, 0)
-    for number in places:
-        account = accounts[number]
-        given = min(segment.lot, wanted[account] - got[account], filled)
-        got[account] += given
+    for number, size in zip(places, sizes, strict=True):
+        given = min(size, filled)  # the last one in part (ALLOC-6)
+        got[accounts[number]] += given
         filled -= given
         if not filled:
             break
@@ -295,7 +320,8 @@ def sentences(
     """What each of these accounts is told of its part in a block (ALLOC-8). Units count `unit` shares each."""
     ordered, exact = dict(segments[0].targets), pro_rata(segments, filled)
     of = f"{symbol} of the {plain(segments[0].total * unit)} of {block_id}; {plain(filled * unit)} are filled"
-    entered = "queue entered: " + ", ".join(f"{each.name} behind {each.entry:,}" for each in segments)
+    lots = f" of lots of {plain(segments[0].lot * unit)}" if segments[0].lot > 1 else ""
+    entered = f"queue{lots} entered: " + ", ".join(f"{each.name} behind {each.entry:,}" for each in segments)
     told = {}
     for account, part in parts.items():
         price = average(part.amount, part.units, unit)

@@ -131,8 +131,13 @@ def without(block: Block, account: str) -> Block:
     return replace(block, members=tuple(each for each in block.members if each.offer.account != account))
 
 
-def statement(block_id: str, venue: str, block: Block) -> dict[str, Any]:
-    """What is kept and recorded before anything is sent (BLOCK-3), with its digest."""
+def lot_of(shares: Decimal | None, unit: Decimal) -> int:
+    """The units of a lot of so many shares, which has one at least; 1 where de minimis is off (ALLOC-6)."""
+    return 1 if shares is None else max(1, divided(shares, unit)[0])
+
+
+def statement(block_id: str, venue: str, block: Block, lot: int = 1) -> dict[str, Any]:
+    """What is kept and recorded before anything is sent (BLOCK-3), with its digest; the lot where there is one."""
     told: dict[str, Any] = {
         "block_id": block_id,
         "venue": venue,
@@ -141,6 +146,7 @@ def statement(block_id: str, venue: str, block: Block) -> dict[str, Any]:
         "price": plain(block.price),
         "unit": plain(block.unit),
         "total": block.units,
+        **({"lot": lot} if lot > 1 else {}),
         "accounts": [
             {
                 "account_id": each.offer.account,
@@ -157,14 +163,15 @@ def statement(block_id: str, venue: str, block: Block) -> dict[str, Any]:
 def digest(told: Mapping[str, Any]) -> str:
     """The SHA-256 of a statement: the same for the same accounts, targets and terms, whatever stored it."""
     heads = [str(told[key]) for key in ("block_id", "venue", "side", "symbol", "price", "unit", "total")]
+    heads += [f"lot {told['lot']}"] if "lot" in told else []
     lines = [f"{each['account_id']}|{each['rebalance_id']}|{each['leg']}|{each['units']}" for each in told["accounts"]]
     return sha256("\n".join(["|".join(heads), *lines]).encode()).hexdigest()
 
 
-def first_segment(told: Mapping[str, Any], lot: int = 1) -> Segment:
+def first_segment(told: Mapping[str, Any]) -> Segment:
     """The segment that a statement begins with (ALLOC-1)."""
     targets = {each["account_id"]: int(each["units"]) for each in told["accounts"]}
-    return allocation.segment(told["block_id"], 1, 0, targets, lot)
+    return allocation.segment(told["block_id"], 1, 0, targets, told.get("lot", 1))
 
 
 def rests(segments: Sequence[Segment], filled: int) -> dict[str, int]:

@@ -84,6 +84,7 @@ def block(books: "Transaction", block_id: str) -> Json:
         "unit": plain(row.unit),
         "status": row.status,
         "digest": row.digest,
+        "lot": plain(segments[0].lot * row.unit) if segments and segments[0].lot > 1 else None,
         "formed_at": utc(row.formed_at),
         "released_at": utc(row.released_at),
         "ended_at": utc(row.ended_at),
@@ -104,7 +105,7 @@ def block(books: "Transaction", block_id: str) -> Json:
             for each in children
         ],
         "segments": [
-            {"name": each.name, "from_fill": each.starts_at, "units": each.total, "entry": each.entry}
+            {"name": each.name, "from_fill": each.starts_at, "units": each.total, "entry": each.entry, "lot": each.lot}
             for each in segments
         ],
         "days": [

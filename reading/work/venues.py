@@ -52,6 +52,7 @@ def _blocks(set_: "SetBlocks | None") -> Json:
         "cut_off": None if set_.cut_off is None else f"{set_.cut_off:%H:%M}",
         "leave": set_.leave,
         "unfilled": set_.unfilled,
+        "de_minimis": set_.de_minimis,
     }
 
 

@@ -137,11 +137,13 @@ class Blocks:
             select(desk_legs).where(desk_legs.c.block_id == block_id).order_by(by_key(desk_legs.c.account_id))
         ).all()
 
-    def state(self, row: Row[Any], epoch: str, opens_at: datetime, now: datetime) -> None:
-        """Keeps a formed block's statement, and its first child, before anything is sent (BLOCK-3)."""
+    def state(self, row: Row[Any], epoch: str, opens_at: datetime, now: datetime, lot: Decimal | None = None) -> None:
+        """Keeps a formed block's statement, and its first child, before anything is sent (BLOCK-3). `lot`: the shares
+        of one, where the venue's terms have it (ALLOC-6).
+        """
         members = tuple(Member(_offer(each), each.units, ZERO) for each in self.members(row.id))
         block = Block(row.side, row.symbol, row.price, row.unit, members)
-        told = rules.statement(row.id, row.venue, block)
+        told = rules.statement(row.id, row.venue, block, rules.lot_of(lot, row.unit))
         self.connection.execute(
             update(blocks)
             .where(B.id == row.id)
@@ -156,7 +158,8 @@ class Blocks:
             after={
                 key: told[key] for key in ("block_id", "venue", "side", "symbol", "price", "unit", "total", "digest")
             }
-            | {"accounts": len(members), "segment": first.name, "entry": first.entry},
+            | {"accounts": len(members), "segment": first.name, "entry": first.entry}
+            | ({"lot": first.lot} if first.lot > 1 else {}),
         )
 
     def add_child(self, block_id: str, epoch: str, day: int, units: int, opens_at: datetime) -> None:

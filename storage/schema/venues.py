@@ -28,10 +28,12 @@ venue_terms = Table(
     Column("cut_off", Time, nullable=True),  # the exchange's time after which a day forms no block; null: none
     Column("leave", Text, nullable=False, server_default=ALLOWED),  # whether an account may leave a released block
     Column("unfilled", Text, nullable=False, server_default=END),  # what becomes of it at the day's end (BLOCK-6)
+    Column("de_minimis", Integer, nullable=True),  # blocks are allocated in lots of so many shares (ALLOC-6); null: off
     CheckConstraint(f"sends IN {SENDS}", name="sends_known"),
     CheckConstraint(f"blocks IN {BLOCKS}", name="blocks_known"),
     CheckConstraint(f'"leave" IN {LEAVE}', name="leave_known"),
     CheckConstraint(f"unfilled IN {UNFILLED}", name="unfilled_known"),
+    CheckConstraint("de_minimis > 1", name="de_minimis_above_one"),
     CheckConstraint("window_seconds >= 0", name="window_not_below_zero"),
     CheckConstraint("orders_per_second > 0", name="orders_per_second_above_zero"),
     CheckConstraint("patience_seconds > 0", name="patience_above_zero"),

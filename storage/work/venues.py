@@ -23,6 +23,7 @@ class SetBlocks:
     cut_off: time | None = None
     leave: str = ALLOWED
     unfilled: str = END
+    de_minimis: int | None = None  # None: off (ALLOC-6)
 
 
 ONE_BY_ONE = SetBlocks()

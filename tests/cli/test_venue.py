@@ -100,3 +100,18 @@ def test_when_orders_are_sent_is_set_by_itself_and_shown(loaded: Command) -> Non
     assert (listed["sends"], listed["patience_seconds"], listed["set_by"]) == ("next_open", 600, "ann")
     assert "to the next open" in loaded("venue", "show").out
     assert loaded("venue", "set", "PAPER", "--sends", "never").code == 2
+
+
+def test_blocks_are_allocated_in_lots_where_the_terms_say_so(loaded: Command) -> None:
+    """ALLOC-6"""
+    assert loaded("venue", "set", "PAPER", "--blocks", "window", "--by", "ann").code == 0
+    assert "in lots" not in loaded("venue", "show").out
+    assert loaded("venue", "set", "PAPER", "--de-minimis", "100").code == 0
+    assert "gathered 60 s, allocated in lots of 100, the rest ends with the day" in loaded("venue", "show").out
+    (told,) = loaded("venue", "show", "--format", "json").json
+    assert told["de_minimis"] == 100
+    for wrong in ("1", "0", "-5", "2.5", "many"):
+        said = loaded("venue", "set", "PAPER", f"--de-minimis={wrong}")
+        assert (said.code, f"not {wrong}" in said.err) == (2, True)
+    assert loaded("venue", "set", "PAPER", "--de-minimis", "none").code == 0
+    assert "in lots" not in loaded("venue", "show").out

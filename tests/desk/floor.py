@@ -74,6 +74,7 @@ class Floor:
     wanted: dict[str, int]
     now: datetime
     carries: bool = True
+    lot: Decimal | None = None
     side: str = "buy"
     unit: Decimal = Decimal(1)
     deaths: int = 0
@@ -121,7 +122,7 @@ class Floor:
 
     @property
     def desk(self) -> Desk:
-        terms = Terms(blocks=BlockTerms(window=timedelta(0), carries=self.carries))
+        terms = Terms(blocks=BlockTerms(window=timedelta(0), carries=self.carries, lot=self.lot))
         venues: Any = SimpleNamespace(venue=lambda name: self.venue, terms=lambda name: terms, states=lambda name: True)
         return Desk(self.worker, venues, Clock.set_to(self.now))
 

@@ -34,7 +34,7 @@ class Story:
         self.unit = dice.choice((Decimal(1), Decimal(1), Decimal("0.3")))
         self.floor = Floor(
             books, self.market, self.wanted, FRIDAY, carries=dice.random() < 0.7,
-            side=dice.choice(("buy", "sell")), unit=self.unit,
+            side=dice.choice(("buy", "sell")), unit=self.unit, lot=dice.choice((None, None, Decimal(10), Decimal(100))),
         )  # fmt: skip
         self.seen: Counter[str] = Counter()
         self.left: dict[str, Any] = {}
@@ -201,6 +201,8 @@ class Story:
         out = {row.account_id: int(row.n) for row in floor.rows(left)}
         assert all(0 <= got.get(each, 0) <= units - out.get(each, 0) for each, units in self.wanted.items()), (got, out)
         assert floor.recomputed(self.block) == ()
+        ((lot,),) = floor.rows("SELECT max(lot) FROM block_segments")
+        SEEN["in lots"] += lot > 1
         refused = {account for (account, kind) in floor.breaks() if kind == "allocation"}
         assert refused <= self.refused
         assert floor.rows("SELECT 1 FROM block_orders WHERE changed_at IS NOT NULL") == []

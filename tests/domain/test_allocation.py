@@ -263,15 +263,31 @@ def test_nothing_is_taken_back_where_largest_remainder_would() -> None:
 @settings(max_examples=80, deadline=None)
 @given(TARGETS, st.integers(1, 7), st.data())
 def test_in_lots_at_most_one_is_in_part(targets: dict[str, int], lot: int, data: st.DataObject) -> None:
-    """ALLOC-6: besides an account's own last lot, which may be short."""
+    """ALLOC-6: an account's own last lot may be short, whenever its turn comes; less than 3 lots from pro rata."""
     one = allocation.segment("B-000009", 1, 0, targets, lot)
     filled = data.draw(st.integers(0, one.total))
     got = allocated(one, filled)
     assert sum(got.values()) == filled
-    odd = [account for account, units in got.items() if units % lot and units != targets[account]]
+    odd = [account for account, units in got.items() if units % lot not in (0, targets[account] % lot)]
     assert len(odd) <= 1
+    assert all(abs(got[each] - Fraction(units * filled, one.total)) < 3 * lot for each, units in targets.items())
     assert allocated(one, one.total) == targets
     assert all(got[account] <= units for account, units in allocated(one, min(filled + 1, one.total)).items())
+
+
+def test_short_last_lots_take_no_turn_of_a_whole_one() -> None:
+    """ALLOC-6: many accounts of one share more than a lot, beside a large one: nobody is far from pro rata anywhere."""
+    targets = {"large": 400} | {f"A-{number:02d}": 11 for number in range(20)}
+    one = allocation.segment("B-000001", 1, 0, targets, 10)
+    before = dict.fromkeys(targets, 0)
+    for filled in range(one.total + 1):
+        got = allocated(one, filled)
+        assert sum(got.values()) == filled
+        for account, units in targets.items():
+            assert before[account] <= got[account] <= units
+            assert abs(got[account] - Fraction(units * filled, one.total)) < 20
+        before = dict(got)
+    assert before == targets
 
 
 def test_what_cannot_be_allocated_is_refused() -> None:
