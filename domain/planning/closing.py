@@ -16,7 +16,7 @@ from domain.planning.filling import Held
 from domain.planning.gain_budget import LOT_2
 from domain.planning.lines import DESTINATION_1, DESTINATION_2
 from domain.planning.moves import LOWER_EDGE, force, give_back_sales, no_edge, sell_more
-from domain.planning.nearer import Way, again, band_and_cash, cash_nearer, less_for_cash, nearer, traded
+from domain.planning.nearer import Way, again, band_and_cash, cash_nearer, comes_home, less_for_cash, nearer, traded
 from domain.planning.one_way import CASH_2
 from domain.planning.reach import BackBy, lines_of
 from domain.planning.turn import GivenUp, Proposal, relief
@@ -51,7 +51,23 @@ def closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
         if closest is None or (last := end_of(case, closest).rank)[:AMISS] >= end[:AMISS]:
             break
         best, end = closest, last
+    while (home := _comes_home(case, best, back)) is not None:
+        best = home
     return _without_needless_sales(case, best, back)
+
+
+def _comes_home(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
+    """One that would be traded once this plan is filled, though cash ends further by less than a step: fewer components
+    outside their thresholds, or nearer together with cash (DESTINATION-6). Ends by construction: both can't fall for
+    ever.
+    """
+    now = end_of(case, proposal)
+    for _, closer in comes_home(case, proposal, back) if now.outside or now.off else ():
+        then = end_of(case, closer)
+        nearer = (then.outside, then.off + then.cash_off) < (now.outside, now.off + now.cash_off)
+        if nearer and then.unmet == now.unmet and better_than(case, closer, then, now):
+            return closer
+    return None
 
 
 def _without_needless_sales(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
@@ -180,6 +196,14 @@ def rank(case: Case, proposal: Proposal) -> tuple[Decimal, ...]:
         return end.cash_off // cents, end.turnover
     funded = sum([abs(amount) for amount in proposal.after.funded.values()], ZERO)
     return ZERO if not unmet else ONE + unmet // cents, *(each // cents for each in amiss), end.turnover, funded
+
+
+def better_than(case: Case, proposal: Proposal, then: ends.Ends, now: ends.Ends) -> bool:
+    """True where a proposal, which ends so, is better than another end, or than nothing (DESTINATION-6)."""
+    orders, turn = proposal.netted.orders, CENT * (1 + len(case.known))
+    if len({order.is_sell for order in orders}) > 1:
+        turn = max(turn, *(case.snapshot.securities[order.symbol].step for order in orders))
+    return ends.better(then, now, turn, sum([min(order.amount, case.smallest) for order in orders], ZERO))
 
 
 def end_of(case: Case, proposal: Proposal) -> ends.Ends:

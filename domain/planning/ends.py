@@ -45,11 +45,12 @@ class Ends:
         return (*self.amiss, self.turnover)
 
 
-def better(then: Ends, now: Ends, turn: Decimal) -> bool:
+def better(then: Ends, now: Ends, turn: Decimal, worth: Decimal) -> bool:
     """True where a plan ends better than nothing does (DESTINATION-6).
 
-    `turn` is the largest step of a plan that sells one thing to buy another, else some cents: what brings cash or
-    components nearer by less only turns one rounding into another, and would be turned again.
+    `turn` is the largest step of a plan that sells one thing to buy another, else some cents: what brings cash nearer
+    by less only turns one rounding into another, and would be turned again. `worth` is what its orders have to come to
+    at least (ORDER-3): inside their thresholds, components that they bring nearer by less aren't worth them.
     """
     if then.unmet != now.unmet:
         return then.unmet < now.unmet
@@ -59,7 +60,7 @@ def better(then: Ends, now: Ends, turn: Decimal) -> bool:
         return True
     if then.outside > now.outside and then.cash_off >= now.cash_off:
         return False
-    return now.outside + now.off - then.outside - then.off >= turn
+    return now.outside + now.off - then.outside - then.off >= turn + worth
 
 
 def values(case: Case, destined: Destined, after: Settlement | None) -> list[Decimal]:

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from domain.planning import ends
 from domain.planning.case import Case
-from domain.planning.destination import close, destination, landed
+from domain.planning.destination import close, destination, destine, landed
 from domain.planning.filling import Held
 from domain.planning.lines import DESTINATION_1, DESTINATION_2, DESTINATION_5, UNBOUNDED, Line
 from domain.planning.moves import LOWER_BOUND, LOWER_EDGE, force, give_back_buys, give_back_sales, sell_more
@@ -37,16 +37,25 @@ def nearer(case: Case, proposal: Proposal, back: BackBy) -> Iterator[tuple[Way, 
     closer = _cash_by_securities(case, proposal, values, back)
     if closer is not None:
         yield ("cash by securities", 0), closer
-    closer = _all_nearer(case, proposal, values, back)
-    if closer is not None:
-        yield ("all", 0), closer
-    for at, closer in _inside_thresholds(case, proposal, values, back):
-        yield ("inside its threshold", at), closer
+    yield from comes_home(case, proposal, back)
     for at, line in enumerate(proposal.destined.lines):
         if any(rule is not DESTINATION_1 for rule, _ in line.parts):
             closer = less_for_cash(case, proposal, at, back)
             if closer is not None:
                 yield ("less for cash", at), closer
+
+
+def comes_home(case: Case, proposal: Proposal, back: BackBy) -> Iterator[tuple[Way, Proposal]]:
+    """Those that bring components nearer, whatever that makes of cash."""
+    values = ends.values(case, proposal.destined, proposal.after)
+    closer = _all_nearer(case, proposal, values, back)
+    if closer is not None:
+        yield ("all", 0), closer
+    closer = _planned_again(case, proposal, values, back)
+    if closer is not None:
+        yield ("planned again", 0), closer
+    for at, closer in _inside_thresholds(case, proposal, values, back):
+        yield ("inside its threshold", at), closer
 
 
 def cash_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
@@ -129,6 +138,23 @@ def _all_nearer(case: Case, proposal: Proposal, values: Sequence[Decimal], back:
     return _moved(case, proposal, values, moved, free)
 
 
+def _planned_again(case: Case, proposal: Proposal, values: Sequence[Decimal], back: BackBy) -> Proposal | None:
+    """As it would be planned once it is filled: from where it ends as if nothing had been traded before (LAW-9)."""
+
+    def moved(lines: Sequence[Line], cash: Decimal, band: Band) -> Decimal | None:
+        filled = [
+            replace(each, value=each.planned, parts=[], reach=replace(each.reach, smallest=was.reach.smallest))
+            for each, was in zip(lines, proposal.destined.lines, strict=True)
+        ]
+        then = destine(filled, cash, band, frozenset).cash
+        for each, end in zip(lines, filled, strict=True):
+            if end.buy:
+                each.move(end.buy, end.parts[-1][0])
+        return None if then == cash and not any(each.buy for each in filled) else then
+
+    return _moved(case, proposal, values, moved, back)
+
+
 def _inside_thresholds(
     case: Case, proposal: Proposal, values: Sequence[Decimal], back: BackBy
 ) -> Iterator[tuple[int, Proposal]]:
@@ -147,7 +173,7 @@ def _inside_thresholds(
             then = cash - (bought.planned - before)
             then = sell_more(lines, then, band, LOWER_EDGE, DESTINATION_2)
             then = sell_more(lines, then, band, LOWER_BOUND, DESTINATION_5)
-            return close(lines, then, band) if then >= min(cash, band.lower) else None
+            return close(lines, then, band) if then >= min(cash, ZERO) else None
 
         closer = _moved(case, proposal, values, moved, back)
         if closer is not None:

@@ -18,7 +18,7 @@ from decimal import Decimal
 
 from domain.planning import ends, gain_budget
 from domain.planning.case import Case
-from domain.planning.closing import closed, rank
+from domain.planning.closing import better_than, closed, end_of, rank
 from domain.planning.destination import openings_to_reject
 from domain.planning.filling import Held
 from domain.planning.nearer import cash_nearer
@@ -230,8 +230,8 @@ def _if_better(case: Case, proposal: Proposal) -> Proposal:
         return proposal
     if _lands_all(case, proposal):
         return proposal  # whatever made it trade is mended, and nothing is worse
-    now, then = ends.ends(case, proposal.destined, None), ends.ends(case, proposal.destined, proposal.after)
-    if ends.better(then, now, _coarsest_turn(case, proposal)):
+    now = ends.ends(case, proposal.destined, None)
+    if better_than(case, proposal, end_of(case, proposal), now):
         return proposal
     still = tuple([replace(each, change=ZERO, parts=(), made_whole=ZERO) for each in proposal.destined.destinations])
     lines = tuple([replace(each, planned=each.value, parts=[]) for each in proposal.destined.lines])
@@ -247,18 +247,16 @@ def _if_better(case: Case, proposal: Proposal) -> Proposal:
         stays=now,
         given_up=proposal.given_up,
     )
-    closer = cash_nearer(case, nothing, {}) if now.cash_off else None
-    if closer is not None:
-        then = ends.ends(case, closer.destined, closer.after)
-        if ends.better(then, now, _coarsest_turn(case, closer)):
-            closer.rejected = proposal.rejected
-            return closer
-    return nothing
-
-
-def _coarsest_turn(case: Case, proposal: Proposal) -> Decimal:
-    """The largest step in which a plan trades that sells one thing to buy another, and the cents of a plan at least."""
-    orders, cents = proposal.netted.orders, CENT * (1 + len(case.known))
-    if len({order.is_sell for order in orders}) < 2:
-        return cents
-    return max(cents, *(case.snapshot.securities[order.symbol].step for order in orders))
+    best = nothing
+    while (
+        closer := cash_nearer(case, best, {}) if end_of(case, best).cash_off else None
+    ):  # each ends nearer, or is last
+        if best is nothing:
+            nearer = better_than(case, closer, end_of(case, closer), now)
+        else:
+            nearer = rank(case, closer) < rank(case, best)
+        if not nearer:
+            break
+        best = closer
+    best.rejected = proposal.rejected
+    return best
