@@ -201,9 +201,11 @@ def rank(case: Case, proposal: Proposal) -> tuple[Decimal, ...]:
 def better_than(case: Case, proposal: Proposal, then: ends.Ends, now: ends.Ends) -> bool:
     """True where a proposal, which ends so, is better than another end, or than nothing (DESTINATION-6)."""
     orders, turn = proposal.netted.orders, CENT * (1 + len(case.known))
-    if len({order.is_sell for order in orders}) > 1:
+    sold = sum([order.amount for order in orders if order.is_sell], ZERO)
+    bought = sum([order.amount for order in orders if not order.is_sell], ZERO)
+    if sold and bought:
         turn = max(turn, *(case.snapshot.securities[order.symbol].step for order in orders))
-    return ends.better(then, now, turn, sum([min(order.amount, case.smallest) for order in orders], ZERO))
+    return ends.better(then, now, turn, min(sold, case.smallest) + min(bought, case.smallest))
 
 
 def end_of(case: Case, proposal: Proposal) -> ends.Ends:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from domain.planning.case import Case
-from domain.planning.destination import Destined
+from domain.planning.destination import ROUNDED, Destined
 from domain.planning.settlement import Settlement
 from domain.targets.components import Component
 from domain.targets.idle_cash import idle_cash
@@ -49,14 +49,14 @@ def better(then: Ends, now: Ends, turn: Decimal, worth: Decimal) -> bool:
     """True where a plan ends better than nothing does (DESTINATION-6).
 
     `turn` is the largest step of a plan that sells one thing to buy another, else some cents: what brings cash nearer
-    by less only turns one rounding into another, and would be turned again. `worth` is what its orders have to come to
-    at least (ORDER-3): inside their thresholds, components that they bring nearer by less aren't worth them.
+    by less only turns one rounding into another, and would be turned again. `worth` is the least order each way that
+    it trades (ORDER-3): what brings components inside their thresholds nearer by less isn't worth its orders.
     """
     if then.unmet != now.unmet:
         return then.unmet < now.unmet
     if then.cash_off != now.cash_off and abs(now.cash_off - then.cash_off) >= turn:
         return then.cash_off < now.cash_off
-    if then.outside < now.outside:
+    if then.outside < now.outside - ROUNDED:
         return True
     if then.outside > now.outside and then.cash_off >= now.cash_off:
         return False

@@ -149,7 +149,7 @@ def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> HeldB
             sold[symbol], calls, rests = ZERO, True, False
     for (key, symbol), made in in_vain.items():
         _, most = found.setdefault(key, ({}, {}))
-        if symbol not in most:
+        if key not in back or symbol not in back[key].bought:
             most[symbol], calls, rests = made, True, False
     if not calls:
         return None
@@ -177,18 +177,12 @@ def _pays_less(case: Case, proposal: Proposal) -> Iterator[tuple[str, AbstractSe
 
 
 def _waits_in_vain(case: Case, proposal: Proposal) -> Iterator[tuple[Place, Decimal]]:
-    """What sleeves keep idle cash for and can't buy for a month, as this plan sells it at a loss (WASH-1), with the
-    shares that they get of it: the others of their models could take the cash.
+    """What sleeves keep idle cash for and don't buy, with the shares that they get of it: the others of their models
+    could take the cash (SLEEVE-3).
     """
-    if case.purpose.kind != "full" or case.snapshot.account.tax_status != "taxable":
+    if case.purpose.kind != "full":
         return
-    sales = {order.symbol: order for order in proposal.netted.orders if order.is_sell}
-    market, waiting = case.snapshot.securities, list[tuple[Place, Decimal]]()
-    for key, fill in proposal.fills.items() if sales else ():
-        for symbol in fill.wanted.keys() & sales.keys():
-            bought = fill.quantities.get(symbol, ZERO)
-            if fill.wanted[symbol] > max(ZERO, bought) * market[symbol].priced:
-                waiting.append(((key, symbol), bought))
+    waiting = {**_too_small_to_buy(proposal), **_may_not_be_bought(case, proposal)}
     if not waiting:
         return
     values = ends.values(case, proposal.destined, proposal.after)
@@ -197,10 +191,40 @@ def _waits_in_vain(case: Case, proposal: Proposal) -> Iterator[tuple[Place, Deci
         for line, value in zip(proposal.destined.lines, values, strict=True)
         if not line.opens and ends.idle(case, line.component, proposal.after.cash.get(line.component.key, ZERO), value)
     }
+    for place, bought in sorted(waiting.items()):
+        if place[0] in idle:
+            yield place, bought
+
+
+def _too_small_to_buy(proposal: Proposal) -> dict[Place, Decimal]:
+    """What is left of sleeves' buys that cross, with the shares that crossed: too small for an order (ORDER-3)."""
+    trades = [trade for order in proposal.netted.skipped if not order.is_sell for trade in order.allocations]
+    crossed = {(each.buyer, each.symbol) for each in proposal.netted.crossings}
+    return {
+        trade.place: proposal.after.moved[trade.place]
+        for trade in trades
+        if trade.sleeve != MANAGED and trade.place in crossed
+    }
+
+
+def _may_not_be_bought(case: Case, proposal: Proposal) -> dict[Place, Decimal]:
+    """What sleeves can't buy for a month, as this plan sells it at a loss, with the shares that they get (WASH-1)."""
+    if case.snapshot.account.tax_status != "taxable":
+        return {}
+    sales = {order.symbol: order for order in proposal.netted.orders if order.is_sell}
+    market, waiting = case.snapshot.securities, dict[Place, Decimal]()
+    for key, fill in proposal.fills.items() if sales else ():
+        for symbol in fill.wanted.keys() & sales.keys():
+            bought = fill.quantities.get(symbol, ZERO)
+            if fill.wanted[symbol] > max(ZERO, bought) * market[symbol].priced:
+                waiting[key, symbol] = bought
     lots_of = relief(case)
-    for (key, symbol), bought in sorted(waiting):
-        if key in idle and any(wash_sales.loses(lots_of(trade)) for trade in sales[symbol].allocations):
-            yield (key, symbol), bought
+    lost = {
+        symbol
+        for symbol in {symbol for _, symbol in waiting}
+        if any(wash_sales.loses(lots_of(trade)) for trade in sales[symbol].allocations)
+    }
+    return {place: bought for place, bought in waiting.items() if place[1] in lost}
 
 
 def _missing(case: Case, proposal: Proposal) -> bool:
