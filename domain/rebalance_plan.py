@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import field
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Protocol
 
 from domain.targets.components import Breach
 from domain.targets.sleeves import SleeveState
 from domain.targets.targets import Band
-from domain.tax.lots import Gain, RelievedLot
+from domain.tax.lots import Gain, RelievedLot, gain
 from domain.tax.tax_year import PlanTax
 from domain.values.money import ZERO
 from domain.values.outcome import Status
@@ -49,6 +49,18 @@ class Allocation:
     quantity: Decimal
 
 
+class Because(Protocol):
+    """Why an order exists, found out when somebody reads it, from what decided it (ORDER-5)."""
+
+    @property
+    def rule(self) -> str:
+        """The code of the rule behind it."""
+
+    @property
+    def reason(self) -> str:
+        """Why it exists, in words with its numbers."""
+
+
 @record
 class Order:
     """What goes to the market for one security, and why (ORDER-5). Quantity and amount are above 0."""
@@ -60,14 +72,22 @@ class Order:
     amount: Decimal
     allocations: tuple[Allocation, ...]
     lots: tuple[RelievedLot, ...]
-    gain: Gain
-    rule: str
-    say: Sentence = field(repr=False, compare=False)
+    because: Because = field(repr=False, compare=False)
+
+    @property
+    def gain(self) -> Gain:
+        """What its lots gain, those whose cost is known."""
+        return gain(self.lots)
+
+    @property
+    def rule(self) -> str:
+        """The rule behind the order, by its code."""
+        return self.because.rule
 
     @property
     def reason(self) -> str:
         """Why the order exists, in words with its numbers (ORDER-5)."""
-        return self.say()
+        return self.because.reason
 
 
 @record

@@ -238,13 +238,12 @@ def _freeze(
         return
     limits = {symbol: known[symbol] * prices[symbol] for symbol in levels.weights.keys() & known.keys()}
     limits |= dict.fromkeys(levels.weights.keys() & forbidden.keys(), ZERO)
-    amounts = levels.amounts() if limits else {}
-    for symbol in sorted(symbol for symbol, limit in limits.items() if not limit and symbol not in amounts):
+    for symbol in sorted(symbol for symbol, limit in limits.items() if not limit and not levels.amount_of(symbol)):
         levels.freeze(symbol)  # beyond its level now: it must not move either where others give up their part later
         del limits[symbol]
     while limits:
-        amounts = levels.amounts()
-        over = {symbol: amounts[symbol] for symbol in limits if symbol in amounts and amounts[symbol] > limits[symbol]}
+        asked = {symbol: levels.amount_of(symbol) for symbol in limits}
+        over = {symbol: amount for symbol, amount in asked.items() if amount > limits[symbol]}
         if not over:
             return
         for symbol in sorted(over):

@@ -13,7 +13,7 @@ from domain.values.money import ZERO, tidy
 class Levels:
     """The holdings of one sleeve on their way to a goal, in amounts, all in one direction; each has a weight."""
 
-    __slots__ = ("_amounts", "_pairs", "_share", "_total", "fixed", "growing", "left", "values", "weights")
+    __slots__ = ("_amounts", "_level", "_pairs", "_share", "_total", "fixed", "growing", "left", "values", "weights")
 
     def __init__(
         self, values: Mapping[str, Decimal], weights: Mapping[str, Decimal], goal: Decimal, growing: bool
@@ -23,7 +23,8 @@ class Levels:
         self._pairs = {symbol: (values[symbol], weight) for symbol, weight in weights.items()}
         self._total = sum(values.values(), ZERO)
         self._share = sum(weights.values(), ZERO)
-        self._amounts: dict[str, Decimal] | None = None  # worked out already
+        self._level: Level | None = None  # worked out already
+        self._amounts: dict[str, Decimal] | None = None  # likewise
         self.fixed: dict[str, Decimal] = {}  # the parts that frozen holdings make, all above 0
         self.left = goal  # what the holdings that are not frozen shall come to together
 
@@ -39,20 +40,20 @@ class Levels:
 
     def _without(self, symbol: str, keeps: Decimal) -> None:
         value = self.values[symbol]
+        if keeps or (self._level and self.amount_of(symbol)):
+            self._level = self._amounts = None  # else it did not move before: nothing changes for the others
         self._share -= self.weights.pop(symbol)
         del self._pairs[symbol]
         self._total -= value
         self.left -= value + keeps
-        if keeps or (self._amounts and symbol in self._amounts):
-            self._amounts = None  # else it did not move before: nothing changes for the others
 
     def level(self) -> Decimal | None:
         """λ; None where nothing has to move."""
-        found = self._leveled()
-        return None if found is None else found[0]
+        reached, moving = self._leveled()
+        return reached if moving else None
 
-    def _leveled(self) -> tuple[Decimal, dict[str, tuple[Decimal, Decimal]]] | None:
-        """λ, and value and weight of each holding that moves; None where nothing has to.
+    def _leveled(self) -> "Level":
+        """λ, and value and weight of each holding that moves: of none where nothing has to.
 
         All holdings move at first. Who is beyond its λ·weight stays, which takes λ further from it, so it stays for
         good: a few turns, each of fewer holdings, find what sorting all of them by value ÷ weight would.
@@ -60,7 +61,7 @@ class Levels:
         growing = self.growing
         left, share = max(self.left, ZERO), self._share  # what is frozen may be worth more
         if not self.weights or (left <= self._total if growing else left >= self._total):
-            return None
+            return ZERO, {}
         moving = self._pairs.copy()
         while True:  # value ÷ weight against λ = left ÷ share, without a division: products of few digits are quick
             if growing:
@@ -74,18 +75,29 @@ class Levels:
                 left -= value
                 share -= weight
 
+    def amount_of(self, symbol: str) -> Decimal:
+        """What one holding is bought, or sold, for; 0 where it does not move. Quicker than the amounts of all."""
+        if self._level is None:
+            self._level = self._leveled()
+        reached, moving = self._level
+        if symbol not in moving:
+            return ZERO
+        value, weight = moving[symbol]
+        level = tidy(reached * weight)
+        return max(ZERO, level - value if self.growing else value - level)
+
     def amounts(self) -> dict[str, Decimal]:
         """What each holding that moves is bought, or sold, for; all above 0."""
         if self._amounts is None:
-            self._amounts = self._spread()
+            if self._level is None:
+                self._level = self._leveled()
+            reached, moving = self._level
+            changes = {symbol: tidy(reached * weight) - value for symbol, (value, weight) in moving.items()}
+            if self.growing:
+                self._amounts = {symbol: change for symbol, change in changes.items() if change > ZERO}
+            else:
+                self._amounts = {symbol: -change for symbol, change in changes.items() if change < ZERO}
         return self._amounts
 
-    def _spread(self) -> dict[str, Decimal]:
-        found = self._leveled()
-        if found is None:
-            return {}
-        reached, moving = found
-        changes = {symbol: tidy(reached * weight) - value for symbol, (value, weight) in moving.items()}
-        if self.growing:
-            return {symbol: change for symbol, change in changes.items() if change > ZERO}
-        return {symbol: -change for symbol, change in changes.items() if change < ZERO}
+
+Level = tuple[Decimal, Mapping[str, tuple[Decimal, Decimal]]]  # λ, and value and weight of each holding that moves

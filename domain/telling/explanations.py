@@ -19,12 +19,13 @@ from domain.planning.orders import ORDER_2, Crossing, MarketOrder, Trade
 from domain.planning.settlement import Funding
 from domain.planning.signals import SIGNAL_2
 from domain.planning.turn import Proposal
-from domain.rebalance_plan import Allocation, ComponentOutcome, Order, Transfer
+from domain.rebalance_plan import Allocation, ComponentOutcome, Order, Side, Transfer
 from domain.targets.idle_cash import SLEEVE_3
 from domain.targets.restrictions import RESTRICT_1
 from domain.tax import lots
-from domain.tax.lots import Gain, RelievedLot
+from domain.tax.lots import RelievedLot
 from domain.values.money import (
+    CENT,
     ZERO,
     money,
     percent,
@@ -39,7 +40,6 @@ from domain.values.snapshot import MANAGED, Holding, Lot
 
 Moves = list[tuple[Rule, Decimal]]  # rules, and how far each moved a component
 
-NO_GAIN = Gain()
 RULES = {
     Cause.DROPPED: SLEEVE_2,
     Cause.FREED: RESTRICT_1,
@@ -58,9 +58,8 @@ def explained(
     """
     books = _Lots.of(case, proposal.netted.crossings)
     destinations = {each.component.key: each for each in proposal.destined.destinations}
-    by_key = {each.component: each for each in outcomes}
-    rules = _Rules(case, destinations)
-    orders = [_order(order, case, books, rules, by_key) for order in proposal.netted.orders]
+    reasons = _Reasons(case, destinations, outcomes)
+    orders = [_order(order, books, reasons) for order in proposal.netted.orders]
     crossed = [_crossed(crossing, books) for crossing in proposal.netted.crossings]
     return tuple(orders), (*crossed, *(_funded(each) for each in proposal.after.fundings))
 
@@ -102,15 +101,9 @@ class _Lots:
         return given
 
 
-def _order(
-    order: MarketOrder,
-    case: Case,
-    books: _Lots,
-    rules: "_Rules",
-    outcomes: Mapping[str, ComponentOutcome],
-) -> Order:
+def _order(order: MarketOrder, books: _Lots, reasons: "_Reasons") -> Order:
     relieved: tuple[RelievedLot, ...] = ()
-    served = order.allocations
+    served, price = order.allocations, books.prices[order.symbol]
     if order.is_sell:
         for trade in served:
             given = books.take(trade.sleeve, trade.symbol, -trade.quantity)
@@ -119,27 +112,41 @@ def _order(
         allocations: tuple[Allocation, ...] = (Allocation(served[0].sleeve, order.quantity),)
     else:
         allocations = tuple([Allocation(each.sleeve, abs(each.quantity)) for each in served])
-        served = tuple(sorted(served, key=lambda each: (-abs(each.quantity), each.component)))
-    price = books.prices[order.symbol]
-    return Order(
-        "sell" if order.is_sell else "buy",
-        order.symbol,
-        order.quantity,
-        price,
-        order.amount,
-        allocations,
-        relieved,
-        lots.gain(relieved) if relieved else NO_GAIN,
-        rules.first(served, price).code,
-        partial(_why, served, rules.destinations, case, price, outcomes),
-    )
+    because = _Served(served, price, reasons)
+    side: Side = "sell" if order.is_sell else "buy"
+    return Order(side, order.symbol, order.quantity, price, order.amount, allocations, relieved, because)
 
 
-class _Rules:
-    """The rules behind orders; what moved a component is looked up once for all that its sleeve trades."""
+@record
+class _Served:
+    """What an order serves, for who asks why it exists (`Because`)."""
 
-    def __init__(self, case: Case, destinations: Mapping[str, Destination]) -> None:
-        self.case, self.destinations = case, destinations
+    trades: Sequence[Trade]
+    price: Decimal
+    reasons: "_Reasons"
+
+    @property
+    def rule(self) -> str:
+        """The code of the rule behind the order."""
+        return self.reasons.first(self._largest_first, self.price).code
+
+    @property
+    def reason(self) -> str:
+        """Why the order exists, in words with its numbers."""
+        return self.reasons.why(self._largest_first, self.price)
+
+    @property
+    def _largest_first(self) -> Sequence[Trade]:
+        return sorted(self.trades, key=lambda each: (-abs(each.quantity), each.component))
+
+
+class _Reasons:
+    """The reasons of orders; what moved a component is looked up once for all that its sleeve trades."""
+
+    def __init__(
+        self, case: Case, destinations: Mapping[str, Destination], outcomes: Sequence[ComponentOutcome]
+    ) -> None:
+        self.case, self.destinations, self.outcomes = case, destinations, outcomes
         self._of_buys: dict[str, Moves] = {}  # by component: all that its sleeve buys is bought for the same causes
         self._of_sells: dict[str, Moves] = {}  # likewise, of what its move sells
 
@@ -161,7 +168,7 @@ class _Rules:
         if len(moves) == 1:
             return moves[0][0]
         share = _by_cause(trade, to_cent(abs(trade.quantity) * price))[Cause.DESTINATION]
-        return _in_cents(moves, share)[-1][0]
+        return _last_of(moves, share)
 
     def _moves(self, trade: Trade) -> Moves:
         cause = max(trade.causes, key=trade.causes.__getitem__)
@@ -169,6 +176,31 @@ class _Rules:
             return [(_rule_of(cause, trade.symbol, self.case), ZERO)]
         found = _with_it(self.destinations[trade.component], trade.quantity < ZERO)
         return found or [(DESTINATION_1, ZERO)]  # cash closes what its band began
+
+    def why(self, served: Sequence[Trade], price: Decimal) -> str:
+        """A sentence for each component that an order serves; where two rules made it, each with its part (ORDER-5)."""
+        sentences, codes, outcomes = [], list[str](), {each.component: each for each in self.outcomes}
+        for key, parts in self._told(served, price):
+            seen = outcomes[key]
+            moved = f"{key} goes from {percent(seen.current_weight)} to {percent(seen.planned_weight)}"
+            several = len(parts) > 1
+            causes = [f"{money(each.amount)} as {each.why}" if several else each.why for each in parts]
+            sentences.append(f"{moved}: {', '.join(causes)}")
+            codes += [each.rule.code for each in parts]
+        return f"{'; '.join(sentences)} ({', '.join(dict.fromkeys(codes))})"
+
+    def _told(self, served: Sequence[Trade], price: Decimal) -> list[tuple[str, list["_Part"]]]:
+        """What an order serves: each component, its largest part first, with what made it."""
+        case, destinations = self.case, self.destinations
+        if case.liquidation:
+            rule = checks.liquidation_rule(case.snapshot)
+            why = (
+                "the account has no target and is sold to cash"
+                if rule is checks.CHECK_3
+                else "withdrawals take all of it"
+            )
+            return [(each.component, [_Part(rule, ZERO, why)]) for each in served]
+        return [(each.component, _parts(each, destinations[each.component], case, price)) for each in served]
 
 
 def _with_it(each: Destination, sells: bool) -> Moves:
@@ -183,8 +215,18 @@ def _in_cents(moves: Moves, amount: Decimal) -> Moves:
     return found or [(moves[-1][0], amount)]
 
 
+def _last_of(moves: Moves, cents: Decimal) -> Rule:
+    """The last rule that moved a cent of the amount, which is in whole cents."""
+    rule, moved = moves[-1]
+    if moved * cents >= CENT * sum([each for _, each in moves], ZERO):
+        return rule  # as nearly always: a whole cent of it is no rounding
+    return _in_cents(moves, cents)[-1][0]
+
+
 def _by_cause(trade: Trade, amount: Decimal) -> dict[Cause, Decimal]:
     """The amount of a trade by what made it, in cents."""
+    if len(trade.causes) == 1:
+        return dict.fromkeys(trade.causes, amount)
     return dict(zip(trade.causes, share_out(amount, [*trade.causes.values()]), strict=True))
 
 
@@ -224,38 +266,6 @@ def _moved(trade: Trade, each: Destination, case: Case, amount: Decimal) -> list
     if not with_it:
         return [_Part(DESTINATION_1, amount, _moves(DESTINATION_1, each, sells, case))]
     return [_Part(rule, share, _moves(rule, each, sells, case)) for rule, share in _in_cents(with_it, amount)]
-
-
-def _told(
-    served: Sequence[Trade], destinations: Mapping[str, Destination], case: Case, price: Decimal
-) -> list[tuple[str, list[_Part]]]:
-    """What an order serves: each component, its largest part first, with what made it."""
-    if case.liquidation:
-        rule = checks.liquidation_rule(case.snapshot)
-        why = (
-            "the account has no target and is sold to cash" if rule is checks.CHECK_3 else "withdrawals take all of it"
-        )
-        return [(each.component, [_Part(rule, ZERO, why)]) for each in served]
-    return [(each.component, _parts(each, destinations[each.component], case, price)) for each in served]
-
-
-def _why(
-    served: Sequence[Trade],
-    destinations: Mapping[str, Destination],
-    case: Case,
-    price: Decimal,
-    outcomes: Mapping[str, ComponentOutcome],
-) -> str:
-    """A sentence for each component that an order serves; where two rules made it, each with its part (ORDER-5)."""
-    sentences, codes = [], list[str]()
-    for key, parts in _told(served, destinations, case, price):
-        seen = outcomes[key]
-        moved = f"{key} goes from {percent(seen.current_weight)} to {percent(seen.planned_weight)}"
-        several = len(parts) > 1
-        causes = [f"{money(each.amount)} as {each.why}" if several else each.why for each in parts]
-        sentences.append(f"{moved}: {', '.join(causes)}")
-        codes += [each.rule.code for each in parts]
-    return f"{'; '.join(sentences)} ({', '.join(dict.fromkeys(codes))})"
 
 
 def _cause(cause: Cause, trade: Trade, case: Case) -> str:

@@ -17,7 +17,7 @@ from domain.laws.booked_plan import BookedPlan
 from domain.plan import plan as planned
 from domain.rebalance_plan import Allocation, Order, RebalancePlan, Side, Transfer
 from domain.targets.targets import Band
-from domain.tax.lots import Gain, RelievedLot
+from domain.tax.lots import RelievedLot
 from domain.values.money import CENT
 from domain.values.policy import Mode, Policy
 from domain.values.purpose import FULL, Purpose
@@ -131,6 +131,12 @@ def component(case: Case, key: str, **changes: Any) -> Case:
     return with_plan(case, components=parts)
 
 
+class Tested:
+    """Why an order of these tests exists."""
+
+    rule, reason = "TEST", ""
+
+
 def trade(case: Case, side: Side, symbol: str, quantity: str, sleeve: str = MANAGED, **changes: Any) -> Case:
     """One order more; a sale gives up the first lot of its sleeve."""
     snapshot, shares = case[0], Decimal(quantity)
@@ -139,7 +145,7 @@ def trade(case: Case, side: Side, symbol: str, quantity: str, sleeve: str = MANA
     lot = next((each.lots[0] for each in held.holdings if each.symbol == symbol), None) if held else None
     given = (RelievedLot(replace(lot, quantity=shares), None, None),) if side == "sell" and lot else ()
     amount = (price * shares).quantize(CENT)
-    made = Order(side, symbol, shares, price, amount, (Allocation(sleeve, shares),), given, Gain(), "TEST", str)
+    made = Order(side, symbol, shares, price, amount, (Allocation(sleeve, shares),), given, Tested())
     return with_plan(case, orders=(*case[2].orders, replace(made, **changes)))
 
 
@@ -404,7 +410,7 @@ def test_what_is_left_of_a_recent_lot_replaces_others() -> None:
         RelievedLot(held.lots[0], D(-4000), "long"),
         RelievedLot(replace(held.lots[1], quantity=D(1)), D(-10), "short"),
     )
-    sale = Order("sell", "Y", D(101), D(50), D(5050), (Allocation(MANAGED, D(101)),), given, Gain(), "TEST", str)
+    sale = Order("sell", "Y", D(101), D(50), D(5050), (Allocation(MANAGED, D(101)),), given, Tested())
     assert budget.disallowed(replace(snapshot, account=owner), sale, policy.wash_sale_days) == D(3960)
 
 
