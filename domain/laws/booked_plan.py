@@ -33,6 +33,7 @@ class BookedPlan:
     steps: Mapping[str, Decimal]  # what one increment is worth, by symbol
     held: dict[str, dict[str, Holding]]  # by sleeve and symbol, before
     worth: Mapping[str, Decimal]  # what each sleeve's holdings are worth, before
+    worth_after: dict[str, Decimal]
     before: Mapping[str, Decimal]  # cash by sleeve
     cash: dict[str, Decimal]  # and after
     moved: dict[str, dict[str, Decimal]]
@@ -52,7 +53,7 @@ class BookedPlan:
         before = {sleeve.key: sleeve.cash for sleeve in sleeves}
         moved: dict[str, dict[str, Decimal]] = {key: {} for key in before}
         crossing = {each.symbol for each in plan.transfers if each.symbol is not None}
-        books = cls(snapshot, plan, prices, steps, held, worth, before, dict(before), moved, crossing)
+        books = cls(snapshot, plan, prices, steps, held, worth, dict(worth), before, dict(before), moved, crossing)
         books._orders()
         books._transfers()
         for symbol, lots in books.given.items():
@@ -75,10 +76,7 @@ class BookedPlan:
 
     def value_after(self, sleeve: str) -> Decimal:
         """A sleeve's cash and holdings after the plan."""
-        value, prices = self.cash.get(sleeve, ZERO) + self.worth.get(sleeve, ZERO), self.prices
-        for symbol, quantity in self.moved.get(sleeve, NOTHING).items():
-            value += quantity * prices[symbol]
-        return value
+        return self.cash.get(sleeve, ZERO) + self.worth_after.get(sleeve, ZERO)
 
     def step(self, symbol: str) -> Decimal:
         """What one increment of a security is worth."""
@@ -96,10 +94,9 @@ class BookedPlan:
 
     def _orders(self) -> None:
         """Books the orders. Most are for one sleeve, from lots of its own, and are seen to be sound at once."""
-        prices, cash, moved, held, crossing = self.prices, self.cash, self.moved, self.held, self.crossing
-        given = self.given
+        prices, cash, worth, moved, held = self.prices, self.cash, self.worth_after, self.moved, self.held
         for order in self.plan.orders:
-            symbol, quantity, amount, parts = order.symbol, order.quantity, order.amount, order.allocations
+            symbol, quantity, parts = order.symbol, order.quantity, order.allocations
             part, price = parts[0], prices.get(symbol)
             sleeve = part.sleeve
             if (
@@ -108,19 +105,24 @@ class BookedPlan:
                 or part.quantity != quantity
                 or order.price != price
                 or quantity <= ZERO
-                or (amount != (exact := quantity * price) and amount != to_cent(exact))
                 or sleeve not in cash
                 or symbol in moved[sleeve]
             ):
                 self._carefully(order)
+                continue
+            amount, exact = order.amount, quantity * price
+            if amount != exact and amount != to_cent(exact):
+                self._carefully(order)
             elif order.side == "buy" and not order.lots:
                 moved[sleeve][symbol] = quantity
                 cash[sleeve] -= amount
+                worth[sleeve] += exact
             elif order.side == "sell" and symbol in held[sleeve]:
                 moved[sleeve][symbol] = -quantity
                 cash[sleeve] += amount
-                if symbol in crossing or not _covers(held[sleeve][symbol], quantity, order.lots):
-                    given.setdefault(symbol, []).append((sleeve, quantity, [each.lot for each in order.lots]))
+                worth[sleeve] -= exact
+                if symbol in self.crossing or not _covers(held[sleeve][symbol], quantity, order.lots):
+                    self.given.setdefault(symbol, []).append((sleeve, quantity, [each.lot for each in order.lots]))
             else:
                 self._carefully(order)
 
@@ -184,6 +186,7 @@ class BookedPlan:
         here = self.moved[sleeve]
         here[symbol] = here[symbol] + quantity if symbol in here else quantity
         self.cash[sleeve] -= paid
+        self.worth_after[sleeve] += quantity * self.prices[symbol]
 
     def _priced(self, symbol: str, quantity: Decimal, price: Decimal | None, amount: Decimal) -> bool:
         ours = self.prices.get(symbol)
@@ -203,7 +206,7 @@ class BookedPlan:
     def _no_sleeve(self, sleeve: str) -> bool:
         """Of what is no sleeve of the account yet: True unless it opens, without cash."""
         if any(each.component == sleeve and each.sleeve == "opening" for each in self.plan.components):
-            self.cash[sleeve], self.moved[sleeve], self.held[sleeve] = ZERO, {}, {}
+            self.cash[sleeve], self.worth_after[sleeve], self.moved[sleeve], self.held[sleeve] = ZERO, ZERO, {}, {}
             return False
         return True
 
@@ -275,14 +278,20 @@ def _shares(order: Order, quantities: Sequence[Decimal]) -> list[Decimal]:
 
 
 def _covers(holding: Holding, quantity: Decimal, relieved: Sequence[RelievedLot]) -> bool:
-    """True where the lots sum to so many shares and each is, or is a part of, a lot of the holding."""
-    if len(relieved) == 1:
-        return relieved[0].lot.quantity == quantity and _take(relieved[0].lot, holding.lots, {})
-    total, left = ZERO, dict[int, Decimal]()
+    """True where the lots sum to so many shares and each is, or is a part of, a lot of the holding of its own."""
+    free, total = list(holding.lots), ZERO
     for each in relieved:
-        total += each.lot.quantity
-        if not _take(each.lot, holding.lots, left):
+        lot = each.lot
+        acquired, cost, shares = lot.acquired, lot.cost_per_share, lot.quantity
+        for at, one in enumerate(free):
+            if one is lot or (one.acquired == acquired and one.cost_per_share == cost and shares <= one.quantity):
+                del free[at]
+                break
+        else:
             return False
+        if shares <= ZERO:
+            return False
+        total += shares
     return total == quantity
 
 

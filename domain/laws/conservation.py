@@ -6,7 +6,7 @@ from decimal import Decimal
 from domain.laws.booked_plan import LAW_1, BookedPlan
 from domain.laws.broken import Broken
 from domain.values.keys import named
-from domain.values.money import CENT, ZERO, money, plain
+from domain.values.money import HALF_A_CENT, ZERO, money, plain
 from domain.values.rules import Rule
 from domain.values.snapshot import CASH, MANAGED
 
@@ -40,13 +40,10 @@ def planned_values(books: BookedPlan) -> Iterator[Broken]:
             before = managed[symbol].quantity * price if symbol in managed else ZERO
             after = before + moved_directly[symbol] * price if symbol in moved_directly else before
         sum_before += before
-        for says, planned, booked in (("is", each.current_value, before), ("ends", each.planned_value, after)):
-            if planned != booked and abs(planned - booked) >= CENT / 2:
-                yield Broken(
-                    LAW_1,
-                    f"{key} {says} at {money(booked)} by the books and at {money(planned)} by the plan",
-                    {"component": key, "booked": booked, "planned": planned},
-                )
+        if each.current_value != before:
+            yield from _told_wrongly(key, "is", each.current_value, before)
+        if each.planned_value != after:
+            yield from _told_wrongly(key, "ends", each.planned_value, after)
     if sum_before != total - reserved:
         yield Broken(
             LAW_1,
@@ -60,6 +57,15 @@ def planned_values(books: BookedPlan) -> Iterator[Broken]:
             f"cash goes from {money(books.before[MANAGED])} to {money(books.cash[MANAGED])} by the books, and from "
             f"{money(plan.cash_before)} to {money(plan.cash_after)} by the plan",
             {"before": books.before[MANAGED], "after": books.cash[MANAGED], "planned": plan.cash_after},
+        )
+
+
+def _told_wrongly(key: str, says: str, planned: Decimal, booked: Decimal) -> Iterator[Broken]:
+    if abs(planned - booked) >= HALF_A_CENT:
+        yield Broken(
+            LAW_1,
+            f"{key} {says} at {money(booked)} by the books and at {money(planned)} by the plan",
+            {"component": key, "booked": booked, "planned": planned},
         )
 
 

@@ -56,6 +56,8 @@ def check(books: BookedPlan, limits: Forbidden) -> Iterator[Broken]:
     yield from _funded_for_nothing(books, limits)
     concerned = no_buy.keys() | no_sell.keys()
     for sleeve, changes in books.moved.items():
+        if concerned.isdisjoint(changes):
+            continue
         for symbol in sorted(changes.keys() & concerned):
             change = changes[symbol]
             cause = no_buy.get(symbol) if change > ZERO else no_sell.get(symbol) if change < ZERO else None
@@ -77,8 +79,10 @@ def _why(cause: Cause) -> str:
 def _funded_for_nothing(books: BookedPlan, limits: Forbidden) -> Iterator[Broken]:
     """Models of which nothing may be bought, and that get more cash than covers their overdraft (RESTRICT-1)."""
     funded = {each.destination: each.amount for each in books.plan.transfers if each.symbol is None}
-    for each in books.plan.components if funded else ():
-        amount = funded.get(each.component, ZERO) + min(ZERO, books.before.get(each.component, ZERO))
+    for each in books.plan.components:
+        if each.component not in funded:
+            continue
+        amount = funded[each.component] + min(ZERO, books.before.get(each.component, ZERO))
         if amount > ZERO and nothing_may_be_bought(each, books, limits):
             yield Broken(
                 LAW_4,

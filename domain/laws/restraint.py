@@ -75,14 +75,12 @@ def _unasked(books: BookedPlan, policy: Policy, limits: Forbidden) -> Iterator[B
     if not sold and not bought:
         return
     low, high = cash_bounds(books, limits)
-    ends = plan.components[-1].planned_value
-    for each, beyond in bought:
+    ends, cents = plan.components[-1].planned_value, rounding(books)
+    steps = cents + sum([books.steps[order.symbol] for order in plan.orders], ZERO)
+    room = high - ends - steps  # for so much more cash at least
+    for each, beyond in bought if room > cents else ():
         unasked = min(beyond, each.planned_value - each.current_value - _from_others(each, books))
-        if (
-            unasked > rounding(books)
-            and ends + unasked + _steps(books) < high
-            and not _as_small_as_can_be(each, unasked, books, policy)
-        ):
+        if cents < unasked < room and not _as_small_as_can_be(each, unasked, books, policy):
             yield Broken(
                 LAW_8,
                 f"{money(unasked)} more of {each.component} is bought than its destination band asks, and without it "
@@ -91,7 +89,7 @@ def _unasked(books: BookedPlan, policy: Policy, limits: Forbidden) -> Iterator[B
             )
     free = ends - low + sum((unasked for _, unasked in bought), ZERO)
     for each, unasked in sold:
-        if free < unasked or free < unasked + _steps(books) or nothing_may_be_bought(each, books, limits):
+        if free < unasked + steps or nothing_may_be_bought(each, books, limits):
             continue
         if _as_small_as_can_be(each, unasked, books, policy):
             continue
@@ -128,11 +126,6 @@ def _as_small_as_can_be(each: ComponentOutcome, unasked: Decimal, books: BookedP
     symbol = named(each.component).ref
     smallest = max(policy.minimum_trade_amount, policy.minimum_trade_weight * (books.plan.managed_value or ZERO))
     return any(order.symbol == symbol and order.amount - unasked < smallest for order in books.plan.orders)
-
-
-def _steps(books: BookedPlan) -> Decimal:
-    """By how much rounding may have moved cash: a step of every order, and the cents."""
-    return rounding(books) + sum([books.steps[order.symbol] for order in books.plan.orders], ZERO)
 
 
 Unasked = list[tuple[ComponentOutcome, Decimal]]
@@ -190,7 +183,7 @@ def _sleeves(books: BookedPlan, policy: Policy, limits: Forbidden) -> Iterator[B
             continue
         prices, steps = books.prices, sum([books.steps[symbol] for symbol in sells], ZERO)
         asked = cents + (shrinks if shrinks > ZERO else ZERO)
-        if -sum([changes[symbol] * prices[symbol] for symbol in sells], ZERO) <= asked + steps:
+        if len(sells) == len(changes) and books.worth[key] - books.worth_after[key] <= asked + steps:
             continue  # as nearly always: whatever the model names of it
         asks, stays = _asked_of(model, replaced)
         sold = -sum([changes[symbol] * prices[symbol] for symbol in sells if symbol in asks], ZERO)
