@@ -16,7 +16,7 @@ from domain.planning.filling import Held
 from domain.planning.gain_budget import LOT_2
 from domain.planning.lines import DESTINATION_1, DESTINATION_2
 from domain.planning.moves import LOWER_EDGE, force, give_back_sales, no_edge, sell_more
-from domain.planning.nearer import Way, again, band_and_cash, cash_nearer, comes_home, less_for_cash, nearer, traded
+from domain.planning.nearer import Way, again, band_and_cash, cash_nearer, less_for_cash, nearer, traded
 from domain.planning.one_way import CASH_2
 from domain.planning.reach import BackBy, lines_of
 from domain.planning.turn import GivenUp, Proposal, relief
@@ -34,6 +34,13 @@ def closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
     best, back = _asked_again(case, proposal, back)
     if case.purpose.kind != "full" or _as_it_was_to_be(case, best):
         return best
+    for nearer_still in (_ends_better, _cash_to_the_cent, _comes_home):
+        best = nearer_still(case, best, back)
+    return _without_needless_sales(case, best, back)
+
+
+def _ends_better(case: Case, best: Proposal, back: BackBy) -> Proposal:
+    """Steps that end better, as long as there are any; of each way one that only saves turnover."""
     least, saved = rank(case, best), set[Way]()
     while True:  # each turn ends better, or is the last
         for way, closer in nearer(case, best, back):
@@ -44,30 +51,43 @@ def closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
                 saved |= {way} if saves else set()
                 break
         else:
-            break
+            return best
+
+
+def _cash_to_the_cent(case: Case, best: Proposal, back: BackBy) -> Proposal:
+    """The same of cash alone, to the cent."""
     end = end_of(case, best).rank
-    while any(end[:AMISS]):  # the same of cash alone, to the cent
+    while any(end[:AMISS]):  # each turn ends better, or is the last
         closest = cash_nearer(case, best, back)
         if closest is None or (last := end_of(case, closest).rank)[:AMISS] >= end[:AMISS]:
             break
         best, end = closest, last
-    while (home := _comes_home(case, best, back)) is not None:
-        best = home
-    return _without_needless_sales(case, best, back)
+    return best
 
 
-def _comes_home(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
-    """One that would be traded once this plan is filled, though cash ends further by less than a step: fewer components
-    outside their thresholds, or nearer together with cash (DESTINATION-6). Ends by construction: both can't fall for
+def _comes_home(case: Case, best: Proposal, back: BackBy) -> Proposal:
+    """What would be traded once this plan is filled: components end less outside their thresholds, or nearer together
+    with cash, though cash alone is further by less than a step (DESTINATION-6).
+    """
+    now = end_of(case, best)
+    while now.outside or now.off:  # each turn brings them nearer, or is the last
+        for _, closer in nearer(case, best, back):
+            then = end_of(case, closer)
+            if then.unmet != now.unmet or _from_home(then) >= _from_home(now):
+                continue
+            if better_than(case, closer, best) or rank(case, closer) < rank(case, best):
+                best, now = closer, then
+                break
+        else:
+            break
+    return best
+
+
+def _from_home(end: ends.Ends) -> tuple[Decimal, Decimal]:
+    """How far components are outside their thresholds, then all with cash from their bands; cents, so it can't fall for
     ever.
     """
-    now = end_of(case, proposal)
-    for _, closer in comes_home(case, proposal, back) if now.outside or now.off else ():
-        then = end_of(case, closer)
-        nearer = (then.outside, then.off + then.cash_off) < (now.outside, now.off + now.cash_off)
-        if nearer and then.unmet == now.unmet and better_than(case, closer, then, now):
-            return closer
-    return None
+    return end.outside, end.off + end.cash_off
 
 
 def _without_needless_sales(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
@@ -198,14 +218,17 @@ def rank(case: Case, proposal: Proposal) -> tuple[Decimal, ...]:
     return ZERO if not unmet else ONE + unmet // cents, *(each // cents for each in amiss), end.turnover, funded
 
 
-def better_than(case: Case, proposal: Proposal, then: ends.Ends, now: ends.Ends) -> bool:
-    """True where a proposal, which ends so, is better than another end, or than nothing (DESTINATION-6)."""
-    orders, turn = proposal.netted.orders, CENT * (1 + len(case.known))
-    sold = sum([order.amount for order in orders if order.is_sell], ZERO)
-    bought = sum([order.amount for order in orders if not order.is_sell], ZERO)
-    if sold and bought:
-        turn = max(turn, *(case.snapshot.securities[order.symbol].step for order in orders))
-    return ends.better(then, now, turn, min(sold, case.smallest) + min(bought, case.smallest))
+def better_than(case: Case, proposal: Proposal, other: Proposal | None = None) -> bool:
+    """True where a proposal ends better than another, or than the account stands now (DESTINATION-6)."""
+    now = ends.ends(case, proposal.destined, None) if other is None else end_of(case, other)
+    apart, market, cents = dict[str, Decimal](), case.snapshot.securities, CENT * (1 + len(case.known))
+    for sign, moved in ((1, proposal.after.moved), (-1, {} if other is None else other.after.moved)):
+        for (_, symbol), quantity in moved.items():
+            apart[symbol] = apart.get(symbol, ZERO) + sign * quantity
+    bought = sum([market[symbol].worth(each) for symbol, each in apart.items() if each > 0], ZERO)
+    sold = sum([market[symbol].worth(-each) for symbol, each in apart.items() if each < 0], ZERO)
+    turn = max(cents, *(market[symbol].step for symbol, each in apart.items() if each)) if sold and bought else cents
+    return ends.better(end_of(case, proposal), now, turn, min(sold, case.smallest) + min(bought, case.smallest))
 
 
 def end_of(case: Case, proposal: Proposal) -> ends.Ends:

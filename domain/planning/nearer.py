@@ -37,25 +37,17 @@ def nearer(case: Case, proposal: Proposal, back: BackBy) -> Iterator[tuple[Way, 
     closer = _cash_by_securities(case, proposal, values, back)
     if closer is not None:
         yield ("cash by securities", 0), closer
-    yield from comes_home(case, proposal, back)
+    for way, again_planned in (("all", _all_nearer), ("planned again", _planned_again)):
+        closer = again_planned(case, proposal, values, back)
+        if closer is not None:
+            yield (way, 0), closer
+    for at, closer in _inside_thresholds(case, proposal, values, back):
+        yield ("inside its threshold", at), closer
     for at, line in enumerate(proposal.destined.lines):
         if any(rule is not DESTINATION_1 for rule, _ in line.parts):
             closer = less_for_cash(case, proposal, at, back)
             if closer is not None:
                 yield ("less for cash", at), closer
-
-
-def comes_home(case: Case, proposal: Proposal, back: BackBy) -> Iterator[tuple[Way, Proposal]]:
-    """Those that bring components nearer, whatever that makes of cash."""
-    values = ends.values(case, proposal.destined, proposal.after)
-    closer = _all_nearer(case, proposal, values, back)
-    if closer is not None:
-        yield ("all", 0), closer
-    closer = _planned_again(case, proposal, values, back)
-    if closer is not None:
-        yield ("planned again", 0), closer
-    for at, closer in _inside_thresholds(case, proposal, values, back):
-        yield ("inside its threshold", at), closer
 
 
 def cash_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:

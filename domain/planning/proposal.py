@@ -254,8 +254,7 @@ def _if_better(case: Case, proposal: Proposal) -> Proposal:
         return proposal
     if _lands_all(case, proposal):
         return proposal  # whatever made it trade is mended, and nothing is worse
-    now = ends.ends(case, proposal.destined, None)
-    if better_than(case, proposal, end_of(case, proposal), now):
+    if better_than(case, proposal):
         return proposal
     still = tuple([replace(each, change=ZERO, parts=(), made_whole=ZERO) for each in proposal.destined.destinations])
     lines = tuple([replace(each, planned=each.value, parts=[]) for each in proposal.destined.lines])
@@ -268,18 +267,13 @@ def _if_better(case: Case, proposal: Proposal) -> Proposal:
         {},
         proposal.rejected,
         proposal.blocked,
-        stays=now,
+        stays=ends.ends(case, proposal.destined, None),
         given_up=proposal.given_up,
     )
     best = nothing
-    while (
-        closer := cash_nearer(case, best, {}) if end_of(case, best).cash_off else None
-    ):  # each ends nearer, or is last
-        if best is nothing:
-            nearer = better_than(case, closer, end_of(case, closer), now)
-        else:
-            nearer = rank(case, closer) < rank(case, best)
-        if not nearer:
+    while end_of(case, best).cash_off:  # each turn ends nearer, or is the last
+        closer = cash_nearer(case, best, {})
+        if closer is None or not better_than(case, closer, best):
             break
         best = closer
     best.rejected = proposal.rejected

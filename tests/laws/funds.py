@@ -27,10 +27,12 @@ TIMES = 6  # plans after one another: what still trades then trades for ever
 
 
 def funds(seed: int, number: int, value: int) -> Json:
-    """An account of 6 to 12 funds of 15 to 620 a share, drifted by up to a third; cash at 2 %."""
+    """An account of 2 to 20 funds of 15 to 620 a share, drifted by up to a third; cash at 0 to 10 %, and now and then
+    bands that the target gives.
+    """
     random = Random(f"funds {seed} {number} {value}")
-    count = random.randint(6, 12)
-    edges = [0, *sorted(random.sample(range(3, 98), count - 1)), 98]
+    count, cash = random.randint(2, 20), random.choice((0, 1, 2, 2, 5, 10))
+    edges = [0, *sorted(random.sample(range(3, 98 - cash), count - 1)), 100 - cash]
     weights = [Decimal(after - before) / 100 for before, after in itertools.pairwise(edges)]
     symbols = [f"F{at:02}" for at in range(count)]
     prices = [Decimal(f"{random.uniform(15, 620):.2f}") for _ in symbols]
@@ -46,7 +48,9 @@ def funds(seed: int, number: int, value: int) -> Json:
         "targets": [
             {
                 "id": "T",
-                "components": [{"security": s, "weight": str(w)} for s, w in zip(symbols, weights, strict=True)],
+                "components": [
+                    {"security": s, "weight": str(w), **_bands(random)} for s, w in zip(symbols, weights, strict=True)
+                ],
             }
         ],
         "accounts": [
@@ -60,6 +64,14 @@ def funds(seed: int, number: int, value: int) -> Json:
             }
         ],
     }
+
+
+def _bands(random: Random) -> Json:
+    """What a target says of a component's bands: mostly nothing."""
+    if random.random() < 0.85:
+        return {}
+    band, widths = random.choice((("threshold", ("0.05", "0.10", "0.50")), ("precision", ("0", "0.02", "0.10"))))
+    return {band: {"relative": random.choice(widths)}}
 
 
 @dataclass
