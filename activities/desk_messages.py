@@ -20,9 +20,10 @@ class _Message(BaseModel):
 
 
 class DeskStep(_Message):
-    """Which venue's desk a step is about."""
+    """Which venue's desk a step is about. `all_blocks`: those that are open are woken, too."""
 
     venue: str
+    all_blocks: bool = False
 
 
 class BlockStep(_Message):

@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.context import Desk, actor, step
-from activities.desk_messages import BlockStep, DeskStands, DeskStep, DeskTold, Told
+from activities.desk_messages import BlockStep, DeskStands, DeskStep, DeskTold, Told, block_workflow_id
 from activities.handing_over import end_of_before, end_unsent
 from activities.orders import CLOSED, never_sent
 from activities.request_accounts import AT_ONCE, beating
@@ -28,7 +28,10 @@ class DeskSteps:
 
     @step
     def form_blocks(self, message: DeskStep) -> DeskStands:
-        """Forms blocks where the window is over (BLOCK-1, BLOCK-4), and says which are formed and not released yet."""
+        """Forms blocks where the window is over (BLOCK-1, BLOCK-4), and says which are formed and not released yet.
+
+        Where it is asked to, it wakes all that are open: one whose workflow was ended goes on in another.
+        """
         terms, now = self.desk.venues.terms(message.venue), self.desk.now()
         with self.desk.books.transaction(actor()) as books:
             row = books.desk.desk(message.venue)
@@ -44,10 +47,13 @@ class DeskSteps:
                     books.blocks.form(message.venue, books.desk.waiting(message.venue), now)
                     books.desk.window(message.venue, None)
                     due = None
-            formed = [each.id for each in books.blocks.open_of(message.venue) if each.status == "FORMED"]
+            open_ones = books.blocks.open_of(message.venue)
+            formed = [each.id for each in open_ones if each.status == "FORMED"]
             ends = books.desk.next_end(message.venue)
             changed = list(books.blocks.changed(message.venue))
             untold = bool(books.desk.untold(1, venue=message.venue))
+        for each in open_ones if message.all_blocks else []:
+            self.desk.knock(block_workflow_id(each.id))
         next_look = min((each for each in (due, ends) if each is not None), default=None)
         pause = None if next_look is None else max(0.0, (next_look - now).total_seconds())
         return DeskStands(formed=formed, pause=pause, note=_note(row, due), untold=untold, changed=changed)

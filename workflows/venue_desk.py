@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.options import ACCOUNTS, FORM
     from workflows.steps import step
 
-SELDOM = timedelta(minutes=15)  # how often it looks though nobody called
+SELDOM = timedelta(minutes=15)  # how often it looks though nobody called, and wakes the blocks that are open
 
 
 @workflow.defn(name="VenueDesk", failure_exception_types=[ValidationError])
@@ -34,9 +34,13 @@ class VenueDesk:
         """Never ends by itself. Bad input fails the workflow at once."""
         desk = read(DeskInput, given)
         message = DeskStep(venue=desk.venue)
+        all_blocks_at = workflow.now()
         while not workflow.info().is_continue_as_new_suggested():
             self.called = False
-            stands = await step("form_blocks", message, DeskStands, FORM, self.note)
+            every = workflow.now() >= all_blocks_at
+            all_blocks_at = workflow.now() + SELDOM if every else all_blocks_at
+            looks = DeskStep(venue=desk.venue, all_blocks=every)
+            stands = await step("form_blocks", looks, DeskStands, FORM, self.note)
             self.note = stands.note
             workflow.set_current_details(stands.note)
             for block_id in (*stands.formed, *stands.changed):

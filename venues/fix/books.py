@@ -3,18 +3,21 @@
 Every change of an order is made under its row's lock, so that adapter and gateway take turns.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, not_, select, text, tuple_, update
 
+from domain.executing.blocks import is_child
 from domain.values.money import ZERO, plain
 from domain.values.rules import Rule
 from storage.record.chain import as_json
 from storage.schema.fix import fix_executions, fix_messages, fix_orders
-from venues.fix.reports import Execution, Report, Standing, after, concerned, filled, last_word
+from storage.schema.tables import accounts
+from venues.fix.reports import Execution, Report, Standing, after, concerned, filled, last_word, says_less
 from venues.fix.sessions import Session
 from venues.port import WORKING, VenueAnswer, VenueOrder, mismatch
 
@@ -93,23 +96,26 @@ def get(connection: Connection, client_order_id: str, *, lock: bool = False) -> 
 def take(connection: Connection, session: Session, said: Report, raw: str) -> Heard:
     """Writes down what an execution report says; a repeated execution changes nothing (FIX-3).
 
-    An execution of another security or side than was ordered is kept, and counts for nothing.
+    An execution of another security, side or account than was ordered is kept, and counts for nothing.
     """
     row = _named_by(connection, session, said)
     order_id = None if row is None else str(row.client_order_id)
     executes = said.kind in ("trade", "bust", "correction")
-    foreign = row is not None and _is_foreign(session, said, row)
+    elsewhere = row is not None and executes and _is_of_another(connection, session, said, row)
+    foreign = row is not None and (elsewhere or _is_foreign(session, said, row))
     new = not executes or _kept(connection, session, said, order_id, raw, counts=not foreign)
     if row is None or order_id is None:
         return Heard(None, new, says=f"an execution of {said.name}, which is no order of ours")
     if not new:
         return Heard(order_id, False)
+    if elsewhere:
+        return Heard(order_id, new, says=f"an execution of {said.name} for account {said.account}, which is not its")
     if foreign and executes and _is_answered(connection, order_id):
         return Heard(order_id, new, says=f"an execution of {said.name} in {said.symbol}, {said.side}, which is not it")
     if not said.unknown:
         _answered(connection, session, said, row)
-    _stands(connection, session, said, row)
-    return Heard(order_id, True, ask=said.duplicate)
+    unsure = _stands(connection, session, said, row)
+    return Heard(order_id, True, ask=said.duplicate or unsure)
 
 
 def _named_by(connection: Connection, session: Session, said: Report) -> Row[Any] | None:
@@ -125,6 +131,16 @@ def _named_by(connection: Connection, session: Session, said: Report) -> Row[Any
 def _is_foreign(session: Session, said: Report, row: Row[Any]) -> bool:
     ours = session.symbols.get(row.symbol, row.symbol)
     return said.symbol not in (None, ours) or said.side not in (None, row.side)
+
+
+def _is_of_another(connection: Connection, session: Session, said: Report, row: Row[Any]) -> bool:
+    """True where an execution comes for an account (1) that is another one of ours. One that nobody here knows is the
+    broker's own name of it, and a block is nobody's.
+    """
+    if said.account in (None, row.account_id, session.accounts.get(row.account_id)) or is_child(row.client_order_id):
+        return False
+    named = {theirs: ours for ours, theirs in session.accounts.items()}.get(said.account or "", said.account)
+    return connection.scalar(select(accounts.c.id).where(accounts.c.id == named)) is not None
 
 
 def _is_answered(connection: Connection, order_id: str) -> bool:
@@ -211,10 +227,16 @@ def _answered(connection: Connection, session: Session, said: Report, row: Row[A
     connection.execute(ANSWERED, given)
 
 
-def _stands(connection: Connection, session: Session, said: Report, row: Row[Any]) -> None:
-    standing = after(Standing(row.status, row.said_quantity, row.said_average, row.reason), said)
+def _stands(connection: Connection, session: Session, said: Report, row: Row[Any]) -> bool:
+    """Writes down how an order stands after a report. True where it has to be asked after once more: what the broker
+    says is less than the sum of its executions, and a bust was lost only where it says so twice (FIX-4).
+    """
     sums = connection.execute(SUMS, {"of": row.client_order_id}).one()
-    done = filled(sums.quantity, sums.amount, standing)
+    less = says_less(said, sums.quantity)
+    twice = less and row.said_quantity == said.cumulative
+    standing = after(Standing(row.status, row.said_quantity, row.said_average, row.reason), said, opens=twice)
+    changed = said.kind in ("bust", "correction")
+    done = filled(sums.quantity, sums.amount, standing, lost_busts=twice or (row.repaired and not changed))
     day = sums.day or (said.trade_date if done.quantity else None)
     changes: dict[str, Any] = {
         "status": last_word(standing.status, done.quantity),
@@ -238,6 +260,7 @@ def _stands(connection: Connection, session: Session, said: Report, row: Row[Any
     has = changes["venue_has"]
     changes["venue_has"] = None if has is None else as_json(has)
     connection.execute(STANDS, {"of": row.client_order_id} | changes)
+    return (less and not twice) or (changed and row.repaired)
 
 
 def _other(session: Session, said: Report, row: Row[Any]) -> dict[str, str] | None:
@@ -257,19 +280,32 @@ def _set(connection: Connection, client_order_id: str, **values: Any) -> None:
     connection.execute(update(fix_orders).where(fix_orders.c.client_order_id == client_order_id).values(**values))
 
 
-def open_orders(connection: Connection, session: str, *, unanswered: bool = False) -> list[Row[Any]]:
-    """The orders of a session that were handed over and have no last word, oldest first (FIX-5).
+def open_orders(
+    connection: Connection,
+    session: str,
+    *,
+    unanswered: bool = False,
+    named: Collection[str] = (),
+    filled_on: date | None = None,
+) -> list[Row[Any]]:
+    """The orders of a session that were handed over and have no last word, oldest first (FIX-5), and those `named`.
 
-    With `unanswered` only those of which the broker has said nothing yet.
+    With `unanswered` only those of which the broker has said nothing yet. With `filled_on` those with fills of that
+    trade date or later, too, which a bust may take back.
     """
     states = ("HANDED",) if unanswered else ("HANDED", "ANSWERED")
+    asked = (fix_orders.c.status == WORKING) | fix_orders.c.client_order_id.in_(named)
+    if filled_on is not None:
+        asked |= fix_orders.c.client_order_id.in_(
+            select(LIVE.order_id).where(LIVE.session == session, LIVE.trade_date >= filled_on, LIVE.live)
+        )
     return list(
         connection.execute(
             select(fix_orders, fix_messages.c.times)
             .join(fix_messages, fix_messages.c.order_id == fix_orders.c.client_order_id)
             .where(
                 fix_orders.c.session == session,
-                fix_orders.c.status == WORKING,
+                asked,
                 fix_messages.c.kind == "D",
                 fix_messages.c.state.in_(states),
             )

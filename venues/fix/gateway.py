@@ -30,7 +30,11 @@ from venues.fix.wire import Fields, Outgoing
 from venues.pacing import Turns
 from venues.port import VenueBusy, VenueOrder
 
-FIX_5 = Rule("FIX-5", "After every logon and every gap fill of the broker each open order is asked after.")
+FIX_5 = Rule(
+    "FIX-5",
+    "After every logon and every gap fill of the broker each open order is asked after; after a gap fill also what was "
+    "filled that day, as a bust may have been passed over.",
+)
 WHO = "fix gateway"
 LOOK = 0.25  # seconds between looks where nobody wakes it
 LOOK_BACK = 60.0  # seconds between looks at fills that were changed behind an order's last word
@@ -244,8 +248,14 @@ class Gateway:
         if not asked and now - self._looked_at_silence < SILENCE:
             return
         self._looked_at_silence = now
+        filled_on = self.clock.today() if None in asked and self.hearing.passed_over.is_set() else None
+        if None in asked:
+            self.hearing.passed_over.clear()
+        named = [each for each in asked if each is not None]
         with self.database.connect() as connection:
-            rows = books.open_orders(connection, self.session.session, unanswered=not asked)
+            rows = books.open_orders(
+                connection, self.session.session, unanswered=not asked, named=named, filled_on=filled_on
+            )
         for row in rows:
             self._keep()  # a thousand questions take longer than the lease
             name = row.client_order_id

@@ -30,6 +30,7 @@ class Hearing:
     session: Session
     ask: Callable[[str | None], None]
     changed: threading.Event = field(default_factory=threading.Event)  # a bust or a correction came
+    passed_over: threading.Event = field(default_factory=threading.Event)  # one may have been, by a gap fill
     questions: dict[int, str] = field(default_factory=dict)  # number of a 35=H → its OrdStatusReqID, or order
 
     def message(self, kind: str, raw: str) -> None:
@@ -128,8 +129,9 @@ class Hearing:
                 lease.note(connection, self.session.session, says=f"a message ({what or '?'}): {told}")
 
     def _sequence_reset(self, kind: str, fields: Fields, raw: str) -> None:
-        """35=4: messages of the broker are passed over: executions may be among them (FIX-5)."""
+        """35=4: messages of the broker are passed over: executions may be among them, and busts (FIX-5)."""
         self._count(kind, fields)
+        self.passed_over.set()
         self.ask(None)
 
     def _logout(self, kind: str, fields: Fields, raw: str) -> None:

@@ -61,6 +61,7 @@ class Report:
     duplicate: bool  # it had the order already (103=6)
     replaced: bool
     reason: str | None
+    account: str | None
     symbol: str | None
     side: Literal["buy", "sell"] | None
     order_quantity: Decimal | None
@@ -104,6 +105,7 @@ def report(fields: Fields) -> Report:
         duplicate=why == DUPLICATE_ORDER,
         replaced=said == "5" or fields.get(150) == "5",
         reason=_reason(fields, why),
+        account=fields.get(1),
         symbol=fields.get(55),
         side={"1": "buy", "2": "sell"}.get(fields.get(54) or ""),  # type: ignore[arg-type]
         order_quantity=fields.number(38),
@@ -195,13 +197,13 @@ class Standing:
     reason: str | None = None
 
 
-def after(standing: Standing, said: Report) -> Standing:
+def after(standing: Standing, said: Report, *, opens: bool = False) -> Standing:
     """How an order stands after a report that is new to us (FIX-6).
 
-    A last word stays, except where a bust or a correction opens the order again; what was said to be filled falls
-    only by those, or by an answer to a question.
+    A last word stays, except where a bust or a correction opens the order again, or, with `opens`, one that was lost;
+    what was said to be filled falls only by those, or by an answer to a question.
     """
-    changed = said.kind in ("bust", "correction")
+    changed = opens or said.kind in ("bust", "correction")
     cumulative, average = standing.said_quantity, standing.said_average
     fresh = changed or (said.kind == "status" and not said.poss_dup)
     if said.cumulative is not None and not said.unknown and (fresh or said.cumulative >= cumulative):
@@ -221,11 +223,22 @@ class Filled:
     repaired: bool
 
 
-def filled(quantity: Decimal, amount: Decimal, standing: Standing) -> Filled:
-    """What was filled, from the live executions' sums and from what the broker said in all."""
-    if standing.said_quantity <= quantity:
+def filled(quantity: Decimal, amount: Decimal, standing: Standing, *, lost_busts: bool = False) -> Filled:
+    """What was filled, from the live executions' sums and from what the broker said in all.
+
+    `lost_busts`: less than that sum is true, too.
+    """
+    if standing.said_quantity == quantity or (standing.said_quantity < quantity and not lost_busts):
         return Filled(quantity, to_cent(amount), False)
     return Filled(standing.said_quantity, to_cent(standing.said_quantity * standing.said_average), True)
+
+
+def says_less(said: Report, quantity: Decimal) -> bool:
+    """True where the broker, asked, says that less is filled than executions came for: a bust of one was lost, or the
+    answer was on its way already when the execution was made.
+    """
+    is_answer = said.kind == "status" and not said.poss_dup and not said.unknown
+    return is_answer and said.cumulative is not None and said.cumulative < quantity
 
 
 def last_word(status: Status, quantity: Decimal) -> Status:

@@ -11,6 +11,9 @@ misbehaves; it is read at every message:
     garble           fills say "many" for their quantity  by_symbol {"X": {…}} does all that to orders of X alone
     to N             fills an order up to N, also beyond what was ordered; price P: for so much
     day YYYYMMDD     the trade date                       replace_to N  answers 35=G with so many
+    better           fills at the limit, or a cent or two better
+    pass_over        what changes a fill is numbered and never sent, as swallow does
+    account A-9      fills come for that account
     change {"E5": ["H", 0, 0], "E6": ["G", shares, price]} busts and corrects, each once, at whatever moment
 """
 
@@ -127,6 +130,8 @@ class Broker(Application):
         if step <= 0:
             return
         worse = Decimal(self.executions % 3) / 100
+        if told.get("better") and order["fields"][54] == "1":
+            worse = -worse
         price = Decimal(told.get("price", Decimal(order["fields"][44]) + worse))
         order["done"] += step
         order["cash"] += step * price
@@ -135,10 +140,10 @@ class Broker(Application):
         self.write(fill=name, exec=exec_id, quantity=step, price=price)
         self.fills[exec_id] = (name, step, price)
         fields = {150: "F", 17: exec_id, 32: step, 31: price}
+        if told.get("account"):
+            fields[1] = told["account"]
         if told.get("swallow"):
-            self.write(swallowed=exec_id)
-            store = self.session._store
-            store.set_next_sender_msg_seq_num(store.next_sender_msg_seq_num() + 1)
+            self.pass_over(exec_id)
             return
         await self.execution(name, order, fields | ({32: "many"} if told.get("garble") else {}))
         if told.get("resend"):
@@ -166,7 +171,16 @@ class Broker(Application):
         self.fills[new] = (name, shares, price)
         self.write(changed=exec_id, fill=name, quantity=-had, price=at, exec="E0")
         self.write(fill=name, quantity=shares, price=price, exec=new)
+        if self.quirks().get("pass_over"):
+            self.pass_over(new)
+            return
         await self.execution(name, order, {150: kind, 17: new, 19: exec_id, 32: shares, 31: price})
+
+    def pass_over(self, exec_id: str) -> None:
+        """A number that nothing is sent under: asked for it, the gap over it is filled."""
+        self.write(swallowed=exec_id)
+        store = self.session._store
+        store.set_next_sender_msg_seq_num(store.next_sender_msg_seq_num() + 1)
 
     def next_id(self) -> str:
         self.executions += 1

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from policy.clock import the_clock
 from storage.actor import Actor
+from tests.storage import small_book
 from tests.venues.fix.conftest import World, order
 from venues.fix import allocations
 from venues.fix.allocations import Instruction
@@ -102,6 +103,36 @@ def test_a_bust_takes_back_what_it_busts(world: World) -> None:
     ended(world, ONE)
     agree(world, ONE)
     assert world.rows("SELECT kind, count(*) FROM fix.executions GROUP BY 1 ORDER BY 1") == [("bust", 1), ("trade", 3)]
+
+
+def test_a_bust_that_a_gap_fill_passed_over_is_asked_after_though_the_order_was_filled(world: World) -> None:
+    """FIX-4, FIX-5: the broker's answers say less than its executions came to, twice; the order goes by that."""
+    world.fixcore(parts=2)
+    world.gateway()
+    world.venue.submit(order(ONE))
+    ended(world, ONE)
+    first = next(each["exec"] for each in world.ledger() if "fill" in each)
+    world.quirks(hold=True, pass_over=True, change={first: ["H", 0, 0]})
+    world.until("the bust", lambda: any("swallowed" in each for each in world.ledger()))
+    world.venue.submit(order(TWO))  # what comes next shows the gap
+    stands = world.until("the lower figure", lambda: (now := world.stand(ONE)).filled_quantity < 100 and now)
+    (shares, cash) = world.filled()[ONE]
+    assert (stands.filled_quantity, stands.filled_amount) == (shares, cash) == (Decimal(50), cash)
+    assert world.rows("SELECT repaired FROM fix.orders WHERE client_order_id = :of", of=ONE) == [(True,)]
+
+
+def test_an_execution_for_another_account_of_ours_counts_for_nothing_and_is_told(world: World) -> None:
+    small_book.loaded(world.books)
+    world.fixcore(parts=1, account="A-2")
+    world.gateway()
+    world.venue.submit(order(ONE))
+    ((says,),) = world.until("the trouble", lambda: world.rows("SELECT says FROM fix.sessions WHERE says LIKE '%A-2%'"))
+    assert says == f"an execution of {ONE} for account A-2, which is not its"
+    assert world.stand(ONE).filled_quantity == 0
+    world.quirks(parts=1, account="OUR-OMNIBUS")  # a name that nobody here knows is the broker's own
+    world.venue.submit(order(TWO))
+    ended(world, TWO)
+    agree(world, TWO)
 
 
 @pytest.mark.parametrize(("kind", "why"), [("3", "bad price"), ("j", "unknown security")])

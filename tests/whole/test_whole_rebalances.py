@@ -1,0 +1,46 @@
+"""Whole rebalances with blocks, while scenarios change, fills are busted, accounts leave, people cancel, desks stop,
+sending is halted, workflows are ended, and days go by: proved by arithmetic that shares nothing with the desk.
+
+`WHOLE_SEEDS=20 make trials ARGS=tests/whole` tells more stories; what they came to has to have been seen.
+"""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from storage.connection import Books
+from tests.whole.paper import PaperMarket
+from tests.whole.proof import proved
+from tests.whole.story import Story
+
+SEEDS = range(1, 1 + int(os.environ.get("WHOLE_SEEDS", "6")))
+SEEN: Counter[str] = Counter()
+
+
+@pytest.fixture
+async def quiet(client: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
+    monkeypatch.setattr("workflows.venue_desk.SELDOM", timedelta(seconds=10))  # what takes a quarter of an hour
+    yield client
+    async for left in client.list_workflows("ExecutionStatus = 'Running'"):
+        try:
+            await client.get_workflow_handle(left.id).terminate()
+        except RPCError:  # the listing lags: it may have ended by itself
+            continue
+
+
+@pytest.mark.trial
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_at_the_paper_venue(quiet: Client, books: Books, seed: int) -> None:
+    market = PaperMarket()
+    story = Story(quiet, books, market, seed)
+    await story.told()
+    proved(story, market.filled(story), market.ordered(story), market.name_of)
+    SEEN.update(story.seen)
+    sys.stdout.write(f"\nseed {seed}: {dict(story.seen)}\n")
