@@ -134,6 +134,7 @@ def test_the_proof_sees_what_is_wrong(
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.trial
 def test_a_buy_that_is_refused_for_its_size_is_excused_only_where_a_backup_had_it_as_never_sent(report: Report) -> None:
     assert report.records is not None
     records, name = _refused_buy(report.records)

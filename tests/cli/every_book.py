@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from policy import in_force
 from policy.clock import the_clock
 from reading.files.book_file import open_book
@@ -15,6 +17,8 @@ from tests.laws.books import book
 EXAMPLES = Path(__file__).parents[2] / "examples"
 EVERYTHING = "everything on"  # households, all restrictions, sleeves, budgets, withdrawals, numbers of its own
 BOOKS = ("analyst-case.json", "demo.yaml", "household.yaml", EVERYTHING)
+LARGE = "demo.yaml"
+EVERY_BOOK = [pytest.param(each, marks=[pytest.mark.trial] if each == LARGE else []) for each in BOOKS]
 OWN = {"four_eyes": False, "tax_rate_short": "0.25", "wash_sale_days": 10}
 
 

@@ -18,7 +18,7 @@ from domain.telling.derivation import derive
 from storage.connection import Books
 from storage.schema.tables import accounts, models, targets
 from tests.cli.conftest import Command
-from tests.cli.every_book import BOOKS, load_book
+from tests.cli.every_book import EVERY_BOOK, load_book
 from tests.cli.python_values import python_values
 from tests.cli.rebalanced import REQUEST, executed, pending
 from tests.cli.sums import checked
@@ -96,7 +96,7 @@ def pages(books: Books) -> list[tuple[str, ...]]:
     ]
 
 
-@pytest.mark.parametrize("name", BOOKS)
+@pytest.mark.parametrize("name", EVERY_BOOK)
 def test_every_page_of_every_example(inside: Command, books: Books, database_url: str, name: str) -> None:
     load_book(books, name)
     said, found = 0, []

@@ -94,3 +94,11 @@ def test_funds_are_planned_and_counted() -> None:
     found = funds.settle(1, 5, 25_000, "best_fit")
     assert found.accounts == 5 and len(list(found.lines())) == 5
     assert all(Decimal(each["price"]) < 650 for each in funds.funds(1, 0, 25_000)["securities"])
+
+
+def test_funds_trade_once() -> None:
+    """LAW-9 and LAW-10: direct funds of every value, whole shares, every mode."""
+    found = funds.all_funds(2, 12)
+    assert sum(each.accounts for each in found.values()) == 180
+    assert [again for each in found.values() for again in each.again] == []
+    assert sum(each.counts["a step helps"] for each in found.values()) == 0

@@ -38,6 +38,7 @@ def load(books: Books, cash: str, slowly: float) -> None:
     loading.load(books, raw, iter(accounts(cash)), in_force(TODAY), TODAY, Actor("test"), pause)
 
 
+@pytest.mark.trial
 def test_nobody_waits_in_a_circle(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     load        60 accounts, one after the other, by falling ids, 5 ms between them

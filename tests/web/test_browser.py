@@ -126,6 +126,7 @@ def test_on_paper_there_are_no_buttons(there: World) -> None:
                 assert len(page.pdf()) > 10_000
 
 
+@pytest.mark.trial
 def test_everybody_can_use_it(there: World) -> None:
     """Axe finds nothing on any page, light or dark."""
     with there.as_("dora") as page, there.as_("ann") as ann:
@@ -171,6 +172,7 @@ def test_two_who_approve_the_same_at_once(there: World) -> None:
     assert approvals == 1
 
 
+@pytest.mark.trial
 def test_a_worker_that_dies_is_seen_as_such(there: World) -> None:
     """
     the worker is killed while a page watches    the page says that nobody is at work, by itself

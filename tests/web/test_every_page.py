@@ -15,7 +15,7 @@ from domain.executing.reconciliation import Break
 from storage.actor import Actor
 from storage.connection import Books
 from storage.schema.tables import accounts
-from tests.cli.every_book import BOOKS, load_book
+from tests.cli.every_book import EVERY_BOOK, load_book
 from tests.cli.python_values import python_values
 from tests.cli.rebalanced import executed, pending, refused, requested
 from tests.web.conftest import Visitor
@@ -67,7 +67,7 @@ def under_way(books: Books, name: str) -> None:
         executed(books, each, plans[each]["orders"][0]["symbol"] if each == traded[0] else None)
 
 
-@pytest.mark.parametrize("name", BOOKS)
+@pytest.mark.parametrize("name", EVERY_BOOK)
 def test_every_page_of_every_example(books: Books, visitor: Visitor, name: str) -> None:
     under_way(books, name)
     found, seen, summed = [], 0, 0

@@ -149,6 +149,7 @@ def test_pages_end_with_the_accounts_in_doubt(desk: TestDesk, monkeypatch: pytes
     ]
 
 
+@pytest.mark.trial
 @pytest.mark.timeout(240)  # the server's heartbeat timeout has to pass until it notices the kill
 async def test_a_killed_worker_s_successor_goes_on_at_the_page(
     client: Client, temporal_server: TemporalServer, books: Books

@@ -33,6 +33,7 @@ def today(sessions_ago: int = 0) -> str:
     return str(fresh_from(last_session(the_clock().today()), sessions_ago))
 
 
+@pytest.mark.trial
 async def test_workers_schedules_and_workflows(
     idle: TestDesk, operator: Operator, client: Client, owner: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +118,7 @@ def _aged(owner: Engine) -> None:
         connection.execute(text("UPDATE rebalances SET ended_at = ended_at - interval '4 hours'"))
 
 
+@pytest.mark.trial
 async def test_what_the_books_wait_for(idle: TestDesk, operator: Operator, client: Client, tmp_path: Path) -> None:
     """
     prices too old             newer ones loaded

@@ -93,6 +93,7 @@ def allotted(trading: Trading, day: str) -> dict[str, tuple[int, Decimal]]:
     return {account: (int(units), amount) for account, units, amount in rows if units}
 
 
+@pytest.mark.trial
 def test_the_worked_example_over_three_days_its_gateway_killed_and_a_fill_busted_behind_its_end(world: World) -> None:
     trading = Trading(world, WANTED)
     floor = trading.floor

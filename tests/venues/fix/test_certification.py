@@ -35,6 +35,7 @@ def test_every_step_is_passed(world: World) -> None:
         assert seen in done.stdout
 
 
+@pytest.mark.trial
 def test_what_the_broker_gets_wrong_fails_and_what_the_session_has_not_is_left_out(world: World) -> None:
     world.write(heartbeat=2, port=world.broker_port, rules={"replaces": False, "answers_status": False},
                 certification={"parts": None, "rests": None})  # fmt: skip

@@ -176,6 +176,7 @@ def test_where_unknown_is_no_proof_nothing_is_sent_again_and_a_person_is_told(wo
     assert world.ledger() == [{"lost": "E-R-000001-001"}]  # and nothing else
 
 
+@pytest.mark.trial
 def test_a_broker_that_takes_no_questions_leaves_the_doubt_to_a_person(world: World) -> None:
     world.fixcore(lose=1, no_status=True)
     gateway = world.gateway()
@@ -190,6 +191,7 @@ def test_a_broker_that_takes_no_questions_leaves_the_doubt_to_a_person(world: Wo
     assert world.ledger() == [{"lost": "E-R-000001-001"}]  # and nothing else
 
 
+@pytest.mark.trial
 def test_lost_files_are_restored_from_the_journal(world: World) -> None:
     """The engine's store never fsyncs: gone with it, the session goes on where it was (FIX-7)."""
     world.fixcore(hold=True)
@@ -208,6 +210,7 @@ def test_lost_files_are_restored_from_the_journal(world: World) -> None:
     assert "goes on at" in world.logs()
 
 
+@pytest.mark.trial
 @pytest.mark.parametrize("to", ["lower", "higher"])
 def test_numbers_that_somebody_moved_are_no_catastrophe(world: World, to: str) -> None:
     world.fixcore(hold=True)
@@ -378,6 +381,7 @@ def test_a_block_goes_out_with_its_accounts_is_reduced_and_allocated(world: Worl
     assert [each["allocation"] for each in world.ledger() if "allocation" in each] == ["B-000001/20261120"]
 
 
+@pytest.mark.trial
 def test_the_engine_stops_cleanly_every_time(world: World) -> None:
     """The acceptor that isn't threaded crashed in half of its stops; ours never in a dozen."""
     for _ in range(12):

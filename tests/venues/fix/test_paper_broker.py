@@ -37,6 +37,7 @@ def test_an_order_goes_out_and_its_fill_comes_back(world: World, version: str) -
     assert world.rows("SELECT count(*), sum(filled_quantity) FROM paper.orders") == [(1, Decimal(4))]
 
 
+@pytest.mark.trial
 def test_an_order_that_never_came_is_answered_and_sent_again(world: World) -> None:
     """Its answer "unknown order" had an empty account once, was refused by the gateway's engine, and never heard."""
     world.write(reconnect=1)
