@@ -117,8 +117,8 @@ def _refused(
 def told(case: Case, proposal: Proposal) -> RebalancePlan:
     """The proposal as a plan: outcomes, orders and transfers with their reasons and lots, findings, the status."""
     snapshot, policy, known = case.snapshot, case.policy, case.known
-    worth = _worth_moved(case, proposal)
-    outcomes = tuple(_outcome(component, case, proposal, worth) for component in known)
+    worth = proposal.after.worth(snapshot.prices)
+    outcomes = tuple([_outcome(component, case, proposal, worth) for component in known])
     orders, transfers = explanations.explained(case, proposal, outcomes)
     skipped = not_made.skipped(case, proposal)
     sold = {order.symbol: order.lots for order in orders if order.lots}
@@ -237,7 +237,7 @@ def _limited(case: Case, proposal: Proposal, sold: Mapping[str, Sequence[Relieve
 def _outcome(component: Component, case: Case, proposal: Proposal, worth: Mapping[str, Decimal]) -> ComponentOutcome:
     """Where a component was and where the plan leaves it, at the snapshot's prices.
 
-    `worth` is by how much the plan changes what a model sleeve's shares are worth.
+    `worth` is by how much the plan changes what is held, by model sleeve and by symbol of the managed one.
     """
     after, valuation = proposal.after, case.valuation
     if component.kind == "cash":
@@ -248,8 +248,8 @@ def _outcome(component: Component, case: Case, proposal: Proposal, worth: Mappin
         planned = component.value + paid + worth.get(component.key, ZERO)
     else:
         planned = component.value
-        if moved := after.moved.get((MANAGED, component.ref)):
-            planned += moved * case.snapshot.price(component.ref)
+        if component.ref in worth:
+            planned += worth[component.ref]
     return ComponentOutcome(
         component=component.key,
         weight=component.weight,
@@ -268,12 +268,3 @@ def _outcome(component: Component, case: Case, proposal: Proposal, worth: Mappin
             case.snapshot.models[component.ref].investment_minimum if component.sleeve == "opening" else None
         ),
     )
-
-
-def _worth_moved(case: Case, proposal: Proposal) -> dict[str, Decimal]:
-    """By how much the plan changes what the shares of each model sleeve are worth."""
-    prices = case.snapshot.prices
-    moved: dict[str, Decimal] = {}
-    for (sleeve, symbol), quantity in proposal.after.moved.items():
-        moved[sleeve] = moved.get(sleeve, ZERO) + quantity * prices[symbol]
-    return moved

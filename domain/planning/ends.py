@@ -67,10 +67,7 @@ def values(case: Case, destined: Destined, after: Settlement | None) -> list[Dec
     """What each component but cash, of those that are lines, is worth where the account ends, or stands now."""
     if after is None:
         return [line.component.value for line in destined.lines]
-    worth, before = dict[str, Decimal](), case.valuation.sleeve_cash
-    for (sleeve, symbol), quantity in after.moved.items():
-        key = sleeve if sleeve != MANAGED else symbol
-        worth[key] = worth.get(key, ZERO) + quantity * case.snapshot.securities[symbol].priced
+    worth, before = after.worth(case.snapshot.prices), case.valuation.sleeve_cash
     found = []
     for line in destined.lines:
         component = line.component

@@ -157,7 +157,8 @@ def fill_sleeve(
 
 
 def _worth(quantities: Amounts, market: Mapping[str, Security]) -> Decimal:
-    return sum([quantity * market[symbol].priced for symbol, quantity in quantities.items()], ZERO)
+    prices = prices_of(market)
+    return sum([quantity * prices[symbol] for symbol, quantity in quantities.items()], ZERO)
 
 
 def _finer(

@@ -13,7 +13,19 @@ from domain.values.money import ZERO, tidy
 class Levels:
     """The holdings of one sleeve on their way to a goal, in amounts, all in one direction; each has a weight."""
 
-    __slots__ = ("_amounts", "_level", "_pairs", "_share", "_total", "fixed", "growing", "left", "values", "weights")
+    __slots__ = (
+        "_amounts",
+        "_level",
+        "_moved",
+        "_pairs",
+        "_share",
+        "_total",
+        "fixed",
+        "growing",
+        "left",
+        "values",
+        "weights",
+    )
 
     def __init__(
         self, values: Mapping[str, Decimal], weights: Mapping[str, Decimal], goal: Decimal, growing: bool
@@ -25,6 +37,7 @@ class Levels:
         self._share = sum(weights.values(), ZERO)
         self._level: Level | None = None  # worked out already
         self._amounts: dict[str, Decimal] | None = None  # likewise
+        self._moved: dict[str, tuple[Decimal, Decimal]] = {}  # what moved before something was frozen
         self.fixed: dict[str, Decimal] = {}  # the parts that frozen holdings make, all above 0
         self.left = goal  # what the holdings that are not frozen shall come to together
 
@@ -40,8 +53,10 @@ class Levels:
 
     def _without(self, symbol: str, keeps: Decimal) -> None:
         value = self.values[symbol]
-        if keeps or (self._level and self.amount_of(symbol)):
-            self._level = self._amounts = None  # else it did not move before: nothing changes for the others
+        if self._level and (keeps or self.amount_of(symbol)):  # else it did not move: nothing changes for the others
+            self._moved = dict(self._level[1])
+            self._level = self._amounts = None
+        self._moved.pop(symbol, None)
         self._share -= self.weights.pop(symbol)
         del self._pairs[symbol]
         self._total -= value
@@ -57,12 +72,28 @@ class Levels:
 
         All holdings move at first. Who is beyond its λ·weight stays, which takes λ further from it, so it stays for
         good: a few turns, each of fewer holdings, find what sorting all of them by value ÷ weight would.
+
+        Who moved before others were frozen moves further now, and some of those who stayed may have to join.
         """
         growing = self.growing
         left, share = max(self.left, ZERO), self._share  # what is frozen may be worth more
         if not self.weights or (left <= self._total if growing else left >= self._total):
             return ZERO, {}
         moving = self._pairs.copy()
+        if self._moved:
+            stayed = [symbol for symbol in moving if symbol not in self._moved]
+            for symbol in stayed:
+                value, weight = moving.pop(symbol)
+                left -= value
+                share -= weight
+            joining = [symbol for symbol in stayed if self._inside(symbol, left, share)]
+            if not joining:
+                return left / share, moving
+            moving = {symbol: pair for symbol, pair in self._pairs.items() if symbol in moving or symbol in joining}
+            for symbol in joining:
+                value, weight = moving[symbol]
+                left += value
+                share += weight
         while True:  # value ÷ weight against λ = left ÷ share, without a division: products of few digits are quick
             if growing:
                 beyond = [symbol for symbol, (value, weight) in moving.items() if value * share > left * weight]
@@ -74,6 +105,11 @@ class Levels:
                 value, weight = moving.pop(symbol)
                 left -= value
                 share -= weight
+
+    def _inside(self, symbol: str, left: Decimal, share: Decimal) -> bool:
+        """True for a holding that has not reached its λ·weight."""
+        value, weight = self._pairs[symbol]
+        return value * share < left * weight if self.growing else value * share > left * weight
 
     def amount_of(self, symbol: str) -> Decimal:
         """What one holding is bought, or sold, for; 0 where it does not move. Quicker than the amounts of all."""

@@ -4,7 +4,7 @@ Asked while a plan is made: the market trades first, crossings are paid by the b
 change of their value. What really fills is booked by `booking`, in the same order.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -30,6 +30,18 @@ class Settlement:
     cash: dict[str, Decimal]
     moved: dict[tuple[str, str], Decimal] = field(default_factory=dict)  # by sleeve and symbol; above 0 came in
     funded: dict[str, Decimal] = field(default_factory=dict)
+    _worth: dict[str, Decimal] | None = None  # of what moved, worked out already
+
+    def worth(self, prices: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
+        """By how much the shares that moved change what is held: of a model sleeve by its key, of the managed one by
+        symbol. Asked once everything has moved.
+        """
+        if self._worth is None:
+            self._worth = {}
+            for (sleeve, symbol), quantity in self.moved.items():
+                key = sleeve if sleeve != MANAGED else symbol
+                self._worth[key] = self._worth.get(key, ZERO) + quantity * prices[symbol]
+        return self._worth
 
     @property
     def fundings(self) -> list[Funding]:
@@ -59,12 +71,15 @@ def settle(
 ) -> Settlement:
     """The account after everything trades at the snapshot's prices. `closes`: closing sleeves pay all they have."""
     books = Settlement({sleeve.key: sleeve.cash for sleeve in account.sleeves})
+    cash, moved = books.cash, books.moved
     for order in orders:
         amount = -order.amount if order.is_sell else order.amount
         parts = order.allocations
-        if len(parts) == 1:
+        if len(parts) == 1:  # the first that moves of its position, as nearly always
             part = parts[0]
-            books.move(part.sleeve, part.symbol, part.quantity, amount)
+            sleeve = part.sleeve
+            cash[sleeve] = cash.get(sleeve, ZERO) - amount
+            moved[sleeve, part.symbol] = part.quantity
             continue
         shares = share_out(amount, [abs(each.quantity) for each in parts])
         for trade, paid in zip(parts, shares, strict=True):

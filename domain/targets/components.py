@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Literal
 
 from domain.targets import sleeves
-from domain.targets.restrictions import NO_LIMITS, Limits, Prohibition, aim
+from domain.targets.restrictions import NO_LIMITS, Limits, Prohibition, aim, leave_nothing
 from domain.targets.sleeves import SleeveState
 from domain.targets.targets import Band, BandedComponent, flatten, flatten_unrestricted
 from domain.targets.valuation import Valuation
@@ -140,7 +140,7 @@ def _without_emptied(
     found, moved, total = [], ZERO, valuation.managed_value
     for banded in lines[:-1]:
         kind, ref = named(banded.key)
-        if kind == "model" and banded.weight and not aim(snapshot.models[ref], allowed).weights:
+        if kind == "model" and banded.weight and leave_nothing(allowed, snapshot.models[ref]):
             worth = _stays(banded.key, valuation, allowed)
             stays = min(banded.weight, tidy(worth / total)) if worth > 0 and total > 0 else ZERO
             moved += banded.weight - stays
@@ -160,7 +160,7 @@ def emptied(snapshot: Snapshot, allowed: Limits) -> list[str]:
     return [
         model_id
         for model_id in sorted(models_named(snapshot.target, snapshot.targets))
-        if not aim(snapshot.models[model_id], allowed).weights
+        if leave_nothing(allowed, snapshot.models[model_id])
     ]
 
 

@@ -145,6 +145,13 @@ def aim(model: Model, allowed: Limits) -> Aim:
     return _restricted(model, allowed) if allowed.concern(free.weights.keys()) else free
 
 
+def leave_nothing(allowed: Limits, model: Model) -> bool:
+    """True where restrictions leave nothing of a model to be held but cash."""
+    if any(each not in allowed.excluded and each not in allowed.substitutes for each in _unrestricted(model).weights):
+        return False  # as nearly always
+    return not aim(model, allowed).weights
+
+
 @remembered
 def _unrestricted(model: Model) -> Aim:
     return Aim({each.symbol: each.weight for each in model.holdings if each.weight}, model.cash_weight, {})

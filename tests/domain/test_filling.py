@@ -202,6 +202,22 @@ def test_many_are_given_up_as_they_would_be_one_by_one(monkeypatch: pytest.Monke
     assert sum(each > 2 for each in given_up) > 50
 
 
+@given(spreads(), st.lists(st.tuples(st.integers(0, 23), st.sampled_from(["0", "0.5", "1"])), max_size=8))
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+def test_who_is_not_frozen_moves_as_in_a_sleeve_without_the_frozen(
+    spread: tuple[Levels, Amounts, dict[str, Security]], frozen: list[tuple[int, str]]
+) -> None:
+    levels = spread[0]
+    for at, part in frozen:
+        symbol = sorted(levels.values)[at % len(levels.values)]
+        if symbol in levels.weights:
+            levels.freeze(symbol, levels.amount_of(symbol) * number(part))
+        left = {each: levels.values[each] for each in levels.weights}
+        anew = Levels(left, levels.weights, levels.left, levels.growing)
+        assert levels.amounts() == anew.amounts()
+        assert {each: levels.amount_of(each) for each in left} == {each: anew.amount_of(each) for each in left}
+
+
 def test_raising_cash_sells_no_step_too_many() -> None:
     """13.8 X, 4.56 Y and 7.6 Z are 1,760.00: 14, 5 and 8 are 50.00 too much, which is a Y (CASH-2)."""
     task = Task(model("X 50 Y 30 Z 20"), Decimal(10_000), Decimal(-1_760), Decimal(0), one_way=True)
