@@ -15,9 +15,12 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from storage.connection import Books
+from tests.venues.fix.conftest import World
 from tests.whole.paper import PaperMarket
 from tests.whole.proof import proved
 from tests.whole.story import Story
+from tests.whole.wire import Wire
+from venues.fix.sessions import SESSIONS
 
 SEEDS = range(1, 1 + int(os.environ.get("WHOLE_SEEDS", "6")))
 SEEN: Counter[str] = Counter()
@@ -44,3 +47,18 @@ async def test_at_the_paper_venue(quiet: Client, books: Books, seed: int) -> Non
     proved(story, market.filled(story), market.ordered(story), market.name_of)
     SEEN.update(story.seen)
     sys.stdout.write(f"\nseed {seed}: {dict(story.seen)}\n")
+
+
+@pytest.mark.trial
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_through_fix(
+    quiet: Client, books: Books, world: World, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    market = Wire(world, confirms=seed % 2 == 0)
+    monkeypatch.setenv(SESSIONS, str(world.folder))
+    story = Story(quiet, books, market, seed)
+    await story.told()
+    proved(story, market.filled(story), market.ordered(story), market.name_of)
+    SEEN.update(story.seen)
+    sys.stdout.write(f"\nby FIX, seed {seed}: {dict(story.seen)}\n")

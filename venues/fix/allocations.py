@@ -49,7 +49,6 @@ class Instruction:
     average: Decimal
     shares: Mapping[str, Decimal]
     money: Mapping[str, Decimal] = field(default_factory=dict)  # each account's exact cents, where they are told
-    step_out: bool = False  # to another broker's account
     replaces: str | None = None  # the AllocID of that which it takes the place of
 
 
@@ -124,7 +123,7 @@ def instruction(session: Session, told: Instruction) -> Outgoing:
         entry = {79: session.accounts.get(account, account), 80: plain(quantity)}
         if account in told.money:
             entry[154] = cents(told.money[account])
-        entries.append(entry | {81: STEP_OUT} if told.step_out else entry)
+        entries.append(entry | {81: STEP_OUT} if account in session.steps_out else entry)
     return Outgoing(ALLOCATE, fields, {73: [{11: each} for each in told.orders], 78: entries})
 
 

@@ -130,6 +130,7 @@ class Session(_Given):
     order_type: str = "limit"
     handling: Literal["1", "2", "3"] = "1"  # 21: automated without, with intervention, manual
     accounts: dict[str, Word] = {}  # ours to the broker's (tag 1); what is not named goes as it is
+    steps_out: tuple[Word, ...] = ()  # of ours, whose shares go on to another broker: their allocations say so (81=3)
     symbols: dict[str, Word] = {}  # ours to the broker's (tag 55); what is not named goes as it is
     only_symbols: bool = False  # what `symbols` does not name is not sent
     rules: Rules = Rules()

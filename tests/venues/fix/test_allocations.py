@@ -56,6 +56,15 @@ def messages(books: Books) -> list[Any]:
     return [(name, {int(tag): value for tag, value in fields.items()}, groups) for name, fields, groups in kept]  # type: ignore[attr-defined]
 
 
+def test_whose_shares_go_on_to_another_broker_is_a_step_out(books: Books) -> None:
+    """FIX-8: 81=3 in the account's entry, in no other's."""
+    venue = FixVenue(books.engine, session(steps_out=["A-2"]))
+    venue.submit_block(BLOCK, {"A-1": Decimal(60), "A-2": Decimal(40)})
+    assert venue.allocate(FIRST) is None
+    ((_, _, groups),) = messages(books)
+    assert [entry.get("81") for entry in groups["78"]] == [None, "3"]
+
+
 def test_what_a_gate_refuses_is_an_answer(books: Books) -> None:
     """35=j on the instruction: every account is refused, with its words; nothing waits for an answer for ever."""
     venue = given(books)
