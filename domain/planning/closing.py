@@ -7,6 +7,7 @@ It ends by construction: each proposal (`nearer`) is kept only where the account
 whole cents, can't fall for ever; and what only saves turnover is taken once of each way in which it can be made.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -34,16 +35,21 @@ def closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
     best, back = _asked_again(case, proposal, back)
     if case.purpose.kind != "full" or _as_it_was_to_be(case, best):
         return best
-    for nearer_still in (_ends_better, _cash_to_the_cent, _comes_home):
-        best = nearer_still(case, best, back)
+    best, tried = _ends_better(case, best, back)
+    closest = _cash_to_the_cent(case, best, back)
+    best = _comes_home(case, closest, back, tried if closest is best else None)
     return _without_needless_sales(case, best, back)
 
 
-def _ends_better(case: Case, best: Proposal, back: BackBy) -> Proposal:
-    """Steps that end better, as long as there are any; of each way one that only saves turnover."""
+def _ends_better(case: Case, best: Proposal, back: BackBy) -> tuple[Proposal, list[Proposal]]:
+    """Steps that end better, as long as there are any; of each way one that only saves turnover. Returns as well those
+    that were tried last and are no better.
+    """
     least, saved = rank(case, best), set[Way]()
     while True:  # each turn ends better, or is the last
+        tried = list[Proposal]()
         for way, closer in nearer(case, best, back):
+            tried.append(closer)
             then = rank(case, closer)
             saves = then[:AMISS] == least[:AMISS]
             if then < least and not (saves and way in saved):
@@ -51,7 +57,7 @@ def _ends_better(case: Case, best: Proposal, back: BackBy) -> Proposal:
                 saved |= {way} if saves else set()
                 break
         else:
-            return best
+            return best, tried
 
 
 def _cash_to_the_cent(case: Case, best: Proposal, back: BackBy) -> Proposal:
@@ -65,18 +71,18 @@ def _cash_to_the_cent(case: Case, best: Proposal, back: BackBy) -> Proposal:
     return best
 
 
-def _comes_home(case: Case, best: Proposal, back: BackBy) -> Proposal:
+def _comes_home(case: Case, best: Proposal, back: BackBy, tried: Iterable[Proposal] | None) -> Proposal:
     """What would be traded once this plan is filled: components end less outside their thresholds, or nearer together
-    with cash, though cash alone is further by less than a step (DESTINATION-6).
+    with cash, though cash alone is further by less than a step (DESTINATION-6). `tried` are those to begin with.
     """
     now = end_of(case, best)
     while now.outside or now.off:  # each turn brings them nearer, or is the last
-        for _, closer in nearer(case, best, back):
+        for closer in (closer for _, closer in nearer(case, best, back)) if tried is None else tried:
             then = end_of(case, closer)
             if then.unmet != now.unmet or _from_home(then) >= _from_home(now):
                 continue
             if better_than(case, closer, best) or rank(case, closer) < rank(case, best):
-                best, now = closer, then
+                best, now, tried = closer, then, None
                 break
         else:
             break
