@@ -256,14 +256,13 @@ def _outcome(component: Component, case: Case, proposal: Proposal, worth: Mappin
         threshold=component.threshold,
         precision=component.precision,
         current_value=component.value,
-        current_weight=valuation.share(component.value),
         breach=component.breach,
         sleeve=component.sleeve,
         outcome="rejected"
         if component.key in proposal.rejected or component.key in proposal.destined.shut
         else "accepted",
         planned_value=planned,
-        planned_weight=valuation.share(planned),
+        share=valuation.share,
         investment_minimum=(
             case.snapshot.models[component.ref].investment_minimum if component.sleeve == "opening" else None
         ),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import field
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Literal, Protocol
 
 from domain.targets.components import Breach
@@ -11,7 +11,7 @@ from domain.targets.sleeves import SleeveState
 from domain.targets.targets import Band
 from domain.tax.lots import Gain, RelievedLot, gain
 from domain.tax.tax_year import PlanTax
-from domain.values.money import ZERO
+from domain.values.money import EXACT, ZERO
 from domain.values.outcome import Status
 from domain.values.policy import Mode, Policy
 from domain.values.purpose import Purpose
@@ -32,13 +32,22 @@ class ComponentOutcome:
     threshold: Band
     precision: Band
     current_value: Decimal
-    current_weight: Decimal
     breach: Breach | None
     sleeve: SleeveState | None
     outcome: Literal["accepted", "rejected"]
     planned_value: Decimal
-    planned_weight: Decimal
+    share: Callable[[Decimal], Decimal] = field(repr=False, compare=False)  # of managed value, of an amount
     investment_minimum: Decimal | None = None  # of a sleeve that opens
+
+    @property
+    def current_weight(self) -> Decimal:
+        """What it is of the account before the plan."""
+        return self.share(self.current_value)
+
+    @property
+    def planned_weight(self) -> Decimal:
+        """What it is of the account after the plan."""
+        return self.share(self.planned_value)
 
 
 @record
@@ -77,7 +86,8 @@ class Order:
     @property
     def gain(self) -> Gain:
         """What its lots gain, those whose cost is known."""
-        return gain(self.lots)
+        with localcontext(EXACT):
+            return gain(self.lots)
 
     @property
     def rule(self) -> str:

@@ -89,15 +89,19 @@ class Task:
 
 
 def fill_sleeve(
-    sleeve: Sleeve, task: Task, market: Mapping[str, Security], allowed: Limits, held: Held = NOT_HELD
+    sleeve: Sleeve,
+    worth: Mapping[str, Decimal],
+    task: Task,
+    market: Mapping[str, Security],
+    allowed: Limits,
+    held: Held = NOT_HELD,
 ) -> SleeveTrades:
-    """The trades of one sleeve (SLEEVE-2, SLEEVE-3, SLEEVE-4).
+    """The trades of one sleeve, whose holdings are worth so much by symbol (SLEEVE-2, SLEEVE-3, SLEEVE-4).
 
     What may not be traded stays where it is, and the other holdings make the change.
     """
     prices = prices_of(market)
     shares = {holding.symbol: holding.quantity for holding in sleeve.holdings}
-    worth = {symbol: quantity * prices[symbol] for symbol, quantity in shares.items()}
     weights = task.aim.weights if task.aim else {}
     unnamed = [symbol for symbol in shares if symbol not in weights]
     leaving = _leaving({symbol: shares[symbol] for symbol in unnamed}, allowed, held)

@@ -22,6 +22,7 @@ from domain.values.purpose import ONE_WAY
 from domain.values.record import record
 from domain.values.snapshot import MANAGED, Sleeve, model_key
 
+NO_VALUES: Mapping[str, Decimal] = {}
 ALONE: Mapping[Cause, Mapping[Cause, Decimal]] = {cause: {cause: ONE} for cause in Cause}  # what has one cause
 
 
@@ -57,7 +58,8 @@ def fills(case: Case, destined: Destined, held: Mapping[str, Held]) -> Iterator[
         closes = component.goes_to_zero and full
         if not (each.change or closes or (full and _idles(case, component, sleeve))) and not _must_leave(case, sleeve):
             continue
-        yield key, fill_sleeve(sleeve, _task(case, each, sleeve), market, case.allowed, held.get(key, NOT_HELD))
+        worth, task = case.valuation.holding_values.get(key, NO_VALUES), _task(case, each, sleeve)
+        yield key, fill_sleeve(sleeve, worth, task, market, case.allowed, held.get(key, NOT_HELD))
 
 
 def _task(case: Case, each: Destination, sleeve: Sleeve) -> Task:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from domain.targets import cash_needs
-from domain.values.money import ZERO
+from domain.values.money import EXACT, ZERO
 from domain.values.policy import Policy
 from domain.values.record import record
 from domain.values.snapshot import Holding, Sleeve, Snapshot
@@ -27,7 +27,7 @@ class Valuation:
 
     def share(self, amount: Decimal) -> Decimal:
         """An amount as a share of managed value; of an account that has none everything is 0 of it."""
-        return amount / self.managed_value if self.managed_value > 0 else ZERO
+        return EXACT.divide(amount, self.managed_value) if self.managed_value > 0 else ZERO
 
 
 def value(snapshot: Snapshot, policy: Policy) -> Valuation:

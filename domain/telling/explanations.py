@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import partial
 
 from domain.planning import checks
@@ -26,6 +26,7 @@ from domain.tax import lots
 from domain.tax.lots import RelievedLot
 from domain.values.money import (
     CENT,
+    EXACT,
     ZERO,
     money,
     percent,
@@ -103,7 +104,7 @@ class _Lots:
 
 def _order(order: MarketOrder, books: _Lots, reasons: "_Reasons") -> Order:
     relieved: tuple[RelievedLot, ...] = ()
-    served, price = order.allocations, books.prices[order.symbol]
+    served = order.allocations
     if order.is_sell:
         for trade in served:
             given = books.take(trade.sleeve, trade.symbol, -trade.quantity)
@@ -112,8 +113,8 @@ def _order(order: MarketOrder, books: _Lots, reasons: "_Reasons") -> Order:
         allocations: tuple[Allocation, ...] = (Allocation(served[0].sleeve, order.quantity),)
     else:
         allocations = tuple([Allocation(each.sleeve, abs(each.quantity)) for each in served])
-    because = _Served(served, price, reasons)
     side: Side = "sell" if order.is_sell else "buy"
+    price, because = books.prices[order.symbol], _Served(served, reasons)
     return Order(side, order.symbol, order.quantity, price, order.amount, allocations, relieved, because)
 
 
@@ -122,18 +123,19 @@ class _Served:
     """What an order serves, for who asks why it exists (`Because`)."""
 
     trades: Sequence[Trade]
-    price: Decimal
     reasons: "_Reasons"
 
     @property
     def rule(self) -> str:
         """The code of the rule behind the order."""
-        return self.reasons.first(self._largest_first, self.price).code
+        with localcontext(EXACT):  # whatever the reader counts with
+            return self.reasons.first(self._largest_first).code
 
     @property
     def reason(self) -> str:
         """Why the order exists, in words with its numbers."""
-        return self.reasons.why(self._largest_first, self.price)
+        with localcontext(EXACT):
+            return self.reasons.why(self._largest_first)
 
     @property
     def _largest_first(self) -> Sequence[Trade]:
@@ -150,7 +152,7 @@ class _Reasons:
         self._of_buys: dict[str, Moves] = {}  # by component: all that its sleeve buys is bought for the same causes
         self._of_sells: dict[str, Moves] = {}  # likewise, of what its move sells
 
-    def first(self, served: Sequence[Trade], price: Decimal) -> Rule:
+    def first(self, served: Sequence[Trade]) -> Rule:
         """The rule behind an order, of the sleeve it serves most: the last that moved its component that way, by a cent
         of the order at least.
         """
@@ -167,7 +169,7 @@ class _Reasons:
             moves = known[trade.component] = self._moves(trade)
         if len(moves) == 1:
             return moves[0][0]
-        share = _by_cause(trade, to_cent(abs(trade.quantity) * price))[Cause.DESTINATION]
+        share = _by_cause(trade, _amount(trade, self.case))[Cause.DESTINATION]
         return _last_of(moves, share)
 
     def _moves(self, trade: Trade) -> Moves:
@@ -177,10 +179,10 @@ class _Reasons:
         found = _with_it(self.destinations[trade.component], trade.quantity < ZERO)
         return found or [(DESTINATION_1, ZERO)]  # cash closes what its band began
 
-    def why(self, served: Sequence[Trade], price: Decimal) -> str:
+    def why(self, served: Sequence[Trade]) -> str:
         """A sentence for each component that an order serves; where two rules made it, each with its part (ORDER-5)."""
         sentences, codes, outcomes = [], list[str](), {each.component: each for each in self.outcomes}
-        for key, parts in self._told(served, price):
+        for key, parts in self._told(served):
             seen = outcomes[key]
             moved = f"{key} goes from {percent(seen.current_weight)} to {percent(seen.planned_weight)}"
             several = len(parts) > 1
@@ -189,7 +191,7 @@ class _Reasons:
             codes += [each.rule.code for each in parts]
         return f"{'; '.join(sentences)} ({', '.join(dict.fromkeys(codes))})"
 
-    def _told(self, served: Sequence[Trade], price: Decimal) -> list[tuple[str, list["_Part"]]]:
+    def _told(self, served: Sequence[Trade]) -> list[tuple[str, list["_Part"]]]:
         """What an order serves: each component, its largest part first, with what made it."""
         case, destinations = self.case, self.destinations
         if case.liquidation:
@@ -200,7 +202,7 @@ class _Reasons:
                 else "withdrawals take all of it"
             )
             return [(each.component, [_Part(rule, ZERO, why)]) for each in served]
-        return [(each.component, _parts(each, destinations[each.component], case, price)) for each in served]
+        return [(each.component, _parts(each, destinations[each.component], case)) for each in served]
 
 
 def _with_it(each: Destination, sells: bool) -> Moves:
@@ -246,9 +248,14 @@ def _rule_of(cause: Cause, symbol: str, case: Case) -> Rule:
     return RULES[cause]
 
 
-def _parts(trade: Trade, each: Destination, case: Case, price: Decimal) -> list[_Part]:
+def _amount(trade: Trade, case: Case) -> Decimal:
+    """What a trade comes to, in cents."""
+    return to_cent(abs(trade.quantity) * case.snapshot.price(trade.symbol))
+
+
+def _parts(trade: Trade, each: Destination, case: Case) -> list[_Part]:
     """What made a trade, each part with its amount; they sum to the trade's (ORDER-5)."""
-    amount = to_cent(abs(trade.quantity) * price)
+    amount = _amount(trade, case)
     total = sum(trade.causes.values(), ZERO)
     found: list[_Part] = []
     for cause, share in (_by_cause(trade, amount) if total else {}).items():

@@ -48,8 +48,13 @@ def model(text: str, cash: str = "0") -> Aim:
 
 def filled(own: Sleeve, aim: Aim | None, change: str, prices: dict[str, Security], smallest: str = "0") -> SleeveTrades:
     """What a sleeve trades whose value changes by so much."""
-    value = own.cash + sum((each.quantity * (prices[each.symbol].price or 0) for each in own.holdings), Decimal(0))
-    return fill_sleeve(own, Task(aim, value, number(change), Decimal(smallest)), prices, NO_LIMITS)
+    worth = worth_of(own, prices)
+    value = own.cash + sum(worth.values(), Decimal(0))
+    return fill_sleeve(own, worth, Task(aim, value, number(change), Decimal(smallest)), prices, NO_LIMITS)
+
+
+def worth_of(own: Sleeve, prices: dict[str, Security]) -> Amounts:
+    return {each.symbol: prices[each.symbol].worth(each.quantity) for each in own.holdings}
 
 
 def level(values: Amounts, weights: Amounts, total: Decimal) -> Decimal | None:
@@ -221,7 +226,8 @@ def test_who_is_not_frozen_moves_as_in_a_sleeve_without_the_frozen(
 def test_raising_cash_sells_no_step_too_many() -> None:
     """13.8 X, 4.56 Y and 7.6 Z are 1,760.00: 14, 5 and 8 are 50.00 too much, which is a Y (CASH-2)."""
     task = Task(model("X 50 Y 30 Z 20"), Decimal(10_000), Decimal(-1_760), Decimal(0), one_way=True)
-    found = fill_sleeve(sleeve("X 55 Y 54 Z 90"), task, market("X 100 Y 50 Z 20"), NO_LIMITS)
+    own, prices = sleeve("X 55 Y 54 Z 90"), market("X 100 Y 50 Z 20")
+    found = fill_sleeve(own, worth_of(own, prices), task, prices, NO_LIMITS)
     assert found.quantities == amounts("X -14 Y -4 Z -8")
 
 
