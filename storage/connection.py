@@ -37,6 +37,7 @@ from storage.work.queue_pages import QueuePages
 from storage.work.rebalances import Rebalances
 from storage.work.requests import Requests
 from storage.work.venues import VenueSettings
+from storage.work.waiting import Waiting
 
 
 class Books:
@@ -105,6 +106,7 @@ class Transaction:
         self.rebalances = Rebalances(connection, self.audit)
         self.account_states = AccountStates(connection, self.audit, self.queue, self.accounts, self.rebalances)
         self.requests = Requests(connection)
+        self.waiting = Waiting(connection)
         self.halts = Halts(connection, self.audit)
         self.epochs = Epochs(connection, self.audit, self.halts)
         self.orders = Orders(connection, self.audit)

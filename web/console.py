@@ -11,7 +11,7 @@ from storage.connection import Books
 from web.refusals import Refusal
 from web.session import Asserted, Sessions
 from web.settings import Settings
-from web.tiles import Tiles
+from web.tiles import Checked, Tiles
 
 if TYPE_CHECKING:
     from joserfc.jwk import OKPKey
@@ -67,5 +67,6 @@ class Console:
     sessions: Sessions = field(default_factory=Asserted)
     live: "Live | None" = None
     tiles: Tiles = field(default_factory=Tiles)
+    checked: Checked = field(default_factory=Checked)
     key: "OKPKey | None" = None  # signs what people decide, where `identity` is `signed`
     oidc: "Provider | None" = None  # who vouches for people beside this console

@@ -1,14 +1,17 @@
-"""How many are queued for which reason: counted once for all who ask, until something is recorded.
+"""What many pages show and costs more than all else of them, asked once for all who ask.
+
+How many are queued for which reason: counted once, until something is recorded.
 
 Counting a hundred thousand costs more than all else of a page, and each who watches asks again after each change. What
 changes the queue is recorded, and the console's poller sees that at most `EVERY` later (`web.live`).
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from reading.health.checks import Check
     from storage.connection import Transaction
 
 LOOKED = 2.0  # seconds since the poller's last look after which nothing is taken from memory
@@ -49,3 +52,22 @@ class Tiles:
         if not prefix and version is not None:
             self._kept = version, counts
         return counts
+
+
+FRESH = 5.0  # seconds for which the checks of `status` are good enough for the first page
+
+
+class Checked:
+    """The checks of `status`, as they were within the last seconds. What is kept is one value, replaced whole."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[float, Sequence[Check]] | None = None
+
+    def lately(self, ask: "Callable[[], Sequence[Check]]") -> "Sequence[Check]":
+        """The checks, asked anew where they are older."""
+        kept = self._kept
+        if kept is not None and time.monotonic() - kept[0] <= FRESH:
+            return kept[1]
+        found = ask()
+        self._kept = time.monotonic(), found
+        return found

@@ -6,7 +6,7 @@ without a role for it gets to the handler (`identity.roles`).
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -20,6 +20,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from acting.actors import actor
 from identity import roles
 from identity.person import Person
+from reading.health import status
+from reading.health.checks import Check
+from reading.refused import Unreachable
 from storage.actor import Actor
 from web import acts, templating
 from web.console import Console
@@ -27,6 +30,8 @@ from web.refusals import Refusal, SignIn
 from web.session import Session
 
 if TYPE_CHECKING:
+    from temporalio.client import Client
+
     from acting.proving import Sign
 
 SAID = "said"  # the cookie with what the last act came to, shown once
@@ -105,6 +110,19 @@ class Visit:
             return self.console.temporal.ask(polling)
         except Exception:  # whatever is wrong with Temporal, this page is about the rest, and says so
             return None
+
+    async def temporal(self) -> "Client":
+        """The way to Temporal as reading asks for it: it hears Unreachable where nobody answers."""
+        try:
+            return await self.console.temporal.client()
+        except Refusal as flaw:
+            raise Unreachable("does not answer") from flaw
+
+    def checks(self) -> Sequence[Check]:
+        """Whether everything works, and what waits for somebody, in the order in which to put things right."""
+        console = self.console
+        today = console.clock.today()
+        return console.temporal.run(status.checks(lambda: console.books.engine, self.temporal, today))
 
     def back(self, to: str, said: str = "") -> Response:
         """Sends the browser to the page that shows what came of it, with a line that says so, once."""

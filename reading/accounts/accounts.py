@@ -1,6 +1,6 @@
 """Accounts as the books have them: one whole, with its weights against their bands, and listings with their values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import localcontext
@@ -52,6 +52,11 @@ def held(books: "Transaction", account_id: str, today: date) -> Json | None:
     if row is None or row.until < today:
         return None
     return {"until": str(row.until), "why": row.why, "by": row.held_by}
+
+
+def names(books: "Transaction", account_ids: Collection[str]) -> dict[str, str]:
+    """What those of the accounts are called that there are."""
+    return books.accounts.names(account_ids)
 
 
 def listed(books: "Transaction", rows: Sequence[Any], today: date) -> list[Json]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from reading.actions import Action, do, shell, tell
@@ -140,6 +140,24 @@ async def _one_schedule(client: "Client", schedule_id: str, now: Action) -> Chec
         return act("schedule", f"the run of {schedule_id} {failed}", now)
     coming = told.info.next_action_times[0].astimezone(UTC)
     return good("schedule", f"{schedule_id} is on, next {coming:%Y-%m-%d %H:%MZ}")
+
+
+async def next_evaluation(temporal: Connect) -> datetime | None:
+    """When every account is looked at next; None where that can't be told."""
+    from datetime import timedelta
+
+    from temporalio.service import RPCError
+
+    from workflows.contract import EVALUATION_ID
+
+    try:
+        client = await asyncio.wait_for(temporal(), ANSWER)
+        told = await client.get_schedule_handle(EVALUATION_ID).describe(rpc_timeout=timedelta(seconds=ANSWER))
+    except (Refused, TimeoutError, RPCError):
+        return None
+    if told.schedule.state.paused or not told.info.next_action_times:
+        return None
+    return told.info.next_action_times[0]
 
 
 async def _failed_run(client: "Client", told: "ScheduleDescription") -> str | None:

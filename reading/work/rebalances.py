@@ -135,15 +135,23 @@ def cash_before(row: Any) -> "Cash | None":
 
 def read(books: "Transaction", row: Any) -> Rebalance:
     """All that there is to tell of a rebalance."""
-    from domain.values.policy import Policy
-
     return Rebalance(
         row,
         books.orders.of(row.id),
         [each for each in books.breaks.open_of(row.account_id) if each.rebalance_id == row.id],
-        Policy.from_json(row.policy).four_eyes if row.policy else True,
+        _four_eyes(row),
         {leg: its.block_id for leg, its in books.desk.of(row.id).items()},
     )
+
+
+def _four_eyes(row: Any) -> bool:
+    """Whether somebody else has to approve it, by the numbers of its own account and target."""
+    from domain.values.policy import Policy
+    from domain.values.snapshot_json import restored
+
+    if not (row.snapshot and row.policy):
+        return True
+    return restored(row.snapshot).numbers(Policy.from_json(row.policy)).four_eyes
 
 
 def _break(each: Any) -> Json:

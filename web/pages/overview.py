@@ -6,55 +6,49 @@ from typing import Annotated
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from domain.approvals import same_person
-from reading.work import listed
+from reading.health.status import next_evaluation
+from reading.work.overview import Overview, overview
+from web.pages.status import told
 from web.visit import Visit, needs
 
 router = APIRouter()
-LATELY = timedelta(days=7)
-LISTED = 8
+WORKERS = {"temporal", "workers", "workflows", "schedule"}  # what can't be told, or is told, where no worker is there
 
 
 @router.get("/")
 def show(visit: Annotated[Visit, needs("read")]) -> Response:
-    """Tiles with what waits, the first that failed, and when the next evaluation comes."""
+    """What somebody has to act on, tiles with what waits, the first that failed, and when the next evaluation comes."""
     version = visit.console.tiles.version
     with visit.console.books.reading() as books:
         counts = visit.console.tiles.counts(books, version)
-        waiting = books.rebalances.listing(status="PENDING_APPROVAL", limit=None)
-        since = (visit.now - LATELY).date()
-        failures = books.rebalances.failed(since)
-        failed = [dict(listed.rebalance(each)) for each in books.rebalances.listing(None, "FAILED", since, LISTED)]
-        breaks = books.attention.breaks()
-        running = books.listings.requests(0, LISTED, "RUNNING").rows
-        under_way = books.listings.request_count("RUNNING")
-    mine = [each for each in waiting if not same_person(each.requested_by, visit.person.name)]
-    mine = mine if visit.may("approve") else []
-    first = min((each.expires_at for each in mine if each.expires_at), default=None)
+        found = overview(books, visit.person, visit.may("approve"), visit.now)
     workers = visit.workers()
+    checks = [each for each in visit.console.checked.lately(visit.checks) if each.next_action and not each.ok]
+    if not workers:
+        checks = [each for each in checks if each.check not in WORKERS]
+    quiet = not (found.waiting.mine or found.failures or found.breaks.count or counts[None] or found.running or checks)
+    first = found.waiting.first
     return visit.page(
         "overview.html",
         title="What needs you",
-        status=_title(workers, len(mine), failures),
+        status=_title(workers, found),
         live={},
         counts=counts,
-        mine=len(mine),
-        others=len(waiting) - len(mine),
-        first=first,
+        found=found,
         left=_left(first - visit.now) if first else None,
-        failed=failed,
-        failures=failures,
-        breaks=breaks,
-        running=running,
-        under_way=under_way,
+        checks=[told(each) for each in checks],
         workers=workers,
+        quiet=quiet,
+        evaluation=visit.console.temporal.run(next_evaluation(visit.temporal)) if quiet and workers else None,
     )
 
 
-def _title(workers: int | None, mine: int, failures: int) -> str:
+def _title(workers: int | None, found: Overview) -> str:
     if workers == 0:
         return "no worker"
-    return f"{mine} to approve" if mine else f"{failures} failed" if failures else ""
+    if found.waiting.mine:
+        return f"{found.waiting.mine:,} to approve"
+    return f"{found.failures:,} failed" if found.failures else ""
 
 
 def _left(left: timedelta) -> str:

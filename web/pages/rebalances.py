@@ -8,12 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
-from domain.approvals import same_person
 from domain.telling.cash_lines import cash_lines
 from domain.values.money import plain
-from domain.values.policy import Policy
 from identity.claims import About
 from reading.unknown import UnknownRebalance
+from reading.work import deciding
 from reading.work.rebalances import cash_before
 from web import acts, vouching
 from web.refusals import Refusal
@@ -32,6 +31,7 @@ def show(visit: Annotated[Visit, needs("read")], rebalance_id: str) -> Response:
         rounds = books.rebalances.rounds(row.id)
         name = books.accounts.names([row.account_id]).get(row.account_id, "")
         breaks = [each for each in books.breaks.open_of(row.account_id) if each.rebalance_id == row.id]
+        forbidden = _forbidden(visit, books, row)
     plan = row.plan or {}
     result = row.result or {}
     cash = cash_before(row)
@@ -53,7 +53,7 @@ def show(visit: Annotated[Visit, needs("read")], rebalance_id: str) -> Response:
         breaks=breaks,
         changes=_changes(rounds),
         run_id=str(row.start_key).rpartition("#")[2],
-        forbidden=_forbidden(visit, row),
+        forbidden=forbidden,
         vouched=vouching.is_asked(visit),
     )
 
@@ -133,12 +133,11 @@ def _row(visit: Visit, books: Any, rebalance_id: str) -> Any:
         visit.unknown(f"rebalance {rebalance_id}", "/requests")
 
 
-def _forbidden(visit: Visit, row: Any) -> str | None:
+def _forbidden(visit: Visit, books: Any, row: Any) -> str | None:
     """Why the person may not approve it, in place of the button; None where they may."""
     if not visit.may("approve"):
         return "You may not approve: that takes an approver."
-    four_eyes = Policy.from_json(row.policy).four_eyes if row.policy else True
-    if four_eyes and same_person(row.requested_by, visit.person.name):
+    if row.id in deciding.forbidden(books, visit.person, [row.id]):
         return "Four eyes: you asked for it, so somebody else has to approve it."
     return None
 

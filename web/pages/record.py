@@ -88,7 +88,9 @@ def exports(
 
 def _day(given: str, otherwise: date) -> date:
     try:
-        return date.fromisoformat(given) if given else otherwise
-    except ValueError as flaw:
+        found = date.fromisoformat(given) if given else otherwise
+        found + timedelta(days=1)  # the calendar's last day has none behind it
+    except (ValueError, OverflowError) as flaw:
         why = f"{given} is no day: write it like 2026-11-20."
         raise Refusal(422, "Which days?", why, (("/exports", "Choose again"),)) from flaw
+    return found

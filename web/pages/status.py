@@ -1,23 +1,18 @@
 """`/status`: does everything work, what waits. `/accounts/A/diagnosis`: why is this one not rebalanced?"""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from policy.trading_days import trade_date
-from reading.health import diagnose, status
+from reading.health import diagnose
 from reading.health.checks import Check, to_act
 from reading.health.diagnosis import QUESTIONS
-from reading.refused import Unreachable
 from web import tables
 from web.actions import label, where
-from web.refusals import Refusal
 from web.tables import Format
 from web.visit import Visit, needs
-
-if TYPE_CHECKING:
-    from temporalio.client import Client
 
 router = APIRouter()
 COLUMNS = ("check", "ok", "found", "next_action")
@@ -26,9 +21,8 @@ COLUMNS = ("check", "ok", "found", "next_action")
 @router.get("/status")
 def show(visit: Annotated[Visit, needs("read")], format: Format = "html") -> Response:
     """The checks, in the order in which to put things right."""
-    console, today = visit.console, visit.console.clock.today()
-    found = console.temporal.run(status.checks(lambda: console.books.engine, _temporal(visit), today))
-    listed = [_told(each) for each in found]
+    found = visit.checks()
+    listed = [told(each) for each in found]
     if format != "html":
         return tables.file("status", format, COLUMNS, listed)
     count = to_act(found)
@@ -40,26 +34,15 @@ def show(visit: Annotated[Visit, needs("read")], format: Format = "html") -> Res
 def diagnosis(visit: Annotated[Visit, needs("read")], account_id: str) -> Response:
     """The questions that operators ask of one account, in the order in which to ask them."""
     console = visit.console
-    asked = diagnose.diagnose(console.books, _temporal(visit), account_id, console.clock.today(), trade_date(visit.now))
+    asked = diagnose.diagnose(console.books, visit.temporal, account_id, console.clock.today(), trade_date(visit.now))
     found = console.temporal.run(asked)
-    listed = [_told(each, QUESTIONS.get(each.check)) for each in found.checks]
+    listed = [told(each, QUESTIONS.get(each.check)) for each in found.checks]
     return visit.page("status.html", title=f"Why is {account_id} not rebalanced?", live={"account": account_id},
                       rows=listed, count=to_act(found.checks))  # fmt: skip
 
 
-def _temporal(visit: Visit) -> Any:
-    """The way to Temporal as reading asks for it: it hears Refused where nobody answers."""
-
-    async def connect() -> "Client":
-        try:
-            return await visit.console.temporal.client()
-        except Refusal as flaw:
-            raise Unreachable("does not answer") from flaw
-
-    return connect
-
-
-def _told(each: Check, question: str | None = None) -> dict[str, Any]:
+def told(each: Check, question: str | None = None) -> dict[str, Any]:
+    """A check as a page shows it, with links to where it is put right."""
     todo = [(action.told.partition("{}"), where(action), label(action)) for action in each.next_action]
     words = "".join(f"{before}{typed}{after}" for (before, _, after), _, typed in todo)
     return {

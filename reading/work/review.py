@@ -3,12 +3,18 @@
 The figures are the kept plans' own. What is approved is the list that was shown: (rebalance, round, digest) of each.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from reading.work import deciding
 from reading.work.figures import Figures, of_plan
+from reading.work.shown import RequestAccount
+
+if TYPE_CHECKING:
+    from identity.person import Person
+    from storage.connection import Transaction
 
 ZERO = Decimal(0)
 AT_ONCE = 200  # plans of one page; the rest come behind, once these are decided about
@@ -45,6 +51,66 @@ class Traded:
     sold_amount: Decimal = ZERO
     bought_amount: Decimal = ZERO
     accounts: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A request's row, and what of it waits: `more` come behind those shown, `whole` is the digest of all of them.
+
+    `forbidden` are the rebalances that four eyes leave to somebody else; `names` are the accounts'.
+    """
+
+    row: Any
+    plans: Sequence[Waiting]
+    more: int
+    whole: str
+    forbidden: Collection[str]
+    names: Mapping[str, str]
+
+
+def review(books: "Transaction", request_id: str, person: "Person") -> Review:
+    """What of a request waits, as it is to a person. Raises UnknownRequest."""
+    row, pending = books.requests.get(request_id), books.requests.pending(request_id)
+    ids = [str(each.rebalance_id) for each in pending][:AT_ONCE]
+    plans = [waiting(each) for each in books.rebalances.plans(ids)]
+    return Review(
+        row,
+        plans,
+        len(pending) - len(plans),
+        whole(pending),
+        deciding.forbidden(books, person, ids),
+        books.accounts.names({each.account_id for each in plans}),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What was shown of a request, as it is now: `waits` as it was shown, `again` planned again since, `gone` decided
+    about or over; `come` so many that wait now and were not shown.
+    """
+
+    row: Any
+    waits: Sequence[RequestAccount]
+    again: Sequence[RequestAccount]
+    gone: int
+    come: int
+
+
+def since(books: "Transaction", request_id: str, shown: Collection[str]) -> Shown:
+    """What became of plans that were shown, each by its name (`Waiting.shown`). Raises UnknownRequest."""
+    row, pending = books.requests.get(request_id), books.requests.pending(request_id)
+    seen = {each.partition("@")[0] for each in shown}
+    waits = [each for each in pending if named(each.rebalance_id, each.round, each.plan) in shown]
+    again = [each for each in pending if each.rebalance_id in seen and each not in waits]
+    still = len(waits) + len(again)
+    return Shown(row, waits, again, len(seen) - still, len(pending) - still)
+
+
+def whole(pending: Iterable[RequestAccount]) -> str:
+    """Which plans of which rounds wait, in a few characters."""
+    from domain.approvals import listed
+
+    return listed((str(each.rebalance_id), str(each.plan)) for each in pending)[:16] or "none"
 
 
 def named(rebalance_id: str | None, round_number: int | None, digest: str | None) -> str:
