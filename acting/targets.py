@@ -10,6 +10,7 @@ from acting.proving import Sign, deciding
 from identity.person import Person
 from reading.accounts.known import must_all_be_known
 from reading.market.targets import unknown
+from reading.refused import Changed
 
 PLANNED = 20  # accounts of an edit that are planned beforehand
 
@@ -48,16 +49,21 @@ def remove(
     return [done[each] for each in account_ids]
 
 
-def edit(books: "Books", person: Person, raw: dict[str, Any], sign: Sign | None = None) -> "TargetEdit":
+def edit(
+    books: "Books", person: Person, raw: dict[str, Any], sign: Sign | None = None, of_version: int | None = None
+) -> "TargetEdit":
     """A new version of a target, in the form that a book has it; raises BookRefused with every problem.
 
-    Over a `Rehearsal` of the books it says what it would do, and keeps nothing.
+    `of_version`: the version that whoever edits has seen; raises Changed where somebody stored another since. Over a
+    `Rehearsal` of the books it says what it would do, and keeps nothing.
     """
     from storage.connection import Within
     from storage.intake.target_edits import edit_target
 
     with deciding(books, person, "assign", {"edited": raw}, sign) as work:
-        return edit_target(Within(work, books.engine), raw, actor(person))
+        done = edit_target(Within(work, books.engine), raw, actor(person))
+        _as_seen(done, of_version)
+        return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +74,10 @@ class Rehearsed:
     plans: list[dict[str, Any]]
 
 
-def rehearse(books: "Books", person: Person, raw: dict[str, Any], today: date, trade_on: date) -> Rehearsed:
-    """The edit and its plans in one transaction that is never committed; raises BookRefused with every problem."""
+def rehearse(
+    books: "Books", person: Person, raw: dict[str, Any], today: date, trade_on: date, of_version: int | None = None
+) -> Rehearsed:
+    """The edit and its plans in one transaction that is never committed; raises as `edit`."""
     from domain.plan import plan
     from domain.telling import plan_json
     from domain.values.policy import DEFAULT_MODE
@@ -78,6 +86,7 @@ def rehearse(books: "Books", person: Person, raw: dict[str, Any], today: date, t
 
     with Rehearsal(books.engine).transaction(actor(person)) as work:
         done = edit_target(Within(work, books.engine), raw, actor(person))
+        _as_seen(done, of_version)
         served: list[str] = []
         for target_id in done.versions:
             served += [row.id for row in work.listings.accounts(0, PLANNED, "open", target_id, rebalancing=True).rows]
@@ -86,6 +95,13 @@ def rehearse(books: "Books", person: Person, raw: dict[str, Any], today: date, t
             for account_id in sorted(served)[:PLANNED]
         ]
     return Rehearsed(done, made)
+
+
+def _as_seen(done: "TargetEdit", of_version: int | None) -> None:
+    now = done.versions.get(done.target_id, (done.version,))[0]
+    if of_version is not None and of_version != now:
+        told = f"target {done.target_id} is version {now} by now, and version {of_version} was edited: somebody stored"
+        raise Changed(f"{told} another meanwhile. Nothing was changed", evidence={"version": now})
 
 
 def as_json(done: "TargetEdit") -> dict[str, Any]:

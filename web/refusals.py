@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from reading.places import Lost
 from reading.refused import Changed, Conflict, Refused, Unknown, Unreachable
 
 Links = Sequence[tuple[str, str]]  # where, and what it is called
@@ -51,6 +52,7 @@ def register(app: FastAPI) -> None:
     """What becomes of everything that a page raises."""
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(Refused, _refused_below)
+    app.add_exception_handler(Lost, _no_place)
     app.add_exception_handler(SignIn, _to_sign_in)
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(HTTPException, _of_the_server)
@@ -87,6 +89,11 @@ def _refused_below(request: Request, flaw: Exception) -> Response:
 
     told = words_of(flaw)
     return page(request, Refusal(code, HEADINGS.get(code, "It was refused"), told, links_of(flaw.next_actions)))
+
+
+def _no_place(request: Request, flaw: Exception) -> Response:
+    why = "The address does not name a place in this listing."
+    return page(request, Refusal(422, "There is no such page", why, ((request.url.path, "The first page"),)))
 
 
 def _to_sign_in(request: Request, flaw: Exception) -> Response:

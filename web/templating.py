@@ -72,6 +72,7 @@ def frame(request: Request, console: Any, now: datetime) -> dict[str, Any]:
         "person": None,
         "form_token": "",
         "live": None,
+        "undo": None,
         "may": lambda act: False,
     }
 

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from reading.work import queue
+
 if TYPE_CHECKING:
     from reading.health.checks import Check
     from storage.connection import Transaction
@@ -48,7 +50,7 @@ class Tiles:
         kept = self._kept
         if not prefix and kept is not None and kept[0] == version:
             return kept[1]
-        counts = books.queue_pages.counts(prefix)
+        counts = queue.counts(books, prefix)
         if not prefix and version is not None:
             self._kept = version, counts
         return counts

@@ -6,7 +6,9 @@ without a role for it gets to the handler (`identity.roles`).
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -22,6 +24,7 @@ from identity import roles
 from identity.person import Person
 from reading.health import status
 from reading.health.checks import Check
+from reading.places import Listed, every
 from reading.refused import Unreachable
 from storage.actor import Actor
 from web import acts, templating
@@ -33,9 +36,21 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
     from acting.proving import Sign
+    from storage.connection import Transaction
 
 SAID = "said"  # the cookie with what the last act came to, shown once
+UNDO = "undo"  # beside it, the form that takes it back
+UNDOES = re.compile(r"/accounts/[^/?#]+/(target|rebalancing)")  # where nothing trades
 LONGEST_SAID = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What takes an act back: where its form goes, with which field."""
+
+    to: str
+    name: str
+    value: str
 
 
 class Visit:
@@ -92,6 +107,7 @@ class Visit:
         answer = HTMLResponse(content, code, headers if said else headers | {"ETag": tag})
         if said is not None and not self.is_fragment:
             answer.delete_cookie(SAID, path="/")
+            answer.delete_cookie(UNDO, path="/")
         return answer
 
     def _context(self) -> dict[str, Any]:
@@ -100,6 +116,7 @@ class Visit:
             "form_token": self.session.form_token,
             "may": self.may,
             "said": "" if self.is_fragment else unquote(self.request.cookies.get(SAID, "")),
+            "undo": None if self.is_fragment else self._undo(),
         }
 
     def workers(self) -> int | None:
@@ -110,6 +127,11 @@ class Visit:
             return self.console.temporal.ask(polling)
         except Exception:  # whatever is wrong with Temporal, this page is about the rest, and says so
             return None
+
+    def rows(self, page: Callable[["Transaction", str | None], Listed]) -> Iterator[Mapping[str, Any]]:
+        """All rows of a listing for a file, as they are read: of one moment, a page in memory at a time."""
+        with self.console.books.reading() as books:
+            yield from every(lambda place: page(books, place))
 
     async def temporal(self) -> "Client":
         """The way to Temporal as reading asks for it: it hears Unreachable where nobody answers."""
@@ -124,16 +146,29 @@ class Visit:
         today = console.clock.today()
         return console.temporal.run(status.checks(lambda: console.books.engine, self.temporal, today))
 
-    def back(self, to: str, said: str = "") -> Response:
-        """Sends the browser to the page that shows what came of it, with a line that says so, once."""
+    def back(self, to: str, said: str = "", undo: Undo | None = None) -> Response:
+        """Sends the browser to the page that shows what came of it, with a line that says so, once; and its undo."""
         self.console.tiles.forget()
         answer = RedirectResponse(to, 303)
         if said:
-            secure = self.console.settings.is_secure
-            answer.set_cookie(
-                SAID, quote(said[:LONGEST_SAID]), max_age=60, httponly=True, samesite="strict", secure=secure, path="/"
-            )
+            self._keep_once(answer, SAID, said[:LONGEST_SAID])
+        if undo is not None:
+            self._keep_once(answer, UNDO, json.dumps([undo.to, undo.name, undo.value]))
         return answer
+
+    def _keep_once(self, answer: Response, cookie: str, text: str) -> None:
+        secure = self.console.settings.is_secure
+        answer.set_cookie(cookie, quote(text), max_age=60, httponly=True, samesite="strict", secure=secure, path="/")
+
+    def _undo(self) -> Undo | None:
+        """What takes back what the line above the page says, where that is an act of which nothing trades."""
+        try:
+            to, name, value = json.loads(unquote(self.request.cookies.get(UNDO, "")))
+        except (ValueError, RecursionError):
+            return None
+        if not all(isinstance(each, str) for each in (to, name, value)) or not UNDOES.fullmatch(to):
+            return None
+        return Undo(to, name, value)
 
     def unknown(self, what: str, where: str) -> NoReturn:
         """What was asked for is not there."""

@@ -46,6 +46,41 @@ def show(books: "Transaction", account_id: str, today: date, trade_date: date) -
     return Account(standing, entry, under_way.id if under_way else None, more)
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All that the books have of an account: as a plan would see it, in the queue, under way, its past, its breaks."""
+
+    snapshot: "Snapshot"
+    policy: Any
+    entry: Any  # of the queue, or None
+    under_way: Any  # the row of a rebalance, or None
+    held: Json | None
+    breaks: Sequence[Any]
+    stated: Json
+
+
+def whole(books: "Transaction", account_id: str, today: date, trade_on: date) -> Whole:
+    """An account with everything that there is to tell of it. Raises Unknown where nobody knows it."""
+    from reading.accounts.standing import standing_of
+    from reading.accounts.statement import statement, terms
+
+    standing = standing_of(books, account_id, today, trade_on)
+    return Whole(
+        standing.snapshot,
+        standing.policy,
+        books.queue.entry(account_id),
+        books.rebalances.in_flight(account_id),
+        held(books, account_id, today),
+        books.breaks.open_of(account_id),
+        terms(books, standing) | statement(standing),
+    )
+
+
+def target_of(books: "Transaction", account_id: str) -> str | None:
+    """Its target's id; None where it has none, or nobody knows it."""
+    return books.accounts.target_of(account_id)
+
+
 def held(books: "Transaction", account_id: str, today: date) -> Json | None:
     """Until when somebody keeps an account out of what is submitted from the queue, who and why; None where nobody."""
     row = books.account_states.held(account_id)

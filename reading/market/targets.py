@@ -40,14 +40,14 @@ def shown(books: "Transaction", target_id: str, today: date) -> tuple[Json, "Tar
         return bare | {"sub_targets": [], "components": []}, flaw
 
 
-def editable(books: "Transaction", target_id: str) -> Json:
-    """A target as a book has it: what an edit of it is an edit of. Raises Unknown."""
+def editable(books: "Transaction", target_id: str) -> tuple[Json, int]:
+    """A target as a book has it, and its version: what an edit of it is an edit of. Raises Unknown."""
     from storage.market.reading import read_targets
 
     known = read_targets(books.connection, [target_id])
     if target_id not in known:
         raise unknown(target_id)
-    return in_form(known[target_id])
+    return in_form(known[target_id]), known[target_id].version
 
 
 def unknown(target_id: str) -> Unknown:

@@ -1,9 +1,10 @@
 """Records of the audit chain as they are listed: newest first, by keyset, of an account or a rebalance."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from reading.places import Listed, cursor, number, parts
 
 if TYPE_CHECKING:
     from storage.connection import Transaction
@@ -11,37 +12,44 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
-    """A page of records, and whether older ones follow."""
-
-    rows: Sequence[Any]
-    more: bool
+def newest(books: "Transaction", account_id: str, rebalance_id: str, place: str | None, size: int) -> Listed:
+    """A page of records, the newest first, each as in a table (`as_line`); empty texts are no filter. Raises Lost."""
+    found, after = _newest(books, account_id, rebalance_id, place, size)
+    return Listed([as_line(row) for row in found], after)
 
 
-def newest(books: "Transaction", account_id: str, rebalance_id: str, before: int | None, size: int) -> Records:
-    """A page behind record `before`; empty texts are no filter."""
+def newest_whole(books: "Transaction", account_id: str, rebalance_id: str, place: str | None, size: int) -> Listed:
+    """The same in their public form. Raises Lost."""
+    found, after = _newest(books, account_id, rebalance_id, place, size)
+    return Listed([as_json(row) for row in found], after)
+
+
+def _newest(
+    books: "Transaction", account_id: str, rebalance_id: str, place: str | None, size: int
+) -> tuple[Sequence[Any], str | None]:
     from sqlalchemy import desc, select
 
     from storage.schema.audit import audit_records
 
-    of = audit_records.c
+    of, at = audit_records.c, parts(place, 1)
     query = select(audit_records).order_by(desc(of.id)).limit(size + 1)
     for column, value in ((of.account_id, account_id), (of.rebalance_id, rebalance_id)):
         query = query.where(column == value) if value else query
-    rows = books.connection.execute(query.where(of.id < before) if before else query).all()
-    return Records(rows[:size], len(rows) > size)
+    rows = books.connection.execute(query if at is None else query.where(of.id < number(at[0]))).all()
+    return rows[:size], cursor(str(rows[size - 1].id)) if len(rows) > size else None
 
 
-def between(books: "Transaction", first: datetime, end: datetime, at_most: int) -> Sequence[Any]:
-    """Records from a moment until before another, the oldest first."""
+def between(books: "Transaction", first: datetime, end: datetime, place: str | None, size: int) -> Listed:
+    """A page of the records from a moment until before another, the oldest first. Raises Lost."""
     from sqlalchemy import select
 
     from storage.schema.audit import audit_records
 
-    of = audit_records.c
-    query = select(audit_records).where(of.at >= first, of.at < end).order_by(of.id).limit(at_most)
-    return books.connection.execute(query).all()
+    of, at = audit_records.c, parts(place, 1)
+    query = select(audit_records).where(of.at >= first, of.at < end).order_by(of.id).limit(size + 1)
+    rows = books.connection.execute(query if at is None else query.where(of.id > number(at[0]))).all()
+    after = cursor(str(rows[size - 1].id)) if len(rows) > size else None
+    return Listed([as_line(row) for row in rows[:size]], after)
 
 
 def as_line(row: Any) -> Json:

@@ -8,13 +8,18 @@ from reading.refused import Conflict, Refused, Unknown
 
 if TYPE_CHECKING:
     from anchors.port import Anchor
-    from storage.connection import Books
+    from storage.connection import Books, Transaction
     from storage.record.fault import Fault
     from storage.record.seals import Seal
     from storage.record.verification import Verified
 
 Json = dict[str, Any]
 Found = tuple[int, datetime]
+
+
+def last_seal(books: "Transaction") -> Any:
+    """The newest seal's row: its number, when, and its hash; None where nothing is sealed."""
+    return books.seals.last()
 
 
 def verify(books: "Books", account_id: str | None = None, kept: str | None = None) -> "tuple[Verified, Found | None]":

@@ -24,6 +24,33 @@ def rebalance(row: Any) -> Json:
     }
 
 
+def account(row: Any) -> Json:
+    """An account, and the primary reason for which it is in the queue."""
+    return {
+        "account_id": row.id,
+        "name": row.name,
+        "status": row.status,
+        "rebalancing": row.rebalancing,
+        "target": row.target_id,
+        "queued": row.queued,
+    }
+
+
+def request_account(each: Any) -> Json:
+    """An account of a request, and how it stands."""
+    return {
+        "position": each.position,
+        "account_id": each.account_id,
+        "status": each.outcome,
+        "rebalance_id": each.rebalance_id,
+        "round": each.round,
+        "plan": each.plan,
+        "liquidation": bool(each.liquidation),
+        "issue": each.issue,
+        "decided_by": each.decided_by,
+    }
+
+
 def model(row: Any) -> Json:
     """A model: its version, minimum, how many accounts hold it, and when the newest signal came."""
     from domain.values.money import cents

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from reading.actions import Advice, do
 from reading.work.figures import with_figures
+from reading.work.shown import RequestAccount
 
 if TYPE_CHECKING:
     from storage.connection import Transaction
@@ -23,6 +24,33 @@ class Request:
     def as_json(self, say: Callable[[Advice], str | None]) -> Json:
         """The public form; `say` says what to do as whoever asks is used to."""
         return {key: say(self.next_action) if key == "next_action" else value for key, value in self.told.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A request's row, how its accounts stand, and how many plans of it wait for somebody to decide."""
+
+    row: Any
+    now: str
+    counts: dict[str, int]
+    waiting: int
+
+
+def row(books: "Transaction", request_id: str) -> Any:
+    """What was asked for. Raises UnknownRequest."""
+    return books.requests.get(request_id)
+
+
+def standing(books: "Transaction", request_id: str) -> Standing:
+    """How far a request is, in a few figures. Raises UnknownRequest."""
+    asked = row(books, request_id)
+    now = asked.status or ("PAUSED" if asked.stage == "PAUSED" else "IN_PROGRESS")
+    return Standing(asked, now, books.requests.counts(request_id), books.requests.waiting(request_id))
+
+
+def pending(books: "Transaction", request_id: str) -> Sequence[RequestAccount]:
+    """The accounts of a request whose plan waits for somebody to decide about it, in their order."""
+    return books.requests.pending(request_id)
 
 
 def read(books: "Transaction", request_id: str) -> Request:

@@ -75,6 +75,10 @@ class Accounts:
             raise UnknownAccount(account_id)
         return str(found)
 
+    def target_of(self, account_id: str) -> str | None:
+        """The account's target; None where it has none, or there is no such account."""
+        return self.connection.scalar(select(accounts.c.target_id).where(accounts.c.id == account_id))
+
     def household(self, account_id: str) -> dict[str, Any] | None:
         """The tax household of an account, with the ids of all that are of it; None where it is of none."""
         of = select(accounts.c.household_id).where(accounts.c.id == account_id).scalar_subquery()

@@ -16,6 +16,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -131,13 +132,28 @@ class Breaks:
         rows = self.connection.execute(OPENED_BY, {"of": rebalance_id})
         return {row.id: Break(row.kind, row.symbol, row.expected, row.actual) for row in rows}
 
-    def listing(self, account_id: str | None = None, resolved: bool = False) -> Sequence[Row[Any]]:
-        """The open breaks, by account, oldest first; with `resolved`, those that were resolved too."""
+    def listing(
+        self,
+        account_id: str | None = None,
+        resolved: bool = False,
+        after: tuple[str, int] | None = None,
+        most: int | None = None,
+    ) -> Sequence[Row[Any]]:
+        """The open breaks, by account, oldest first; with `resolved`, those that were resolved too.
+
+        `after`: the account and the number behind which they are.
+        """
+        place = by_key(breaks.c.account_id), breaks.c.id
         where = [] if account_id is None else [breaks.c.account_id == account_id]
         where += [] if resolved else [breaks.c.resolved_at.is_(None)]
-        return self.connection.execute(
-            select(breaks).where(and_(True, *where)).order_by(by_key(breaks.c.account_id), breaks.c.id)
-        ).all()
+        where += [] if after is None else [tuple_(*place) > tuple_(by_key(literal(after[0])), after[1])]
+        return self.connection.execute(select(breaks).where(and_(True, *where)).order_by(*place).limit(most)).all()
+
+    def count(self, account_id: str | None = None) -> int:
+        """How many are open, of an account or of all."""
+        where = [] if account_id is None else [breaks.c.account_id == account_id]
+        query = select(func.count()).where(breaks.c.resolved_at.is_(None), *where)
+        return self.connection.scalar(query) or 0
 
     def renew(self, row: Row[Any], now: Break) -> None:
         """Takes the figures as they are now into an open break."""

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Select, desc, func, literal, o
 
 from storage.schema.deliveries import model_signals
 from storage.schema.execution import rebalances
-from storage.schema.requests import rebalance_requests
+from storage.schema.requests import rebalance_requests, request_accounts
 from storage.schema.tables import accounts, model_holdings, models, queue_entries, sleeves, targets
 from storage.values import by_key, exact, moment_of
 
@@ -73,8 +73,10 @@ class Listings:
             query = query.where(or_(*starts, accounts.c.name.istartswith(prefix, autoescape=True)))
         return self._page(query, 0, size)
 
-    def models(self, skip: int, size: int, manager: str | None = None) -> Page:
-        """Models by id, with how many accounts have an open sleeve of each and when its newest signal came."""
+    def models(self, skip: int, size: int, manager: str | None = None, after: str = "") -> Page:
+        """Models by id, behind the id `after`, with how many accounts have an open sleeve of each and when its newest
+        signal came.
+        """
         held = select(func.count()).where(sleeves.c.model_id == models.c.id, sleeves.c.status == "open")
         lines = select(func.count()).where(
             model_holdings.c.model_id == models.c.id, model_holdings.c.version == models.c.version
@@ -90,13 +92,15 @@ class Listings:
             lines.scalar_subquery().label("lines"),
             newest.scalar_subquery().label("signalled"),
         )
-        return self._page(query.where(*_given((models.c.manager, manager))).order_by(by_key(models.c.id)), skip, size)
+        key, given = by_key(models.c.id), _given((models.c.manager, manager))
+        return self._page(query.where(*given, key > after).order_by(key), skip, size)
 
-    def targets(self, skip: int, size: int) -> Page:
-        """Targets by id, with how many accounts have each."""
+    def targets(self, skip: int, size: int, after: str = "") -> Page:
+        """Targets by id, behind the id `after`, with how many accounts have each."""
         assigned = select(func.count()).where(accounts.c.target_id == targets.c.id).scalar_subquery()
         query = select(targets.c.id, targets.c.name, targets.c.version, assigned.label("accounts"))
-        return self._page(query.order_by(by_key(targets.c.id)), skip, size)
+        key = by_key(targets.c.id)
+        return self._page(query.where(key > after).order_by(key), skip, size)
 
     def requests(
         self, skip: int, size: int, status: str | None = None, by: str | None = None, since: date | None = None
@@ -128,17 +132,37 @@ class Listings:
         self, where: list[ColumnElement[bool]], skip: int, size: int, status: str | None, by: str | None
     ) -> Page:
         of = rebalance_requests.c
-        waiting = select(func.count()).where(rebalances.c.request_id == of.id, rebalances.c.stage == "PENDING_APPROVAL")
+        decided = select(request_accounts.c.position).where(
+            request_accounts.c.request_id == of.id,
+            request_accounts.c.account_id == rebalances.c.account_id,
+            request_accounts.c.decided_round == rebalances.c.round,
+        )
+        waiting = select(func.count()).where(
+            rebalances.c.request_id == of.id, rebalances.c.stage == "PENDING_APPROVAL", ~decided.exists()
+        )
         query = select(rebalance_requests, waiting.scalar_subquery().label("pending"))
         given = _given((func.coalesce(of.status, of.stage), status), (of.requested_by, by))
         return self._page(query.where(*given, *where).order_by(desc(of.started_at), desc(of.id)), skip, size)
 
+    def signals_before(self, before: tuple[str, str] | None, size: int, model: str) -> Page:
+        """A model's signals, newest first, behind the place `before`: when one was received, and its version.
+
+        Raises ValueError where that is no place.
+        """
+        of, where = model_signals.c, []
+        if before is not None:
+            where.append(tuple_(of.received_at, of.version) < tuple_(moment_of(before[0]), int(before[1])))
+        return self._signals([of.model_id == model, *where], 0, size)
+
     def signals(self, skip: int, size: int, model: str | None = None) -> Page:
         """Model signals, newest first."""
+        return self._signals(_given((model_signals.c.model_id, model)), skip, size)
+
+    def _signals(self, where: list[ColumnElement[bool]], skip: int, size: int) -> Page:
         of = model_signals.c
         query = select(model_signals, models.c.name).join(models, models.c.id == of.model_id)
         newest = (desc(of.received_at), by_key(of.model_id), desc(of.version))
-        return self._page(query.where(*_given((of.model_id, model))).order_by(*newest), skip, size)
+        return self._page(query.where(*where).order_by(*newest), skip, size)
 
     def _page(self, query: Select[Any], skip: int, size: int) -> Page:
         rows = list(self.connection.execute(query.offset(skip).limit(size + 1)))

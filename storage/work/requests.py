@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    Text,
     and_,
     func,
     insert,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -236,6 +238,23 @@ class Requests:
         where = [OUTCOME.in_(list(outcomes))] if outcomes else []
         return self._read(accounts_of(request_id, *where).limit(limit))
 
+    def page(
+        self, request_id: str, outcome: str | None, order: Sequence[str], after: tuple[int, str] | None, size: int
+    ) -> tuple[list[RequestAccount], tuple[int, str] | None]:
+        """Accounts in this order of outcomes, then by id, behind a place; and where the next page begins."""
+        rank = func.array_position(literal(list(order), ARRAY(Text)), OUTCOME)
+        place = rank, by_key(request_accounts.c.account_id)
+        where: list[Any] = [] if outcome is None else [OUTCOME.in_([outcome])]
+        if after is not None:
+            where.append(tuple_(*place) > tuple_(after[0], by_key(literal(after[1]))))
+        found = self._read(accounts_of(request_id, *where).order_by(None).order_by(*place).limit(size + 1))
+        last = found[size - 1] if len(found) > size else None
+        return found[:size], None if last is None else (order.index(last.outcome) + 1, last.account_id)
+
+    def behind(self, request_id: str, position: int, size: int) -> list[RequestAccount]:
+        """The accounts behind a position, in their order."""
+        return self._read(accounts_of(request_id, request_accounts.c.position > position).limit(size))
+
     def account(self, request_id: str, account_id: str) -> RequestAccount | None:
         """One account of the request."""
         found = self._read(accounts_of(request_id, request_accounts.c.account_id == account_id))
@@ -283,6 +302,11 @@ class Requests:
         """The accounts whose plan waits for somebody to decide about it, in their order."""
         where = [] if up_to is None else [request_accounts.c.position <= up_to]
         return self._read(accounts_of(request_id, PENDING, *where))
+
+    def waiting(self, request_id: str) -> int:
+        """How many they are."""
+        found = accounts_of(request_id, PENDING).order_by(None).subquery()
+        return self.connection.scalar(select(func.count()).select_from(found)) or 0
 
     def approve(
         self, request_id: str, by: str, unseen: bool, account_ids: Collection[str], decision_id: str | None = None

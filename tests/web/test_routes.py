@@ -37,7 +37,8 @@ def test_every_route_names_its_act() -> None:
     assert len(found) >= LEAST
     assert {path for _, path, act in found if act is None} == OPEN
     assert all(act in roles.ACTS for _, _, act in found if act is not None)
-    changing = {path: act for method, path, act in found if method == "POST" and path not in OPEN}
+    asks = "/requests/{request_id}/review/since"  # by a form: the list of what was shown is long for an address
+    changing = {path: act for method, path, act in found if method == "POST" and path not in OPEN | {asks}}
     assert "read" not in changing.values(), "what changes something is more than reading"
 
 

@@ -11,10 +11,11 @@ from domain.plan import plan
 from domain.telling import plan_json
 from domain.values.money import cents, plain
 from policy.trading_days import trade_date
-from reading.refused import Unknown
-from reading.unknown import UnknownAccount
+from reading.accounts.accounts import whole
+from reading.accounts.standing import standing_of
+from reading.work import listings
 from web.api.caller import Caller, needs
-from web.api.cursors import LIMIT, Cursor, Limit, cursor, place
+from web.api.cursors import LIMIT, Cursor, Limit
 from web.api.once import Done, Once, once
 from web.api.problems import documented
 from web.api.shapes import Given, Shape
@@ -100,33 +101,18 @@ def listing(
     limit: Limit = LIMIT,
     cursor_: Annotated[Cursor, Query(alias="cursor")] = None,
 ) -> Accounts:
-    """Accounts by id."""
-    after = "" if cursor_ is None else place(cursor_, 1)[0]
+    """Accounts by id, by keyset."""
     with caller.console.books.reading() as books:
-        found = books.listings.accounts_like(q.strip(), after, limit)
-    rows = [
-        AccountRow(
-            account_id=row.id,
-            name=row.name,
-            status=row.status,
-            rebalancing=row.rebalancing,
-            target=row.target_id,
-            queued=row.queued,
-        )
-        for row in found.rows
-    ]
-    return Accounts(accounts=rows, next_cursor=cursor(rows[-1].account_id) if found.more else None)
+        found = listings.accounts(books, q.strip(), cursor_, limit)
+    return Accounts(accounts=[AccountRow.model_validate(each) for each in found.rows], next_cursor=found.after)
 
 
 @router.get("/accounts/{account_id}", responses=documented(404))
 def show(caller: Annotated[Caller, needs("read")], account_id: Id) -> Account:
     """All that the books have of it."""
     with caller.console.books.reading() as books:
-        snapshot, _ = _taken(caller, books, account_id)
-        entry = books.queue.entry(account_id)
-        under_way = books.rebalances.in_flight(account_id)
-        breaks = books.breaks.open_of(account_id)
-    account = snapshot.account
+        found = whole(books, account_id, caller.console.clock.today(), trade_date(caller.now))
+    account, entry, under_way = found.snapshot.account, found.entry, found.under_way
     return Account(
         account_id=account.id,
         name=account.name or None,
@@ -134,7 +120,7 @@ def show(caller: Annotated[Caller, needs("read")], account_id: Id) -> Account:
         status=account.status,
         rebalancing=account.rebalancing,
         target=account.target_id,
-        as_of=str(snapshot.as_of),
+        as_of=str(found.snapshot.as_of),
         sleeves=[
             SleeveRow(sleeve=each.key, cash=cents(each.cash), holdings=_holdings(each.holdings))
             for each in account.sleeves
@@ -142,7 +128,7 @@ def show(caller: Annotated[Caller, needs("read")], account_id: Id) -> Account:
         protected=_holdings(account.protected),
         queued=list(entry.reasons) if entry else [],
         in_flight=under_way.id if under_way else None,
-        open_breaks=[each.id for each in breaks],
+        open_breaks=[each.id for each in found.breaks],
     )
 
 
@@ -150,8 +136,8 @@ def show(caller: Annotated[Caller, needs("read")], account_id: Id) -> Account:
 def what_if(caller: Annotated[Caller, needs("read")], account_id: Id, mode: Mode = "best_fit") -> dict[str, Any]:
     """What would be done now, as docs/formats.md has a plan; nothing is kept, and nothing trades."""
     with caller.console.books.reading() as books:
-        snapshot, policy = _taken(caller, books, account_id)
-    made: dict[str, Any] = plan_json.as_json(plan(snapshot, policy, mode))
+        found = standing_of(books, account_id, caller.console.clock.today(), trade_date(caller.now))
+    made: dict[str, Any] = plan_json.as_json(plan(found.snapshot, found.policy, mode))
     return made
 
 
@@ -188,17 +174,6 @@ def _change(caller: Caller, call: Once, account_id: str, change: Any, *to: Any) 
         return Done(200, {"account_id": account_id, "says": says})
 
     return call.answered(caller, do)
-
-
-def _taken(caller: Caller, books: Any, account_id: str) -> Any:
-    try:
-        return books.snapshots.take(account_id, None, caller.console.clock.today(), trade_date(caller.now))
-    except UnknownAccount as flaw:
-        raise _unknown(account_id) from flaw
-
-
-def _unknown(account_id: str) -> Unknown:
-    return Unknown(f"There is no account {account_id}.")
 
 
 def _holdings(held: Any) -> list[HoldingRow]:

@@ -1,21 +1,31 @@
 """`/breaks`: differences between the books and a custodian, resolved with a note."""
 
+from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Header, Path, Query
 from pydantic import Field
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from acting import breaks as acting
-from reading.accounts.breaks import as_json
-from reading.refused import Unknown
+from reading.accounts import breaks as reading
+from reading.refused import Changed
 from web.api.caller import Caller, needs
+from web.api.cursors import LIMIT, Cursor, Limit
 from web.api.once import Done, Once, once
-from web.api.problems import documented
+from web.api.problems import Problem, documented
 from web.api.shapes import Given, Shape
 
 router = APIRouter(tags=["breaks"])
 Id = Annotated[int, Path(ge=1, le=10**17)]
+Json = dict[str, Any]
+IfMatch = Annotated[
+    str | None,
+    Header(alias="If-Match", max_length=120, description="The ETag of the break as it was shown"),
+]
+TAG: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {"ETag": {"schema": {"type": "string"}, "description": "Its figures: books and custodian"}}}
+}
 
 
 class BreakRow(Shape):
@@ -36,14 +46,16 @@ class BreakRow(Shape):
 
 
 class Breaks(Shape):
-    """Breaks, by account, oldest first."""
+    """A page of breaks, by account, oldest first."""
 
     breaks: list[BreakRow]
+    next_cursor: str | None
 
 
 class Resolution(Given):
-    """Why it is resolved; kept for good. The books stay as they are."""
+    """Why it is resolved; kept for good. `book_custodian`: the books take over the custodian's figure."""
 
+    book_custodian: bool = False
     note: Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[^\x00]*\S[^\x00]*$")]
 
 
@@ -52,39 +64,60 @@ def listing(
     caller: Annotated[Caller, needs("read")],
     account_id: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
     resolved: bool = False,
+    limit: Limit = LIMIT,
+    cursor_: Annotated[Cursor, Query(alias="cursor")] = None,
 ) -> Breaks:
-    """Open breaks; with `resolved`, all."""
+    """Open breaks, by keyset; with `resolved`, all."""
     with caller.console.books.reading() as books:
-        return Breaks(breaks=[_row(each) for each in books.breaks.listing(account_id, resolved)])
+        found = reading.page(books, account_id, resolved, cursor_, limit)
+    return Breaks(breaks=[_row(each) for each in found.rows], next_cursor=found.after)
 
 
-@router.get("/breaks/{break_id}/resolution", response_model=BreakRow, responses=documented(404))
-def resolution(caller: Annotated[Caller, needs("read")], break_id: Id) -> BreakRow:
-    """How it stands."""
-    return _found(caller, break_id)
+@router.get("/breaks/{break_id}/resolution", response_model=BreakRow, responses={**TAG, **documented(404)})
+def resolution(caller: Annotated[Caller, needs("read")], break_id: Id) -> Response:
+    """How it stands; its figures, which a resolution names, are its ETag."""
+    found = _found(caller, break_id)
+    return JSONResponse(_row(found).model_dump(mode="json"), headers={"ETag": _tag(found)})
 
 
-@router.post("/breaks/{break_id}/resolution", response_model=BreakRow, responses=documented(404, 409))
+@router.post("/breaks/{break_id}/resolution", response_model=BreakRow, responses=documented(404, 409, 412, 428))
 def resolve(
-    caller: Annotated[Caller, needs("resolve")], call: Annotated[Once, Depends(once)], break_id: Id, body: Resolution
+    caller: Annotated[Caller, needs("resolve")],
+    call: Annotated[Once, Depends(once)],
+    break_id: Id,
+    body: Resolution,
+    if_match: IfMatch = None,
 ) -> Response:
-    """Resolves it with a note: its account can be rebalanced again."""
+    """Resolves it, as it was shown, with a note: its account can be rebalanced again."""
+    if if_match is None:
+        told = "Send If-Match with the ETag that you were shown: a resolution is of those figures and no others."
+        raise Problem(428, "no_if_match", told)
 
     def do(_: Any) -> Done:
         console = caller.console
-        today = console.clock.today()
-        acting.resolve(console.books, caller.person, break_id, body.note, False, today, sign=caller.sign)
-        return Done(200, _found(caller, break_id).model_dump(mode="json"))
+        found, today = _found(caller, break_id), console.clock.today()
+        if if_match != _tag(found):
+            books, custodian = found["expected"], found["actual"]
+            told = f"Break {break_id} is not what it was: now the books have {books} and the custodian {custodian}."
+            evidence = {"expected": books, "actual": custodian}
+            raise Changed(f"{told} Nothing was resolved: look again.", rule="RECON-1", evidence=evidence)
+        seen = Decimal(found["seen"][0]), Decimal(found["seen"][1])
+        acting.resolve(
+            console.books, caller.person, break_id, body.note, body.book_custodian, today, seen, sign=caller.sign
+        )
+        return Done(200, _row(_found(caller, break_id)).model_dump(mode="json"))
 
     return call.answered(caller, do)
 
 
-def _found(caller: Caller, break_id: int) -> BreakRow:
+def _found(caller: Caller, break_id: int) -> Json:
     with caller.console.books.reading() as books:
-        for row in books.breaks.numbered([break_id]):
-            return _row(row)
-    raise Unknown(f"There is no break {break_id}.")
+        return reading.numbered(books, break_id)
 
 
-def _row(each: Any) -> BreakRow:
-    return BreakRow.model_validate(as_json(each))
+def _tag(found: Json) -> str:
+    return f'"{":".join(found["seen"])}"'
+
+
+def _row(found: Json) -> BreakRow:
+    return BreakRow.model_validate({name: found[name] for name in BreakRow.model_fields})

@@ -16,10 +16,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from identity import roles
+from reading.places import Lost
 from reading.record import events as recorded
 from reading.record.events import BEGINNING, Place
 from web.api.caller import Caller, needs
-from web.api.cursors import LIMIT, Cursor, Limit, cursor, lost, place
+from web.api.cursors import LIMIT, Cursor, Limit, cursor, place
 from web.api.problems import Flaw, Problem, documented
 from web.api.shapes import Shape
 
@@ -78,10 +79,10 @@ def _place(caller: Caller, given: str) -> Place:
     """The place of a cursor; of two parts it is of a release that knew one era. Raises Problem."""
     try:
         token, transaction, number = place(given, 3)
-    except Problem:
+    except Lost:
         token, (transaction, number) = "", place(given, 2)
     if not (transaction.isdecimal() and number.isdecimal() and len(transaction) < 20 and len(number) < 19):
-        raise lost()
+        raise Lost(given)
     found = recorded.place(caller.console.books, token, transaction, int(number))
     if found is None:
         flaw = Flaw(pointer="/query/cursor", detail="begin without one")

@@ -13,10 +13,9 @@ from reading.files.books import listed
 from reading.market import models as read_models
 from reading.market import targets as read_targets
 from reading.refused import Refused
-from reading.words import utc
-from reading.work import listed as listed_as
+from reading.work import listings
 from web.api.caller import Caller, needs
-from web.api.cursors import LIMIT, Limit, lost
+from web.api.cursors import LIMIT, Cursor, Limit
 from web.api.loads import Check, File, sent, taken
 from web.api.once import Once, once
 from web.api.problems import documented
@@ -25,7 +24,7 @@ from workflows.contract import signal_workflow_id
 
 router = APIRouter(tags=["market"])
 Id = Annotated[str, Path(max_length=200, pattern=r"^[^\x00/]+$")]
-Skip = Annotated[str | None, Query(max_length=12, pattern=r"^[0-9]+$", description="`next_cursor` of a page")]
+Place = Annotated[Cursor, Query(alias="cursor")]
 
 
 class TargetRow(Shape):
@@ -158,31 +157,19 @@ class SignalTaken(Shape):
 
 
 @router.get("/targets", responses=documented())
-def targets(
-    caller: Annotated[Caller, needs("read")],
-    limit: Limit = LIMIT,
-    cursor_: Annotated[Skip, Query(alias="cursor")] = None,
-) -> Targets:
-    """Targets by id."""
-    skip = _skip(cursor_)
+def targets(caller: Annotated[Caller, needs("read")], limit: Limit = LIMIT, cursor_: Place = None) -> Targets:
+    """Targets by id, by keyset."""
     with caller.console.books.reading() as books:
-        found = books.listings.targets(skip, limit)
-    rows = [TargetRow.model_validate(listed_as.target(each)) for each in found.rows]
-    return Targets(targets=rows, next_cursor=str(skip + limit) if found.more else None)
+        found = listings.targets(books, cursor_, limit)
+    return Targets(targets=[TargetRow.model_validate(each) for each in found.rows], next_cursor=found.after)
 
 
 @router.get("/models", responses=documented())
-def models(
-    caller: Annotated[Caller, needs("read")],
-    limit: Limit = LIMIT,
-    cursor_: Annotated[Skip, Query(alias="cursor")] = None,
-) -> Models:
-    """Models by id."""
-    skip = _skip(cursor_)
+def models(caller: Annotated[Caller, needs("read")], limit: Limit = LIMIT, cursor_: Place = None) -> Models:
+    """Models by id, by keyset."""
     with caller.console.books.reading() as books:
-        found = books.listings.models(skip, limit)
-    rows = [ModelRow.model_validate(listed_as.model(each)) for each in found.rows]
-    return Models(models=rows, next_cursor=str(skip + limit) if found.more else None)
+        found = listings.models(books, cursor_, limit)
+    return Models(models=[ModelRow.model_validate(each) for each in found.rows], next_cursor=found.after)
 
 
 @router.get("/targets/{target_id}", responses=documented(404, 409))
@@ -222,19 +209,14 @@ def model(caller: Annotated[Caller, needs("read")], model_id: Id) -> Model:
 
 @router.get("/models/{model_id}/signals", responses=documented(404))
 def signals(
-    caller: Annotated[Caller, needs("read")],
-    model_id: Id,
-    limit: Limit = LIMIT,
-    cursor_: Annotated[Skip, Query(alias="cursor")] = None,
+    caller: Annotated[Caller, needs("read")], model_id: Id, limit: Limit = LIMIT, cursor_: Place = None
 ) -> Signals:
-    """The versions that came as signals."""
-    skip = _skip(cursor_)
+    """The versions that came as signals, newest first, by keyset."""
     with caller.console.books.reading() as books:
         read_models.show(books, model_id)
-        found = books.listings.signals(skip, limit, model_id)
-    rows = [SignalRow(version=each.version, received_by=each.received_by, received_at=utc(each.received_at) or "",
-                      begun_at=utc(each.begun_at), ended_at=utc(each.ended_at)) for each in found.rows]  # fmt: skip
-    return Signals(signals=rows, next_cursor=str(skip + limit) if found.more else None)
+        found = listings.signals(books, model_id, cursor_, limit)
+    rows = [SignalRow.model_validate({key: each[key] for key in SignalRow.model_fields}) for each in found.rows]
+    return Signals(signals=rows, next_cursor=found.after)
 
 
 @router.post(
@@ -271,10 +253,3 @@ def signal(
                            previous_version=done.before, sleeves=done.sleeves)  # fmt: skip
 
     return taken(caller, call, "signal.json", content, check, received, status=202)
-
-
-def _skip(given: str | None) -> int:
-    skip = int(given or 0)
-    if skip > 10**9:
-        raise lost()
-    return skip

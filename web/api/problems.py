@@ -18,6 +18,7 @@ from domain.books.book import BookRefused
 from domain.books.deliveries import DeliveryRefused
 from reading.actions import Action
 from reading.files.books import SHOWN
+from reading.places import Lost
 from reading.refused import Changed, Conflict, Refused, Unknown, Unreachable
 from web import refusals
 from web.actions import command, words_of
@@ -106,6 +107,7 @@ def register(app: FastAPI) -> None:
     """What becomes of everything that an operation raises."""
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(refusals.Refusal, _of_a_page)
+    app.add_exception_handler(Lost, _no_place)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _of_the_server)
@@ -153,6 +155,12 @@ def _problem(request: Request, flaw: Exception) -> Response:
 def _of_a_page(request: Request, flaw: Exception) -> Response:
     assert isinstance(flaw, refusals.Refusal)
     return answer(flaw.code, "unreachable" if flaw.code == 503 else "refused", f"{flaw.what}. {flaw.why}")
+
+
+def _no_place(request: Request, flaw: Exception) -> Response:
+    wrong = Flaw(pointer="/query/cursor", detail="it is none that a page gave: begin without one")
+    told = "The cursor names no place in this list. Begin without one."
+    return answer(422, "unreadable", told, errors=[wrong])
 
 
 def _refused(request: Request, flaw: Exception) -> Response:

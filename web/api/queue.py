@@ -6,8 +6,9 @@ from fastapi import APIRouter, Query
 
 from domain.queue import REASONS
 from reading.words import utc
+from reading.work import queue as reading
 from web.api.caller import Caller, needs
-from web.api.cursors import LIMIT, Cursor, Limit, cursor, lost, place
+from web.api.cursors import LIMIT, Cursor, Limit
 from web.api.problems import Flaw, Problem, documented
 from web.api.shapes import Shape
 
@@ -54,19 +55,15 @@ def listing(
         raise Problem(422, "unreadable", told, errors=[Flaw(pointer="/query/reason", detail="unknown")])
     prefix = _text(q, "q")
     with caller.console.books.reading() as books:
-        try:
-            after = None if cursor_ is None else place(cursor_, 1)[0]
-            page = books.queue_pages.page(reason, prefix, after, limit, caller.console.clock.today())
-        except ValueError as flaw:
-            raise lost() from flaw
-        counts, last = books.queue_pages.counts(prefix), books.evaluations.last()
+        page = reading.page(books, reason, prefix, cursor_, limit, caller.console.clock.today())
+        counts, last = reading.counts(books, prefix), reading.last_evaluation(books)
     return Queue(
-        entries=[_entry(row) for row in page.rows],
+        entries=[QueueEntry.model_validate(row) for row in page.rows],
         counts={code: count for code, count in counts.items() if code is not None},
         total=counts.get(None, 0),
         evaluated_at=None if last is None else utc(last.ended_at),
         evaluated_for=None if last is None else str(last.as_of),
-        next_cursor=None if page.after is None else cursor(page.after),
+        next_cursor=page.after,
     )
 
 
@@ -75,16 +72,3 @@ def _text(given: str, where: str) -> str:
         flaw = Flaw(pointer=f"/query/{where}", detail="it has a null character")
         raise Problem(422, "unreadable", "A text has a null character.", errors=[flaw])
     return given.strip()
-
-
-def _entry(row: Any) -> QueueEntry:
-    return QueueEntry(
-        account_id=row.account_id,
-        name=row.name,
-        primary_reason=row.primary_reason,
-        reasons=sorted(row.reasons, key=REASONS.index),
-        evidence={code: dict(found) for code, found in row.reasons.items()},
-        queued_at=utc(row.queued_at) or "",
-        last_issue=row.last_issue,
-        held_until=None if row.held_until is None else str(row.held_until),
-    )

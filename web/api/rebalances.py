@@ -13,10 +13,10 @@ from reading.record import telling
 from reading.refused import Changed, Conflict, Unknown
 from reading.unknown import UnknownRebalance
 from reading.words import utc
-from reading.work import listed
+from reading.work import listed, listings
 from web import acts
 from web.api.caller import Caller, may_approve, needs, reached
-from web.api.cursors import LIMIT, Cursor, Limit, cursor, moment_and_id
+from web.api.cursors import LIMIT, Cursor, Limit
 from web.api.once import Done, Once, cut_off, once
 from web.api.problems import Problem, documented
 from web.api.shapes import Decided, Given, RebalanceRow, Shape
@@ -133,15 +133,10 @@ def listing(
     cursor_: Annotated[Cursor, Query(alias="cursor")] = None,
 ) -> Rebalances:
     """Rebalances, newest first, by keyset."""
-    before = moment_and_id(cursor_)
     with caller.console.books.reading() as books:
-        rows = books.rebalances.listing(account_id, status, None, limit + 1, request_id, before=before)
-    page = rows[:limit]
-    more = len(rows) > limit
-    return Rebalances(
-        rebalances=[RebalanceRow.model_validate(listed.rebalance(row)) for row in page],
-        next_cursor=cursor(page[-1].started_at.isoformat(), page[-1].id) if more else None,
-    )
+        found = listings.rebalances(books, account_id, status, request_id, cursor_, limit)
+    rows = [RebalanceRow.model_validate(row) for row in found.rows]
+    return Rebalances(rebalances=rows, next_cursor=found.after)
 
 
 @router.get("/rebalances/{rebalance_id}", response_model=Rebalance, responses={**TAG, **documented(404)})

@@ -1,29 +1,23 @@
 """`/record`, `/verification` and `/exports`: what was recorded, whether it still is that, and a period to take away."""
 
-import shutil
-import tempfile
 from datetime import date
-from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
 from acting import seals
-from markup.report import report
 from reading.record import verify as verifying
-from reading.record.export import export as exported
-from reading.record.listing import as_json, newest
+from reading.record.listing import newest_whole
 from web.api.caller import Caller, needs
-from web.api.cursors import LIMIT, Cursor, Limit, cursor, lost, place
+from web.api.cursors import LIMIT, Cursor, Limit
 from web.api.once import Done, Once, once
 from web.api.problems import Flaw, Problem, documented
 from web.api.shapes import Shape
+from web.exporting import LONGEST, exported
 
 router = APIRouter(tags=["record"])
 Text = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
-LONGEST = 366  # days of an export
 ZIP: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}
 }
@@ -108,11 +102,9 @@ def listing(
     cursor_: Annotated[Cursor, Query(alias="cursor")] = None,
 ) -> Records:
     """Records, newest first, by keyset."""
-    before = None if cursor_ is None else _number(place(cursor_, 1)[0])
     with caller.console.books.reading() as books:
-        found = newest(books, account_id, rebalance_id, before, limit)
-        rows = [RecordRow.model_validate(as_json(row)) for row in found.rows]
-    return Records(records=rows, next_cursor=cursor(str(rows[-1].id)) if found.more else None)
+        found = newest_whole(books, account_id, rebalance_id, cursor_, limit)
+    return Records(records=[RecordRow.model_validate(row) for row in found.rows], next_cursor=found.after)
 
 
 @router.get("/verification", responses=documented(404))
@@ -137,21 +129,7 @@ def seal(caller: Annotated[Caller, needs("prove")], call: Annotated[Once, Depend
 @router.get("/exports", response_class=FileResponse, responses={**ZIP, **documented(409)})
 def export(caller: Annotated[Caller, needs("export")], since: date, until: date) -> Response:
     """Days of the record, in UTC, as a ZIP of its own: records, seals, a report for each rebalance, a manifest."""
-    if not 0 <= (until - since).days < LONGEST:
-        told = f"until is on or after since, by less than {LONGEST} days."
+    if not 0 <= (until - since).days < LONGEST or until == date.max:
+        told = f"until is on or after since, by less than {LONGEST} days, and has a day behind it."
         raise Problem(422, "unreadable", told, errors=[Flaw(pointer="/query/until", detail=told)])
-    folder = FilePath(tempfile.mkdtemp(prefix="rebalancer-export-"))
-    try:
-        exported(caller.console.books, since, until, folder / "record", report)
-        made = shutil.make_archive(str(folder / "export"), "zip", folder / "record")
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    gone = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
-    return FileResponse(made, media_type="application/zip", filename=f"record-{since}-{until}.zip", background=gone)
-
-
-def _number(given: str) -> int:
-    if not given.isdecimal() or not 0 < len(given) < 19:
-        raise lost()
-    return int(given)
+    return exported(caller.console.books, since, until)

@@ -1,23 +1,25 @@
 """`/requests`: many accounts at once: submitted, looked at, decided as they were shown, paused and resumed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
+from acting import showing
 from acting.submit import Wanted
 from acting.updates import Reply
 from domain.queue import REASONS
-from domain.requests import counted
 from reading.refused import Changed, Conflict, Unknown
 from reading.unknown import UnknownRequest
 from reading.words import utc
-from reading.work import listed
-from reading.work.shown import ShownPlan
+from reading.work import listings
+from reading.work import requests as reading
 from web import acts
 from web.api.caller import Caller, may_approve, needs
-from web.api.cursors import LIMIT, Cursor, Limit, cursor, lost, moment_and_id, place
+from web.api.cursors import LIMIT, Cursor, Limit
 from web.api.once import Done, Once, cut_off, once
 from web.api.problems import Problem, documented
 from web.api.shapes import Accepted, Decided, Given, RequestRow, Shape
@@ -179,26 +181,22 @@ def listing(
     cursor_: Annotated[Cursor, Query(alias="cursor")] = None,
 ) -> Requests:
     """Requests, newest first, by keyset."""
-    before = moment_and_id(cursor_)
     with caller.console.books.reading() as books:
-        found = books.listings.requests_before(before, limit, status, by or None)
-    last = found.rows[-1] if found.more else None
-    return Requests(
-        requests=[_listed(row) for row in found.rows],
-        next_cursor=None if last is None else cursor(last.started_at.isoformat(), last.id),
-    )
+        found = listings.requests(books, status, by or None, cursor_, limit)
+    return Requests(requests=[RequestRow.model_validate(row) for row in found.rows], next_cursor=found.after)
 
 
 @router.get("/requests/{request_id}", responses=documented(404))
 def show(caller: Annotated[Caller, needs("read")], request_id: Id) -> Request:
     """How far it is, and every plan of it that waits. It is unknown for a moment after it was submitted."""
     with caller.console.books.reading() as books:
-        row = _row(books, request_id)
-        accounts = books.requests.accounts(request_id)
-        pending = books.requests.pending(request_id)
+        with _known(request_id):
+            found = reading.standing(books, request_id)
+        pending = reading.pending(books, request_id)
+    row = found.row
     return Request(
         request_id=row.id,
-        status=row.status or ("PAUSED" if row.stage == "PAUSED" else "IN_PROGRESS"),
+        status=found.now,
         requested_by=row.requested_by,
         mode=row.mode,
         kind=row.kind,
@@ -208,7 +206,7 @@ def show(caller: Annotated[Caller, needs("read")], request_id: Id) -> Request:
         ended_at=utc(row.ended_at),
         workflow_id=row.workflow_id,
         accounts=row.accounts,
-        counts=counted(each.outcome for each in accounts),
+        counts=found.counts,
         plans=[_pending(each) for each in pending],
     )
 
@@ -221,16 +219,11 @@ def accounts_of(
     cursor_: Annotated[Cursor, Query(alias="cursor")] = None,
 ) -> RequestAccounts:
     """Its accounts, in the order in which they are started."""
-    after = -1 if cursor_ is None else _position(place(cursor_, 1)[0])
     with caller.console.books.reading() as books:
         _row(books, request_id)
-        found = [each for each in books.requests.accounts(request_id) if each.position > after]
-    page = found[:limit]
-    more = len(found) > limit
-    return RequestAccounts(
-        accounts=[_account(each) for each in page],
-        next_cursor=cursor(str(page[-1].position)) if more else None,
-    )
+        found = listings.in_their_order(books, request_id, cursor_, limit)
+    rows = [RequestAccount.model_validate(each) for each in found.rows]
+    return RequestAccounts(accounts=rows, next_cursor=found.after)
 
 
 @router.post("/requests/{request_id}/decisions", response_model=Decided, responses=documented(404, 409, 412))
@@ -279,7 +272,7 @@ def _meant(caller: Caller, request_id: str, body: RequestDecision) -> tuple[str,
     """The request's workflow, what it is told, and the plans that were shown and are not what waits any more."""
     with caller.console.books.reading() as books:
         row = _row(books, request_id)
-        pending = {str(each.rebalance_id): each for each in books.requests.pending(request_id)}
+        pending = {str(each.rebalance_id): each for each in reading.pending(books, request_id)}
     said: dict[str, Any] = {"by": caller.person.name}
     if body.decision == "cancel" and body.reason is not None:
         said["reason"] = body.reason
@@ -302,9 +295,7 @@ def _meant(caller: Caller, request_id: str, body: RequestDecision) -> tuple[str,
         if unnamed := sorted(set(apart) - set(body.liquidations)):
             told = f"{', '.join(unnamed[:5])} sells everything of its account: name it in liquidations too."
             raise Problem(422, "liquidation", told, evidence={"liquidations": unnamed})
-        shown = [ShownPlan(str(each.rebalance_id), each.round or 0, str(each.plan)) for each in about]
-        with caller.console.books.transaction(caller.actor) as books:
-            said |= {"liquidations": apart, "plan": books.proof.show(request_id, shown, caller.person.subject)}
+        said |= {"liquidations": apart, "plan": showing.keep(caller.console.books, caller.person, request_id, about)}
     return row.workflow_id, said, left_out
 
 
@@ -328,21 +319,18 @@ def steer(
 
 
 def _row(books: Any, request_id: str) -> Any:
+    with _known(request_id):
+        return reading.row(books, request_id)
+
+
+@contextmanager
+def _known(request_id: str) -> Iterator[None]:
+    """Raises Unknown where there is no such request."""
     try:
-        return books.requests.get(request_id)
+        yield
     except UnknownRequest as flaw:
         told = f"There is no request {request_id}; one that was just submitted is known in a moment."
         raise Unknown(told, evidence={"workflow_id": request_workflow_id(request_id)}) from flaw
-
-
-def _position(given: str) -> int:
-    if not given.isdecimal() or len(given) > 9:
-        raise lost()
-    return int(given)
-
-
-def _listed(row: Any) -> RequestRow:
-    return RequestRow.model_validate(listed.request(row))
 
 
 def _pending(each: Any) -> PendingPlan:
@@ -352,20 +340,6 @@ def _pending(each: Any) -> PendingPlan:
         round=each.round or 0,
         plan=str(each.plan),
         liquidation=bool(each.liquidation),
-    )
-
-
-def _account(each: Any) -> RequestAccount:
-    return RequestAccount(
-        position=each.position,
-        account_id=each.account_id,
-        status=each.outcome,
-        rebalance_id=each.rebalance_id,
-        round=each.round,
-        plan=each.plan,
-        liquidation=bool(each.liquidation),
-        issue=each.issue,
-        decided_by=each.decided_by,
     )
 
 

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
@@ -14,38 +15,37 @@ from domain.telling import plan_json
 from domain.values.policy import DEFAULT_MODE, MODES
 from policy.trading_days import trade_date
 from reading import words
-from reading.accounts.accounts import held
+from reading.accounts.accounts import target_of, whole
 from reading.accounts.reasons import reasons_now
-from reading.accounts.standing import stand
-from reading.accounts.statement import statement, terms
-from reading.unknown import UnknownAccount
-from reading.work import listed
+from reading.refused import Unknown
+from reading.work import listings
 from web import acts, tables
 from web.tables import Format
-from web.visit import Visit, needs
+from web.visit import Undo, Visit, needs
 
 router = APIRouter()
 SIZE = 50
-COLUMNS = ("account_id", "name", "status", "rebalancing", "target", "managed_value", "cash", "queued")
+COLUMNS = ("account_id", "name", "status", "rebalancing", "target", "queued")
 PAST = 10
+ASSIGNABLE = 500  # targets of the choice; another is assigned by its id, on the command line
 
 
 @router.get("/accounts")
 def listing(
     visit: Annotated[Visit, needs("read")],
     q: Annotated[str, Query(max_length=80)] = "",
-    after: Annotated[str, Query(max_length=200)] = "",
+    after: Annotated[str | None, Query(max_length=600)] = None,
     format: Format = "html",
 ) -> Response:
     """Accounts by id whose id or name begins with what is given."""
-    size = SIZE if format == "html" else tables.AT_MOST
-    with visit.console.books.reading() as books:
-        found = books.listings.accounts_like(q.strip(), after, size)
-    rows = [_listed(each) for each in found.rows]
     if format != "html":
+        rows = visit.rows(lambda books, place: listings.accounts(books, q.strip(), place, tables.PAGE))
         return tables.file("accounts", format, COLUMNS, rows)
-    following = rows[-1]["account_id"] if found.more else None
-    return visit.page("accounts.html", title="Accounts", rows=rows, q=q.strip(), after=after, next=following, live={})
+    with visit.console.books.reading() as books:
+        found = listings.accounts(books, q.strip(), after, SIZE)
+    return visit.page(
+        "accounts.html", title="Accounts", rows=found.rows, q=q.strip(), after=after, next=found.after, live={}
+    )
 
 
 @router.get("/accounts/{account_id}")
@@ -54,17 +54,12 @@ def show(visit: Annotated[Visit, needs("read")], account_id: str) -> Response:
     today = visit.console.clock.today()
     with visit.console.books.reading() as books:
         try:
-            snapshot, policy = books.snapshots.take(account_id, None, today, trade_date(visit.now))
-        except UnknownAccount:
+            found = whole(books, account_id, today, trade_date(visit.now))
+        except Unknown:
             visit.unknown(f"account {account_id}", "/accounts")
-        entry = books.queue.entry(account_id)
-        under_way = books.rebalances.in_flight(account_id)
-        holding = held(books, account_id, today)
-        past = [dict(listed.rebalance(each)) for each in books.rebalances.listing(account_id=account_id, limit=PAST)]
-        breaks = books.breaks.open_of(account_id)
-        assignable = [each.id for each in books.listings.targets(0, 500).rows] if visit.may("assign") else []
-        standing = stand(snapshot, policy)
-        stated = terms(books, standing) | statement(standing)
+        past = listings.rebalances(books, account_id, None, None, None, PAST)
+        assignable = listings.targets(books, None, ASSIGNABLE).rows if visit.may("assign") else []
+    snapshot, policy, entry, under_way = found.snapshot, found.policy, found.entry, found.under_way
     made = {mode: plan_json.as_json(plan(snapshot, policy, mode)) for mode in MODES}
     first = made[DEFAULT_MODE]
     account = snapshot.account
@@ -76,18 +71,19 @@ def show(visit: Annotated[Visit, needs("read")], account_id: str) -> Response:
         account=account,
         as_of=visit.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         snapshot=snapshot,
-        stated=stated,
+        stated=found.stated,
         whole=first,
         plans=made,
         figures={mode: _figures(each) for mode, each in made.items()},
         symbols=_symbols(made),
         reasons=reasons_now(entry, evaluate(snapshot, policy)) if entry else [],
-        held=holding,
+        held=found.held,
         entry=entry,
         under_way=under_way,
-        past=past,
-        breaks=breaks,
-        targets=assignable,
+        past=past.rows,
+        breaks=found.breaks,
+        targets=[each["target"] for each in assignable],
+        run_id=str(under_way.start_key).rpartition("#")[2] if under_way else None,
         modes=MODES,
         default=DEFAULT_MODE,
     )
@@ -111,31 +107,23 @@ def switch(
     """The toggle: on queues the account at once, off withdraws it. The page it leads to can undo it."""
     today = visit.console.clock.today()
     told = accounts.switch_rebalancing(visit.console.books, visit.person, [account_id], on == "on", today, visit.sign)
-    return visit.back(f"/accounts/{account_id}", f"{' '.join(told)}. To undo it, switch it back.")
+    at = f"/accounts/{quote(account_id, safe='')}"
+    undo = Undo(f"{at}/rebalancing", "on", "off" if on == "on" else "on")
+    return visit.back(at, f"{' '.join(told)}.", undo)
 
 
 @router.post("/accounts/{account_id}/target")
 def assign(visit: Annotated[Visit, needs("assign")], account_id: str, target: Annotated[str, Form()] = "") -> Response:
     """Another target, or none. Queues the account at once; nothing trades."""
     books, today = visit.console.books, visit.console.clock.today()
+    with books.reading() as read:
+        before = target_of(read, account_id)
     if target:
         told = targets.assign(books, visit.person, [account_id], target, today, visit.sign)
     else:
         told = targets.remove(books, visit.person, [account_id], today, visit.sign)
-    return visit.back(f"/accounts/{account_id}", f"{' '.join(told)}. To undo it, assign the one before.")
-
-
-def _listed(row: Any) -> dict[str, Any]:
-    return {
-        "account_id": row.id,
-        "name": row.name,
-        "status": row.status,
-        "rebalancing": row.rebalancing,
-        "target": row.target_id,
-        "managed_value": None,
-        "cash": None,
-        "queued": row.queued,
-    }
+    at = f"/accounts/{quote(account_id, safe='')}"
+    return visit.back(at, f"{' '.join(told)}.", Undo(f"{at}/target", "target", before or ""))
 
 
 def _figures(made: Any) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """`/breaks`: where the books and the custodian differ, and how somebody resolves it."""
 
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Query
 from starlette.responses import Response
 
 from acting import breaks as acting
-from domain.values.money import plain
-from reading.accounts.breaks import as_json
+from reading.accounts import breaks as reading
+from reading.accounts.accounts import names
 from web import tables
 from web.refusals import Refusal
 from web.tables import Format
@@ -17,7 +17,7 @@ from web.visit import Visit, needs
 router = APIRouter()
 COLUMNS = ("id", "account_id", "rebalance_id", "kind", "symbol", "expected", "actual", "opened_at", "resolved_at",
            "resolved_by", "note", "booked")  # fmt: skip
-SHOWN = 500  # rows of the page; a file has all
+SIZE = 50
 AGAIN = (("/breaks", "Look again"),)
 
 
@@ -26,18 +26,21 @@ def listing(
     visit: Annotated[Visit, needs("read")],
     account: Annotated[str, Query(max_length=80)] = "",
     all: bool = False,
+    after: Annotated[str | None, Query(max_length=600)] = None,
     format: Format = "html",
 ) -> Response:
     """Open breaks, the books' figure beside the custodian's; with `all`, resolved ones too."""
-    with visit.console.books.reading() as books:
-        rows = [_listed(each) for each in books.breaks.listing(account.strip() or None, all)]
-        names = books.accounts.names({each["account_id"] for each in rows[:SHOWN]})
+    of = account.strip() or None
     if format != "html":
+        rows = visit.rows(lambda books, place: reading.page(books, of, all, place, tables.PAGE))
         return tables.file("breaks", format, COLUMNS, rows)
-    unresolved = sum(each["resolved_at"] is None for each in rows)
+    with visit.console.books.reading() as books:
+        found = reading.page(books, of, all, after, SIZE)
+        unresolved = reading.unresolved(books, of)
+        called = names(books, {each["account_id"] for each in found.rows})
     return visit.page(
-        "breaks.html", title="Breaks", status=str(unresolved) if unresolved else "", live={}, rows=rows[:SHOWN],
-        names=names, account=account.strip(), all=all, more=max(len(rows) - SHOWN, 0),
+        "breaks.html", title="Breaks", status=f"{unresolved:,}" if unresolved else "", live={}, rows=found.rows,
+        names=called, account=account.strip(), all=all, after=after, next=found.after,
     )  # fmt: skip
 
 
@@ -64,8 +67,3 @@ def resolve(
     done = acting.resolve(console.books, visit.person, number, note, bool(book), today, seen, visit.sign)
     booked = ", and the books have the custodian’s figure" if done.booked else ""
     return visit.back("/breaks", f"Break {number} of account {done.account_id} is resolved{booked}.")
-
-
-def _listed(row: Any) -> dict[str, Any]:
-    """A break in its public form, and the figures that whoever resolves it has seen, as they are kept."""
-    return {**as_json(row), "seen": (plain(row.expected), plain(row.actual))}

@@ -1,5 +1,6 @@
 """`/queue`: who needs a rebalance and why; choose some, or all of a filter, and have them planned."""
 
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from domain.queue import REASONS
 from domain.values.policy import DEFAULT_MODE, MODES
 from reading.accounts.reasons import as_of
 from reading.evidence import in_words
-from reading.words import utc
+from reading.work import queue as reading
 from web import acts, tables
 from web.refusals import Refusal
 from web.tables import Format
@@ -28,35 +29,33 @@ def show(
     visit: Annotated[Visit, needs("read")],
     reason: str | None = None,
     q: Annotated[str, Query(max_length=80)] = "",
-    after: str | None = None,
+    after: Annotated[str | None, Query(max_length=600)] = None,
     size: int = SIZES[0],
     format: Format = "html",
 ) -> Response:
     """A tile a reason, and the accounts of the filter, a page at a time."""
-    code, prefix = _known(reason), q.strip()
+    code, prefix, today = _known(reason), q.strip(), visit.console.clock.today()
     size = size if size in SIZES else SIZES[0]
+    if format != "html":
+        rows = visit.rows(lambda books, place: reading.page(books, code, prefix, place, tables.PAGE, today))
+        return tables.file("queue", format, COLUMNS, map(_told, rows))
     tiles, version = visit.console.tiles, visit.console.tiles.version
     with visit.console.books.reading() as books:
-        try:
-            of_page = tables.AT_MOST if format != "html" else size
-            page = books.queue_pages.page(code, prefix, after, of_page, visit.console.clock.today())
-        except ValueError as flaw:
-            raise _lost(code, prefix) from flaw
-        if format != "html":
-            return tables.file("queue", format, COLUMNS, map(_row, page.rows))
-        counts, measured = tiles.counts(books, version, prefix), as_of(books.evaluations.last())
+        page = reading.page(books, code, prefix, after, size, today)
+        counts, measured = tiles.counts(books, version, prefix), as_of(reading.last_evaluation(books))
     total = counts.get(code, 0)
     return visit.page(
         "queue.html",
         title="Queue",
-        status=str(total),
+        status=f"{total:,}",
         live={},
         reason=code,
         q=prefix,
         after=after,
         size=size,
+        sizes=SIZES,
         next=page.after,
-        rows=[_row(row) for row in page.rows],
+        rows=[_told(row) for row in page.rows],
         counts=counts,
         measured=measured,
         total=total,
@@ -84,7 +83,7 @@ def plan(
     else:
         with visit.console.books.reading() as books:
             today = visit.console.clock.today()
-            wanted = Wanted(terms, books.queue_pages.chosen(code, q.strip(), today) if everything else account)
+            wanted = Wanted(terms, reading.chosen(books, code, q.strip(), today) if everything else account)
         if not wanted.accounts:
             why = "No account was chosen, or somebody holds all of them. Tick some, or choose all of the filter."
             raise Refusal(422, "Nothing to plan", why, ((link("/queue", reason=code, q=q), "Back to the queue"),))
@@ -101,18 +100,13 @@ def evaluate(visit: Annotated[Visit, needs("evaluate")]) -> Response:
     return visit.back("/queue", "Every account is being evaluated. What is found joins the queue as it goes.")
 
 
-def _row(row: Any) -> dict[str, Any]:
-    codes = sorted(row.reasons, key=REASONS.index)
+def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry as a person reads it: its evidence in words."""
+    evidence = row["evidence"]
     return {
-        "account_id": row.account_id,
-        "name": row.name,
-        "primary_reason": row.primary_reason,
-        "reasons": codes,
-        "evidence": "; ".join(line for code in codes for line in in_words(code, row.reasons[code])),
-        "told": [(code, in_words(code, row.reasons[code], few=True)) for code in codes],
-        "queued_at": utc(row.queued_at),
-        "last_issue": row.last_issue,
-        "held_until": row.held_until,
+        **row,
+        "evidence": "; ".join(line for code in row["reasons"] for line in in_words(code, evidence[code])),
+        "told": [(code, in_words(code, evidence[code], few=True)) for code in row["reasons"]],
     }
 
 
@@ -123,11 +117,6 @@ def _known(reason: str | None) -> str | None:
         why = f"{reason} is no reason for the queue: there are {', '.join(REASONS)}."
         raise Refusal(404, "There is no such reason", why, (("/queue", "The whole queue"),))
     return reason.upper()
-
-
-def _lost(reason: str | None, prefix: str) -> Refusal:
-    back = ((link("/queue", reason=reason, q=prefix), "The first page"),)
-    return Refusal(422, "There is no such page", "The address does not name a place in the queue.", back)
 
 
 def _purpose(kind: str, amount: str) -> dict[str, str]:

@@ -1,15 +1,17 @@
 """`/record`: what was recorded, whether it still is what was recorded, and seals over it."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from acting import seals
-from reading.record.listing import as_line, between, newest
+from reading.record.listing import between, newest
+from reading.record.verify import last_seal
 from reading.record.verify import verify as walked
 from web import tables
+from web.exporting import LONGEST, exported
 from web.refusals import Refusal
 from web.tables import Format
 from web.visit import Visit, needs
@@ -25,21 +27,20 @@ def show(
     visit: Annotated[Visit, needs("record")],
     account: Annotated[str, Query(max_length=80)] = "",
     rebalance: Annotated[str, Query(max_length=80)] = "",
-    before: Annotated[int | None, Query(ge=1)] = None,
+    after: Annotated[str | None, Query(max_length=600)] = None,
     format: Format = "html",
 ) -> Response:
     """Records, the newest first, by keyset."""
-    size = SIZE if format == "html" else tables.AT_MOST
-    with visit.console.books.reading() as books:
-        found = newest(books, account.strip(), rebalance.strip(), before, size)
-        last = books.seals.last()
-    listed = [as_line(row) for row in found.rows]
+    of, about = account.strip(), rebalance.strip()
     if format != "html":
-        return tables.file("record", format, COLUMNS, listed)
-    following = listed[-1]["id"] if found.more else None
+        rows = visit.rows(lambda books, place: newest(books, of, about, place, tables.PAGE))
+        return tables.file("record", format, COLUMNS, rows)
+    with visit.console.books.reading() as books:
+        found = newest(books, of, about, after, SIZE)
+        last = last_seal(books)
     return visit.page(
-        "record.html", title="Record", live={}, rows=listed, account=account.strip(), rebalance=rebalance.strip(),
-        before=before, next=following, last=last,
+        "record.html", title="Record", live={}, rows=found.rows, account=of, rebalance=about, after=after,
+        next=found.after, last=last,
     )  # fmt: skip
 
 
@@ -71,19 +72,20 @@ def seal(visit: Annotated[Visit, needs("prove")]) -> Response:
 
 @router.get("/exports")
 def exports(
-    visit: Annotated[Visit, needs("export")], since: str = "", until: str = "", format: Format = "html"
+    visit: Annotated[Visit, needs("export")], since: str = "", until: str = "", format: Format | Literal["zip"] = "html"
 ) -> Response:
-    """A period of the record as one file; the whole export with its manifest is a command."""
+    """A period of the record as one file; or whole, as a ZIP with seals, reports and a manifest of hashes."""
     today = visit.now.date()
     first, last = _day(since, today - timedelta(days=1)), _day(until, today)
     if first > last:
         raise Refusal(422, "Which days?", f"{first} is after {last}.", (("/exports", "Choose again"),))
     from_, to = (datetime.combine(each, time(), UTC) for each in (first, last + timedelta(days=1)))
+    if format == "zip":
+        return exported(visit.console.books, first, last)
     if format != "html":
-        with visit.console.books.reading() as books:
-            rows = [as_line(row) for row in between(books, from_, to, tables.AT_MOST)]
+        rows = visit.rows(lambda books, place: between(books, from_, to, place, tables.PAGE))
         return tables.file(f"record-{first}-{last}", format, COLUMNS, rows)
-    return visit.page("exports.html", title="Exports", first=first, last=last, at_most=tables.AT_MOST)
+    return visit.page("exports.html", title="Exports", first=first, last=last, longest=LONGEST)
 
 
 def _day(given: str, otherwise: date) -> date:

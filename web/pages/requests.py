@@ -1,17 +1,18 @@
 """`/requests` and `/requests/Q`: what was asked for, how far it is, and who needs somebody first."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query
 from starlette.responses import RedirectResponse, Response
 
 from acting.submit import Wanted
-from domain.requests import counted
 from identity.roles import Act
 from reading.unknown import UnknownRequest
-from reading.work import listed as listed_as
+from reading.work import listings, requests
 from reading.work.figures import with_figures
 from web import acts, tables
+from web.refusals import Refusal
 from web.tables import Format
 from web.visit import Visit, needs
 
@@ -19,71 +20,71 @@ router = APIRouter()
 SIZE = 50
 COLUMNS = ("request_id", "status", "requested_by", "kind", "amount", "accounts", "pending", "started_at", "ended_at")
 ACCOUNTS = ("position", "account_id", "status", "rebalance_id", "issue", "decided_by")
-# Who needs somebody first: failures, then what waits for a person, what is under way, what is done.
-FIRST = ("FAILED", "BUSY", "COMPLETE_WITH_ERRORS", "PENDING_APPROVAL", "EXPIRED", "CANCELED")
+REBALANCES = ("rebalance_id", "account_id", "status", "mode", "kind", "requested_by", "approved_by", "started_at",
+              "ended_at", "issue")  # fmt: skip
 STATUSES = ("RUNNING", "PAUSED", "COMPLETE", "COMPLETE_WITH_ERRORS", "FAILED", "EXPIRED", "CANCELED")
 AGAIN = ("FAILED", "BUSY", "NOT_STARTED")
+SHOWN = 200
+Place = Annotated[str | None, Query(max_length=600)]
 
 
 @router.get("/requests")
 def listing(
     visit: Annotated[Visit, needs("read")],
     status: str | None = None,
-    by: str | None = None,
-    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+    by: Annotated[str, Query(max_length=200)] = "",
+    after: Place = None,
     format: Format = "html",
 ) -> Response:
     """Requests, newest first."""
-    wanted = status.upper() if status and status.upper() in STATUSES else None
-    size = SIZE if format == "html" else tables.AT_MOST
-    with visit.console.books.reading() as books:
-        found = books.listings.requests((page - 1) * size, size, wanted, by or None)
-    rows = [listed_as.request(row) for row in found.rows]
+    wanted, asker = _known(status, STATUSES, "/requests"), by.strip() or None
     if format != "html":
+        rows = visit.rows(lambda books, place: listings.requests(books, wanted, asker, place, tables.PAGE))
         return tables.file("requests", format, COLUMNS, rows)
+    with visit.console.books.reading() as books:
+        found = listings.requests(books, wanted, asker, after, SIZE)
     return visit.page(
-        "requests.html", title="Requests", live={}, rows=rows, more=found.more, page=page, wanted=wanted, by=by,
-        statuses=STATUSES,
+        "requests.html", title="Requests", live={}, rows=found.rows, next=found.after, after=after, wanted=wanted,
+        by=asker, statuses=STATUSES,
     )  # fmt: skip
 
 
 @router.get("/requests/{request_id}")
 def show(
-    visit: Annotated[Visit, needs("read")], request_id: str, status: str | None = None, format: Format = "html"
+    visit: Annotated[Visit, needs("read")],
+    request_id: str,
+    status: str | None = None,
+    after: Place = None,
+    format: Format = "html",
 ) -> Response:
-    """One request: counts, progress, its accounts."""
+    """One request: counts, progress, its accounts, those first that need somebody."""
+    shown = _known(status, listings.FIRST, f"/requests/{request_id}")
     with visit.console.books.reading() as books:
         try:
-            row = books.requests.get(request_id)
+            found = requests.standing(books, request_id)
         except UnknownRequest:
-            rebalances = [
-                dict(listed_as.rebalance(each)) for each in books.rebalances.listing(request_id=request_id, limit=None)
-            ]
-            return _without(visit, request_id, rebalances)
-        accounts = books.requests.accounts(request_id)
-        waiting = {each.account_id for each in books.requests.pending(request_id)}
-    counts = counted(each.outcome for each in accounts)
-    listed = [_account(each) for each in accounts if not status or each.outcome == status]
+            return _without(visit, request_id, requests.counted_rebalances(books, request_id), format)
+        if format == "html":
+            page = listings.accounts_of(books, request_id, shown, after, SHOWN)
+            rows, totals = with_figures(books, page.rows)
     if format != "html":
+        listed = visit.rows(lambda books, place: listings.accounts_of(books, request_id, shown, place, tables.PAGE))
         return tables.file(request_id, format, ACCOUNTS, listed)
-    listed.sort(key=lambda each: (_rank(each["status"]), each["account_id"]))
-    with visit.console.books.reading() as books:
-        rows, totals = with_figures(books, listed[:200])
-    now = row.status or ("PAUSED" if row.stage == "PAUSED" else "IN_PROGRESS")
     return visit.page(
         "request.html",
         title=request_id,
-        status=_title(now, counts, len(waiting)),
+        status=_title(found.now, found.counts, found.waiting),
         live={},
-        row=row,
-        now=now,
-        counts=counts,
-        waiting=len(waiting),
+        row=found.row,
+        now=found.now,
+        counts=found.counts,
+        waiting=found.waiting,
         listed=rows,
         totals=totals,
-        more=len(listed) - 200,
-        shown=status,
-        again=sum(counts.get(each, 0) for each in AGAIN),
+        after=after,
+        next=page.after,
+        shown=shown,
+        again=sum(found.counts.get(each, 0) for each in AGAIN),
     )
 
 
@@ -124,13 +125,26 @@ def _steer(visit: Visit, request_id: str, update: Act, done: str, said: dict[str
 def _request(visit: Visit, request_id: str) -> Any:
     with visit.console.books.reading() as books:
         try:
-            return books.requests.get(request_id)
+            return requests.row(books, request_id)
         except UnknownRequest:
             visit.unknown(f"request {request_id}", "/requests")
 
 
-def _without(visit: Visit, request_id: str, rebalances: list[Any]) -> Response:
+def _known(status: str | None, known: Sequence[str], back: str) -> str | None:
+    """The status of a filter. Raises Refusal for one that there is not."""
+    if not status:
+        return None
+    if status.upper() not in known:
+        why = f"{status} is no status: there are {', '.join(known)}."
+        raise Refusal(404, "There is no such status", why, ((back, "All of them"),))
+    return status.upper()
+
+
+def _without(visit: Visit, request_id: str, found: tuple[list[Any], dict[str, int]], format: Format) -> Response:
     """A request that no worker has taken up yet, or rebalances that were started one by one under its name."""
+    rebalances, counts = found
+    if rebalances and format != "html":
+        return tables.file(request_id.replace("/", "-"), format, REBALANCES, rebalances)
     if len(rebalances) == 1:
         return RedirectResponse(f"/rebalances/{rebalances[0]['rebalance_id']}", 303)
     if not rebalances:
@@ -139,7 +153,6 @@ def _without(visit: Visit, request_id: str, rebalances: list[Any]) -> Response:
         if not acts.running(visit.console, [request_workflow_id(request_id)]):
             visit.unknown(f"request {request_id}", "/requests")
         return visit.page("accepted.html", title=request_id, status="accepted", live={})
-    counts = counted(each["status"] for each in rebalances)
     return visit.page("rebalances.html", title=request_id, live={}, rows=rebalances, counts=counts)
 
 
@@ -148,19 +161,3 @@ def _title(now: str, counts: dict[str, int], waiting: int) -> str:
     if now == "IN_PROGRESS":
         return f"{waiting} to approve" if waiting else f"{done}/{sum(counts.values())}"
     return now.replace("_", " ").lower()
-
-
-def _rank(status: str) -> int:
-    return FIRST.index(status) if status in FIRST else len(FIRST) + (status == "COMPLETE")
-
-
-def _account(each: Any) -> dict[str, Any]:
-    return {
-        "position": each.position,
-        "account_id": each.account_id,
-        "status": each.outcome,
-        "rebalance_id": each.rebalance_id,
-        "issue": each.issue,
-        "decided_by": each.decided_by,
-        "liquidation": each.liquidation,
-    }

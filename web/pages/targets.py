@@ -2,30 +2,48 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
-from starlette.responses import Response
+from fastapi import APIRouter, Query
+from starlette.responses import RedirectResponse, Response
 
 from reading.market import models, targets, versions
-from reading.work import listed
+from reading.work import listings
 from web import tables
 from web.tables import Format
 from web.visit import Visit, needs
 
 router = APIRouter()
 COLUMNS = ("target", "name", "version", "accounts")
-AT_MOST = 1_000
+MODEL = ("model_id", "name", "manager", "version", "investment_minimum", "holdings", "accounts", "signalled_at")
+SIGNAL = ("model_id", "version", "status", "received_by", "received_at", "traded", "skipped", "failed")
+SIZE = 200
+Place = Annotated[str | None, Query(max_length=600)]
 SIGNALS = 50  # the newest of a model
 
 
 @router.get("/targets")
-def listing(visit: Annotated[Visit, needs("read")], format: Format = "html") -> Response:
+def listing(
+    visit: Annotated[Visit, needs("read")], after: Place = None, models_after: Place = None, format: Format = "html"
+) -> Response:
     """Targets and models, with how many accounts have each."""
-    with visit.console.books.reading() as books:
-        rows = [listed.target(each) for each in books.listings.targets(0, AT_MOST).rows]
-        known = [listed.model(each) for each in books.listings.models(0, AT_MOST).rows]
     if format != "html":
+        rows = visit.rows(lambda books, place: listings.targets(books, place, tables.PAGE))
         return tables.file("targets", format, COLUMNS, rows)
-    return visit.page("targets.html", title="Targets and models", targets=rows, models=known, live={})
+    with visit.console.books.reading() as books:
+        known = listings.targets(books, after, SIZE)
+        made = listings.models(books, models_after, SIZE)
+    return visit.page(
+        "targets.html", title="Targets and models", targets=known.rows, next=known.after, after=after,
+        models=made.rows, models_next=made.after, models_after=models_after, live={},
+    )  # fmt: skip
+
+
+@router.get("/models")
+def all_models(visit: Annotated[Visit, needs("read")], format: Format = "html") -> Response:
+    """Models are listed beside the targets; as a file by themselves."""
+    if format == "html":
+        return RedirectResponse("/targets", 303)
+    rows = visit.rows(lambda books, place: listings.models(books, place, tables.PAGE))
+    return tables.file("models", format, MODEL, rows)
 
 
 @router.get("/targets/{target_id}")
@@ -41,10 +59,18 @@ def show(visit: Annotated[Visit, needs("read")], target_id: str) -> Response:
 
 
 @router.get("/models/{model_id}")
-def model(visit: Annotated[Visit, needs("read")], model_id: str) -> Response:
-    """Its holdings, what each version changed, and the signals that came."""
+def model(
+    visit: Annotated[Visit, needs("read")], model_id: str, after: Place = None, format: Format = "html"
+) -> Response:
+    """Its holdings, what each version changed, and the signals that came: those as a file too."""
     with visit.console.books.reading() as books:
         told = models.show(books, model_id)
         changes = versions.of_model(books, model_id)
-        signals = [listed.signal(each) for each in books.listings.signals(0, SIGNALS, model_id).rows]
-    return visit.page("model.html", title=f"Model {model_id}", model=told, changes=changes, signals=signals, live={})
+        signals = listings.signals(books, model_id, after, SIGNALS)
+    if format != "html":
+        rows = visit.rows(lambda books, place: listings.signals(books, model_id, place, tables.PAGE))
+        return tables.file(f"{model_id}-signals", format, SIGNAL, rows)
+    return visit.page(
+        "model.html", title=f"Model {model_id}", model=told, changes=changes, signals=signals.rows, next=signals.after,
+        after=after, live={},
+    )  # fmt: skip
