@@ -12,6 +12,11 @@ from identity.person import LOCAL, Person
 from reading.refused import Conflict, Refused, Unknown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from joserfc.jwk import OKPKey
+
+    from storage.actor import Actor
     from storage.connection import Books, Transaction
 
 LINK_GOOD_FOR = timedelta(hours=24)
@@ -64,6 +69,18 @@ def remove(books: "Books", person: Person, subject: str) -> str:
         name = str(_known(work, subject).name)
         work.people.remove(subject)
     return name
+
+
+def rotate(books: "Books", actor: "Actor", key: "OKPKey", why: str, now: datetime, path: "Path") -> None:
+    """Another key signs from now on, and those before are retired; its private part is written to the path.
+
+    Raises ProgrammingError for who does not own the tables, OSError.
+    """
+    from identity import keys
+
+    with books.transaction(actor) as work:
+        work.proof.rotate(key, why, now)
+        keys.write(key, path)  # inside: a key that is nowhere signs nothing
 
 
 def address(secret: str, environ: Mapping[str, str]) -> str:

@@ -69,9 +69,11 @@ def accounts(
     one_by_one = _named(given, file, asked)
     if one_by_one is not None:
         return one_by_one
+    from reading.accounts.accounts import ids
+
     on = None if rebalancing is None else rebalancing == "on"
     with connections.books().transaction() as books:
-        found = books.listings.account_ids(status, target, household, on)
+        found = ids(books, status, target, household, on)
     if not found:
         raise Refused(f"no account is like that ({_filter(asked)}): nothing changes")
     return found
@@ -88,9 +90,11 @@ def breaks(
         if wrong:
             raise click.UsageError(f"a break is a number, like 3, not {wrong[0]}: rebalancer breaks lists them")
         return [int(each[:18]) for each in one_by_one]
+    from reading.accounts.breaks import open_like
+
     of = "" if (symbol or "").upper() == "CASH" else symbol
     with connections.books().transaction() as books:
-        found = books.breaks.open_like(account, of, statement)
+        found = open_like(books, account, of, statement)
     if not found:
         raise Refused(f"no open break is like that ({_filter(asked)}): nothing changes. See `rebalancer breaks`")
     return found

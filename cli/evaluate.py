@@ -23,15 +23,16 @@ def evaluate(as_of: str | None, form: str) -> int:
         except ValueError as flaw:
             raise click.UsageError(f"--as-of needs a date like 2026-11-20, not {as_of}") from flaw
     from acting import evaluate as acting
+    from reading.work.evaluations import notes
 
     books = connections.books()
     found = connections.run(acting.evaluate(connections.temporal, as_of))
     with books.reading() as read:
-        unable = read.evaluations.notes(found["evaluation_id"], "unable_to_check")
+        unable = notes(read, found["evaluation_id"], "unable_to_check")
         if form == "json":
             say.as_json(found | {"unable_accounts": [_as_json(note) for note in unable]})
             return 0
-        within = read.evaluations.notes(found["evaluation_id"], "within", LISTED)
+        within = notes(read, found["evaluation_id"], "within", LISTED)
         _show(found, list(itertools.islice(unable, LISTED)), list(within), as_of is not None)
     return 0
 

@@ -21,9 +21,10 @@ def tell(words: Sequence[str]) -> None:
     if not shows_accounts(words):
         return
     from cli import connections, say
+    from reading.market.day import book_day
 
     with connections.books().transaction() as read:
-        day = read.market.book_day()
+        day = book_day(read)
     if day is not None and day.historical:
         line = f"Historical books: everything is judged from {day.as_of}, not from today (DAY-3)."
         if words[0] == "submit":

@@ -27,10 +27,11 @@ def account_list(
     """Accounts by id, with their managed value and total cash at the business day's prices."""
     from cli import connections
     from reading.accounts import accounts
+    from reading.work.listings import accounts_of_page
 
     on = None if rebalancing is None else rebalancing == "on"
     with connections.books().transaction() as books:
-        found = books.listings.accounts((page - 1) * size, size, status, target, household, on)
+        found = accounts_of_page(books, (page - 1) * size, size, status, target, household, on)
         listed = accounts.listed(books, found.rows, connections.today())
     listing.show(listed, form, ACCOUNT, "No account is like that.", right=(6, 7))
     listing.more(found.more, page)
@@ -41,11 +42,10 @@ def account_list(
 @listing.options
 def model_list(manager: str | None, page: int, size: int, form: str) -> None:
     """Models by id: version, minimum, how many accounts hold each, and when the newest signal came."""
-    from reading.work.listed import model
+    from reading.work.listings import models_of_page
 
-    found = listing.read(lambda books, skip, most: books.listings.models(skip, most, manager), page, size)
-    listed = [model(row) for row in found.rows]
-    listing.show(listed, form, MODEL, "No model is known: load a book that has some.", right=(3, 4, 5, 6))
+    found = listing.read(lambda books, skip, most: models_of_page(books, skip, most, manager), page, size)
+    listing.show(found.rows, form, MODEL, "No model is known: load a book that has some.", right=(3, 4, 5, 6))
     listing.more(found.more, page)
 
 
@@ -77,11 +77,10 @@ def model_show(model_id: str, form: str) -> None:
 @listing.options
 def target_list(page: int, size: int, form: str) -> None:
     """Targets by id, with how many accounts have each."""
-    from reading.work.listed import target
+    from reading.work.listings import targets_of_page
 
-    found = listing.read(lambda books, skip, most: books.listings.targets(skip, most), page, size)
-    listed = [target(row) for row in found.rows]
-    listing.show(listed, form, TARGET, "No target is known: load a book that has some.", right=(2, 3))
+    found = listing.read(targets_of_page, page, size)
+    listing.show(found.rows, form, TARGET, "No target is known: load a book that has some.", right=(2, 3))
     listing.more(found.more, page)
 
 
@@ -97,12 +96,13 @@ def request() -> None:
 @listing.options
 def request_list(status: str | None, by: str | None, since: str | None, page: int, size: int, form: str) -> None:
     """Requests, newest first, with how many of their rebalances wait for an approval."""
-    from reading.work import listed as reading
+    from reading.work.listings import requests_of_page
 
     day = say.day("--since", since)
-    found = listing.read(lambda books, skip, most: books.listings.requests(skip, most, status, by, day), page, size)
-    listed = [reading.request(row) for row in found.rows]
-    listing.show(listed, form, REQUEST, "No request is like that. Make one: rebalancer submit ACCOUNT", right=(4, 5, 6))
+    found = listing.read(lambda books, skip, most: requests_of_page(books, skip, most, status, by, day), page, size)
+    listing.show(
+        found.rows, form, REQUEST, "No request is like that. Make one: rebalancer submit ACCOUNT", right=(4, 5, 6)
+    )
     listing.more(found.more, page)
 
 
@@ -116,10 +116,9 @@ def signal() -> None:
 @listing.options
 def signal_list(model_id: str | None, page: int, size: int, form: str) -> None:
     """Model signals, newest first, with what they came to."""
-    from reading.work import listed as reading
+    from reading.work.listings import signals_of_page
 
-    found = listing.read(lambda books, skip, most: books.listings.signals(skip, most, model_id), page, size)
-    listed = [reading.signal(row) for row in found.rows]
+    found = listing.read(lambda books, skip, most: signals_of_page(books, skip, most, model_id), page, size)
     none = "No signal came yet. One comes by: rebalancer model signal FILE"
-    listing.show(listed, form, SIGNAL, none, right=(2, 6, 7, 8, 9))
+    listing.show(found.rows, form, SIGNAL, none, right=(2, 6, 7, 8, 9))
     listing.more(found.more, page)

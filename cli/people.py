@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +11,7 @@ from reading import words
 from reading.refused import Refused
 
 if TYPE_CHECKING:
-    from identity.roles import Act
+    pass
 
 SIGNING_KEY = "REBALANCER_SIGNING_KEY"  # as in identity/keys.py, which is too heavy to import for help
 roles_option = click.option(
@@ -140,6 +140,8 @@ def rotate(why: str, path: Path | None, by: str | None) -> None:
     """
     from sqlalchemy.exc import ProgrammingError
 
+    from acting import people
+    from cli import connections
     from identity import keys as made
     from policy.clock import the_clock
 
@@ -147,9 +149,7 @@ def rotate(why: str, path: Path | None, by: str | None) -> None:
         raise Refused(f"say where the private key is kept: --file, or {SIGNING_KEY}")
     key = made.fresh()
     try:
-        with _changing(by, "keys") as books:
-            books.proof.rotate(key, why.strip(), the_clock().now())
-            made.write(key, path)  # inside: a key that is nowhere signs nothing
+        people.rotate(connections.books(), persons.doing(by, "keys"), key, why.strip(), the_clock().now(), path)
     except ProgrammingError as flaw:
         raise Refused(
             "keys are rotated by who owns the tables: set REBALANCER_DATABASE_URL as for python -m storage.migrations"
@@ -157,12 +157,6 @@ def rotate(why: str, path: Path | None, by: str | None) -> None:
     except OSError as flaw:
         raise Refused(f"the key was not rotated: {path} can't be written: {flaw.strerror}") from flaw
     click.echo(f"key {made.name(key)[:12]} signs from now on; its private part is in {path}. Start the console anew")
-
-
-def _changing(by: str | None, act: "Act" = "people") -> Any:
-    from cli import connections
-
-    return connections.books().transaction(persons.doing(by, act))
 
 
 def _now() -> datetime:

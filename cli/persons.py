@@ -77,8 +77,10 @@ def attempting(books: "Books", by: str | None) -> "tuple[Actor, dict[str, str]]"
 
 def is_signed(books: "Books") -> bool:
     """True where a decision has to be signed by who signed in."""
+    from reading import people
+
     with books.reading() as read:
-        return read.proof.identity() == "signed"
+        return people.is_signed(read)
 
 
 def signed_in(books: "Books", by: str | None, act: "Act") -> "Person":
@@ -99,13 +101,12 @@ def signed_in(books: "Books", by: str | None, act: "Act") -> "Person":
 
 def known(books: "Books") -> "Person | None":
     """Whose login this is, as the database knows them now; None for nobody's, or one that has ended."""
+    from acting import signing_in
     from identity.person import Person
     from policy.clock import the_clock
-    from storage.actor import Actor
 
     login = logins.read()
     if login is None:
         return None
-    with books.transaction(Actor("cli")) as work:
-        found = work.sessions.bearer(login.secret, the_clock().now())
+    found = signing_in.bearer(books, login.secret, the_clock().now(), "cli")
     return found if found is None or isinstance(found, Person) else found.person

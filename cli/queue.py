@@ -15,12 +15,13 @@ def queue(reason: str | None, form: str) -> None:
     """The queue, by primary reason, then account. Being in it trades nothing: submit and approve do."""
     from cli import connections
     from reading.accounts.reasons import as_of
-    from reading.work.queue import last_evaluation, listing
+    from reading.work import evaluations
+    from reading.work.queue import listing
 
     reason = _known(reason)
     with connections.books().transaction() as books:
         listed = [each.as_json() for each in listing(books, reason, connections.today())]
-        measured = as_of(last_evaluation(books))
+        measured = as_of(evaluations.last(books))
     if form == "json":
         say.as_json(listed)
     elif not listed:

@@ -37,15 +37,13 @@ def note(words: Sequence[str], refused: Refused, said: str) -> None:
 
 
 def _record(words: Sequence[str], reason: str) -> None:
+    from acting import attempts
     from cli import connections, persons
-    from reading.accounts.known import named_among
 
     database = connections.books()
     actor, claimed = persons.attempting(database, _by(words))
-    with database.transaction(actor) as books:
-        known = named_among(books, words)
-        told = {"command": " ".join(["rebalancer", *words])[:LONGEST], "reason": reason[:LONGEST]} | claimed
-        books.audit.record("command refused", account_id=known[0] if len(known) == 1 else None, after=told)
+    told = {"command": " ".join(["rebalancer", *words])[:LONGEST], "reason": reason[:LONGEST]} | claimed
+    attempts.refused(database, actor, words, told)
 
 
 def _by(words: Sequence[str]) -> str | None:

@@ -56,13 +56,13 @@ class Seen:
 
 def _show(item: Item) -> None:
     from cli import commands, plan_page, rebalance_page, request_page
-    from reading.work import requests
+    from reading.work import rebalances, requests
 
     with connections.books().transaction() as books:
         if item.is_request:
             say.show(*request_page.page(requests.read(books, item.id).as_json(commands.line)))
             return
-        row = books.rebalances.get(item.id)
+        row = rebalances.row(books, item.id)
         say.show(plan_page.title(f"{row.id} · account {row.account_id} · plan {str(row.plan_digest)[:8]}"))
         say.show(*rebalance_page.planned(row))
 

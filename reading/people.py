@@ -1,11 +1,14 @@
 """Who may sign in and as what, and the keys that sign what they decide."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from reading.words import utc
 
 if TYPE_CHECKING:
-    from storage.connection import Books
+    from storage.connection import Books, Transaction
 
 Json = dict[str, Any]
 
@@ -23,6 +26,35 @@ def people(books: "Books") -> list[Json]:
             }
             for row in read.people.listing()
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What is somebody's own: browsers that are signed in, passkeys, tokens."""
+
+    sessions: Sequence[Any]
+    passkeys: Sequence[Any]
+    tokens: Sequence[Any]
+
+
+def own(books: "Transaction", subject: str, now: datetime) -> Own:
+    """What a subject signs in by."""
+    return Own(books.sessions.of(subject, now), books.passkeys.of(subject), books.sessions.tokens_of(subject))
+
+
+def passkeys_of(books: "Transaction", subject: str) -> list[str]:
+    """The ids of the passkeys that somebody has."""
+    return [row.id for row in books.passkeys.of(subject)]
+
+
+def is_signed(books: "Transaction") -> bool:
+    """True where decisions have to be signed, and a name that is typed is no more than a name."""
+    return books.proof.identity() == "signed"
+
+
+def signing(books: "Transaction") -> set[str]:
+    """The names of the keys that sign."""
+    return set(books.proof.keys())
 
 
 def keys(books: "Books") -> Json:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from identity import keys
 from identity.keys import SIGNING_KEY, NoKey
+from reading import people
 from storage.connection import Books
 from storage.engine import DATABASE_URL, connect
 from storage.faults import first_line
@@ -63,11 +64,10 @@ def main() -> int:
 def _console(books: Books, settings: Settings) -> Console:
     """The console, which signs where decisions have to be signed: the database says so. Raises NoKey, ValueError."""
     with books.reading() as work:
-        identity = work.proof.identity()
-        known = work.proof.keys()
-    settings = replace(settings, identity=identity)
+        signed, known = people.is_signed(work), people.signing(work)
+    settings = replace(settings, identity="signed" if signed else "asserted")
     console = Console(books, Temporal(connect_temporal), settings)
-    if identity == "signed":
+    if signed:
         where = Path(os.environ.get(SIGNING_KEY) or "")
         console.key = keys.read(where)
         if keys.name(console.key) not in known:

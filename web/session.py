@@ -12,11 +12,11 @@ from typing import Protocol
 from starlette.requests import Request
 from starlette.responses import Response
 
+from acting import signing_in
 from identity.person import Person, asserted
 from identity.tokens import PREFIX
 from policy.clock import Clock
-from storage.actor import Actor
-from storage.connection import Books, Transaction
+from storage.connection import Books
 
 # Whom `make demo` and `make up` know where nobody signs in, and which role each is there to try.
 DEMO_PEOPLE = {
@@ -97,8 +97,7 @@ class SignedIn:
         secret = request.cookies.get(self.cookie, "") if borne is None else borne
         if not secret or (borne is None and secret.startswith(PREFIX["api"])):
             return None
-        with self.books.transaction(Actor("console")) as books:
-            found = books.sessions.bearer(secret, self.clock.now())
+        found = signing_in.bearer(self.books, secret, self.clock.now(), "console")
         if found is None or isinstance(found, Person):
             return None if found is None else Session(found, secret)
         return Session(found.person, secret, found.id)
@@ -106,23 +105,17 @@ class SignedIn:
     def begin(self, request: Request, response: Response, person: Person) -> None:
         """A new session in this browser; the one before, if any, ends."""
         address = request.client.host if request.client else None
-        with self.books.transaction(Actor(person.name)) as books:
-            self._end(request, books)
-            secret = books.sessions.open(person, self.clock.now(), address, request.headers.get("user-agent"))
+        device, before = request.headers.get("user-agent"), request.cookies.get(self.cookie)
+        secret = signing_in.begin(self.books, person, self.clock.now(), address, device, before)
         response.set_cookie(
             self.cookie, secret, httponly=True, samesite="strict", secure=self.secure, path="/", max_age=12 * 3600
         )
 
     def end(self, request: Request, response: Response) -> None:
         """Signs out."""
-        with self.books.transaction(Actor("console")) as books:
-            self._end(request, books)
+        if secret := request.cookies.get(self.cookie):
+            signing_in.end(self.books, secret, signing_in.CONSOLE)
         response.delete_cookie(self.cookie, path="/", secure=self.secure, httponly=True, samesite="strict")
-
-    def _end(self, request: Request, books: Transaction) -> None:
-        secret = request.cookies.get(self.cookie)
-        if secret:
-            books.sessions.end(secret)
 
 
 def secret_of(request: Request) -> str | None:

@@ -9,6 +9,7 @@ import policy
 from identity import passkeys
 from identity.claims import About, decision_digest
 from identity.passkeys import NotVouched
+from reading.people import passkeys_of
 from web.pages.sign_in import site
 from web.refusals import Refusal
 from web.visit import Visit
@@ -23,7 +24,7 @@ def is_asked(visit: Visit) -> bool:
 def options(visit: Visit, about: About) -> Response:
     """What the approver's browser is asked. Raises Refusal where they have no passkey."""
     with visit.console.books.reading() as books:
-        known = [row.id for row in books.passkeys.of(visit.person.subject)]
+        known = passkeys_of(books, visit.person.subject)
     if not known:
         why = "Each approval is vouched for by a passkey here, and you have none. Add one, then approve."
         raise Refusal(409, "You have no passkey", why, (("/me", "Add a passkey"),))

@@ -89,6 +89,13 @@ def held(books: "Transaction", account_id: str, today: date) -> Json | None:
     return {"until": str(row.until), "why": row.why, "by": row.held_by}
 
 
+def ids(
+    books: "Transaction", status: str | None, target: str | None, household: str | None, rebalancing: bool | None
+) -> list[str]:
+    """All the accounts that are like that, in order."""
+    return books.listings.account_ids(status, target, household, rebalancing)
+
+
 def names(books: "Transaction", account_ids: Collection[str]) -> dict[str, str]:
     """What those of the accounts are called that there are."""
     return books.accounts.names(account_ids)

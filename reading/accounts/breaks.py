@@ -41,6 +41,11 @@ def numbered(books: "Transaction", break_id: int) -> Json:
     raise Unknown(f"There is no break {break_id}.")
 
 
+def open_like(books: "Transaction", account_id: str | None, symbol: str | None, statement: str | None) -> list[int]:
+    """The open breaks of an account, of a symbol ("" is cash), and that a statement found."""
+    return books.breaks.open_like(account_id, symbol, statement)
+
+
 def unresolved(books: "Transaction", account_id: str | None) -> int:
     """How many are open, of an account or of all."""
     return books.breaks.count(account_id)

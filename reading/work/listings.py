@@ -1,10 +1,13 @@
 """Listings a page at a time, by keyset: the last page is as fast as the first, and no row is told twice."""
 
+from collections.abc import Callable
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from reading.places import Listed, Lost, cursor, number, parts
 from reading.words import utc
 from reading.work import listed
+from reading.work.shown import Page
 
 if TYPE_CHECKING:
     from storage.connection import Transaction
@@ -109,3 +112,45 @@ def in_their_order(books: "Transaction", request_id: str, place: str | None, siz
     found = books.requests.behind(request_id, -1 if at is None else number(at[0]), size + 1)
     after = cursor(str(found[size - 1].position)) if len(found) > size else None
     return Listed([listed.request_account(each) for each in found[:size]], after)
+
+
+# --- by number of page, as commands have them
+
+
+def accounts_of_page(
+    books: "Transaction",
+    skip: int,
+    size: int,
+    status: str | None,
+    target: str | None,
+    household: str | None,
+    rebalancing: bool | None,
+) -> Page:
+    """Rows of accounts that are like that, by id."""
+    return books.listings.accounts(skip, size, status, target, household, rebalancing)
+
+
+def models_of_page(books: "Transaction", skip: int, size: int, manager: str | None) -> Page:
+    """Models by id, of one manager or of all."""
+    return _told(books.listings.models(skip, size, manager), listed.model)
+
+
+def targets_of_page(books: "Transaction", skip: int, size: int) -> Page:
+    """Targets by id."""
+    return _told(books.listings.targets(skip, size), listed.target)
+
+
+def requests_of_page(
+    books: "Transaction", skip: int, size: int, status: str | None, by: str | None, since: date | None
+) -> Page:
+    """Requests, newest first, of those started on a day (UTC) or later."""
+    return _told(books.listings.requests(skip, size, status, by, since), listed.request)
+
+
+def signals_of_page(books: "Transaction", skip: int, size: int, model_id: str | None) -> Page:
+    """Signals, newest first, of one model or of all."""
+    return _told(books.listings.signals(skip, size, model_id), listed.signal)
+
+
+def _told(page: Page, told: Callable[[Any], Json]) -> Page:
+    return Page([told(row) for row in page.rows], page.more)

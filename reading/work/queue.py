@@ -72,11 +72,6 @@ def counts(books: "Transaction", prefix: str = "") -> Mapping[str | None, int]:
     return books.queue_pages.counts(prefix)
 
 
-def last_evaluation(books: "Transaction") -> Any:
-    """The evaluation that ended last; None where none has."""
-    return books.evaluations.last()
-
-
 def _row(row: Any) -> Json:
     from domain.queue import REASONS
     from reading.words import utc

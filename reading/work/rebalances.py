@@ -133,6 +133,21 @@ def cash_before(row: Any) -> "Cash | None":
     return cash_of(restored(row.snapshot), Policy.from_json(row.policy))
 
 
+def row(books: "Transaction", rebalance_id: str) -> Any:
+    """A rebalance's row, with its documents. Raises UnknownRebalance."""
+    return books.rebalances.get(rebalance_id)
+
+
+def rounds(books: "Transaction", rebalance_id: str) -> Sequence[Any]:
+    """Each time that it was decided, with the plan of then, the first one first."""
+    return books.rebalances.rounds(rebalance_id)
+
+
+def orders(books: "Transaction", rebalance_id: str) -> Sequence[Any]:
+    """Its orders, in the order in which they are sent."""
+    return books.orders.of(rebalance_id)
+
+
 def read(books: "Transaction", row: Any) -> Rebalance:
     """All that there is to tell of a rebalance."""
     return Rebalance(

@@ -26,6 +26,7 @@ from web.api import (
     rules,
     webhooks,
 )
+from web.api.once import REPLAYED
 from web.console import Console
 
 PREFIX = "/api/v1"
@@ -76,10 +77,42 @@ def described(app: FastAPI) -> dict[str, Any]:
     shapes["ProblemBody"] = whole
     for left in ("HTTPValidationError", "ValidationError"):
         shapes.pop(left, None)
+    for operations in found["paths"].values():
+        for operation in operations.values():
+            _with_headers(operation)
     parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     found["security"] = [{"token": []}]
     app.openapi_schema = found
     return found
+
+
+# What an answer may carry beside its body, by its status; `Idempotency-Replayed` and `Location` are of writes.
+_TEXT = {"type": "string"}
+_SECONDS = {"type": "string", "pattern": "^[0-9]+$"}
+_OF_STATUS: dict[str, dict[str, Any]] = {
+    "401": {"WWW-Authenticate": {"schema": _TEXT, "description": "How to say who you are"}},
+    "409": {"Retry-After": {"schema": _SECONDS, "description": "While the same call is under way: seconds"}},
+    "429": {"Retry-After": {"schema": _SECONDS, "description": "Seconds until a name or address is heard again"}},
+    "503": {"Retry-After": {"schema": _SECONDS, "description": "Seconds until it is worth asking again"}},
+}
+_REPLAYED = {"schema": {"const": "true"}, "description": "It was done before under this key, and answered so"}
+_LOCATION = {"schema": _TEXT, "description": "Where it is looked at", "required": True}
+_STARTS = {"submit", "begin", "add"}  # what each starts has an address of its own
+
+
+def _with_headers(operation: dict[str, Any]) -> None:
+    """Says of each answer of an operation what headers it may have, and that a body may be too large."""
+    is_write = any(each["name"] == "Idempotency-Key" for each in operation.get("parameters", ()))
+    if "requestBody" in operation:
+        operation["responses"].setdefault("413", problems.documented(413)[413])
+    for status, answer in operation["responses"].items():
+        headers = dict(_OF_STATUS.get(status, {}))
+        if status in {"200", "201", "202"} and is_write:
+            headers[REPLAYED] = _REPLAYED
+        if status in {"201", "202"} and operation["operationId"].partition("_")[0] in _STARTS:
+            headers["Location"] = _LOCATION
+        if headers:
+            answer["headers"] = answer.get("headers", {}) | headers
 
 
 def documentation(api: FastAPI, request: Request) -> Response:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from reading.refused import Unknown
 from reading.words import utc
+from reading.work import evaluations
 from web import acts
 from web.api.caller import Caller, needs
 from web.api.once import Done, Once, once
@@ -47,7 +48,7 @@ def begin(caller: Annotated[Caller, needs("evaluate")], call: Annotated[Once, De
 def last(caller: Annotated[Caller, needs("read")]) -> Evaluation:
     """What the last one that ended found."""
     with caller.console.books.reading() as books:
-        row = books.evaluations.last()
+        row = evaluations.last(books)
     if row is None:
         raise Unknown("No evaluation has ended yet.")
     return Evaluation(

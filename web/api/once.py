@@ -19,8 +19,8 @@ from sqlalchemy.exc import OperationalError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from acting import calls
 from reading.refused import Changed, Conflict, Unreachable
-from storage.actor import Actor
 from web.api.caller import Caller
 from web.api.problems import Problem
 
@@ -66,8 +66,7 @@ class Once:
         then nothing was done, and the key is free again.
         """
         books, whose = caller.console.books, caller.person.subject
-        with books.transaction(Actor("api")) as work:
-            call = work.calls.begin(whose, self.key, self.asked, caller.console.clock.today())
+        call = calls.begin(books, whose, self.key, self.asked, caller.console.clock.today())
         if not call.same:
             told = "This Idempotency-Key was used for another call: give each write a key of its own."
             raise Problem(422, "key_used", told)
@@ -81,12 +80,10 @@ class Once:
         except (Unreachable, OperationalError):
             raise  # it may have been done: under the same key it is asked again, and not done twice
         except Exception:
-            with books.transaction(Actor("api")) as work:
-                work.calls.give_up(whose, self.key)
+            calls.give_up(books, whose, self.key)
             raise
         caller.console.tiles.forget()
-        with books.transaction(Actor("api")) as work:
-            work.calls.finish(whose, self.key, done.status, done.headers, done.body)
+        calls.finish(books, whose, self.key, done.status, done.headers, done.body)
         if done.shown:
             return JSONResponse({**done.body, **done.shown}, done.status, {**done.headers, "Cache-Control": "no-store"})
         return JSONResponse(done.body, done.status, dict(done.headers))

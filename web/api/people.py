@@ -7,19 +7,18 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from acting import signing_in
+from acting.signing_in import NotSignedIn, TooOften
 from identity.person import Person
 from identity.tokens import AT_MOST
 from reading.refused import Unknown
 from reading.words import utc
-from storage.actor import Actor
-from web import signing_in
 from web.api.caller import Caller, needs
 from web.api.once import Done, Once, once
 from web.api.problems import Problem, documented
 from web.api.shapes import Given, Shape
 from web.console import Console
 from web.session import SignedIn, secret_of
-from web.signing_in import NotSignedIn, TooOften
 
 router = APIRouter(tags=["people"])
 
@@ -67,8 +66,7 @@ def enter(request: Request, body: Credentials) -> Response:
         raise Problem(429, "throttled", str(flaw), headers={"Retry-After": str(flaw.seconds)}) from flaw
     except NotSignedIn as flaw:
         raise Problem(401, "unauthenticated", str(flaw)) from flaw
-    with console.books.transaction(Actor(person.name)) as books:
-        secret = books.sessions.open(person, now, address, request.headers.get("user-agent"))
+    secret = signing_in.begin(console.books, person, now, address, request.headers.get("user-agent"))
     told = Opened(token=secret, ends_at=utc(now + AT_MOST) or "", me=_me(person))
     return JSONResponse(told.model_dump(mode="json"), 201, {"Cache-Control": "no-store"})
 
@@ -79,8 +77,8 @@ def leave(caller: Annotated[Caller, needs("self")], call: Annotated[Once, Depend
     secret = secret_of(request)
 
     def do(_: object) -> Done:
-        with caller.console.books.transaction(caller.actor) as books:
-            return Done(200, {"ended": secret is not None and books.sessions.end(secret)})
+        ended = secret is not None and signing_in.end(caller.console.books, secret, caller.actor)
+        return Done(200, {"ended": ended})
 
     return call.answered(caller, do)
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 
 from domain.queue import REASONS
 from reading.words import utc
+from reading.work import evaluations
 from reading.work import queue as reading
 from web.api.caller import Caller, needs
 from web.api.cursors import LIMIT, Cursor, Limit
@@ -56,7 +57,7 @@ def listing(
     prefix = _text(q, "q")
     with caller.console.books.reading() as books:
         page = reading.page(books, reason, prefix, cursor_, limit, caller.console.clock.today())
-        counts, last = reading.counts(books, prefix), reading.last_evaluation(books)
+        counts, last = reading.counts(books, prefix), evaluations.last(books)
     return Queue(
         entries=[QueueEntry.model_validate(row) for row in page.rows],
         counts={code: count for code, count in counts.items() if code is not None},

@@ -14,12 +14,13 @@ from reading.refused import Changed, Conflict, Unknown
 from reading.unknown import UnknownRebalance
 from reading.words import utc
 from reading.work import listed, listings
+from reading.work import rebalances as reading
 from web import acts
 from web.api.caller import Caller, may_approve, needs, reached
 from web.api.cursors import LIMIT, Cursor, Limit
 from web.api.once import Done, Once, cut_off, once
 from web.api.problems import Problem, documented
-from web.api.shapes import Decided, Given, RebalanceRow, Shape
+from web.api.shapes import UNANSWERED, Decided, Given, RebalanceRow, Shape
 
 router = APIRouter(tags=["rebalances"])
 Id = Annotated[str, Path(max_length=60, pattern=r"^[A-Za-z0-9-]+$")]
@@ -28,7 +29,8 @@ IfMatch = Annotated[
     Header(alias="If-Match", max_length=80, description='The ETag of the rebalance as it was shown: `"<digest>"`'),
 ]
 TAG: dict[int | str, dict[str, Any]] = {
-    200: {"headers": {"ETag": {"schema": {"type": "string"}, "description": "The digest of its plan"}}}
+    200: {"headers": {"ETag": {"schema": {"type": "string"}, "description": "The digest of its plan"}}},
+    304: {"description": "It has ended, and is as it was with this ETag (If-None-Match)"},
 }
 
 
@@ -170,7 +172,7 @@ def orders(caller: Annotated[Caller, needs("read")], rebalance_id: Id) -> Orders
     """Its orders."""
     with caller.console.books.reading() as books:
         _row(books, rebalance_id)
-        found = books.orders.of(rebalance_id)
+        found = reading.orders(books, rebalance_id)
     return Orders(orders=[_order(each) for each in found])
 
 
@@ -179,7 +181,7 @@ def rounds(caller: Annotated[Caller, needs("read")], rebalance_id: Id) -> Rounds
     """Each time that it was decided."""
     with caller.console.books.reading() as books:
         _row(books, rebalance_id)
-        found = books.rebalances.rounds(rebalance_id)
+        found = reading.rounds(books, rebalance_id)
     return Rounds(rounds=[Round(round=each.round, rules_version=each.rules_version, plan=each.plan) for each in found])
 
 
@@ -191,7 +193,11 @@ def story(caller: Annotated[Caller, needs("read")], rebalance_id: Id) -> Story:
     return Story.model_validate(told.as_json())
 
 
-@router.post("/rebalances/{rebalance_id}/decisions", response_model=Decided, responses=documented(404, 409, 412, 428))
+@router.post(
+    "/rebalances/{rebalance_id}/decisions",
+    response_model=Decided,
+    responses={**UNANSWERED, **documented(404, 409, 412, 428)},
+)
 def decide(
     caller: Annotated[Caller, needs("cancel")],
     call: Annotated[Once, Depends(once)],
@@ -253,7 +259,7 @@ def _meant(caller: Caller, rebalance_id: str, body: Decision, if_match: str) -> 
 
 def _row(books: Any, rebalance_id: str) -> Any:
     try:
-        return books.rebalances.get(rebalance_id)
+        return reading.row(books, rebalance_id)
     except UnknownRebalance as flaw:
         raise Unknown(f"There is no rebalance {rebalance_id}.") from flaw
 

@@ -22,7 +22,7 @@ from web.api.caller import Caller, may_approve, needs
 from web.api.cursors import LIMIT, Cursor, Limit
 from web.api.once import Done, Once, cut_off, once
 from web.api.problems import Problem, documented
-from web.api.shapes import Accepted, Decided, Given, RequestRow, Shape
+from web.api.shapes import UNANSWERED, Accepted, Decided, Given, RequestRow, Shape
 from workflows.contract import request_workflow_id
 
 router = APIRouter(tags=["requests"])
@@ -145,6 +145,9 @@ class Steered(Shape):
     why: str | None = None
 
 
+STEERED: dict[int | str, dict[str, Any]] = {202: {**UNANSWERED[202], "model": Steered}}
+
+
 @router.post("/requests", status_code=202, response_model=Submitted, responses=documented(404, 409))
 def submit(
     caller: Annotated[Caller, needs("submit")], call: Annotated[Once, Depends(once)], body: Submission
@@ -226,7 +229,9 @@ def accounts_of(
     return RequestAccounts(accounts=rows, next_cursor=found.after)
 
 
-@router.post("/requests/{request_id}/decisions", response_model=Decided, responses=documented(404, 409, 412))
+@router.post(
+    "/requests/{request_id}/decisions", response_model=Decided, responses={**UNANSWERED, **documented(404, 409, 412)}
+)
 def decide(
     caller: Annotated[Caller, needs("cancel")],
     call: Annotated[Once, Depends(once)],
@@ -299,7 +304,7 @@ def _meant(caller: Caller, request_id: str, body: RequestDecision) -> tuple[str,
     return row.workflow_id, said, left_out
 
 
-@router.put("/requests/{request_id}/state", response_model=Steered, responses=documented(404, 409))
+@router.put("/requests/{request_id}/state", response_model=Steered, responses={**STEERED, **documented(404, 409)})
 def steer(
     caller: Annotated[Caller, needs("pause")], call: Annotated[Once, Depends(once)], request_id: Id, body: State
 ) -> Response:

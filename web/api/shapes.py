@@ -64,3 +64,8 @@ class Decided(Shape):
     left_out: tuple[str, ...] = ()
     opens_at: str | None = None
     why: str | None = None
+
+
+UNANSWERED: dict[int | str, dict[str, Any]] = {
+    202: {"model": Decided, "description": "It was sent, and nobody took it up in time: it may still take effect"}
+}

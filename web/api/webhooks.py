@@ -4,13 +4,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
 from pydantic import Field
-from sqlalchemy import Row
 from starlette.responses import Response
 
 from acting import webhooks as acting
-from reading.refused import Refused, Unknown
-from reading.unknown import UnknownWebhook
-from reading.words import utc
+from reading import webhooks as reading
+from reading.refused import Refused
 from web.api.caller import Caller, needs, reached
 from web.api.once import Done, Once, once
 from web.api.problems import Flaw, Problem, documented
@@ -71,7 +69,7 @@ class Removed(Shape):
 def listing(caller: May) -> Webhooks:
     """Where events are sent, and how that goes."""
     with caller.console.books.reading() as books:
-        return Webhooks(webhooks=[_row(each) for each in books.webhooks.listing()])
+        return Webhooks(webhooks=[_row(each) for each in reading.listing(books)])
 
 
 @router.get("/webhooks/{webhook_id}", responses=documented(404))
@@ -145,24 +143,10 @@ def _with_secret(caller: Caller, id_: str, secret: str, status: int, headers: di
     return Done(status, told, headers or {}, shown={"secret": secret})
 
 
-def _found(caller: Caller, id_: str) -> Row[Any]:
+def _found(caller: Caller, id_: str) -> Any:
     with caller.console.books.reading() as books:
-        try:
-            return books.webhooks.get(id_)
-        except UnknownWebhook as flaw:
-            raise Unknown(f"There is no webhook {id_}.") from flaw
+        return reading.one(books, id_)
 
 
-def _row(each: Row[Any]) -> WebhookRow:
-    return WebhookRow(
-        id=each.id,
-        url=each.url,
-        actions=each.actions,
-        added_at=utc(each.added_at) or "",
-        added_by=each.added_by,
-        delivered_at=utc(each.delivered_at),
-        failing_since=utc(each.failing_since),
-        failure=each.failure,
-        disabled_at=utc(each.disabled_at),
-        former_secret_until=utc(each.former_until),
-    )
+def _row(each: Any) -> WebhookRow:
+    return WebhookRow.model_validate(reading.as_json(each))

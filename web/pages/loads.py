@@ -11,6 +11,7 @@ from acting import positions, prices, signals
 from acting.load import Meant
 from acting.load import load as load_book
 from reading import words
+from reading.market.day import book_day
 from storage.connection import Books, Rehearsal
 from web import uploads
 from web.refusals import Refusal
@@ -67,7 +68,7 @@ def confirm(
 
 def _page(visit: Visit, title: str, status: str = "", checked: Any = None) -> Response:
     with visit.console.books.reading() as books:
-        day = books.market.book_day()
+        day = book_day(books)
     return visit.page("loads.html", title=title, status=status, day=day, checked=checked, offered=OFFERED)
 
 

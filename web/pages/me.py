@@ -6,10 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Form
 from starlette.responses import JSONResponse, Response
 
-from web import signing_in
+from acting import own, signing_in
+from acting.signing_in import NotSignedIn
+from reading import people
+from reading.refused import Refused
 from web.pages.sign_in import site
 from web.refusals import Refusal
-from web.signing_in import NotSignedIn
 from web.visit import Visit, needs
 
 router = APIRouter()
@@ -26,8 +28,7 @@ def show(visit: Annotated[Visit, needs("self")]) -> Response:
 @router.post("/me/sessions/end")
 def end_session(visit: Annotated[Visit, needs("self")], id: Annotated[int, Form()]) -> Response:
     """Signs one of my browsers out."""
-    with visit.console.books.transaction(visit.actor) as books:
-        ended = books.sessions.revoke(visit.person.subject, id)
+    ended = own.end_session(visit.console.books, visit.person, id)
     return visit.back("/me", "That browser is signed out." if ended else "It was signed out already.")
 
 
@@ -56,8 +57,7 @@ def add_passkey(
 @router.post("/me/passkeys/remove")
 def remove_passkey(visit: Annotated[Visit, needs("self")], id: Id) -> Response:
     """Takes a passkey away."""
-    with visit.console.books.transaction(visit.actor) as books:
-        removed = books.passkeys.remove(visit.person.subject, id, visit.now)
+    removed = own.remove_passkey(visit.console.books, visit.person, id, visit.now)
     return visit.back("/me", "The passkey is removed." if removed else "It was removed already.")
 
 
@@ -71,9 +71,8 @@ def make_token(
     """A token for a program, with a part of my roles; it is shown this once."""
     _proven(visit)
     try:
-        with visit.console.books.transaction(visit.actor) as books:
-            secret = books.sessions.make_token(visit.person, label, role, visit.now, timedelta(days=days))
-    except ValueError as flaw:
+        secret = own.make_token(visit.console.books, visit.person, label, role, visit.now, timedelta(days=days))
+    except Refused as flaw:
         raise Refusal(422, "No token was made", f"{flaw}.", BACK) from flaw
     answer = _page(visit, secret)
     answer.headers["Cache-Control"] = "no-store"
@@ -83,24 +82,23 @@ def make_token(
 @router.post("/me/tokens/end")
 def end_token(visit: Annotated[Visit, needs("self")], id: Annotated[int, Form()]) -> Response:
     """Ends a token of mine."""
-    with visit.console.books.transaction(visit.actor) as books:
-        ended = books.sessions.end_token(visit.person.subject, id)
+    ended = own.end_token(visit.console.books, visit.person, id)
     return visit.back("/me", "The token is ended." if ended else "It was ended already.")
 
 
 def _page(visit: Visit, secret: str = "") -> Response:
-    subject = visit.person.subject
     with visit.console.books.reading() as books:
-        return visit.page(
-            "me.html",
-            title=visit.person.name,
-            live=None,
-            sessions=books.sessions.of(subject, visit.now),
-            this=visit.session.id,
-            passkeys=books.passkeys.of(subject),
-            tokens=books.sessions.tokens_of(subject),
-            secret=secret,
-        )
+        mine = people.own(books, visit.person.subject, visit.now)
+    return visit.page(
+        "me.html",
+        title=visit.person.name,
+        live=None,
+        sessions=mine.sessions,
+        this=visit.session.id,
+        passkeys=mine.passkeys,
+        tokens=mine.tokens,
+        secret=secret,
+    )
 
 
 def _proven(visit: Visit) -> None:

@@ -9,20 +9,27 @@ from starlette.responses import Response
 
 from acting import people
 from identity.roles import ROLES
+from reading import people as reading
 from reading.refused import Conflict, Refused, Unknown
+from web import tables
 from web.refusals import Refusal
+from web.tables import Format
 from web.visit import Visit, needs
 
 router = APIRouter()
 BACK = (("/people", "People"),)
+PERSON = ("name", "subject", "roles", "added_by", "signed_in_at")
+KEY = ("key", "public_key", "added_at", "added_by", "retired_at", "why")
 Name = Annotated[str, Form(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Subject = Annotated[str, Form(max_length=500)]
 Roles = Annotated[list[str], Form()]
 
 
 @router.get("/people")
-def show(visit: Annotated[Visit, needs("people")]) -> Response:
+def show(visit: Annotated[Visit, needs("people")], format: Format = "html") -> Response:
     """Everybody who may sign in."""
+    if format != "html":
+        return tables.file("people", format, PERSON, reading.people(visit.console.books))
     return _page(visit)
 
 
@@ -59,17 +66,16 @@ def remove(visit: Annotated[Visit, needs("people")], subject: Subject) -> Respon
 
 
 @router.get("/keys")
-def keys(visit: Annotated[Visit, needs("keys")]) -> Response:
+def keys(visit: Annotated[Visit, needs("keys")], format: Format = "html") -> Response:
     """Every key there ever was, its public part; rotated by a command."""
-    with visit.console.books.reading() as books:
-        return visit.page(
-            "keys.html", title="Keys", live=None, keys=books.proof.key_listing(), identity=books.proof.identity()
-        )
+    found = reading.keys(visit.console.books)
+    if format != "html":
+        return tables.file("keys", format, KEY, found["keys"])
+    return visit.page("keys.html", title="Keys", live=None, keys=found["keys"], identity=found["identity"])
 
 
 def _page(visit: Visit, name: str = "", secret: str = "") -> Response:
-    with visit.console.books.reading() as books:
-        known = books.people.listing()
+    known = reading.people(visit.console.books)
     origin = visit.console.settings.origin
     answer = visit.page(
         "people.html",

@@ -12,6 +12,7 @@ from domain.queue import REASONS
 from domain.values.policy import DEFAULT_MODE, MODES
 from reading.accounts.reasons import as_of
 from reading.evidence import in_words
+from reading.work import evaluations
 from reading.work import queue as reading
 from web import acts, tables
 from web.refusals import Refusal
@@ -42,7 +43,7 @@ def show(
     tiles, version = visit.console.tiles, visit.console.tiles.version
     with visit.console.books.reading() as books:
         page = reading.page(books, code, prefix, after, size, today)
-        counts, measured = tiles.counts(books, version, prefix), as_of(reading.last_evaluation(books))
+        counts, measured = tiles.counts(books, version, prefix), as_of(evaluations.last(books))
     total = counts.get(code, 0)
     return visit.page(
         "queue.html",

@@ -11,30 +11,33 @@ from starlette.responses import Response
 from domain.telling.cash_lines import cash_lines
 from domain.values.money import plain
 from identity.claims import About
+from reading.accounts.accounts import names
 from reading.unknown import UnknownRebalance
 from reading.work import deciding
-from reading.work.rebalances import cash_before
-from web import acts, vouching
+from reading.work import rebalances as reading
+from web import acts, tables, vouching
 from web.refusals import Refusal
+from web.tables import Format
 from web.visit import Visit, needs
 
 router = APIRouter()
-EXECUTING = ("EXECUTING", "RECONCILING")
+ORDERS = ("order", "side", "symbol", "planned", "sent", "filled", "amount", "status", "why")
 
 
 @router.get("/rebalances/{rebalance_id}")
-def show(visit: Annotated[Visit, needs("read")], rebalance_id: str) -> Response:
+def show(visit: Annotated[Visit, needs("read")], rebalance_id: str, format: Format = "html") -> Response:
     """The plan with its bands drawn, orders and fills, lots and gains, findings, rounds as a diff."""
     with visit.console.books.reading() as books:
         row = _row(visit, books, rebalance_id)
-        orders = books.orders.of(row.id)
-        rounds = books.rebalances.rounds(row.id)
-        name = books.accounts.names([row.account_id]).get(row.account_id, "")
-        breaks = [each for each in books.breaks.open_of(row.account_id) if each.rebalance_id == row.id]
+        found = reading.read(books, row)
+        rounds = reading.rounds(books, row.id)
+        name = names(books, [row.account_id]).get(row.account_id, "")
         forbidden = _forbidden(visit, books, row)
+    if format != "html":
+        listed = [_order(each) | {"order": each.client_order_id} for each in found.orders]
+        return tables.file(f"{row.id}-orders", format, ORDERS, listed)
     plan = row.plan or {}
-    result = row.result or {}
-    cash = cash_before(row)
+    cash = found.cash
     lots = [(each["symbol"], lot) for each in plan.get("orders", []) for lot in each.get("lots", [])]
     return visit.page(
         "rebalance.html",
@@ -45,14 +48,14 @@ def show(visit: Annotated[Visit, needs("read")], rebalance_id: str) -> Response:
         name=name,
         now=row.status or row.stage,
         plan=plan,
-        orders=[_order(each) for each in orders],
+        orders=[_order(each) for each in found.orders],
         lots=lots,
         cash=cash_lines(plan, cash.before) if cash else [],
         reserved=cash.reserved if cash else None,
-        findings=result.get("findings") or plan.get("findings") or [],
-        breaks=breaks,
+        findings=found.findings,
+        breaks=found.breaks,
         changes=_changes(rounds),
-        run_id=str(row.start_key).rpartition("#")[2],
+        run_id=found.run_id,
         forbidden=forbidden,
         vouched=vouching.is_asked(visit),
     )
@@ -128,7 +131,7 @@ def cancel(
 
 def _row(visit: Visit, books: Any, rebalance_id: str) -> Any:
     try:
-        return books.rebalances.get(rebalance_id)
+        return reading.row(books, rebalance_id)
     except UnknownRebalance:
         visit.unknown(f"rebalance {rebalance_id}", "/requests")
 

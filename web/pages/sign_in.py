@@ -7,14 +7,15 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from acting import signing_in
+from acting.signing_in import NotSignedIn, TooOften
 from identity.passkeys import Site
 from identity.person import Person
-from web import signing_in, templating
+from web import templating
 from web.console import Console
 from web.oidc import Flow, NotVouchedFor
 from web.refusals import Refusal
 from web.session import DEMO_PEOPLE, Asserted, SignedIn
-from web.signing_in import NotSignedIn, TooOften
 
 router = APIRouter()
 DOES = {
@@ -105,8 +106,8 @@ def from_provider(request: Request) -> Response:
         return _ways(request, "/", "This sign-in took too long, or was begun elsewhere. Try again.")
     try:
         vouched = console.oidc.end(Flow(secret), dict(request.query_params))
-        with console.books.transaction(signing_in.CONSOLE) as books:
-            person = books.people.vouched_for(vouched.subject, vouched.name, vouched.roles, console.clock.now())
+        now = console.clock.now()
+        person = signing_in.vouched_for(console.books, vouched.subject, vouched.name, vouched.roles, now)
     except (NotVouchedFor, LookupError) as flaw:
         return _ways(request, then, f"You are not signed in: {flaw}.")
     answer: Response
@@ -128,8 +129,7 @@ def from_provider(request: Request) -> Response:
 def choose_password(request: Request, link: str = "") -> Response:
     """Where a set-up link leads: to a password of one's own, once."""
     console = _signed(request)
-    with console.books.reading() as books:
-        person = books.people.of_link(link, console.clock.now())
+    person = signing_in.of_link(console.books, link, console.clock.now())
     if person is None:
         why = "It was used, or is too old. Ask whoever administers people for another one."
         raise Refusal(410, "This link leads nowhere any more", why, (("/sign-in", "Sign in"),))

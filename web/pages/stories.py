@@ -16,6 +16,7 @@ from reading.record.proof import proof_of
 from reading.record.recompute import recompute
 from reading.record.story import story_of
 from reading.unknown import UnknownRebalance
+from reading.work import rebalances
 from web.refusals import Refusal
 from web.visit import Visit, needs
 
@@ -64,7 +65,7 @@ def auditors_report(visit: Annotated[Visit, needs("read")], rebalance_id: str) -
 
 def _row(visit: Visit, books: Any, rebalance_id: str) -> Any:
     try:
-        return books.rebalances.get(rebalance_id)
+        return rebalances.row(books, rebalance_id)
     except UnknownRebalance:
         visit.unknown(f"rebalance {rebalance_id}", "/requests")
 

@@ -6,8 +6,11 @@ from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from acting import webhooks as acting
+from reading import webhooks as reading
 from reading.refused import Refused
+from web import tables
 from web.refusals import Refusal
+from web.tables import Format
 from web.visit import Visit, needs
 from webhooks.destination import LONGEST
 
@@ -16,12 +19,18 @@ if TYPE_CHECKING:
 
 router = APIRouter()
 BACK = (("/webhooks", "Webhooks"),)
+COLUMNS = ("webhook", "url", "actions", "added_at", "added_by", "delivered_at", "failing_since", "failure",
+           "disabled_at")  # fmt: skip
 Id = Annotated[str, Form(max_length=40)]
 
 
 @router.get("/webhooks")
-def show(visit: Annotated[Visit, needs("webhooks")]) -> Response:
+def show(visit: Annotated[Visit, needs("webhooks")], format: Format = "html") -> Response:
     """Every one, and how it goes."""
+    if format != "html":
+        with visit.console.books.reading() as books:
+            rows = [reading.as_json(each) | {"webhook": each.id} for each in reading.listing(books)]
+        return tables.file("webhooks", format, COLUMNS, rows)
     return _page(visit)
 
 
@@ -71,7 +80,7 @@ async def _client(visit: Visit) -> "Client":
 
 def _page(visit: Visit, made: str = "", secret: str = "") -> Response:
     with visit.console.books.reading() as books:
-        hooks = books.webhooks.listing()
+        hooks = reading.listing(books)
     disabled = sum(each.disabled_at is not None for each in hooks)
     answer = visit.page(
         "webhooks.html", title="Webhooks", status=f"{disabled} disabled" if disabled else "", live=None, hooks=hooks,

@@ -1,4 +1,4 @@
-"""Signing in, whatever the page: a name and password, a passkey, a provider's word, or a set-up link.
+"""Signing in, whoever asks: by a name and password, a passkey, a provider's word, or a set-up link; and signing out.
 
 What is refused is said the same to everybody: whether a name is known here is nobody's business.
 """
@@ -7,7 +7,7 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from reading.unknown import UnknownPerson
 from reading.words import counted
 from storage.actor import Actor
 from storage.connection import Books
+from storage.people.sessions import Session
 
 CONSOLE = Actor("console")  # who records what nobody was signed in for
 WRONG = "That name and password don't go together."
@@ -155,3 +156,40 @@ def _answer(given: str) -> Mapping[str, Any]:
 
 def _decoded(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def vouched_for(books: Books, subject: str, name: str, roles: Iterable[str], now: datetime) -> Person:
+    """Whom a provider vouches for, with the roles of their groups. Raises LookupError."""
+    with books.transaction(CONSOLE) as work:
+        return work.people.vouched_for(subject, name, roles, now)
+
+
+def of_link(books: Books, link: str, now: datetime) -> Person | None:
+    """Whose set-up link it is; None where it was used, or is too old."""
+    with books.reading() as work:
+        return work.people.of_link(link, now)
+
+
+def bearer(books: Books, secret: str, now: datetime, by: str) -> Session | Person | None:
+    """The session, or the person of the token, that a secret is of, which is used by that; None where it is nobody's.
+
+    `by`: what of us asks, where the record has to say so.
+    """
+    with books.transaction(Actor(by)) as work:
+        return work.sessions.bearer(secret, now)
+
+
+def begin(
+    books: Books, person: Person, now: datetime, address: str | None, device: str | None, before: str | None = None
+) -> str:
+    """A session of a person, whose secret is handed out this once; `before`, the one of the same browser, ends."""
+    with books.transaction(Actor(person.name)) as work:
+        if before:
+            work.sessions.end(before)
+        return work.sessions.open(person, now, address, device)
+
+
+def end(books: Books, secret: str, who: Actor) -> bool:
+    """Ends a session; False where it had ended."""
+    with books.transaction(who) as work:
+        return work.sessions.end(secret)
