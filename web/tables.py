@@ -21,7 +21,7 @@ NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(E[+-]?[0-9]+)?")
 PAGE = 1_000  # rows that are asked for together
 AT_ONCE = 5_000  # rows of a file that are in memory together, whatever its length
 # Columns that are no texts, so that a file has the same types whatever is in it.
-INTEGERS = frozenset({"position", "id", "accounts", "pending", "version", "plans", "holdings", "round"})
+INTEGERS = frozenset({"position", "id", "accounts", "pending", "version", "holdings", "round"})
 BOOLEANS = frozenset({"rebalancing", "liquidation", "booked", "ok"})
 
 

@@ -3,7 +3,7 @@
 The figures are the kept plans' own. What is approved is the list that was shown: (rebalance, round, digest) of each.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from identity.person import Person
     from storage.connection import Transaction
 
+Json = dict[str, Any]
 ZERO = Decimal(0)
 AT_ONCE = 200  # plans of one page; the rest come behind, once these are decided about
 
@@ -81,6 +82,50 @@ def review(books: "Transaction", request_id: str, person: "Person") -> Review:
         deciding.forbidden(books, person, ids),
         books.accounts.names({each.account_id for each in plans}),
     )
+
+
+def every(books: "Transaction", request_id: str) -> Iterator[Waiting]:
+    """All plans of a request that wait, some in memory at a time. Raises UnknownRequest."""
+    books.requests.get(request_id)
+    ids = [str(each.rebalance_id) for each in books.requests.pending(request_id)]
+    for at in range(0, len(ids), AT_ONCE):
+        yield from map(waiting, books.rebalances.plans(ids[at : at + AT_ONCE]))
+
+
+def line(plan: Waiting) -> Json:
+    """A plan that waits, as a file has it."""
+    from domain.values.money import cents
+
+    told = plan.figures.as_json()
+    return {
+        "account_id": plan.account_id,
+        "rebalance_id": plan.rebalance_id,
+        "round": plan.round,
+        "plan": plan.digest,
+        "liquidation": plan.liquidation,
+        "managed_value": told["managed_value"],
+        "turnover": told["turnover"],
+        "sold": told["sold"],
+        "bought": told["bought"],
+        "short_term": cents(plan.figures.short_term),
+        "long_term": cents(plan.figures.long_term),
+        "findings": "; ".join(each["message"] for each in plan.findings if each["severity"] != "info"),
+    }
+
+
+def trade(each: Traded) -> Json:
+    """A security over all accounts, as a file has it."""
+    from domain.values.money import cents, plain
+
+    return {
+        "symbol": each.symbol,
+        "accounts": len(each.accounts),
+        "sold": plain(each.sold),
+        "sold_amount": cents(each.sold_amount),
+        "bought": plain(each.bought),
+        "bought_amount": cents(each.bought_amount),
+        "net_amount": cents(each.bought_amount - each.sold_amount),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """`/accounts` and `/accounts/A`: who there is; and of one account all that the books have, and what would be done."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -109,7 +110,7 @@ def switch(
     told = accounts.switch_rebalancing(visit.console.books, visit.person, [account_id], on == "on", today, visit.sign)
     at = f"/accounts/{quote(account_id, safe='')}"
     undo = Undo(f"{at}/rebalancing", "on", "off" if on == "on" else "on")
-    return visit.back(at, f"{' '.join(told)}.", undo)
+    return visit.back(at, _sentence(told), undo)
 
 
 @router.post("/accounts/{account_id}/target")
@@ -123,7 +124,12 @@ def assign(visit: Annotated[Visit, needs("assign")], account_id: str, target: An
     else:
         told = targets.remove(books, visit.person, [account_id], today, visit.sign)
     at = f"/accounts/{quote(account_id, safe='')}"
-    return visit.back(at, f"{' '.join(told)}.", Undo(f"{at}/target", "target", before or ""))
+    return visit.back(at, _sentence(told), Undo(f"{at}/target", "target", before or ""))
+
+
+def _sentence(told: Sequence[str]) -> str:
+    said = " ".join(told)
+    return f"{said[:1].upper()}{said[1:]}."
 
 
 def _figures(made: Any) -> dict[str, Any]:

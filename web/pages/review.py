@@ -13,21 +13,30 @@ from reading.work import deciding
 from reading.work import review as reviewing
 from reading.work.review import Shown
 from reading.work.shown import RequestAccount
-from web import acts, vouching
+from web import acts, tables, vouching
 from web.refusals import Refusal
+from web.tables import Format
 from web.visit import Visit, needs
 
 router = APIRouter()
 NAMED = 5
+PLAN = ("account_id", "rebalance_id", "round", "plan", "liquidation", "managed_value", "turnover", "sold", "bought",
+        "short_term", "long_term", "findings")  # fmt: skip
+TRADE = ("symbol", "accounts", "sold", "sold_amount", "bought", "bought_amount", "net_amount")
 Names = Annotated[str, Form(max_length=200_000)]
 Ticked = Annotated[list[str], Form()]
 
 
 @router.get("/requests/{request_id}/review")
 def show(
-    visit: Annotated[Visit, needs("read")], request_id: str, by: Literal["account", "trade"] = "account"
+    visit: Annotated[Visit, needs("read")],
+    request_id: str,
+    by: Literal["account", "trade"] = "account",
+    format: Format = "html",
 ) -> Response:
     """Turnover, gains and findings of every plan; the same trades by security; liquidations apart."""
+    if format != "html":
+        return _file(visit, request_id, by, format)
     with visit.console.books.reading() as books:
         try:
             found = reviewing.review(books, request_id, visit.person)
@@ -50,6 +59,20 @@ def show(
         forbidden=found.forbidden,
         live=None,
     )
+
+
+def _file(visit: Visit, request_id: str, by: str, format: Format) -> Response:
+    """All that waits, also what the page has no room for: by account with liquidations, by security without."""
+    with visit.console.books.reading() as books:
+        try:
+            if by == "account":
+                lines = [reviewing.line(each) for each in reviewing.every(books, request_id)]
+                return tables.file(f"{request_id}-review", format, PLAN, lines)
+            ordinary = (each for each in reviewing.every(books, request_id) if not each.liquidation)
+            trades = [reviewing.trade(each) for each in reviewing.by_security(ordinary)]
+        except UnknownRequest:
+            visit.unknown(f"request {request_id}", "/requests")
+    return tables.file(f"{request_id}-trades", format, TRADE, trades)
 
 
 @router.post("/requests/{request_id}/review/since")
