@@ -71,6 +71,12 @@ def remove(books: "Books", person: Person, subject: str) -> str:
     return name
 
 
+def end_token(books: "Books", person: Person, subject: str, token: int) -> bool:
+    """Ends somebody's token; False where it had ended."""
+    with books.transaction(actor(person)) as work:
+        return work.sessions.end_token(subject, token)
+
+
 def rotate(books: "Books", actor: "Actor", key: "OKPKey", why: str, now: datetime, path: "Path") -> None:
     """Another key signs from now on, and those before are retired; its private part is written to the path.
 

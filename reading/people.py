@@ -42,6 +42,23 @@ def own(books: "Transaction", subject: str, now: datetime) -> Own:
     return Own(books.sessions.of(subject, now), books.passkeys.of(subject), books.sessions.tokens_of(subject))
 
 
+def tokens(books: "Transaction", now: datetime) -> list[Json]:
+    """Everybody's tokens that are good, for who administers people; of each the hint alone, never the secret."""
+    return [
+        {
+            "id": row.id,
+            "subject": row.subject,
+            "name": row.name,
+            "label": row.label,
+            "hint": row.hint,
+            "roles": sorted(row.roles),
+            "good_until": utc(row.good_until),
+            "used_at": utc(row.used_at),
+        }
+        for row in books.sessions.tokens(now)
+    ]
+
+
 def passkeys_of(books: "Transaction", subject: str) -> list[str]:
     """The ids of the passkeys that somebody has."""
     return [row.id for row in books.passkeys.of(subject)]

@@ -192,6 +192,13 @@ class Sessions:
             .order_by(api_tokens.c.id)
         ).all()
 
+    def tokens(self, now: datetime) -> Sequence[Row[Any]]:
+        """Everybody's tokens that are good, by whose they are, without their hashes."""
+        columns = [each for each in (*api_tokens.c, people.c.name) if each is not api_tokens.c.hash]
+        query = select(*columns).join(people, people.c.subject == api_tokens.c.subject)
+        good = api_tokens.c.ended_at.is_(None), api_tokens.c.good_until > now, people.c.removed_at.is_(None)
+        return self.connection.execute(query.where(*good).order_by(people.c.name, api_tokens.c.id)).all()
+
     def end_token(self, subject: str, id_: int) -> bool:
         """Ends a token of the person's; False where they have none of that number."""
         done = self.connection.execute(

@@ -1,6 +1,8 @@
 """Signing in: by password, passkey, set-up link and provider; what is kept of it, and what is never told."""
 
+import html
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -186,6 +188,25 @@ def test_a_token_is_shown_once_and_is_a_part_of_its_owner(browser: Any) -> None:
     program.headers["authorization"] = f"Bearer {secret}"
     assert "signed in by token" in program.get("/me").text
     assert program.post("/me/tokens", data={"form": "", "label": "more"}).status_code == 403
+
+
+def test_who_administers_sees_and_ends_everybodys_tokens(browser: Any) -> None:
+    client, admin = browser(), browser()
+    enter(client), enter(admin, "ada")
+    form = {"form": form_token(client, "/me"), "label": "the nightly script", "role": ["approver"]}
+    secret = "rbt_" + client.post("/me/tokens", data=form).text.partition("<code>rbt_")[2].partition("<")[0]
+    page = admin.get("/people").text
+    assert "the nightly script" in page and secret not in page
+    program = browser()
+    program.headers["authorization"] = f"Bearer {secret}"
+    assert program.get("/me").status_code == 200
+    subject, number = re.search(r'name="subject" value="([^"]+)"><button name="id" value="([0-9]+)">End', page).groups()  # type: ignore[union-attr]
+    asked = {"subject": html.unescape(subject), "id": number}
+    mine = form_token(client, "/me")
+    assert client.post("/people/tokens/end", data=asked | {"form": mine}).status_code == 403
+    assert admin.post("/people/tokens/end", data=asked | {"form": form_token(admin, "/people")}).status_code == 303
+    assert program.get("/me").status_code == 303
+    assert "the nightly script" not in admin.get("/people").text
 
 
 def come_back(client: TestClient, idp: Idp, **more: str) -> Any:

@@ -65,6 +65,13 @@ def remove(visit: Annotated[Visit, needs("people")], subject: Subject) -> Respon
     return visit.back("/people", f"{name} may not sign in any more.")
 
 
+@router.post("/people/tokens/end")
+def end_token(visit: Annotated[Visit, needs("tokens")], subject: Subject, id: Annotated[int, Form()]) -> Response:
+    """Ends a token of somebody's: the program that has it is let in no more."""
+    ended = people.end_token(visit.console.books, visit.person, subject, id)
+    return visit.back("/people", "The token is ended." if ended else "It was ended already.")
+
+
 @router.get("/keys")
 def keys(visit: Annotated[Visit, needs("keys")], format: Format = "html") -> Response:
     """Every key there ever was, its public part; rotated by a command."""
@@ -76,12 +83,15 @@ def keys(visit: Annotated[Visit, needs("keys")], format: Format = "html") -> Res
 
 def _page(visit: Visit, name: str = "", secret: str = "") -> Response:
     known = reading.people(visit.console.books)
+    with visit.console.books.reading() as books:
+        tokens = reading.tokens(books, visit.now) if visit.may("tokens") else []
     origin = visit.console.settings.origin
     answer = visit.page(
         "people.html",
         title="People",
         live=None,
         people=known,
+        tokens=tokens,
         roles=ROLES,
         name=name,
         made=f"{origin}/set-up?link={secret}" if secret else "",
