@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import field
 from decimal import Decimal
 
+from domain.planning.filling import Held, SleeveTrades
 from domain.targets.components import Component
 from domain.targets.restrictions import Aim, Limits, aim
 from domain.targets.valuation import Valuation
@@ -12,6 +13,8 @@ from domain.values.policy import Mode, Policy
 from domain.values.purpose import Purpose
 from domain.values.record import record
 from domain.values.snapshot import Snapshot
+
+Asked = tuple[str, Decimal, Decimal]  # a sleeve, the change of its value, and what it is made whole with
 
 
 @record
@@ -32,6 +35,7 @@ class Case:
     smallest: Decimal
     liquidation: bool = False
     _aims: dict[str, Aim] = field(default_factory=dict, repr=False, compare=False)
+    filled: "dict[Asked, list[tuple[Held, SleeveTrades]]]" = field(default_factory=dict, repr=False, compare=False)
 
     def aim(self, model_id: str) -> Aim:
         """What a model asks of its sleeve, as the account's restrictions leave it."""

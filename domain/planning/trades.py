@@ -58,8 +58,19 @@ def fills(case: Case, destined: Destined, held: Mapping[str, Held]) -> Iterator[
         closes = component.goes_to_zero and full
         if not (each.change or closes or (full and _idles(case, component, sleeve))) and not _must_leave(case, sleeve):
             continue
-        worth, task = case.valuation.holding_values.get(key, NO_VALUES), _task(case, each, sleeve)
-        yield key, fill_sleeve(sleeve, worth, task, market, case.allowed, held.get(key, NOT_HELD))
+        yield key, _filled(case, each, sleeve, held.get(key, NOT_HELD))
+
+
+def _filled(case: Case, each: Destination, sleeve: Sleeve, held: Held) -> SleeveTrades:
+    """The trades of one sleeve, worked out once of the same change: most turns hold back or free but one position."""
+    known = case.filled.setdefault((sleeve.key, each.change, each.made_whole), [])
+    for other, trades in known:
+        if other == held:
+            return trades
+    worth = case.valuation.holding_values.get(sleeve.key, NO_VALUES)
+    trades = fill_sleeve(sleeve, worth, _task(case, each, sleeve), case.snapshot.securities, case.allowed, held)
+    known.append((held, trades))
+    return trades
 
 
 def _task(case: Case, each: Destination, sleeve: Sleeve) -> Task:
