@@ -51,9 +51,18 @@ def nearer(case: Case, proposal: Proposal, back: BackBy) -> Iterator[tuple[Way, 
 
 
 def cash_nearer(case: Case, proposal: Proposal, back: BackBy) -> Proposal | None:
-    """With steps that bring cash nearer to its band, from where lines are planned and cash really ends."""
+    """With steps that bring cash nearer to its band, from where lines are planned, or end as too little of them trades,
+    and cash really ends.
+    """
     band, cash = band_and_cash(case, proposal)
-    lines = again(case, proposal)
+    skipped, values = set(_places(proposal.netted.skipped).values()), None
+    if skipped:
+        end = ends.values(case, proposal.destined, proposal.after)
+        values = [
+            value if each.component.key in skipped else each.planned
+            for each, value in zip(proposal.destined.lines, end, strict=True)
+        ]
+    lines = again(case, proposal, values)
     then = give_back_sales(lines, cash, band.lower)
     then = give_back_buys(lines, then, band.upper)
     then = close(lines, then, band)
