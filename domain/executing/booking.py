@@ -196,7 +196,7 @@ class _Books:
 
     def top_up(self, account: Account, plan: ExecutablePlan) -> None:
         """Where a fill was dearer than planned the managed sleeve makes up for it; an old overdraft stays. Nor does it
-        make others whole beyond what it has: that comes back (LAW-2).
+        make others whole beyond what it has, or pay for what crossed: that comes back (LAW-2).
         """
         overdrafts = {sleeve.key: min(ZERO, sleeve.cash) for sleeve in account.sleeves}
         for key in sorted(self.cash.keys() - {MANAGED}):
@@ -207,7 +207,8 @@ class _Books:
         owed = overdrafts[MANAGED] + sum((overdrafts[key] for key in overdrafts.keys() - self.cash.keys()), ZERO)
         for key in sorted(self.cash.keys() - {MANAGED}):
             was, has = overdrafts.get(key, ZERO), self.cash[key]
-            given = max(plan.fundings.get(key, ZERO), min(ZERO, has) - was)  # or its own overdraft was mended
+            received = plan.fundings.get(key, ZERO) + _crossed(plan, key)
+            given = max(received, min(ZERO, has) - was)  # or its own overdraft was mended
             back = min(owed - self.cash[MANAGED], given, has - was)
             if back > 0:
                 self._cash(key, -back)
@@ -298,6 +299,12 @@ class _Books:
             return
         sleeve = self.lots.setdefault(key, {})
         sleeve[symbol] = (*sleeve.get(symbol, ()), *lots)
+
+
+def _crossed(plan: ExecutablePlan, key: str) -> Decimal:
+    """What a sleeve is paid for shares that cross, less what it pays for them."""
+    brought = sum([each.quantity * each.price for each in plan.crossings if each.seller == key], ZERO)
+    return brought - sum([each.quantity * each.price for each in plan.crossings if each.buyer == key], ZERO)
 
 
 def _ordered(leg: Leg, filled: Decimal) -> list[tuple[str, Decimal]]:

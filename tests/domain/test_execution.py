@@ -224,6 +224,40 @@ def test_what_crossed_into_a_sleeve_that_sold_nothing_is_paid_by_all() -> None:
     assert {each.key: each.cash for each in after.sleeves} == {"managed": 1000, "model:M": 0, "model:N": 0}
 
 
+def test_what_the_managed_sleeve_can_not_pay_for_shares_that_crossed_comes_back() -> None:
+    """LAW-2. The managed sleeve takes 40 X of M over for 4,000.00, which its 50 S were to pay; nothing of them is sold.
+    M, which passes 1,000.00 of that on, keeps no 3,000.00 that nobody has: no sleeve ends below zero.
+    """
+    price, forty, fifty = Decimal(100), Decimal(40), Decimal(50)
+    lot = {"cost_per_share": "90", "acquired": "2024-01-02"}
+    snapshot, policy = snapshot_of(
+        {
+            "as_of": "2026-11-20",
+            "securities": [{"symbol": each, "price": "100"} for each in ("X", "S")],
+            "models": [{"id": "M", "version": 1, "holdings": [{"symbol": "X", "weight": "1"}]}],
+            "accounts": [
+                {
+                    "id": "A",
+                    "custodian": "PAPER",
+                    "cash": "0",
+                    "holdings": [{"symbol": "S", "lots": [lot | {"quantity": "50"}]}],
+                    "sleeves": [
+                        {"model": "M", "cash": "0", "holdings": [{"symbol": "X", "lots": [lot | {"quantity": "40"}]}]}
+                    ],
+                }
+            ],
+        }
+    )
+    legs = (Leg(1, "sell", "S", fifty, price, (("managed", fifty),), "RESTRICT-1", ""),)
+    crosses = CrossTrade("model:M", "managed", "X", forty, price)
+    plan = ExecutablePlan(legs, (crosses,), {"model:M": Decimal(-1000)}, frozenset(), frozenset(), ZERO)
+    relief = Relief(snapshot.as_of, "fifo", policy)
+    after = book(snapshot.account, plan, {1: Fill(ZERO, ZERO)}, relief).account
+    assert {each.key: each.cash for each in after.sleeves} == {"managed": 0, "model:M": 0}
+    filled = book(snapshot.account, plan, {1: Fill(fifty, Decimal(5000))}, relief).account
+    assert {each.key: each.cash for each in filled.sleeves} == {"managed": 2000, "model:M": 3000}
+
+
 def test_an_orders_name_is_the_same_for_every_retry_and_no_other_orders() -> None:
     """EXEC-1: derived from the rebalance and the order's place in it."""
     assert client_order_id("K7QD2", "R-7", 1) == client_order_id("K7QD2", "R-7", 1) == "K7QD2-R-7-001"
