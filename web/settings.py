@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from webhooks import destination
 from webhooks.destination import Destinations
@@ -25,12 +25,24 @@ class Settings:
     origin: str = f"http://localhost:{PORT}"
     identity: Literal["asserted", "signed"] = "asserted"
     temporal_ui: str | None = None
+    namespace: str = "default"  # of Temporal
     webhooks: Destinations = field(default_factory=Destinations)
 
     @property
     def is_secure(self) -> bool:
         """Whether people reach it through TLS: then cookies go no other way."""
         return self.origin.startswith("https://")
+
+    def workflow(self, workflow_id: str, run_id: str = "") -> str | None:
+        """Where Temporal's UI shows a workflow; None where it has no address."""
+        at = f"workflows/{quote(workflow_id, safe='')}" + (f"/{quote(run_id, safe='')}/history" if run_id else "")
+        return None if self.temporal_ui is None else f"{self.temporal_ui}/namespaces/{self.namespace}/{at}"
+
+    def workflows(self, **having: str) -> str | None:
+        """Where it lists those that have these search attributes."""
+        asked = " AND ".join(f"{name} = {_quoted(value)}" for name, value in having.items())
+        at = f"workflows?{urlencode({'query': asked})}"
+        return None if self.temporal_ui is None else f"{self.temporal_ui}/namespaces/{self.namespace}/{at}"
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -40,7 +52,8 @@ class Settings:
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
-    """REBALANCER_CONSOLE_HOST, _PORT and _ORIGIN, REBALANCER_IDENTITY, REBALANCER_WEBHOOK_NETWORKS, TEMPORAL_UI_URL.
+    """REBALANCER_CONSOLE_HOST, _PORT and _ORIGIN, REBALANCER_IDENTITY, REBALANCER_WEBHOOK_NETWORKS, TEMPORAL_UI_URL and
+    _NAMESPACE.
 
     Raises ValueError in a line.
     """
@@ -59,9 +72,16 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         int(port),
         origin,
         "signed" if identity == "signed" else "asserted",
-        environ.get("TEMPORAL_UI_URL") or None,
+        (environ.get("TEMPORAL_UI_URL") or "").rstrip("/") or None,
+        environ.get("TEMPORAL_NAMESPACE") or "default",
         destination.from_environment(environ),
     )
+
+
+def _quoted(value: str) -> str:
+    """A text of a query in Temporal's UI."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 STATIC = Path(__file__).parent / "static"

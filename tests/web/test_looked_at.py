@@ -5,6 +5,7 @@ import html
 import io
 import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -20,6 +21,7 @@ from storage.record import documents
 from tests.cli.rebalanced import REQUEST, pending, requested
 from tests.web.conftest import Visitor, form_token
 from tests.web.test_api import V1, is_problem
+from web.console import Console
 
 WHOLE_LOT = ("A-101", "A-102", "A-106")  # of which A-106 has no target: everything is sold
 REVIEW = f"/requests/{REQUEST}/review"
@@ -131,6 +133,33 @@ def test_what_was_decided_waits_for_nobody(demo: Books, visitor: Visitor, waitin
     assert "<b>1</b><span>to approve" in client.get("/").text
     assert client.get(f"{V1}/requests").json()["requests"][0]["pending"] == 1
     assert client.get(f"/requests/{REQUEST}").text.count("Review 1 plan that waits") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "leads"),
+    [
+        ("/queue", "workflows?query=WorkflowType"),
+        ("/queue?reason=NO_TARGET", "workflows?query=QueueReason"),
+        ("/requests", "RebalanceRequest"),
+        (f"/requests/{REQUEST}", "workflows/w"),
+        (REVIEW, "workflows/w"),
+        ("/approvals", "PENDING_APPROVAL"),
+        ("/accounts/A-101", "workflows?query=AccountId"),
+        ("/targets/BALANCED", "workflows?query=TargetId"),
+        ("/models/HEALTH", "ApplyModelSignal"),
+        ("/rebalances/R", "workflows/rebalance%2FA-101/run-A-101/history"),
+        ("/rebalances/R/story", "workflows/rebalance%2FA-101/run-A-101/history"),
+        ("/rebalances/R/explain", "workflows/rebalance%2FA-101/run-A-101/history"),
+    ],
+)
+def test_a_page_leads_to_the_same_in_temporal(
+    demo: Books, console: Console, visitor: Visitor, waiting: dict[str, str], path: str, leads: str
+) -> None:
+    console.settings = replace(console.settings, temporal_ui="https://temporal.example.com", namespace="firm")
+    page = html.unescape(visitor("ann").get(path.replace("/R", f"/{waiting['A-101']}")).text)
+    (link,) = re.findall(r'href="([^"]*)">The same in Temporal', page)
+    assert link.startswith("https://temporal.example.com/namespaces/firm/workflows")
+    assert leads in link
 
 
 # --- listings

@@ -84,7 +84,6 @@ def show(visit: Annotated[Visit, needs("read")], account_id: str) -> Response:
         past=past.rows,
         breaks=found.breaks,
         targets=[each["target"] for each in assignable],
-        run_id=str(under_way.start_key).rpartition("#")[2] if under_way else None,
         modes=MODES,
         default=DEFAULT_MODE,
     )
