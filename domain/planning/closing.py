@@ -7,6 +7,7 @@ It ends by construction: each proposal (`nearer`) is kept only where the account
 whole cents, can't fall for ever; and what only saves turnover is taken once of each way in which it can be made.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
@@ -41,15 +42,15 @@ def closed(case: Case, proposal: Proposal, back: BackBy) -> Proposal:
     return _without_needless_sales(case, best, back)
 
 
-def _ends_better(case: Case, best: Proposal, back: BackBy) -> tuple[Proposal, list[Proposal]]:
+def _ends_better(case: Case, best: Proposal, back: BackBy) -> tuple[Proposal, list[tuple[Way, Proposal]]]:
     """Steps that end better, as long as there are any; of each way one that only saves turnover. Returns as well those
     that were tried last and are no better.
     """
     least, saved = rank(case, best), set[Way]()
     while True:  # each turn ends better, or is the last
-        tried = list[Proposal]()
+        tried = list[tuple[Way, Proposal]]()
         for way, closer in nearer(case, best, back):
-            tried.append(closer)
+            tried.append((way, closer))
             then = rank(case, closer)
             saves = then[:AMISS] == least[:AMISS]
             if then < least and not (saves and way in saved):
@@ -71,18 +72,19 @@ def _cash_to_the_cent(case: Case, best: Proposal, back: BackBy) -> Proposal:
     return best
 
 
-def _comes_home(case: Case, best: Proposal, back: BackBy, tried: Iterable[Proposal] | None) -> Proposal:
+def _comes_home(case: Case, best: Proposal, back: BackBy, tried: Iterable[tuple[Way, Proposal]] | None) -> Proposal:
     """What would be traded once this plan is filled: components end less outside their thresholds, or nearer together
     with cash, though cash alone is further by less than a step (DESTINATION-6). `tried` are those to begin with.
     """
-    now = end_of(case, best)
-    while now.outside or now.off:  # each turn brings them nearer, or is the last
-        for closer in (closer for _, closer in nearer(case, best, back)) if tried is None else tried:
+    now, taken = end_of(case, best), Counter[Way]()
+    while now.outside or now.off:  # each turn goes one of the ways, each as often as there are lines, or is the last
+        for way, closer in nearer(case, best, back) if tried is None else tried:
             then = end_of(case, closer)
-            if then.unmet != now.unmet or _from_home(then) >= _from_home(now):
+            if taken[way] == len(best.destined.lines) or then.unmet != now.unmet or _from_home(then) >= _from_home(now):
                 continue
             if better_than(case, closer, best) or rank(case, closer) < rank(case, best):
                 best, now, tried = closer, then, None
+                taken[way] += 1
                 break
         else:
             break
@@ -90,9 +92,7 @@ def _comes_home(case: Case, best: Proposal, back: BackBy, tried: Iterable[Propos
 
 
 def _from_home(end: ends.Ends) -> tuple[Decimal, Decimal]:
-    """How far components are outside their thresholds, then all with cash from their bands; cents, so it can't fall for
-    ever.
-    """
+    """How far components are outside their thresholds, then all with cash from their bands."""
     return end.outside, end.off + end.cash_off
 
 
