@@ -108,7 +108,7 @@ def net(trades: Iterable[Trade], market: Mapping[str, Security], smallest: Decim
         else:
             by_symbol[trade.symbol] = [trade]
     sells, buys, skipped = list[MarketOrder](), list[MarketOrder](), list[MarketOrder]()
-    crossings: list[Crossing] = []
+    crossings, small = list[Crossing](), max(smallest, CENT)
     for symbol in sorted(by_symbol):
         here, security = by_symbol[symbol], market[symbol]
         if len(here) > 1:
@@ -122,7 +122,7 @@ def net(trades: Iterable[Trade], market: Mapping[str, Security], smallest: Decim
                 here, worthless = _without_dust(here, security)
                 skipped += worthless
         order = market_order(security, here)
-        if order.amount < CENT or (order.amount < smallest and not any(each.completes or each.opens for each in here)):
+        if order.amount < small and (order.amount < CENT or not any(each.completes or each.opens for each in here)):
             skipped.append(order)
         else:
             (sells if order.is_sell else buys).append(order)

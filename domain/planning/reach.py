@@ -77,6 +77,10 @@ def _directs_reach(component: Component, step: Decimal, smallest: Decimal, back:
 
 def _sleeves_reach(case: Case, component: Component, value: Decimal, back: Held | None) -> Reach:
     """A sleeve keeps what it can't sell, and grows only where something of its model may be bought."""
+    no_buy = case.allowed.no_buy
+    buyable = component.goes_to_zero or not case.aim(component.ref).weights.keys() <= no_buy.keys()
+    if back is None and buyable and not component.stays:
+        return ANY_CENT  # as nearly always
     prices, least, most = case.snapshot.prices, component.stays, UNBOUNDED
     holdings = case.valuation.holdings.get(component.key, {})
     if back is not None:
@@ -84,7 +88,7 @@ def _sleeves_reach(case: Case, component: Component, value: Decimal, back: Held 
             if symbol in holdings and symbol not in case.allowed.no_sell:
                 least += (holdings[symbol].quantity - sold) * prices[symbol]
     if not component.goes_to_zero:
-        bought, no_buy = back.bought if back is not None else {}, case.allowed.no_buy
+        bought = back.bought if back is not None else {}
         weights = case.aim(component.ref).weights
         if all(symbol in no_buy or symbol in bought for symbol in weights):
             most = value + sum([bought[s] * prices[s] for s in bought if s not in no_buy], ZERO)

@@ -33,8 +33,9 @@ class Valuation:
 def value(snapshot: Snapshot, policy: Policy) -> Valuation:
     """Values every sleeve. Needs a price for every symbol held in one (CHECK-1)."""
     prices, sleeves = snapshot.prices, snapshot.account.sleeves
+    holdings = {sleeve.key: {each.symbol: each for each in sleeve.holdings} for sleeve in sleeves}
     holding_values = {
-        sleeve.key: {each.symbol: each.quantity * prices[each.symbol] for each in sleeve.holdings} for sleeve in sleeves
+        key: {symbol: each.quantity * prices[symbol] for symbol, each in here.items()} for key, here in holdings.items()
     }
     sleeve_values = {sleeve.key: sleeve.cash + sum(holding_values[sleeve.key].values(), ZERO) for sleeve in sleeves}
     reserved = cash_needs.reserved(snapshot, policy)
@@ -45,7 +46,7 @@ def value(snapshot: Snapshot, policy: Policy) -> Valuation:
         sleeve_values=sleeve_values,
         holding_values=holding_values,
         sleeve_cash={sleeve.key: sleeve.cash for sleeve in sleeves},
-        holdings={sleeve.key: {each.symbol: each for each in sleeve.holdings} for sleeve in sleeves},
+        holdings=holdings,
     )
 
 
