@@ -70,6 +70,7 @@ def _listed(row: Any) -> Json:
 def block(books: "Transaction", block_id: str) -> Json:
     """One block: its orders, segments and days, and each account's part with its sentence (ALLOC-8). Raises Unknown."""
     from domain.executing.allocation import average
+    from domain.executing.blocks import child
     from domain.values.money import cents, plain
     from reading.words import utc
 
@@ -93,6 +94,7 @@ def block(books: "Transaction", block_id: str) -> Json:
         "orders": [
             {
                 "day": each.day,
+                "name": child(block_id, each.day),
                 "client_order_id": each.client_order_id,
                 "quantity": plain(each.units * row.unit),
                 "reduced_to": plain(each.open_units * row.unit) if each.open_units < each.units else None,

@@ -17,6 +17,7 @@ from temporalio.service import RPCError
 
 from activities.filled import fills
 from devstack.temporal import TemporalServer
+from domain.books.book import BookRefused
 from domain.executing.reconciliation import compare, ledger
 from policy.clock import Clock
 from storage.actor import Actor
@@ -247,6 +248,7 @@ async def told_by_commands(command: Command) -> None:
     assert [(each["block_id"], each["status"], each["filled"]) for each in listed] == [("B-000001", "ENDED", "966")]
     shown = (await command("block", "show", "B-000001", "--format", "json")).json
     assert {each["account_id"]: each["received"] for each in shown["accounts"]}["104"] == "41"
+    assert [each["name"] for each in shown["orders"]] == ["B-000001", "B-000001/2", "B-000001/3"]
     assert [each["average"] for each in shown["days"]] == ["287.1148", "288.0283", "288.05"]
     page = (await command("block", "show", "B-000001")).out
     assert "104 asked to leave at 550 filled, lacking 34 (the client called, ann): confirmed, reduced by 34" in page
@@ -359,6 +361,27 @@ async def test_a_halt_or_a_stopped_desk_releases_nothing(desk: TestDesk) -> None
     await desk.client.get_workflow_handle("desk/PAPER").signal("look")
     assert (await asyncio.wait_for(running, 60))["status"] == "COMPLETE"
     assert conserved(desk) == 3
+
+
+async def test_an_account_moves_to_another_custodian(desk: TestDesk) -> None:
+    """Not while it trades in a block; what only waits for an approval is planned again, where it is now."""
+    desk.load(drifted("A-1"), drifted("A-2"))
+    desk.blocks(window=A_DAY)
+    trading, waiting = await desk.start("A-1"), await desk.start("A-2")
+    await desk.pending(trading)
+    await desk.pending(waiting)
+    await desk.approve(trading)
+    await soon(lambda: _waiting(desk, 2))
+    with pytest.raises(BookRefused, match="A-1 can't be replaced while rebalance"):
+        desk.load(drifted("A-1") | {"custodian": "ELSEWHERE"}, drifted("A-2"))
+    desk.load(drifted("A-1"), drifted("A-2") | {"custodian": "ELSEWHERE"})
+    await desk.approve(waiting)
+    result = await asyncio.wait_for(waiting.result(), 60)
+    assert result["status"] == "FAILED"
+    assert "A-2 is at custodian ELSEWHERE, which has no venue here" in result["issue"]
+    await released(desk, 2, 1)
+    assert (await asyncio.wait_for(trading.result(), 60))["status"] == "COMPLETE"
+    assert {each.account_id for each in rows(desk, desk_legs)} == {"A-1"}
 
 
 async def test_a_departure_needs_a_reason_and_a_second_person_before_the_day_is_booked(
