@@ -25,11 +25,23 @@ from venues.port import Allotted, Instruction
 LAPSED = "nobody approved it before the day was booked"
 
 
+def worked_out(desk: Desk, block_id: str) -> None:
+    """Works a block's queue out, which is kept, before a transaction asks for it: of millions of shares it takes
+    seconds, in which nothing is to be held.
+    """
+    with desk.books.transaction(actor()) as books:
+        filled = cumulative(books.blocks.children(block_id))
+        segments = books.blocks.segments(block_id)
+    if segments and filled <= allocation.capacity(segments):
+        allocation.cumulative(segments, filled)
+
+
 def allocate(desk: Desk, block_id: str, departs: bool = True) -> None:
     """Writes down each account's part of what is filled, with what is taken back of before (ALLOC-3, ALLOC-7).
 
     `departs`: a day is over, with the departure that was approved for it.
     """
+    worked_out(desk, block_id)
     with desk.books.transaction(actor()) as books:
         row = books.blocks.get(block_id, lock=True)
         children = books.blocks.children(block_id)

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from activities.allocating import allocate, give_over, settle
+from activities.allocating import allocate, give_over, settle, worked_out
 from activities.answers import cancelled
 from activities.context import Desk, actor, step
 from activities.desk_messages import BlockStands, BlockStep, Due, desk_workflow_id
@@ -44,6 +44,7 @@ class BlockSteps:
         held = self._state(message.block_id, left)
         for venue in left:
             self.desk.knock(desk_workflow_id(venue))  # which tells their rebalances
+        worked_out(self.desk, message.block_id)
         self._before_it_is_sent(message.block_id)
         child = None if held else self._sending(message.block_id)
         if child is not None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from activities.allocating import worked_out
 from activities.answers import cancelled
 from activities.context import Desk, actor
 from activities.handing_over import end_unsent
@@ -87,7 +88,13 @@ def leave_released(desk: Desk, block_id: str, hear: Hear, ended: bool = False) -
 
     `ended`: the child has its last word, and who asked leaves with what it lacks.
     """
-    while (asked := _asked(desk, block_id, ended)) is not None:
+    with desk.books.transaction(actor()) as books:
+        wanted = bool(books.blocks.leavings(block_id, open_only=True))
+    while wanted:
+        worked_out(desk, block_id)  # anew for each: a leaving begins a segment
+        asked = _asked(desk, block_id, ended)
+        if asked is None:
+            return
         row, child, leaving = asked
         venue = desk.venues.venue(row.venue)
         order = VenueOrder(child.client_order_id, row.id, row.side, row.symbol, child.units * row.unit, row.price)

@@ -140,7 +140,7 @@ def _queue(weights: Sequence[int], length: int) -> "array[int]":
     opens: dict[int, list[int]] = {}  # place from which an account's next unit may be placed
     ready = [-(-total // weight) * several + number for number, weight in enumerate(weights)]
     ready.sort()
-    queue = array("L")
+    queue = array(_code(several))
     for place in range(1, length + 1):
         for number in opens.pop(place, ()):
             due = -(-(placed[number] + 1) * total // weights[number])
@@ -157,6 +157,11 @@ def _queue(weights: Sequence[int], length: int) -> "array[int]":
     return queue
 
 
+def _code(accounts: int) -> str:
+    """The narrowest of an array's types that numbers so many accounts: a queue has a number for every unit."""
+    return "H" if accounts <= 1 << 16 else "L"
+
+
 def _queue_of_lots(units: Sequence[int], lot: int) -> tuple["array[int]", "array[int]"]:
     """Whose each lot of the queue is, and how many units it has (ALLOC-6): placed from where its first unit may be,
     due where its last is. Whoever's is begun is whole before the next, so an account's rest is its own last lot.
@@ -165,7 +170,7 @@ def _queue_of_lots(units: Sequence[int], lot: int) -> tuple["array[int]", "array
     placed = [0] * len(units)
     opens = [(1, number) for number in range(len(units))]  # place from which an account's next lot may be placed
     ready: list[tuple[int, int]] = []
-    whose, sizes, place = array("L"), array("L"), 1
+    whose, sizes, place = array(_code(len(units))), array("L"), 1
     while place <= total:
         while opens and opens[0][0] <= place:
             _, number = heappop(opens)
@@ -182,7 +187,7 @@ def _queue_of_lots(units: Sequence[int], lot: int) -> tuple["array[int]", "array
     return whose, sizes
 
 
-@lru_cache(maxsize=16)  # a queue of a million units is 8 MB, and takes seconds
+@lru_cache(maxsize=16)  # a queue of a million units is 2 MB, and takes a second
 def walked(segment: Segment) -> tuple[tuple[str, ...], "array[int]", "array[int] | None"]:
     """A segment's accounts, its queue as it is walked from its entry, and the sizes of its lots; None: a unit each."""
     accounts = tuple(_by_draw(segment.name, [account for account, _ in segment.targets]))
@@ -202,6 +207,8 @@ def allocated(segment: Segment, filled: int) -> dict[str, int]:
     """
     if not 0 <= filled <= segment.total:
         raise ValueError(f"{segment.name}: {filled} filled of {segment.total} can't be allocated")
+    if filled in (0, segment.total):  # nobody has any, or everybody all: whatever the queue is
+        return {account: units if filled else 0 for account, units in segment.targets}
     accounts, places, sizes = walked(segment)
     if sizes is None:
         count = Counter(places[:filled])
