@@ -188,6 +188,26 @@ def test_accounts_of_a_request_go_page_by_page(
     assert [each.split(",")[1] for each in rows[1:]] == ["A-102", "A-101", "A-106"]
 
 
+def test_an_accounts_past_goes_on_behind_the_newest(
+    demo: Books, visitor: Visitor, waiting: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute(demo, "UPDATE rebalances SET stage = 'ENDED', status = 'FAILED', ended_at = now()")
+    execute(demo, "UPDATE rebalances SET account_id = 'A-101' WHERE account_id = 'A-102'")
+    monkeypatch.setattr("web.pages.accounts.PAST", 1)
+    client, path, seen = visitor("vic"), "/accounts/A-101", []
+    while path:
+        page = client.get(path).text
+        seen += re.findall(r'<a href="/rebalances/(R-[0-9]+)">', page)
+        path = html.unescape("".join(re.findall(r'rel="next" href="([^"#]+)', page)))
+    assert sorted(seen) == sorted([waiting["A-101"], waiting["A-102"]])
+    assert len(client.get("/accounts/A-101?format=csv").text.splitlines()) == 3
+
+
+def test_the_apis_documentation_knows_who_reads_it(demo: Books, visitor: Visitor) -> None:
+    assert '<a href="/me">ann</a>' in visitor("ann").get("/api/docs").text
+    assert "/me" not in visitor("").get("/api/docs").text.partition("<main")[0]
+
+
 @pytest.mark.parametrize("path", ["/accounts", "/queue", "/targets", "/models", "/record"])
 def test_a_file_has_all_of_it(demo: Books, visitor: Visitor, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many pages it takes, and of the same types whatever is in it."""

@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from identity import roles
 from web import templating
 from web.api import (
     accounts,
@@ -125,6 +126,9 @@ def documentation(api: FastAPI, request: Request) -> Response:
         for method, operation in methods.items()
     ]
     frame = templating.frame(request, console, console.clock.now())
-    told = {"title": "API", "status": "", "said": "", "person": None, "operations": operations,
+    if session := console.sessions.of(request):
+        person = session.person
+        frame |= {"person": person, "form_token": session.form_token, "may": lambda act: roles.may(person, act)}
+    told = {"title": "API", "status": "", "said": "", "operations": operations,
             "shapes": description["components"]["schemas"], "says": description["info"]["description"]}  # fmt: skip
     return HTMLResponse(templating.environment().get_template("api.html").render(frame | told))

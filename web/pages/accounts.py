@@ -27,6 +27,8 @@ from web.visit import Undo, Visit, needs
 router = APIRouter()
 SIZE = 50
 COLUMNS = ("account_id", "name", "status", "rebalancing", "target", "queued")
+HISTORY = ("rebalance_id", "status", "mode", "kind", "requested_by", "approved_by", "started_at", "ended_at", "issue",
+           "request_id")  # fmt: skip
 PAST = 10
 ASSIGNABLE = 500  # targets of the choice; another is assigned by its id, on the command line
 
@@ -50,16 +52,24 @@ def listing(
 
 
 @router.get("/accounts/{account_id}")
-def show(visit: Annotated[Visit, needs("read")], account_id: str) -> Response:
-    """Sleeves, weights in their bands, lots, history, and the plan of every mode side by side."""
+def show(
+    visit: Annotated[Visit, needs("read")],
+    account_id: str,
+    past_after: Annotated[str | None, Query(max_length=600)] = None,
+    format: Format = "html",
+) -> Response:
+    """Sleeves, weights in their bands, lots, history, the plan of every mode side by side; as a file its history."""
     today = visit.console.clock.today()
     with visit.console.books.reading() as books:
         try:
             found = whole(books, account_id, today, trade_date(visit.now))
         except Unknown:
             visit.unknown(f"account {account_id}", "/accounts")
-        past = listings.rebalances(books, account_id, None, None, None, PAST)
+        past = listings.rebalances(books, account_id, None, None, past_after, PAST)
         assignable = listings.targets(books, None, ASSIGNABLE).rows if visit.may("assign") else []
+    if format != "html":
+        rows = visit.rows(lambda books, place: listings.rebalances(books, account_id, None, None, place, tables.PAGE))
+        return tables.file(f"{account_id}-rebalances", format, HISTORY, rows)
     snapshot, policy, entry, under_way = found.snapshot, found.policy, found.entry, found.under_way
     made = {mode: plan_json.as_json(plan(snapshot, policy, mode)) for mode in MODES}
     first = made[DEFAULT_MODE]
@@ -82,6 +92,8 @@ def show(visit: Annotated[Visit, needs("read")], account_id: str) -> Response:
         entry=entry,
         under_way=under_way,
         past=past.rows,
+        past_next=past.after,
+        past_after=past_after,
         breaks=found.breaks,
         targets=[each["target"] for each in assignable],
         modes=MODES,
