@@ -23,7 +23,7 @@ from activities.messages import (
     SubmitTrades,
     VerifyDecision,
 )
-from activities.orders import CLOSED, Halted, OutOfSession, Over, Sender
+from activities.orders import CLOSED, OutOfSession, Over, Sender
 from activities.turns import AccountBusy, by_turns, take_turn
 from domain.approvals import DECIDE_1, is_shown, same_person
 from domain.days import DAY_6
@@ -47,6 +47,7 @@ from storage.proving import (
     proven_by_request,
     refused,
 )
+from storage.work.halts import Halted
 from storage.work.orders import OPEN, UNACKNOWLEDGED
 from storage.work.rebalances import SIGNAL
 from venues.port import VenueBusy
@@ -106,42 +107,49 @@ class ExecutionSteps:
 
         What may be handed over to the venue's desk then is, in the same transaction (BLOCK-4).
         """
-        begun, _ = self._begun(message)
+        begun, _ = self._begun(message, sends=False)
         return begun
 
-    def _begun(self, message: BeginExecution) -> tuple[ExecutionBegun, Sender | None]:
-        """What came of an approval, and who sends its orders where it begins; the desk is awake, if it has to be."""
-        begun, sender = by_turns(self.desk, lambda _: self._begin(message))
+    def _begun(self, message: BeginExecution, sends: bool) -> tuple[ExecutionBegun, Sender | None]:
+        """What came of an approval, and who sends its orders where it begins; the desk is awake, if it has to be.
+
+        `sends`: as soon as that is committed, the orders are sent.
+        """
+        begun, sender = by_turns(self.desk, lambda _: self._begin(message, sends))
         if sender is not None:
             sender.knock()
         return begun, sender
 
-    def _begin(self, message: BeginExecution) -> tuple[ExecutionBegun, Sender | None]:
+    def _begin(self, message: BeginExecution, sends: bool) -> tuple[ExecutionBegun, Sender | None]:
         with self.desk.books.transaction(actor()) as books:
-            begun, row = self._noted(books, message)
+            begun, row, names = self._noted(books, message)
             if not begun.begins:
                 return begun, None
-            sender = Sender(self.desk, books, row, message.approved_at)
+            sender = Sender(self.desk, books, row, message.approved_at, names, fresh=names is not None)
             begun = begun.model_copy(update={"opens_at": sender.terms.opens_at(self.desk.now())})
             if sender.terms.blocks is not None:
                 books.audit.actor = actor()
                 if sender.hand_over_at_once(books):
                     begun = begun.model_copy(update={"stands": self._stands(books, message.rebalance_id, sender)})
+            elif sends and names is not None:
+                sender.begin(books)
             return begun, sender
 
-    def _noted(self, books: Transaction, message: BeginExecution) -> tuple[ExecutionBegun, Any]:
-        """The approval and the orders are, or why they are not; and the rebalance as it was before."""
+    def _noted(self, books: Transaction, message: BeginExecution) -> tuple[ExecutionBegun, Any, dict[int, str] | None]:
+        """The approval and the orders are, or why they are not; the rebalance as it was before; and the client order
+        IDs of the orders by leg, where they were written down now.
+        """
         books.accounts.locked(message.account_id)
         row = books.rebalances.get(message.rebalance_id, lock=True)
         if row.stage in {"EXECUTING", "RECONCILING", "ENDED"}:
-            return ExecutionBegun(changed=[]), row
+            return ExecutionBegun(changed=[]), row, None
         if row.round != message.round:
-            return ExecutionBegun(changed=[f"round {row.round} was planned meanwhile"]), row
+            return ExecutionBegun(changed=[f"round {row.round} was planned meanwhile"]), row, None
         said = Said(message.approved_by, message.signed, message.approved_at)
         proof = self._approver(books, row, said)
         as_actor(books, proof)
         if isinstance(proof, NotProven):
-            return _not_proven(books, row, said, proof), row
+            return _not_proven(books, row, said, proof), row, None
         if proof is None:
             books.audit.actor = actor(message.approved_by)
         else:
@@ -150,7 +158,7 @@ class ExecutionSteps:
         take_turn(books, message.account_id)
         books.accounts.lock_household(message.account_id)  # what its others are about to trade is seen here
         if row.expires_at is not None and self.desk.now() >= row.expires_at:
-            return self._too_late(books, row, message), row
+            return self._too_late(books, row, message), row, None
         changed = self._changed(books, row)
         digest = books.rebalances.digest(message.rebalance_id)
         if message.plan is not None and not is_shown(message.plan, digest):
@@ -163,9 +171,9 @@ class ExecutionSteps:
                 rule=EXEC_3.code,
                 after={"changed": changed, "approved_by": message.approved_by},
             )
-            return ExecutionBegun(changed=changed), row
+            return ExecutionBegun(changed=changed), row, None
         books.rebalances.approve(message.rebalance_id, message.approved_by, message.approved_at)
-        books.orders.create(books.epochs.current(), message.rebalance_id, execution.read(row.plan).legs)
+        names = books.orders.create(books.epochs.current(), message.rebalance_id, execution.read(row.plan).legs)
         books.audit.record(
             "approved",
             account_id=message.account_id,
@@ -179,7 +187,7 @@ class ExecutionSteps:
                 **({"unseen": True} if message.unseen else {}),
             },
         )
-        return ExecutionBegun(changed=[]), row
+        return ExecutionBegun(changed=[]), row, names
 
     def _changed(self, books: Transaction, row: Any) -> list[str]:
         """What is different from what was planned (EXEC-3): nothing, where nothing of it was written since."""
@@ -248,7 +256,7 @@ class ExecutionSteps:
         if message.approval is None:
             return self._send(message, self._under_way(message))
         try:
-            begun, sender = self._begun(message.approval)
+            begun, sender = self._begun(message.approval, sends=True)
         except AccountBusy:
             return ExecutionBegun(changed=[], busy=True)
         if not begun.begins or (begun.stands is not None and not begun.stands.sendable):

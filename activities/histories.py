@@ -11,11 +11,13 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError
 
 from activities.context import Desk, actor, step
@@ -23,7 +25,6 @@ from activities.messages import ArchivePage, DaySealed, KeepMonths, MonthsKept, 
 from anchors.keeping import keep_seals
 from payloads.errors import CannotDecode
 from payloads.messages import readable
-from policy.clock import machine_now
 from storage.actor import Actor
 from storage.record.histories import ClosedWorkflow
 from storage.work import partitions
@@ -32,6 +33,11 @@ CLOSED = "TaskQueue = '{queue}' AND ExecutionStatus != 'Running'"
 CLOSES_WITHIN = 1.0  # seconds from a workflow's last step to the server having it closed, nearly always
 LOOKS = 3  # so often it is looked for; then the sweep takes it
 PATIENCE = timedelta(seconds=5)
+ENDS_IN = "EVENT_TYPE_WORKFLOW_EXECUTION_"
+CLOSING: Mapping[int, str] = {  # the events that end a run, with its status as Temporal names it
+    EventType.Value(f"{ENDS_IN}{status}"): status
+    for status in ("COMPLETED", "FAILED", "CANCELED", "TERMINATED", "TIMED_OUT", "CONTINUED_AS_NEW")
+}
 LOG = logging.getLogger("histories")
 
 
@@ -57,7 +63,10 @@ class HistorySteps:
         archived = 0
         for key in sorted(missing):
             activity.heartbeat(*key)
-            closed = await closed_workflow(self.client, page[key])
+            try:
+                closed = await closed_workflow(self.client, *key)
+            except NotClosed:  # where it is listed and where it runs differ for a moment
+                continue
             archived += await asyncio.to_thread(keep, self.desk, closed, by)
         following = base64.b64encode(listed.next_page_token).decode() if listed.next_page_token else None
         return PageArchived(seen=len(page), archived=archived, token=following)
@@ -117,15 +126,18 @@ class HistoryKeeper:
                 LOG.info("the history of %s is left to the sweep: %s", each.workflow_id, flaw)
 
     async def _archive(self, each: "_Ended") -> None:
-        handle = self.client.get_workflow_handle(each.workflow_id, run_id=each.run_id)
-        found = await handle.describe(rpc_timeout=PATIENCE)
-        if found.status == WorkflowExecutionStatus.RUNNING:
+        try:
+            closed = await closed_workflow(self.client, each.workflow_id, each.run_id)
+        except NotClosed:
             if each.looks < LOOKS:
                 due = time.monotonic() + CLOSES_WITHIN
                 self._waiting.put(_Ended(each.workflow_id, each.run_id, due, each.looks + 1))
             return
-        closed = await closed_workflow(self.client, found)
         keep(self.desk, closed, Actor("rebalancer", each.workflow_id, each.run_id))
+
+
+class NotClosed(Exception):
+    """A workflow still runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,31 +158,35 @@ def keep(desk: Desk, closed: ClosedWorkflow | None, by: Actor) -> bool:
         return books.histories.keep(closed)
 
 
-async def closed_workflow(client: Client, run: WorkflowExecution) -> ClosedWorkflow | None:
+async def closed_workflow(client: Client, workflow_id: str, run_id: str) -> ClosedWorkflow | None:
     """A closed run with its whole history, decrypted: the record must be readable when its keys are long gone.
 
-    None where somebody deleted it, or retention took it, meanwhile; or where a key is missing, until it is back.
+    None where somebody deleted it, or retention took it, meanwhile; or where a key is missing, until it is back. Its
+    last event says how it ended, and when. Raises NotClosed.
     """
     try:
-        history = await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
+        history = await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history(rpc_timeout=PATIENCE)
     except RPCError as flaw:
-        LOG.warning("the history of %s, run %s, can't be read: %s", run.id, run.run_id, flaw.message)
+        LOG.warning("the history of %s, run %s, can't be read: %s", workflow_id, run_id, flaw.message)
         return None
+    last = history.events[-1]
+    if last.event_type not in CLOSING:
+        raise NotClosed(workflow_id)
     try:
         for event in history.events:
             readable(client, event)
     except CannotDecode as flaw:
-        LOG.warning("the history of %s, run %s, can't be archived: %s", run.id, run.run_id, flaw)
+        LOG.warning("the history of %s, run %s, can't be archived: %s", workflow_id, run_id, flaw)
         return None
     started = history.events[0].workflow_execution_started_event_attributes
     return ClosedWorkflow(
-        workflow_id=run.id,
-        run_id=run.run_id,
-        first_run_id=started.first_execution_run_id or run.run_id,
-        workflow_type=run.workflow_type,
-        status=run.status.name if run.status else "UNKNOWN",
-        started_at=run.start_time,
-        closed_at=run.close_time or machine_now(),
+        workflow_id=workflow_id,
+        run_id=run_id,
+        first_run_id=started.first_execution_run_id or run_id,
+        workflow_type=started.workflow_type.name,
+        status=CLOSING[last.event_type],
+        started_at=history.events[0].event_time.ToDatetime(UTC),
+        closed_at=last.event_time.ToDatetime(UTC),
         events=len(history.events),
         history=history.to_json(),
     )

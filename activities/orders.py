@@ -5,6 +5,7 @@ An order is written down as sent before it is, under the rebalance's lock, and t
 ID; so a step that runs twice, even at the same time (its worker was taken for dead), does each thing once.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,6 +27,7 @@ from domain.planning.affording import ORDER_4
 from domain.values.money import ZERO, plain, to_cent
 from domain.values.snapshot_json import restored
 from storage.connection import Transaction
+from storage.work.halts import Halted
 from storage.work.orders import OPEN, SENT
 from venues.port import VenueAnswer, VenueOrder
 
@@ -33,10 +35,6 @@ AT_ONCE = 25  # orders between two looks into the books: what a crash leaves una
 BEAT = 1.0  # seconds between heartbeats, of which one every ten is needed
 CLOSED = "the exchange has closed"
 NO_CASH_FOR_IT = VenueAnswer("CANCELED", ZERO, ZERO, "not sent: there was no cash left for it")
-
-
-class Halted(Exception):
-    """Somebody halted all sending: nothing of it is sent until it is resumed."""
 
 
 class OutOfSession(Exception):
@@ -52,7 +50,7 @@ class Sender:
 
     What the venue says is written down with what is done next, in one transaction; whoever has a sender writes down
     the last of it by `telling`. `resized` says which buys were sized again, and to what. `begins`: when it was
-    approved, where the row does not say so yet. `names` are the client order IDs by leg, where they were read already.
+    approved, where the row does not say so yet. `names` are the client order IDs by leg, where they are known already.
     """
 
     def __init__(
@@ -62,6 +60,7 @@ class Sender:
         row: Any,
         begins: datetime | None = None,
         names: dict[int, str] | None = None,
+        fresh: bool = False,
     ) -> None:
         self.desk = desk
         self.rebalance_id = row.id
@@ -75,13 +74,14 @@ class Sender:
         self.terms = desk.venues.terms(custodian, books.connection)
         self.begun: datetime = begins or row.approved_at
         self.names = books.orders.names(row.id) if names is None else names
-        self.at_desk = books.desk.of(row.id)
+        self.at_desk = {} if fresh else books.desk.of(row.id)
         self.beaten = monotonic()  # when it was shown last that the step lives: that it began shows as much
         self.allowed = 0.0  # when it was seen last that it may send
         self.mine = False
         self.resized: list[str] = []
         self._knocks = False
         self._told: list[Told] = []
+        self._first: list[Leg] | None = None
 
     @contextmanager
     def telling(self) -> Iterator[Transaction]:
@@ -106,6 +106,16 @@ class Sender:
         if stopped is not None:
             raise stopped
 
+    def begin(self, books: Transaction) -> None:
+        """Writes the first sells down as sent with the orders themselves, where they are sent as soon as that is
+        committed; what may not be sent now is left as it is.
+        """
+        sells = self._legs("sell")[:AT_ONCE]
+        if self.terms.blocks is None and sells and not self.too_late:
+            self.mine = True
+            with contextlib.suppress(Halted, OutOfSession):
+                self._first = self._sending(books, sells)
+
     def send_sells(self) -> None:
         """Hands the sells over to the desk where the venue's terms form blocks, and sends what is sent from here.
 
@@ -118,8 +128,10 @@ class Sender:
                 self._hand_over(books, "sell", books.orders.of(self.rebalance_id))
         legs = self._legs("sell")
         for first in range(0, len(legs), AT_ONCE):
-            with self.telling() as books:
-                due = self._sending(books, legs[first : first + AT_ONCE])
+            due, self._first = self._first, None
+            if due is None:
+                with self.telling() as books:
+                    due = self._sending(books, legs[first : first + AT_ONCE])
             self._send(due)
 
     def send_buys(self) -> None:
@@ -195,8 +207,9 @@ class Sender:
         if not batch:
             return []
         now = self.desk.now()
-        self._may_send(books, now)
+        self._in_session(now)
         due = books.orders.sending(self.rebalance_id, batch, now)
+        self.allowed = monotonic()
         return [leg for leg in batch if leg.number in due]
 
     def _send(self, legs: Sequence[Leg]) -> None:
@@ -212,7 +225,7 @@ class Sender:
                 self._beat(left[0])
                 if monotonic() - self.allowed >= BEAT:
                     with self.desk.books.transaction(actor()) as books:
-                        self._may_send(books, self.desk.now())
+                        self._may_send(books)
                 orders = [self._order(leg) for leg in left]
                 answers = self.venue.submit_many(orders)
                 self._told += zip((leg.number for leg in left), orders, answers, strict=False)
@@ -345,15 +358,18 @@ class Sender:
         if not self.mine:
             raise Over
 
-    def _may_send(self, books: Transaction, now: datetime) -> None:
+    def _may_send(self, books: Transaction) -> None:
         """Holds the switch as it is until the transaction ends. Raises Halted where it is off, or OutOfSession."""
         halted = books.halts.hold()
         if halted:
             raise Halted(halted)
+        self._in_session(self.desk.now())
+        self.allowed = monotonic()
+
+    def _in_session(self, now: datetime) -> None:
         opens_at = self.terms.opens_at(now)
         if opens_at is not None:
             raise OutOfSession(f"orders are sent from {opens_at} on")
-        self.allowed = monotonic()
 
 
 def not_sent(books: Transaction, rebalance_id: str, number: int, order: VenueOrder, why: str) -> bool:

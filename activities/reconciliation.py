@@ -15,7 +15,7 @@ from activities.handing_over import end_unsent
 from activities.messages import CloseRebalance, RebalanceResult, Step
 from activities.orders import CLOSED, Over, Sender, never_sent, not_sent
 from domain.executing import reconciliation
-from domain.executing.booking import Relief, book
+from domain.executing.booking import Fill, Relief, book
 from domain.executing.execution import EXEC_2
 from domain.executing.reconciliation import Ledger
 from domain.queue import QUEUE_5, target_reasons
@@ -34,6 +34,7 @@ from venues.port import StillWorking, UnknownAtCustodian, VenueOrder
 
 Json = dict[str, Any]
 GONE = "its workflow ended before it had its last word"
+NO_LAST_WORD = "not every order of {} has its last word"
 
 
 class ReconciliationSteps:
@@ -98,10 +99,10 @@ def conclude(desk: Desk, rebalance_id: str, account_id: str) -> RebalanceResult:
     The custodian is asked before the account is held: nothing else trades on it meanwhile (EXEC-3).
     """
     with desk.books.transaction(actor()) as books:
-        stage, custodian = books.rebalances.where(rebalance_id)
-        if stage != "ENDED":
-            _last_words(rebalance_id, books.orders.standing(rebalance_id))
-    theirs = Ledger(ZERO, {}) if stage == "ENDED" else _stated(desk, custodian, account_id)
+        it = books.rebalances.concluding(rebalance_id)
+        if it.stage != "ENDED" and it.open:
+            raise StillWorking(NO_LAST_WORD.format(rebalance_id))
+    theirs = Ledger(ZERO, {}) if it.stage == "ENDED" else _stated(desk, it.custodian, account_id)
     with desk.books.transaction(actor()) as books:
         books.accounts.locked(account_id)
         row = books.rebalances.get(rebalance_id, lock=True)
@@ -111,7 +112,8 @@ def conclude(desk: Desk, rebalance_id: str, account_id: str) -> RebalanceResult:
         _last_words(rebalance_id, orders)
         if row.stage == "EXECUTING":  # the desk told that all is over
             all_said(books, rebalance_id, account_id, Counter(order.status for order in orders))
-        return _finish(desk, books, row, orders, theirs)
+        days = books.allocations.days_of(row.id) if it.in_blocks else {}
+        return _finish(desk, books, row, fills(orders, days), orders, theirs)
 
 
 def end_unexecuted(desk: Desk, rebalance_id: str, account_id: str) -> None:
@@ -128,7 +130,7 @@ def end_unexecuted(desk: Desk, rebalance_id: str, account_id: str) -> None:
 
 def _last_words(rebalance_id: str, orders: Sequence[Any]) -> None:
     if any(order.status in OPEN for order in orders):
-        raise StillWorking(f"not every order of {rebalance_id} has its last word")
+        raise StillWorking(NO_LAST_WORD.format(rebalance_id))
 
 
 def _stated(desk: Desk, custodian: str, account_id: str) -> Ledger | None:
@@ -146,11 +148,12 @@ def end_without_trades(desk: Desk, books: Transaction, row: Any, findings: list[
     _end(desk, books, row, None, None, findings)
 
 
-def _finish(desk: Desk, books: Transaction, row: Any, orders: Sequence[Any], theirs: Ledger | None) -> RebalanceResult:
+def _finish(
+    desk: Desk, books: Transaction, row: Any, done: dict[int, Fill], orders: Sequence[Any], theirs: Ledger | None
+) -> RebalanceResult:
     """Books what was filled (EXEC-2), opens and closes sleeves (RECON-2), compares (RECON-1), ends the rebalance."""
     snapshot, policy = restored(row.snapshot), Policy.from_json(row.policy)
     numbers = snapshot.numbers(policy)
-    done = fills(orders, books.allocations.days_of(row.id))
     day = books.market.book_day()
     if day is not None and day.historical:  # it trades on its own day (DAY-3)
         done = {leg: replace(fill, traded=None, days=()) for leg, fill in done.items()}
@@ -268,7 +271,8 @@ def _end(
             for each in findings
         ],
     )
-    books.rebalances.end(row.id, status, issue, result.model_dump(mode="json"))
+    planned = row.plan_digest is not None
+    books.rebalances.end(row.id, status, issue, result.model_dump(mode="json"), planned)
     if row.kind != SIGNAL:  # a signal leaves the queue as it is
         _move_on(desk, books, row, status, issue)
     books.audit.record(

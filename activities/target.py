@@ -58,17 +58,17 @@ class TargetSteps:
                 rebalance_id = books.rebalances.create(_new(message, subject))
                 if message.kind != SIGNAL and entry is None:
                     reasons = ["MANUAL"]
-                    books.queue.add(message.account_id, {"MANUAL": {"requested_by": message.requested_by}})
+                    books.queue.open(message.account_id, {"MANUAL": {"requested_by": message.requested_by}})
             else:
                 rebalance_id = row.id
+            day = books.market.book_day()
             if row is None or (row.round < message.round and row.stage != "ENDED"):
                 trade_date = self.desk.trade_date()
                 seen = books.snapshots.seen(message.account_id, trade_date)
-                snapshot, policy = books.snapshots.take(message.account_id, None, self.desk.today(), trade_date)
+                snapshot, policy = books.snapshots.take(message.account_id, None, self.desk.today(), trade_date, day)
                 books.rebalances.keep_snapshot(rebalance_id, message.round, kept(snapshot), policy.as_json(), seen)
             else:
                 snapshot, policy = restored(row.snapshot), Policy.from_json(row.policy)
-            day = books.market.book_day()
             historical = day is not None and day.historical
             findings = self._check(snapshot, policy, message, historical) or _superseded(snapshot, message)
             answer = TargetChecked(

@@ -24,9 +24,10 @@ from venues.scenario import KIND, KIND_TO_BLOCKS, BlockTreatment, Scenario, Trea
 
 PAPER = "PAPER"
 TOLD = select(paper_scenario.c.told)
-CASH = select(paper_accounts.c.cash).where(paper_accounts.c.account_id == bindparam("of"))
-HELD = select(paper_positions.c.symbol, paper_positions.c.quantity).where(
-    paper_positions.c.account_id == bindparam("of")
+LEDGER = (
+    select(paper_accounts.c.cash, paper_positions.c.symbol, paper_positions.c.quantity)
+    .outerjoin_from(paper_accounts, paper_positions, paper_positions.c.account_id == paper_accounts.c.account_id)
+    .where(paper_accounts.c.account_id == bindparam("of"))
 )
 
 
@@ -115,11 +116,10 @@ class PaperVenue:
     def ledger(self, account_id: str) -> Ledger:
         """The custodian's own figures."""
         with self.engine.begin() as connection:
-            cash = connection.execute(CASH, {"of": account_id}).scalar_one_or_none()
-            if cash is None:
-                raise UnknownAtCustodian(f"the paper custodian has no account {account_id}")
-            rows = connection.execute(HELD, {"of": account_id})
-            return Ledger(cash, {row.symbol: row.quantity for row in rows})
+            rows = connection.execute(LEDGER, {"of": account_id}).all()
+        if not rows:
+            raise UnknownAtCustodian(f"the paper custodian has no account {account_id}")
+        return Ledger(rows[0].cash, {row.symbol: row.quantity for row in rows if row.symbol is not None})
 
 
 def _scenario(connection: Connection) -> Scenario | None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, text
 
 from domain.values.money import ZERO, plain, to_cent
-from storage.rows import insert_rows
+from storage.rows import columns, insert_rows
 from storage.schema.execution import paper_orders
 from venues.port import VenueAnswer, VenueOrder
 from venues.scenario import Treatment
@@ -26,9 +26,15 @@ SEEN_AND_HELD = text(
     " UNION ALL SELECT account_id, symbol, quantity FROM paper.positions"
     " WHERE account_id = ANY(CAST(:accounts AS text[])) AND symbol = ANY(CAST(:symbols AS text[]))"
 )
-# What became of the accounts, in one statement: their cash, what they hold, and what of it is gone.
+# What became of orders and accounts, in one statement: what was said of them, their cash, what they hold, and what of
+# it is gone.
 SETTLED = text(
-    "WITH paid AS (UPDATE paper.accounts AS of SET cash = given.cash"
+    "WITH taken AS (INSERT INTO paper.orders (client_order_id, account_id, side, symbol, quantity, price, status,"
+    " filled_quantity, filled_amount, reason, traded_on) SELECT * FROM unnest(CAST(:client_order_id AS text[]),"
+    " CAST(:account_id AS text[]), CAST(:side AS text[]), CAST(:symbol AS text[]), CAST(:quantity AS numeric[]),"
+    " CAST(:price AS numeric[]), CAST(:status AS text[]), CAST(:filled_quantity AS numeric[]),"
+    " CAST(:filled_amount AS numeric[]), CAST(:reason AS text[]), CAST(:traded_on AS date[]))),"
+    " paid AS (UPDATE paper.accounts AS of SET cash = given.cash"
     " FROM unnest(CAST(:accounts AS text[]), CAST(:cash AS numeric[])) AS given (account_id, cash)"
     " WHERE of.account_id = given.account_id),"
     " moved AS (SELECT given.* FROM"
@@ -96,10 +102,9 @@ class Counter:
 
     def write(self) -> None:
         """Writes down what was said, and the figures as they came to be; once, at the end."""
-        insert_rows(
-            self.connection, paper_orders, [as_row(each.order, each) for each in self.said.values() if each.order]
-        )
+        rows = [as_row(each.order, each) for each in self.said.values() if each.order]
         if not self._moved:
+            insert_rows(self.connection, paper_orders, rows)
             return
         moved, paid = sorted(self._moved), sorted({account for account, _ in self._moved})
         self.connection.execute(
@@ -110,6 +115,7 @@ class Counter:
                 "holders": [account for account, _ in moved],
                 "symbols": [symbol for _, symbol in moved],
                 "quantities": [self.held[each] for each in moved],
+                **columns(paper_orders, tuple(rows[0]), rows),
             },
         )
 

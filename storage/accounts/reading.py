@@ -45,8 +45,7 @@ class StoredAccount:
 
 
 # All of an account in one row: what belongs to it as arrays, numbers as text, so that they are exact.
-ACCOUNTS = text(
-    """
+ACCOUNTS = """
     SELECT a.*, trim_scale(a.gain_budget) AS budget,
       (SELECT json_agg(json_build_array(s.id, s.kind, s.model_id, trim_scale(s.cash)::text, (
           SELECT json_agg(json_build_array(h.symbol, trim_scale(h.quantity)::text, (
@@ -67,14 +66,17 @@ ACCOUNTS = text(
         FROM recent_sales r WHERE r.account_id = a.id) AS sales,
       (SELECT array_agg(b.id ORDER BY b.id)
         FROM breaks b WHERE b.account_id = a.id AND b.resolved_at IS NULL) AS open_breaks
-    FROM accounts a WHERE a.id = ANY(CAST(:ids AS text[])) ORDER BY a.id COLLATE "C"
+    FROM accounts a WHERE {wanted} ORDER BY a.id COLLATE "C"
     """
-)
+MANY = text(ACCOUNTS.format(wanted="a.id = ANY(CAST(:ids AS text[]))"))
+ONE = text(ACCOUNTS.format(wanted="a.id = :id"))  # whose plan the database keeps: that of many is made for each list
 
 
 def read_accounts(connection: Connection, ids: Collection[str]) -> dict[str, StoredAccount]:
     """The accounts that exist among `ids`, by id."""
-    return {row.id: _stored(row) for row in connection.execute(ACCOUNTS, {"ids": list(ids)})}
+    one = len(ids) == 1
+    rows = connection.execute(ONE, {"id": next(iter(ids))}) if one else connection.execute(MANY, {"ids": list(ids)})
+    return {row.id: _stored(row) for row in rows}
 
 
 def sleeve_key(kind: str, model_id: str | None) -> str:

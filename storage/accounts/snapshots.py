@@ -16,7 +16,7 @@ from domain.values.policy import Policy
 from domain.values.snapshot import Account, Model, Security, Snapshot, Target
 from storage.accounts import households, versions
 from storage.accounts.reading import StoredAccount, read_accounts
-from storage.market.reading import book_day, read_models, read_securities, read_targets
+from storage.market.reading import BookDay, book_day, read_models, read_securities, read_targets
 
 
 class UnknownAccount(LookupError):
@@ -34,15 +34,21 @@ class Snapshots:
         self.connection = connection
 
     def take(
-        self, account_id: str, as_of: date | None, today: date, trade_date: date | None = None
+        self,
+        account_id: str,
+        as_of: date | None,
+        today: date,
+        trade_date: date | None = None,
+        day: BookDay | None = None,
     ) -> tuple[Snapshot, Policy]:
         """One account as it is now, at the prices of a day (None: the book's), and the policy of that day.
 
         `today` tells how old prices are, and `trade_date` on which day what is planned would trade, where neither the
         day was asked for nor the book is a historical one: that is then its own day (DAY-2, DAY-3).
-        Target and account may override the policy; the plan applies that. Raises UnknownAccount.
+        Target and account may override the policy; the plan applies that. `day`: the business day, where the
+        transaction has read it. Raises UnknownAccount.
         """
-        taken = self.of([account_id], as_of, today, trade_date=trade_date)
+        taken = self._of(read_accounts(self.connection, [account_id]), as_of, today, None, trade_date, day)
         if not taken:
             raise UnknownAccount(account_id)
         return taken[0]
@@ -83,8 +89,9 @@ class Snapshots:
         today: date,
         explicit: bool | None,
         trade_date: date | None,
+        day: BookDay | None = None,
     ) -> list[tuple[Snapshot, Policy]]:
-        day = book_day(self.connection)
+        day = day or book_day(self.connection)
         if not found or day is None:
             return []
         at = as_of or day.as_of

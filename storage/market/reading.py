@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Select, and_, bindparam, func, select, true
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, func, select, true
 
 import policy as policy_numbers
 from domain.values.money import ZERO
@@ -19,6 +19,8 @@ from domain.values.snapshot_json import overrides_from_json
 from policy import trading_days
 from storage.schema.tables import book_days, model_holdings, models, prices, securities, target_components, targets
 from storage.values import among_given, band_from_json, by_key, exact
+
+HowMany = Literal["all", "one", "many"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def book_day(connection: Connection) -> BookDay | None:
 
 def read_securities(connection: Connection, as_of: date, symbols: Collection[str] | None = None) -> dict[str, Security]:
     """Securities by symbol with their latest prices; None for `symbols` is all of them."""
-    rows = connection.execute(_securities(symbols is None), {"as_of": as_of} | _keys(symbols))
+    rows = connection.execute(_securities(_how_many(symbols)), {"as_of": as_of} | _keys(symbols))
     return {
         row.symbol: Security(
             row.symbol,
@@ -74,7 +76,7 @@ def read_models(connection: Connection, ids: Collection[str] | None = None) -> d
     """Models by id; None for `ids` is all of them."""
     held: dict[str, list[tuple[str | None, Any]]] = {}
     heads: dict[str, Any] = {}
-    for row in connection.execute(_models(ids is None), _keys(ids)):
+    for row in connection.execute(_models(_how_many(ids)), _keys(ids)):
         heads[row.id] = row
         held.setdefault(row.id, []).append((row.symbol, row.weight))
     return {
@@ -95,7 +97,7 @@ def read_targets(connection: Connection, ids: Collection[str] | None = None) -> 
     """Targets by id, and the sub-targets that they reach; None for `ids` is all of them."""
     lines: dict[str, list[TargetComponent]] = {}
     heads: dict[str, Any] = {}
-    for row in connection.execute(_targets(ids is None), _keys(ids)):
+    for row in connection.execute(_targets(_how_many(ids)), _keys(ids)):
         heads[row.id] = row
         component = TargetComponent(
             row.kind, row.ref, row.weight, band_from_json(row.threshold), band_from_json(row.precision)
@@ -109,14 +111,27 @@ def read_targets(connection: Connection, ids: Collection[str] | None = None) -> 
 
 def _keys(wanted: Collection[str] | None) -> dict[str, Any]:
     """The parameter of a statement that is narrowed to some keys."""
-    return {} if wanted is None else {"keys": list(wanted)}
+    if wanted is None:
+        return {}
+    return {"key": next(iter(wanted))} if len(wanted) == 1 else {"keys": list(wanted)}
+
+
+def _how_many(wanted: Collection[str] | None) -> HowMany:
+    """One has a statement of its own, whose plan the database keeps: that of many it makes anew for each list."""
+    if wanted is None:
+        return "all"
+    return "one" if len(wanted) == 1 else "many"
+
+
+def _is_wanted(column: ColumnElement[Any], wanted: HowMany) -> ColumnElement[bool]:
+    return column == bindparam("key", type_=Text) if wanted == "one" else among_given(column)
 
 
 # The statements are made once each: to build one costs more than to run it.
 
 
 @cache
-def _securities(all_of_them: bool) -> Select[Any]:
+def _securities(wanted: HowMany) -> Select[Any]:
     latest = (
         select(exact(prices.c.price).label("price"), prices.c.as_of)
         .where(prices.c.symbol == securities.c.symbol, prices.c.as_of <= bindparam("as_of"))
@@ -135,11 +150,11 @@ def _securities(all_of_them: bool) -> Select[Any]:
         securities.c.identical_group,
         securities.c.worthless,
     ).select_from(securities.outerjoin(latest, true()))
-    return _narrowed(query, securities.c.symbol, all_of_them)
+    return _narrowed(query, securities.c.symbol, wanted)
 
 
 @cache
-def _models(all_of_them: bool) -> Select[Any]:
+def _models(wanted: HowMany) -> Select[Any]:
     current = and_(model_holdings.c.model_id == models.c.id, model_holdings.c.version == models.c.version)
     query = select(
         models.c.id,
@@ -150,11 +165,11 @@ def _models(all_of_them: bool) -> Select[Any]:
         model_holdings.c.symbol,
         exact(model_holdings.c.weight).label("weight"),
     ).select_from(models.outerjoin(model_holdings, current))
-    return _narrowed(query, models.c.id, all_of_them, model_holdings.c.position)
+    return _narrowed(query, models.c.id, wanted, model_holdings.c.position)
 
 
 @cache
-def _targets(all_of_them: bool) -> Select[Any]:
+def _targets(wanted: HowMany) -> Select[Any]:
     current = and_(target_components.c.target_id == targets.c.id, target_components.c.version == targets.c.version)
     query = select(
         targets.c.id,
@@ -169,8 +184,8 @@ def _targets(all_of_them: bool) -> Select[Any]:
         target_components.c.threshold,
         target_components.c.precision,
     ).select_from(targets.outerjoin(target_components, current))
-    if not all_of_them:
-        reached = select(targets.c.id).where(among_given(targets.c.id)).cte("reached", recursive=True)
+    if wanted != "all":
+        reached = select(targets.c.id).where(_is_wanted(targets.c.id, wanted)).cte("reached", recursive=True)
         below = (
             select(target_components.c.sub_target_id)
             .select_from(reached.join(targets, targets.c.id == reached.c.id).join(target_components, current))
@@ -180,6 +195,6 @@ def _targets(all_of_them: bool) -> Select[Any]:
     return query.order_by(by_key(targets.c.id), target_components.c.position)
 
 
-def _narrowed(query: Select[Any], key: Any, all_of_them: bool, *then: Any) -> Select[Any]:
+def _narrowed(query: Select[Any], key: Any, wanted: HowMany, *then: Any) -> Select[Any]:
     """The query, for the keys that are given or all, in the order of keys."""
-    return (query if all_of_them else query.where(among_given(key))).order_by(by_key(key), *then)
+    return (query if wanted == "all" else query.where(_is_wanted(key, wanted))).order_by(by_key(key), *then)

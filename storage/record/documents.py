@@ -6,17 +6,20 @@ or a plan that is executed as it stands. A document is added by a function of th
 and is never changed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, func, select, text
+from sqlalchemy import ColumnElement, Connection, Table, TextClause, func, select, text
 
 from storage.record.chain import as_json
 from storage.schema.audit import documents
 
-KEEP = text(
-    "SELECT kept.digest, kept.mended FROM unnest(CAST(:contents AS text[])) WITH ORDINALITY AS given (content, at),"
-    " LATERAL keep_document(given.content) AS kept ORDER BY given.at"
+# Documents that a statement keeps, to be named there by their place: `(SELECT digest FROM kept WHERE at = 1)`.
+KEEPING = (
+    "WITH kept AS (SELECT given.at, made.digest, made.mended"
+    " FROM unnest(CAST(:contents AS text[])) WITH ORDINALITY AS given (content, at),"
+    " LATERAL keep_document(given.content) AS made), done AS ({statement})"
+    " SELECT kept.digest, kept.mended FROM kept ORDER BY kept.at"
 )
 # What releases before kept whole in its row, and who still waits for its turn to be moved here (`move_rounds`).
 MOVE_ROUNDS = text(
@@ -43,13 +46,17 @@ MOVE_REBALANCES = text(
 )
 
 
-def keep(connection: Connection, contents: Sequence[Any]) -> list[tuple[str, bool]]:
-    """Keeps documents, where they are not there yet; of each its SHA-256 in hexadecimal digits.
-
-    True beside it where what was kept under that hash was another text: somebody went past the guard, and it is mended.
+def statement_keeping(statement: str) -> TextClause:
+    """A statement that keeps documents where they are not there yet, and whose rows are what became of them, in order:
+    of each its SHA-256 in hexadecimal digits, and whether what was kept under that hash was another text: then somebody
+    went past the guard, and it is mended.
     """
-    rows = connection.execute(KEEP, {"contents": [as_json(each) for each in contents]})
-    return [(row.digest, row.mended) for row in rows]
+    return text(KEEPING.format(statement=statement))
+
+
+def keep(connection: Connection, keeping: TextClause, contents: Sequence[Any], values: Mapping[str, Any]) -> list[Any]:
+    """Runs a statement that keeps documents; what became of them."""
+    return list(connection.execute(keeping, {"contents": [as_json(each) for each in contents], **values}))
 
 
 def content(of: Table, name: str) -> ColumnElement[Any]:

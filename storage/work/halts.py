@@ -21,6 +21,10 @@ OPEN = select(sending_halts).where(sending_halts.c.resumed_at.is_(None)).order_b
 AT_A_VENUE = ("SENT", "WORKING")
 
 
+class Halted(Exception):
+    """Somebody halted all sending: nothing of it is sent until it is resumed."""
+
+
 class SamePerson(ValueError):
     """Who halted sending may not resume it (four eyes)."""
 
@@ -38,11 +42,11 @@ class Halts:
 
     def hold(self) -> str | None:
         """Why nothing may be sent now; None where it may, which stays so until the transaction ends."""
-        return _told(self.connection.execute(HOLD, SWITCH).all())
+        return told(self.connection.execute(HOLD, SWITCH).all())
 
     def told(self) -> str | None:
         """Who halted sending, and why, in one line; None where it is on."""
-        return _told(self.open())
+        return told(self.open())
 
     def open(self) -> Sequence[Row[Any]]:
         """The halts that nobody has resumed, oldest first."""
@@ -104,5 +108,6 @@ class Halts:
         )
 
 
-def _told(halts: Sequence[Row[Any]]) -> str | None:
+def told(halts: Sequence[Row[Any]]) -> str | None:
+    """Halts in one line, each with who and why; None where there are none."""
     return "; ".join(f"halted by {each.halted_by}: {each.why}" for each in halts) or None

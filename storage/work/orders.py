@@ -20,6 +20,7 @@ from storage.record.audit import Audit
 from storage.rows import insert_rows
 from storage.schema.execution import orders
 from storage.values import among
+from storage.work.halts import SWITCH, Halted, told
 
 UNACKNOWLEDGED = ("NEW", "SENT")
 OPEN = (*UNACKNOWLEDGED, "WORKING")
@@ -31,11 +32,14 @@ ALL = select(orders).where(OF).order_by(orders.c.leg)
 NAMES = select(orders.c.leg, orders.c.client_order_id).where(OF)
 STANDING = select(*(orders.c[name] for name in ("leg", "side", "status", "client_order_id"))).where(OF)
 BOOKED = update(orders).where(OF).values(booked_at=bindparam("now"))
+# The switch of sending is held first, and read; where it is on, orders are noted as sent, in the same statement.
 SENDING = text(
-    "UPDATE orders SET status = 'SENT', sent_at = coalesce(orders.sent_at, :now)"
+    "WITH held AS MATERIALIZED (SELECT halted_by, why FROM hold_sending(:number)),"
+    " noted AS (UPDATE orders SET status = 'SENT', sent_at = coalesce(orders.sent_at, :now)"
     " FROM unnest(CAST(:legs AS int[]), CAST(:quantities AS numeric[])) AS sized (leg, quantity)"
     " WHERE orders.rebalance_id = :of AND orders.leg = sized.leg AND orders.quantity = sized.quantity"
-    " AND orders.status = ANY(:before) RETURNING orders.leg"
+    " AND orders.status = ANY(:before) AND NOT EXISTS (SELECT FROM held) RETURNING orders.leg)"
+    " SELECT leg, NULL AS halted_by, NULL AS why FROM noted UNION ALL SELECT NULL, halted_by, why FROM held"
 )
 HEARD = text(
     "UPDATE orders SET status = said.status, filled_quantity = said.quantity, filled_amount = said.amount,"
@@ -67,13 +71,15 @@ class Orders:
         self.connection = connection
         self.audit = audit
 
-    def create(self, epoch: str, rebalance_id: str, legs: Iterable[Leg]) -> None:
-        """Writes down every order before any is sent, each with its client order ID (EXEC-1)."""
+    def create(self, epoch: str, rebalance_id: str, legs: Iterable[Leg]) -> dict[int, str]:
+        """Writes down every order before any is sent, each with its client order ID (EXEC-1); those by leg."""
+        by_leg = {leg.number: leg for leg in legs}
+        names = {number: client_order_id(epoch, rebalance_id, number) for number in by_leg}
         rows = [
             {
                 "rebalance_id": rebalance_id,
                 "leg": leg.number,
-                "client_order_id": client_order_id(epoch, rebalance_id, leg.number),
+                "client_order_id": names[leg.number],
                 "side": leg.side,
                 "symbol": leg.symbol,
                 "planned_quantity": leg.quantity,
@@ -84,9 +90,10 @@ class Orders:
                 "reason": leg.reason,
                 "status": "NEW",
             }
-            for leg in legs
+            for leg in by_leg.values()
         ]
         insert_rows(self.connection, orders, rows, "left")
+        return names
 
     def of(self, rebalance_id: str) -> Sequence[Row[Any]]:
         """A rebalance's orders in the order in which they are sent."""
@@ -118,10 +125,16 @@ class Orders:
     def sending(self, rebalance_id: str, legs: Collection[Leg], now: datetime) -> set[int]:
         """Noted before the venue is asked, so that a crash in between is known of; the legs to be sent.
 
-        Not those that the venue has, nor those that were sized again meanwhile.
+        Not those that the venue has, nor those that were sized again meanwhile. Raises Halted where sending is halted;
+        where it is not, it stays so until the transaction ends.
         """
         given = {"legs": [leg.number for leg in legs], "quantities": [leg.quantity for leg in legs], "now": now}
-        return set(self.connection.scalars(SENDING, given | {"of": rebalance_id, "before": list(UNACKNOWLEDGED)}))
+        given |= {"of": rebalance_id, "before": list(UNACKNOWLEDGED), **SWITCH}
+        rows = self.connection.execute(SENDING, given).all()
+        halted = told([row for row in rows if row.leg is None])
+        if halted:
+            raise Halted(halted)
+        return {row.leg for row in rows}
 
     def not_sent(self, rebalance_id: str, number: int, why: str) -> bool:
         """An order that never will be sent; False where it was sent, or may have been."""

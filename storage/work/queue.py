@@ -108,6 +108,14 @@ class Queue:
         self.audit.record_all(records)
         return changed
 
+    def open(self, account_id: str, reasons: Reasons) -> None:
+        """Opens an entry of an account that the transaction has locked, and seen to have none."""
+        merged = _merged({}, Queued(account_id, reasons))
+        self.connection.execute(
+            OPENED, {"account_id": account_id, "reasons": merged, "primary_reason": next(iter(merged))}
+        )
+        self.audit.record("queued", account_id=account_id, rule=_rule(reasons), after=merged)
+
     def lock(self, account_ids: Collection[str]) -> None:
         """Two transactions that would open an entry for the same account wait for each other."""
         if len(account_ids) > 1:

@@ -1,15 +1,18 @@
 """Rebalances: one row an execution, with the snapshot it saw, the plan it made and the result it had."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    DateTime,
     Row,
     Text,
+    TextClause,
     and_,
     bindparam,
     cast,
@@ -32,10 +35,10 @@ from storage.record import documents
 from storage.record.audit import Audit
 from storage.schema.audit import rebalance_rounds
 from storage.schema.execution import rebalance_numbers, rebalances
-from storage.schema.tables import accounts
 from storage.values import among, by_key, moment_of
 
 Json = dict[str, Any]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 DECISION_KEPT = "decision kept"  # the audit record of a round: SHA-256 of its snapshot, policy and plan
 DOCUMENT_MENDED = "document mended"  # what was kept under its hash was another text
 KEEP_ROUND = text(  # the documents by their hashes
@@ -60,9 +63,15 @@ def digested(kept: ColumnElement[Any]) -> ColumnElement[str]:
 # What every rebalance asks is made once: to build a statement costs more than to run it.
 IT = rebalances.c.id == bindparam("of")
 GET = select(*_with_documents).where(IT)
+LOCKED = GET.with_for_update(of=rebalances)
 STAGE = select(rebalances.c.stage).where(IT).with_for_update()
 SENDING = select(rebalances.c.stage, rebalances.c.execution_digest).where(IT).with_for_update()
-WHERE = select(rebalances.c.stage, accounts.c.custodian).join_from(rebalances, accounts).where(IT)
+CONCLUDING = text(
+    "SELECT r.stage, a.custodian,"
+    " EXISTS (SELECT FROM orders AS o WHERE o.rebalance_id = r.id AND o.status IN ('NEW', 'SENT', 'WORKING')) AS open,"
+    " EXISTS (SELECT FROM desk_legs AS d WHERE d.rebalance_id = r.id) AS in_blocks"
+    " FROM rebalances AS r JOIN accounts AS a ON a.id = r.account_id WHERE r.id = :of"
+)
 BY_START = select(rebalances.c.id).where(rebalances.c.start_key == bindparam("start_key")).with_for_update()
 ON_ACCOUNT = rebalances.c.account_id == bindparam("account_id")
 OTHERS = (
@@ -77,7 +86,33 @@ OTHERS = (
 )
 PLAN_DIGEST = select(digested(documents.content(rebalances, "plan"))).where(IT)
 EXECUTING = select(rebalances.c.id, rebalances.c.start_key).where(ON_ACCOUNT, rebalances.c.stage.in_(TRADING))
+NUMBER = select(func.nextval(rebalance_numbers.name).label("number")).cte("next")
+DIGITS = cast(NUMBER.c.number, Text)
+CREATE = (
+    insert(rebalances)
+    .values(
+        id=select("R-" + func.lpad(DIGITS, func.greatest(6, func.length(DIGITS)), "0")).scalar_subquery(),
+        workflow_started_at=func.coalesce(bindparam("by_its_clock", type_=DateTime(timezone=True)), func.now()),
+        stage="CHECKING",
+    )
+    .returning(rebalances.c.id)
+)
 SET = update(rebalances).where(IT)
+DIGEST = "(SELECT digest FROM kept WHERE at = {place})"
+# A new round forgets the plan before, and what a release before 0027 kept in the row itself.
+KEEP_SNAPSHOT = documents.statement_keeping(
+    "UPDATE rebalances SET round = :round, seen = :seen, stage = 'CHECKING',"
+    f" snapshot_digest = {DIGEST.format(place=1)}, policy_digest = {DIGEST.format(place=2)}, plan_digest = NULL,"
+    " execution_digest = NULL, snapshot = NULL, policy = NULL, plan = NULL, execution = NULL, liquidation = false,"
+    " rules_version = NULL, expires_at = NULL, approved_by = NULL, approved_at = NULL WHERE id = :of"
+)
+KEEP_PLAN = documents.statement_keeping(
+    f"UPDATE rebalances SET plan_digest = {DIGEST.format(place=1)}, plan = NULL, stage = :stage,"
+    " expires_at = :expires_at, liquidation = :liquidation, rules_version = :rules_version WHERE id = :of"
+)
+KEEP_EXECUTION = documents.statement_keeping(
+    f"UPDATE rebalances SET execution_digest = {DIGEST.format(place=1)}, execution = NULL WHERE id = :of"
+)
 SUBMITTED = SET.where(rebalances.c.stage == "EXECUTING").values(stage="RECONCILING")
 END = SET.values(ended_at=func.now())
 
@@ -112,25 +147,24 @@ class Rebalances:
 
     def create(self, new: NewRebalance) -> str:
         """A new rebalance under way; its id is `R-` and a number that no other has."""
-        number = self.connection.execute(select(rebalance_numbers.next_value())).scalar_one()
-        made = f"R-{number:06d}"
-        self.connection.execute(
-            insert(rebalances).values(
-                id=made,
-                account_id=new.account_id,
-                start_key=new.start_key,
-                workflow_id=new.workflow_id,
-                request_id=new.request_id,
-                kind=new.purpose.kind,
-                purpose=None if new.purpose == FULL else purposes.as_json(new.purpose),
-                mode=new.mode,
-                approval=new.approval,
-                requested_by=new.requested_by,
-                requested_subject=new.requested_subject,
-                overrides=list(new.overrides),
-                workflow_started_at=new.workflow_started_at or func.now(),
-                stage="CHECKING",
-            )
+        made = str(
+            self.connection.execute(
+                CREATE,
+                {
+                    "account_id": new.account_id,
+                    "start_key": new.start_key,
+                    "workflow_id": new.workflow_id,
+                    "request_id": new.request_id,
+                    "kind": new.purpose.kind,
+                    "purpose": None if new.purpose == FULL else purposes.as_json(new.purpose),
+                    "mode": new.mode,
+                    "approval": new.approval,
+                    "requested_by": new.requested_by,
+                    "requested_subject": new.requested_subject,
+                    "overrides": list(new.overrides),
+                    "by_its_clock": new.workflow_started_at,
+                },
+            ).scalar_one()
         )
         self.audit.record(
             "rebalance started",
@@ -178,19 +212,20 @@ class Rebalances:
         return self.connection.execute(select(*columns).where(UNDER_WAY).order_by(of.started_at, of.id)).all()
 
     def get(self, rebalance_id: str, lock: bool = False) -> Row[Any]:
-        """A rebalance. Raises UnknownRebalance."""
-        if lock:
-            self.stage(rebalance_id)
-        found = self.connection.execute(GET, {"of": rebalance_id}).one_or_none()
+        """A rebalance. Raises UnknownRebalance.
+
+        A statement that waits for a row reads the row as it then is, and everything else as it was before: documents
+        that whoever held it has added are missed, and read by a second one.
+        """
+        found = self.connection.execute(LOCKED if lock else GET, {"of": rebalance_id}).one_or_none()
+        if found is not None and lock and _misses_documents(found):
+            found = self.connection.execute(GET, {"of": rebalance_id}).one_or_none()
         if found is None:
             raise UnknownRebalance(rebalance_id)
         return found
 
     def _one_locked(self, *where: ColumnElement[bool]) -> Row[Any] | None:
-        """The one rebalance, locked; read by a second statement, which sees the documents of whoever held it before.
-
-        A statement that waits for a row reads the row as it then is, and everything else as it was before.
-        """
+        """The one rebalance, locked."""
         held = self.connection.scalar(select(rebalances.c.id).where(*where).with_for_update())
         return None if held is None else self.get(held)
 
@@ -211,12 +246,14 @@ class Rebalances:
             raise UnknownRebalance(rebalance_id)
         return found.stage, found.execution_digest
 
-    def where(self, rebalance_id: str) -> tuple[str, str]:
-        """Where a rebalance stands, and the custodian of its account. Raises UnknownRebalance."""
-        found = self.connection.execute(WHERE, {"of": rebalance_id}).one_or_none()
+    def concluding(self, rebalance_id: str) -> Row[Any]:
+        """What has to be known before a rebalance is concluded: its stage, the custodian of its account, whether an
+        order of it is `open`, and whether any went to the venue's desk (`in_blocks`). Raises UnknownRebalance.
+        """
+        found = self.connection.execute(CONCLUDING, {"of": rebalance_id}).one_or_none()
         if found is None:
             raise UnknownRebalance(rebalance_id)
-        return found.stage, found.custodian
+        return found
 
     def keep_snapshot(
         self, rebalance_id: str, round_number: int, snapshot: Json, policy: Json, seen: str | None = None
@@ -225,39 +262,21 @@ class Rebalances:
 
         `seen` are the versions of what the snapshot was taken from.
         """
-        snapshot_digest, policy_digest = self._kept(rebalance_id, snapshot, policy)
-        self._set(
-            rebalance_id,
-            round=round_number,
-            seen=seen,
-            snapshot_digest=snapshot_digest,
-            policy_digest=policy_digest,
-            plan_digest=None,
-            liquidation=False,
-            rules_version=None,
-            execution_digest=None,
-            expires_at=None,
-            approved_by=None,
-            approved_at=None,
-            stage="CHECKING",
-            **dict.fromkeys(DOCUMENTS),
-        )
+        given = {"round": round_number, "seen": seen}
+        self._kept(KEEP_SNAPSHOT, rebalance_id, [snapshot, policy], given)
 
     def keep_plan(self, rebalance_id: str, plan: Json, stage: str, expires_at: datetime | None) -> str:
         """Keeps the plan, and where it waits for an approval, until when; and the whole round, for ever.
 
         Its digest is the answer, which is what an approval names (DECIDE-1).
         """
-        (digest,) = self._kept(rebalance_id, plan)
-        self._set(
-            rebalance_id,
-            plan=None,
-            plan_digest=digest,
-            liquidation=bool(plan.get("liquidation")),
-            rules_version=RULES_VERSION,
-            stage=stage,
-            expires_at=expires_at,
-        )
+        given = {
+            "stage": stage,
+            "expires_at": expires_at,
+            "liquidation": bool(plan.get("liquidation")),
+            "rules_version": RULES_VERSION,
+        }
+        (digest,) = self._kept(KEEP_PLAN, rebalance_id, [plan], given)
         self._keep_round(rebalance_id)
         return digest
 
@@ -265,9 +284,11 @@ class Rebalances:
         """The SHA-256 of the plan, taken anew over its text as it is kept."""
         return str(self.connection.execute(PLAN_DIGEST, {"of": rebalance_id}).scalar_one())
 
-    def _kept(self, rebalance_id: str, *contents: Json) -> list[str]:
-        """Keeps documents; their digests."""
-        kept = documents.keep(self.connection, contents)
+    def _kept(
+        self, keeping: TextClause, rebalance_id: str, contents: Sequence[Json], given: Mapping[str, Any] = NOTHING
+    ) -> list[str]:
+        """Keeps documents, and the rebalance with their names; their digests."""
+        kept = documents.keep(self.connection, keeping, contents, {"of": rebalance_id, **given})
         for digest, mended in kept:
             if mended:
                 self.audit.record(DOCUMENT_MENDED, rebalance_id=rebalance_id, after={"document": digest})
@@ -298,8 +319,7 @@ class Rebalances:
 
         Its digest is the answer.
         """
-        (digest,) = self._kept(rebalance_id, execution)
-        self._set(rebalance_id, execution=None, execution_digest=digest)
+        (digest,) = self._kept(KEEP_EXECUTION, rebalance_id, [execution])
         return digest
 
     def submitted(self, rebalance_id: str) -> bool:
@@ -307,9 +327,10 @@ class Rebalances:
         changed = self.connection.execute(SUBMITTED, {"of": rebalance_id})
         return bool(changed.rowcount)
 
-    def end(self, rebalance_id: str, status: Status, issue: str | None, result: Json) -> None:
-        """The end of a rebalance, in one of the five statuses."""
-        self._keep_round(rebalance_id)  # of one that a check refused; a plan's is kept already
+    def end(self, rebalance_id: str, status: Status, issue: str | None, result: Json, planned: bool = False) -> None:
+        """The end of a rebalance, in one of the five statuses. `planned`: its round has a plan, by the row's digest."""
+        if not planned:  # a check refused it; a plan's round is kept already
+            self._keep_round(rebalance_id)
         values = {"stage": "ENDED", "status": status, "issue": issue, "result": result}
         self.connection.execute(END, {"of": rebalance_id} | values)
 
@@ -371,3 +392,7 @@ class Rebalances:
             .order_by(desc(rebalances.c.started_at), desc(rebalances.c.id))
             .limit(1)
         ).one_or_none()
+
+
+def _misses_documents(row: Row[Any]) -> bool:
+    return any(row._mapping[f"{name}_digest"] is not None and row._mapping[name] is None for name in DOCUMENTS)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.record.documents import KEEP
+from storage.record.documents import KEEPING
 
 PROJECT = Path(__file__).resolve().parents[2]
 CODE = ("acting", "activities", "anchors", "cli", "devstack", "domain", "feeds", "identity", "markup", "policy",
@@ -25,7 +25,7 @@ INSTEAD = {
     r"\bbands ask\b": "its destination band asks",
 }
 # Texts that are no sentence of ours: a record's name of what happened, which is in hashes, and an SQL column.
-NAMES = {"document mended", KEEP.text}
+NAMES = {"document mended", KEEPING}
 PLANNER = "domain/planning/"  # its rules' sentences are decided with its rules
 TOLD_BY_HELP = re.compile(r"command|group|router|\.(?:get|post|put|delete)\(")
 
