@@ -7,6 +7,7 @@ wait for an approval are *handed on*: counted, and looked after in the database.
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from activities.request_messages import AccountNote, AccountPending, AccountsTaken, AccountsTold, HandedPlans, Looked
@@ -14,27 +15,78 @@ from domain.approvals import listed
 from domain.requests import NOT_STARTED, has_ended, in_order
 
 ISSUES = 50  # how many accounts' issues the query lists; `rebalancer show` lists them all
-ADOPTED = "ADOPTED"  # started by a run that was reset: the next run looks after it
-_WORKING = ("CHECKING", "EXECUTING", "RECONCILING")  # takes a place in the window
-_PENDING = ("PENDING_APPROVAL", "APPROVED")
+
+
+class At(StrEnum):
+    """Where an account stands before it has ended; then it stands at one of the five statuses, or at BUSY.
+
+    | an account at    | takes a place  | what moves it on                                                      |
+    | ---------------- | -------------- | --------------------------------------------------------------------- |
+    | NOT_STARTED      | yes, as taken  | its workflow is started: CHECKING                                     |
+    | CHECKING         | yes            | its plan waits for somebody: PENDING_APPROVAL                         |
+    | PENDING_APPROVAL | no             | somebody approves: APPROVED; its workflow took that: EXECUTING        |
+    | APPROVED         | no             | its workflow took that: EXECUTING; refused it: PENDING_APPROVAL; has  |
+    |                  |                | to plan again: CHECKING                                               |
+    | EXECUTING        | unless it      | it ends                                                               |
+    | RECONCILING      | merely rests   | it ends                                                               |
+    | ADOPTED          | no             | started by a run that was reset: the next run looks after it          |
+
+    Whatever it stands at, it may end; and before it has, another round of its plan may come to wait.
+    """
+
+    NOT_STARTED = NOT_STARTED
+    CHECKING = "CHECKING"
+    PENDING_APPROVAL = "PENDING_APPROVAL"
+    APPROVED = "APPROVED"
+    EXECUTING = "EXECUTING"
+    RECONCILING = "RECONCILING"
+    ADOPTED = "ADOPTED"
+
+
+AT_WORK = frozenset({At.CHECKING, At.EXECUTING, At.RECONCILING})
+WAITS = frozenset({At.PENDING_APPROVAL, At.APPROVED})
+
+
+@dataclass(slots=True)
+class OwnAccount:
+    """An account that this run took: where it stands (`At`, or as it ended), and the plan of it that waits, or waited
+    last; whether somebody decided about that, whether its rebalance is in the books, so that any run can follow it, and
+    whether it merely waits for an order at the venue.
+    """
+
+    at: str
+    plan: AccountPending | None = None
+    decided: bool = False
+    begun: bool = False
+    resting: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """True where nothing more is needed of it."""
+        return has_ended(self.at)
+
+    @property
+    def works(self) -> bool:
+        """True while it is being planned or executed, or waits at the venue."""
+        return self.at in AT_WORK
+
+    @property
+    def pending(self) -> bool:
+        """True while its plan waits for somebody to decide about it."""
+        return self.at == At.PENDING_APPROVAL and not self.decided
 
 
 @dataclass
 class Ledger:
-    """`cursor` is the position up to which accounts were taken; `own` the outcomes of those this run took."""
+    """`cursor` is the position up to which accounts were taken; `own` those that this run took."""
 
     total: int = 0
     base: int = 0  # the position up to which earlier runs took accounts
     cursor: int = 0
     handed: dict[str, int] = field(default_factory=dict)  # earlier runs' accounts, by outcome
-    own: dict[str, str] = field(default_factory=dict)
-    rounds: dict[str, int] = field(default_factory=dict)  # the round of the plan that waits, or waited last
-    plans: dict[str, AccountPending] = field(default_factory=dict)  # of own accounts: what waits, or waited last
+    own: dict[str, OwnAccount] = field(default_factory=dict)
     handed_plans: HandedPlans = field(default_factory=HandedPlans)  # those that wait of earlier runs' accounts
-    begun: set[str] = field(default_factory=set)  # own accounts whose rebalance is in the books: any run can follow it
-    resting: set[str] = field(default_factory=set)  # own accounts that merely wait for an order at the venue
-    handed_resting: int = 0  # and how many of earlier runs' do
-    decided: set[str] = field(default_factory=set)  # own accounts whose pending plan was decided about
+    handed_resting: int = 0  # of earlier runs' accounts, those that merely wait for an order at the venue
     taken: list[str] = field(default_factory=list)  # to be started
     notes: list[AccountNote] = field(default_factory=list)  # to be written down
     closed: bool = False  # cancelled as a whole: what was not taken never will be
@@ -56,22 +108,22 @@ class Ledger:
     @property
     def planned(self) -> int:
         """Accounts of this run whose plan is not there yet, or is not known to wait for an approval."""
-        return sum(outcome == "CHECKING" for outcome in self.own.values())
+        return sum(each.at == At.CHECKING for each in self.own.values())
 
     @property
     def own_working(self) -> int:
         """Accounts of this run that are being planned or executed; who merely waits at the venue is not."""
-        return sum(outcome in _WORKING and each not in self.resting for each, outcome in self.own.items())
+        return sum(each.works and not each.resting for each in self.own.values())
 
     @property
     def at_work(self) -> list[str]:
         """Accounts of this run that are being planned or executed, or wait at the venue."""
-        return [each for each, outcome in self.own.items() if outcome in _WORKING]
+        return [name for name, each in self.own.items() if each.works]
 
     @property
     def only_here(self) -> bool:
         """True where an account at work can be followed by nobody but this run: its rebalance is not in the books."""
-        return any(each not in self.begun for each in self.at_work)
+        return any(each.works and not each.begun for each in self.own.values())
 
     @property
     def working(self) -> int:
@@ -80,13 +132,12 @@ class Ledger:
 
     @property
     def _handed_working(self) -> int:
-        return sum(self.handed.get(outcome, 0) for outcome in _WORKING) - self.handed_resting
+        return sum(self.handed.get(outcome, 0) for outcome in AT_WORK) - self.handed_resting
 
     @property
     def pending(self) -> int:
         """Plans that wait for somebody to decide about them."""
-        own = sum(outcome == "PENDING_APPROVAL" and each not in self.decided for each, outcome in self.own.items())
-        return own + self.handed.get("PENDING_APPROVAL", 0)
+        return sum(each.pending for each in self.own.values()) + self.handed.get(At.PENDING_APPROVAL, 0)
 
     @property
     def listed(self) -> str:
@@ -101,9 +152,7 @@ class Ledger:
         return [*self.handed_plans.liquidations, *own][:ISSUES]
 
     def _own_pending(self) -> Iterator[AccountPending]:
-        for each, outcome in self.own.items():
-            if outcome == "PENDING_APPROVAL" and each not in self.decided and each in self.plans:
-                yield self.plans[each]
+        return (each.plan for each in self.own.values() if each.pending and each.plan is not None)
 
     @property
     def handed_open(self) -> int:
@@ -113,12 +162,12 @@ class Ledger:
     @property
     def handed_at_work(self) -> bool:
         """True where accounts of earlier runs will end soon, without anybody deciding anything more."""
-        return bool(self._handed_working or self.handed.get("APPROVED"))
+        return bool(self._handed_working or self.handed.get(At.APPROVED))
 
     @property
     def adopted(self) -> bool:
         """True where only another run can look after some account."""
-        return ADOPTED in self.own.values()
+        return any(each.at == At.ADOPTED for each in self.own.values())
 
     @property
     def all_ended(self) -> bool:
@@ -127,12 +176,12 @@ class Ledger:
             self.not_started == 0
             and not self.notes
             and self.handed_open == 0
-            and all(map(has_ended, self.own.values()))
+            and all(each.ended for each in self.own.values())
         )
 
     def counts(self) -> dict[str, int]:
         """All accounts of the request by outcome."""
-        counted = Counter("CHECKING" if outcome == ADOPTED else outcome for outcome in self.own.values())
+        counted = Counter(str(At.CHECKING if each.at == At.ADOPTED else each.at) for each in self.own.values())
         counted.update(self.handed)
         counted["CANCELED" if self.closed else NOT_STARTED] += self.total - self.cursor
         return in_order(counted)
@@ -143,25 +192,25 @@ class Ledger:
         """The next accounts came, and what was noted of others."""
         self.cursor = min(self.total, self.cursor + size)
         for each in answer.noted:
-            self.own[each.account_id] = each.outcome if has_ended(each.outcome) else ADOPTED
+            self._stands(each.account_id, each.outcome if has_ended(each.outcome) else At.ADOPTED)
             self._issue(each.account_id, each.outcome, each.issue, each.rebalance_id)
         for each in answer.entries:
-            if each.outcome == "CHECKING" and each.rebalance_id is None:
-                self.own[each.account_id] = NOT_STARTED
+            if each.outcome == At.CHECKING and each.rebalance_id is None:
+                self._stands(each.account_id, At.NOT_STARTED)
                 self.taken.append(each.account_id)
             elif has_ended(each.outcome):
-                self.own[each.account_id] = each.outcome
+                self._stands(each.account_id, each.outcome)
                 self._issue(each.account_id, each.outcome, each.issue, each.rebalance_id)
             else:
-                self.own[each.account_id] = ADOPTED
+                self._stands(each.account_id, At.ADOPTED)
 
     def started(self, account_id: str) -> None:
         """Its workflow is being started."""
-        self.own[account_id] = "CHECKING"
+        self._stands(account_id, At.CHECKING)
 
     def ended(self, account_id: str, status: str, issue: str | None, rebalance_id: str) -> None:
         """Its workflow came to an end of the rule book."""
-        self.own[account_id] = status
+        self._stands(account_id, status)
         if rebalance_id:
             self._issue(account_id, status, issue, rebalance_id)
         else:  # it ended before there was a rebalance that could tell
@@ -169,48 +218,56 @@ class Ledger:
 
     def note(self, account_id: str, state: Any, issue: str | None) -> None:
         """What became of it, for the database to remember."""
-        self.own[account_id] = state
+        self._stands(account_id, state)
         self.notes.append(AccountNote(account_id=account_id, state=state, issue=issue))
 
     def is_pending(self, said: AccountPending) -> bool:
         """A plan waits for an approval; False where the account is not one of this run's."""
-        if said.account_id not in self.own:
+        own = self.own.get(said.account_id)
+        if own is None:
             return False
-        if not has_ended(self.own[said.account_id]) and said.round > self.rounds.get(said.account_id, 0):
-            self.own[said.account_id] = "PENDING_APPROVAL"
-            self.rounds[said.account_id] = said.round
-            self.plans[said.account_id] = said
-            self.decided.discard(said.account_id)
+        if not own.ended and said.round > (own.plan.round if own.plan else 0):
+            own.at, own.plan, own.decided = At.PENDING_APPROVAL, said, False
         return True
 
     def decide(self, approved: bool, account_ids: Sequence[str] | None) -> None:
         """A person decided about pending plans, all or those of the accounts named."""
-        for each in tuple(self.own) if account_ids is None else account_ids:
-            if self.own.get(each) == "PENDING_APPROVAL":
-                self.decided.add(each)
+        for each in self.own if account_ids is None else account_ids:
+            own = self.own.get(each)
+            if own is not None and own.at == At.PENDING_APPROVAL:
+                own.decided = True
                 if approved:
-                    self.own[each] = "APPROVED"
+                    own.at = At.APPROVED
 
     def told(self, answer: AccountsTold) -> None:
         """Workflows took the decision, or refused it."""
         for each in answer.approved:
-            if each.account_id not in self.own:
-                self.handed["EXECUTING"] = self.handed.get("EXECUTING", 0) + 1  # the next look has it exactly
-            elif self.own[each.account_id] in _PENDING and self.rounds.get(each.account_id) == each.round:
-                self.own[each.account_id] = "EXECUTING"
+            own = self.own.get(each.account_id)
+            if own is None:
+                self.handed[At.EXECUTING] = self.handed.get(At.EXECUTING, 0) + 1  # the next look has it exactly
+            elif own.at in WAITS and own.plan is not None and own.plan.round == each.round:
+                own.at = At.EXECUTING
         for refusal in answer.refused:
-            self.decided.discard(refusal.account_id)
-            if self.own.get(refusal.account_id) == "APPROVED":
-                self.own[refusal.account_id] = "CHECKING" if refusal.void else "PENDING_APPROVAL"
+            own = self.own.get(refusal.account_id)
+            if own is None:
+                continue
+            own.decided = False
+            if own.at == At.APPROVED:
+                own.at = At.CHECKING if refusal.void else At.PENDING_APPROVAL
 
     def looked(self, answer: Looked) -> None:
         """Earlier runs' accounts, as the database has them now."""
         self.handed = dict(answer.counts)
         self.handed_plans, self.handed_resting = answer.handed or HandedPlans(), answer.resting
-        self.begun.update(answer.own_begun)
-        self.resting = set(answer.own_resting)
+        begun, resting = set(answer.own_begun), set(answer.own_resting)
+        for name, own in self.own.items():
+            own.begun, own.resting = own.begun or name in begun, name in resting
         for each in answer.issues:
             self._issue(each.account_id, each.outcome, each.issue, each.rebalance_id)
+
+    def _stands(self, account_id: str, at: str) -> None:
+        """The account is there now, whatever is known of it besides."""
+        self.own.setdefault(account_id, OwnAccount(at)).at = at
 
     def _issue(self, account_id: str, status: str, issue: str | None, rebalance_id: str | None) -> None:
         if not issue or any(each["account_id"] == account_id for each in self.issues):
