@@ -9,42 +9,29 @@ wait or execute are then looked after in the database.
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import BaseModel
-
     from activities.request_messages import AccountPending, AccountsTold, HandedPlans, RequestDecided, RequestResult
-    from domain.approvals import DECIDE_1, SHORTEST, same_person
-    from domain.requests import BUSY, has_ended
-    from identity.claims import About, input_digest
+    from domain.requests import BUSY
+    from identity.claims import input_digest
     from identity.roles import Act
-    from workflows import priorities, request_steps, search_attributes
-    from workflows.contract import (
-        RequestApproval,
-        RequestCancellation,
-        RequestInput,
-        RequestSoFar,
-        Steering,
-        read,
-        unreadable,
-    )
-    from workflows.envelopes import refusal
+    from workflows import priorities, request_refusals, request_steps, search_attributes
+    from workflows.contract import RequestApproval, RequestCancellation, RequestInput, RequestSoFar, Steering, read
     from workflows.progress import RequestProgress
+    from workflows.request_answers import answered, progress_of
     from workflows.request_faults import told_of
     from workflows.request_ledger import ISSUES, Ledger
+    from workflows.request_looks import SOON, Looks
+    from workflows.request_refusals import NOUNS, in_words, readable, refuse
+    from workflows.request_stage import UNDONE, Move, Stage
     from workflows.request_steps import OF_THE_WORKFLOW, Said
 
-GivenT = TypeVar("GivenT", bound=BaseModel)
-# How often accounts of earlier runs are looked after: when something was decided, while they work, while they wait.
-SOON, OFTEN, SELDOM = timedelta(seconds=2), timedelta(seconds=5), timedelta(seconds=30)
-NOUNS = {"approve": "approval", "cancel": "cancellation"}
 HANDS_ON = "hands on what executes"  # histories of before waited for it, and replay so
-DONE_BY = {"approve": "approved_by", "cancel": "cancelled_by"}
 
 
 @workflow.defn(name="RebalanceRequest", failure_exception_types=[ValidationError])
@@ -57,11 +44,10 @@ class RebalanceRequest:
         self.begun = False  # an update may come with the very first task, before there is anything to decide about
         self.ledger = Ledger()
         self.following: set[asyncio.Task[None]] = set()
-        self.paused = False
+        self.stage = Stage.RUNNING
         self.stopped: RequestCancellation | None = None  # cancelled as a whole: what comes to be pending is, too
         self.late = False  # something came to be pending after that
-        self.look_now = False
-        self.look_in = SOON  # rises to SELDOM while nothing happens
+        self.looks = Looks()
         self.to_tell: set[str] = set()  # decisions that some accounts' workflows have not been told
         self.telling = asyncio.Lock()
         self.lenient = False  # some plan that waits may be approved by who asked for it
@@ -113,7 +99,9 @@ class RebalanceRequest:
         """Takes up what the run before handed on."""
         self.ledger.total = progress.accounts
         self.ledger.cursor = self.ledger.base = progress.cursor
-        self.paused, self.lenient = progress.paused, progress.lenient
+        self.lenient = progress.lenient
+        if progress.paused:
+            self.stage = self.stage.after("pause")
         if progress.stopped:
             self._stop(progress.stopped)
         self.to_tell = {"approve", "cancel"}
@@ -126,7 +114,7 @@ class RebalanceRequest:
         kept = RequestSoFar(
             accounts=self.ledger.total,
             cursor=self.ledger.total if self.stopped else self.ledger.cursor,
-            paused=self.paused,
+            paused=self.stage.paused,
             lenient=self.lenient,
             stopped=self.stopped,
         )
@@ -150,7 +138,7 @@ class RebalanceRequest:
                     timeout_summary="looks how the accounts of earlier runs stand",
                 )
             except TimeoutError:
-                self.look_now, self.look_in = True, min(SELDOM, self.look_in * 2)
+                self.looks.waited()
 
     def _over(self) -> bool:
         """True where all accounts have ended, or the run is long enough and its window drained."""
@@ -171,7 +159,7 @@ class RebalanceRequest:
             return self._tell
         if ledger.taken:
             return self._start_taken
-        if self.look_now:
+        if self.looks.due:
             return self._look
         if places and places >= min(batch, ledger.remaining):
             return self._take
@@ -181,7 +169,7 @@ class RebalanceRequest:
 
     def _places(self) -> int:
         """How many more accounts may be started now."""
-        if self.paused or self.stopped or self._long_enough():
+        if self.stage is not Stage.RUNNING or self._long_enough():
             return 0
         return max(0, min(self.request.window - self.ledger.working, self.ledger.remaining))
 
@@ -193,19 +181,19 @@ class RebalanceRequest:
     def _look_again(self) -> timedelta | None:
         if not self.ledger.handed_open and not self._held_up():
             return None
-        return min(self.look_in, OFTEN) if self.ledger.handed_at_work else self.look_in
+        return self.looks.in_a_while(self.ledger.handed_at_work)
 
     def _held_up(self) -> bool:
         """True where accounts at work keep others, or the next run, from being started: some may merely wait."""
-        return self.hands_on and bool(self.ledger.at_work) and self.ledger.remaining > 0 and not self.paused
+        return self.hands_on and bool(self.ledger.at_work) and self.ledger.remaining > 0 and not self.stage.paused
 
     def _look_soon(self) -> None:
         """Something was said or decided: accounts of earlier runs move on, and nobody tells us."""
         if self.ledger.handed_open:
-            self.look_now, self.look_in = True, SOON
+            self.looks.soon()
 
     async def _take(self) -> None:
-        self.look_in = SOON
+        self.looks.pause = SOON
         size, notes = self._places(), self.ledger.notes
         self.ledger.notes, self.writing = [], bool(notes)
         self.ledger.took(size, await request_steps.take(self.request, self.ledger.cursor, size, notes))
@@ -234,7 +222,7 @@ class RebalanceRequest:
             self.ledger.ended(account_id, ended.status, ended.issue, ended.rebalance_id)
 
     async def _look(self, issues: int = 0) -> None:
-        self.look_now = False
+        self.looks.due = False
         self.ledger.looked(await request_steps.look(self.request, self.ledger.base, issues, self._own()))
 
     def _own(self) -> list[str]:
@@ -245,7 +233,7 @@ class RebalanceRequest:
 
     def _decisions_to_tell(self) -> tuple[str, ...]:
         """Cancellations at once; approvals as the window has places, as what is approved goes to work."""
-        held = self.paused or self.ledger.working >= self.request.window
+        held = self.stage.paused or self.ledger.working >= self.request.window
         return tuple(sorted(self.to_tell - {"approve"} if held else self.to_tell))
 
     async def _tell(self) -> AccountsTold | None:
@@ -280,7 +268,7 @@ class RebalanceRequest:
 
     def _stop(self, said: RequestCancellation) -> None:
         """Nothing more is started, and what comes to be pending is cancelled."""
-        self.stopped, self.late = said, True
+        self.stage, self.stopped, self.late = self.stage.after("stop"), said, True
         self.ledger.closed = True
 
     async def _answer(self, decision: str, said: Said) -> dict[str, Any]:
@@ -293,7 +281,7 @@ class RebalanceRequest:
             await self._written()
         waiting = 0
         if isinstance(said, RequestCancellation) and said.account_ids is None:
-            waiting = self._cancellable()
+            waiting = request_refusals.cancellable(self.request, self.ledger)
             self._stop(said)
             self.late = False  # what is pending now is decided about here, and counted in the answer
         decided = await self._decide(decision, said)
@@ -302,13 +290,9 @@ class RebalanceRequest:
         about = decided.pending + (waiting or decided.not_started)
         if not about:
             named = f" of {', '.join(decided.not_pending[:10])}" if decided.not_pending else ""
-            raise ApplicationError(f"{NOUNS[decision]} refused: nothing{named} is pending. {self._in_words()}")
+            raise ApplicationError(f"{NOUNS[decision]} refused: nothing{named} is pending. {in_words(self.ledger)}")
         told = await self._tell()
-        refused = [{"account_id": each, "reason": "nothing of it is pending"} for each in decided.not_pending]
-        refused += [{"account_id": each.account_id, "reason": each.reason} for each in decided.left_out]
-        late = [each.model_dump() for each in told.refused] if told else []
-        answer = {DONE_BY[decision]: said.by, "accounts": about - len(late), "refused": refused + late}
-        return answer | ({"liquidations": decided.liquidations} if decided.liquidations else {})
+        return answered(decision, said, about, decided, told)
 
     async def _written(self) -> None:
         """Waits until the books know all that the list of plans does, as they compare it with what was shown."""
@@ -316,38 +300,12 @@ class RebalanceRequest:
         await workflow.wait_condition(lambda: not self.ledger.notes and not self.writing)
         self.deciding -= 1
 
-    def _cancellable(self) -> int:
-        """Accounts without a pending plan that a cancellation still ends: before their start, or once planned."""
-        planned = self.ledger.planned if self.request.approval == "required" else 0
-        return self.ledger.not_started + planned
-
     def _refusal(self, decision: str, said: Said) -> str | None:
         """Why a decision can't be taken; None where it can, or the request has not begun to say."""
-        if not self.begun:
-            return None
-        waiting = self._cancellable() if decision == "cancel" else 0
-        if not self.ledger.pending and not waiting:
-            return f"{NOUNS[decision]} refused: nothing is pending. {self._in_words()}"
-        if decision == "approve" and same_person(said.by, self.request.requested_by) and not self.lenient:
-            return (
-                f"approval refused: {said.by} asked for this request and may not approve it too (four eyes). Somebody "
-                "else has to"
-            )
-        return None
-
-    def _not_seen(self, said: RequestApproval) -> str | None:
-        """Why an approval does not say what was seen; None where it does, for the books to compare (DECIDE-1)."""
-        if said.plan is not None or not self.begun:
-            return None
-        current, apart = self.ledger.listed, ", ".join(self.ledger.liquidations)
-        pending = (
-            f"Pending is the list {current}. Look at it, and approve it by its name: --plan {current[:SHORTEST]}"
-            if current
-            else ""
-        )
         return (
-            f"approval refused: it does not name the plans that were seen ({DECIDE_1.code}). "
-            f"{pending or f'Liquidations alone are pending, and each is approved by its own name: {apart}'}"
+            request_refusals.not_possible(decision, said, self.request, self.ledger, self.lenient)
+            if self.begun
+            else None
         )
 
     # --- what operators say and ask
@@ -359,8 +317,9 @@ class RebalanceRequest:
 
     @approve.validator
     def _may_approve(self, given: Any = None) -> None:
-        said = _readable(RequestApproval, given)
-        _refuse(self._refusal("approve", said) or self._not_seen(said) or self._not_signed("approve", said))
+        said = readable(RequestApproval, given)
+        seen = request_refusals.not_seen(said, self.ledger) if self.begun else None
+        refuse(self._refusal("approve", said) or seen or self._not_signed("approve", said))
 
     @workflow.update
     async def cancel(self, given: Any = None) -> dict[str, Any]:
@@ -369,50 +328,43 @@ class RebalanceRequest:
 
     @cancel.validator
     def _may_cancel(self, given: Any = None) -> None:
-        said = _readable(RequestCancellation, given)
-        _refuse(self._refusal("cancel", said) or self._not_signed("cancel", said))
+        said = readable(RequestCancellation, given)
+        refuse(self._refusal("cancel", said) or self._not_signed("cancel", said))
 
     def _not_signed(self, act: Act, said: Said | Steering) -> str | None:
-        """Why an envelope can't be this decision now; None where it can, or none was given. It is verified later."""
-        if said.signed is None:
-            if said.by == OF_THE_WORKFLOW and act == "cancel":
-                return f"cancellation refused: {OF_THE_WORKFLOW} is who cancels where a workflow is cancelled"
-            return None
-        plan = said.plan if isinstance(said, RequestApproval) else None
-        wrong = refusal(said.signed, said.by, act, About(workflow.info().workflow_id), None, plan)
-        return f"{NOUNS.get(act, act)} refused: {wrong}" if wrong else None
+        return request_refusals.not_signed(act, said, workflow.info().workflow_id)
 
     @workflow.update
     async def pause(self, given: Any = None) -> dict[str, Any]:
         """Starts no more accounts, and tells none that it was approved, until `resume`."""
-        return await self._steer("PAUSED", Steering.model_validate(given))
+        return await self._steer("pause", Steering.model_validate(given))
 
     @pause.validator
     def _may_pause(self, given: Any = None) -> None:
-        _refuse(self._not_signed("pause", _readable(Steering, given)))
-        if self._stage != "RUNNING":
-            _refuse(f"pause refused: the request is {self._stage}. {self._in_words()}")
+        refuse(self._not_signed("pause", readable(Steering, given)))
+        if self._shown != Stage.RUNNING:
+            refuse(f"pause refused: the request is {self._shown}. {in_words(self.ledger)}")
 
     @workflow.update
     async def resume(self, given: Any = None) -> dict[str, Any]:
         """Goes on after `pause`."""
-        return await self._steer("RUNNING", Steering.model_validate(given))
+        return await self._steer("resume", Steering.model_validate(given))
 
     @resume.validator
     def _may_resume(self, given: Any = None) -> None:
-        _refuse(self._not_signed("resume", _readable(Steering, given)))
-        if not self.paused:
-            _refuse(f"resume refused: the request is {self._stage}, not paused. {self._in_words()}")
+        refuse(self._not_signed("resume", readable(Steering, given)))
+        if not self.stage.paused:
+            refuse(f"resume refused: the request is {self._shown}, not paused. {in_words(self.ledger)}")
 
-    async def _steer(self, stage: str, said: Steering) -> dict[str, Any]:
-        before, self.paused = self.paused, stage == "PAUSED"
+    async def _steer(self, move: Move, said: Steering) -> dict[str, Any]:
+        self.stage = self.stage.after(move)
         await workflow.wait_condition(lambda: self.begun)
         try:
-            await request_steps.steer(self.request, stage, said)
+            await request_steps.steer(self.request, "PAUSED" if move == "pause" else "RUNNING", said)
         except ActivityError as fault:
-            self.paused = before
+            self.stage = self.stage.after(UNDONE[move])
             raise ApplicationError(str(fault.cause or fault)) from None
-        return {"stage": self._stage, "by": said.by}
+        return {"stage": self._shown, "by": said.by}
 
     @workflow.signal
     def account_pending(self, given: Any = None) -> None:
@@ -430,47 +382,14 @@ class RebalanceRequest:
     @workflow.query
     def progress(self) -> RequestProgress:
         """How the accounts stand, and what they said of themselves."""
-        counts = self.ledger.counts()
-        return {
-            "request_id": self.request.request_id,
-            "requested_by": self.request.requested_by,
-            "stage": self._stage,
-            "status": self.result.status if self.result else None,
-            "accounts": self.ledger.total,
-            "counts": counts,
-            "ended": sum(count for outcome, count in counts.items() if has_ended(outcome)),
-            "pending": self.ledger.pending,
-            "plans": self.ledger.listed or None,
-            "liquidations": self.ledger.liquidations,
-            "issues": self.ledger.issues,
-            "issues_left_off": self.ledger.issues_left_off,
-        }
+        return progress_of(self.request, self.ledger, self._shown, self.result)
 
     @property
-    def _stage(self) -> str:
-        if self.result:
-            return "ENDED"
-        if self.stopped:
-            return "CANCELLING"
-        return "PAUSED" if self.paused else "RUNNING"
-
-    def _in_words(self) -> str:
-        told = ", ".join(f"{count} {outcome}" for outcome, count in self.ledger.counts().items())
-        return f"Its accounts: {told or 'none'}"
+    def _shown(self) -> str:
+        return "ENDED" if self.result else self.stage.shown
 
     def _tell_details(self) -> None:
         """Where the request stands, for the UI's details."""
         pending = self.ledger.pending
         action = f"\n\nNext: `rebalancer approve {self.request.request_id} --by WHO`" if pending else ""
-        workflow.set_current_details(f"**{self._stage}** {self._in_words()}{action}")
-
-
-def _readable(model: type[GivenT], given: Any) -> GivenT:
-    """What was sent with an update, or its refusal."""
-    _refuse(unreadable(model, given))
-    return model.model_validate(given)
-
-
-def _refuse(why: str | None) -> None:
-    if why:
-        raise ValueError(why)
+        workflow.set_current_details(f"**{self._shown}** {in_words(self.ledger)}{action}")
