@@ -11,17 +11,13 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from pydantic import BaseModel
-
     from activities.messages import (
         BeginExecution,
         CheckTarget,
         CloseRebalance,
-        CollectFills,
         DecisionVerified,
         ExecutionBegun,
         MinimumsChecked,
-        OrdersSubmitted,
         RebalanceResult,
         SleevesVerified,
         SubmitTrades,
@@ -29,24 +25,18 @@ with workflow.unsafe.imports_passed_through():
         TradesGenerated,
         VerifyDecision,
     )
-    from activities.request_messages import AccountPending
-    from domain.approvals import same_person
-    from identity.claims import About
-    from identity.roles import Act
     from workflows import search_attributes
-    from workflows.contract import Approval, Cancellation, RebalanceInput, read, request_workflow_id, unreadable
-    from workflows.envelopes import is_about, refusal, told_refusal
-    from workflows.options import BOOK, DECIDE, DESK, EXECUTE, TURN, StepOptions, next_look
+    from workflows.cancelling import cancel_requested, obey_cancellation
+    from workflows.contract import Approval, Cancellation, RebalanceInput, read, unreadable
+    from workflows.options import BOOK, DECIDE, EXECUTE, TURN
     from workflows.progress import RebalanceProgress
-    from workflows.rebalance_proposal import Proposal, not_shown, pending, utc
-    from workflows.steps import Cancelling, step
+    from workflows.rebalance_execution import Execution
+    from workflows.rebalance_proposal import Proposal, by_policy, pending, progress_of, utc
+    from workflows.rebalance_refusals import ensure_in_time, ensure_may_approve, ensure_meant, ensure_signed_for
+    from workflows.steps import finished
 
-AnswerT = TypeVar("AnswerT", bound=BaseModel)
 WorkT = TypeVar("WorkT")
 TOO_LATE = "but nothing could begin before the exchange's close"
-AUTOMATIC = "policy: automatic approval"
-MODEL_SIGNAL = "policy: model signal"
-OBEYS = "obeys a cancellation that came during a step"  # histories of before lost it, and replay so
 
 
 @workflow.defn(name="RebalanceAccount", failure_exception_types=[ValidationError])
@@ -61,10 +51,7 @@ class RebalanceAccount:
         self.proposal: Proposal | None = None  # the same, while it waits for an approval
         self.approval: Approval | None = None
         self.cancellation: Cancellation | None = None
-        self.waiting = False  # for fills
-        self.told = False  # by the desk: all that was handed over has its last word
-        self.over: dict[str, int] | None = None  # how all orders ended, where nothing is left to be sent
-        self.stop: str | None = None  # why what is open at the venue is to be cancelled
+        self.execution = Execution(self._tell, self._now)
         self.again: str | None = None  # why what is pending has to be planned again
         self.heard: set[str] = set()  # the reasons for it that came so far
         self.changed = ""  # why the newest round was planned
@@ -80,7 +67,7 @@ class RebalanceAccount:
         try:
             return await self._rebalance(request)
         except (ActivityError, asyncio.CancelledError) as fault:
-            cancelled = is_cancelled_exception(fault) or _cancel_requested()
+            cancelled = is_cancelled_exception(fault) or cancel_requested()
             await asyncio.shield(self._record_fault(request, fault, cancelled))
             if cancelled:  # a step that was not tried again for it is no fault of its own
                 raise asyncio.CancelledError from fault
@@ -110,11 +97,11 @@ class RebalanceAccount:
                 return await self._not_approved(request)
             begun = await self._begin(request, proposal, approval)
             if not begun.out:
-                _obey_cancellation()
+                obey_cancellation()
                 if self.cancellation is not None or begun.expired:
                     return await self._not_approved(request, f"approved by {approval.by}, {TOO_LATE}")
             elif self.cancellation is not None:  # it came while they were sent: what is still open is cancelled
-                self.stop = self.cancellation.told
+                self.execution.stop = self.cancellation.told
             if begun.refused is not None:  # nothing was sent, and the plan waits for whoever may approve it
                 self._decided(proposal, outcome="refused", why=begun.refused)
                 self.refused, waits_on = self.refused + 1, proposal
@@ -141,7 +128,7 @@ class RebalanceAccount:
         """Check target, verify sleeves, check minimums, generate trades."""
         self.again = None
         self._tell("CHECKING", "checking the target, sleeves and minimums")
-        checked = await self._step(
+        checked = await finished(
             "check_target",
             CheckTarget(
                 **request.model_dump(
@@ -157,18 +144,18 @@ class RebalanceAccount:
             DECIDE if request.signal is None else TURN,
             request.account_id,
         )
-        self._attributes(checked)
+        workflow.upsert_search_attributes(search_attributes.of_account(checked, request.request_id))
         self.rebalance = proposal = Proposal(checked, None)
-        _obey_cancellation()
+        obey_cancellation()
         if checked.issue or checked.begun:
             return proposal
         if request.signal is None:  # a signal opens no sleeve and closes none
-            await self._step("verify_sleeves", proposal.step, SleevesVerified, DECIDE, f"round {round_number}")
-            _obey_cancellation()
-            await self._step("check_minimums", proposal.step, MinimumsChecked, DECIDE, f"round {round_number}")
-            _obey_cancellation()
-        trades = await self._step("generate_trades", proposal.step, TradesGenerated, DECIDE, f"round {round_number}")
-        _obey_cancellation()
+            await finished("verify_sleeves", proposal.step, SleevesVerified, DECIDE, f"round {round_number}")
+            obey_cancellation()
+            await finished("check_minimums", proposal.step, MinimumsChecked, DECIDE, f"round {round_number}")
+            obey_cancellation()
+        trades = await finished("generate_trades", proposal.step, TradesGenerated, DECIDE, f"round {round_number}")
+        obey_cancellation()
         self.rebalance = Proposal(checked, trades)
         return self.rebalance
 
@@ -178,7 +165,7 @@ class RebalanceAccount:
         A liquidation is never automatic; a model signal needs no approval (SIGNAL-1).
         """
         assert proposal.trades is not None
-        by = _by_policy(request, proposal)
+        by = by_policy(request, proposal)
         if by is not None:
             return Approval(by=by)
         if not self.refused:  # else it knows: the plan has waited all the while
@@ -203,14 +190,8 @@ class RebalanceAccount:
         parent = workflow.info().parent
         if parent is None or request.request_id is None:
             return
-        waits = AccountPending(
-            **proposal.step.model_dump(),
-            four_eyes=proposal.checked.four_eyes,
-            plan=proposal.trades.plan if proposal.trades else "",
-            liquidation=proposal.checked.liquidation,
-        )
         with contextlib.suppress(ApplicationError):  # the request is gone, and nobody has to be told
-            await workflow.get_external_workflow_handle(parent.workflow_id).signal("account_pending", waits)
+            await workflow.get_external_workflow_handle(parent.workflow_id).signal("account_pending", proposal.waits)
 
     async def _not_approved(
         self, request: RebalanceInput, expired: str = "not approved before the exchange's close"
@@ -238,93 +219,25 @@ class RebalanceAccount:
         told = f"approved by {approval.by}"
         self.beginning = True
         try:
-            if proposal.checked.at_once and _by_policy(request, proposal):
+            if proposal.checked.at_once and by_policy(request, proposal):
                 begun = await self._to_the_end(self._begin_and_send(proposal, message, told))
                 if not begun.busy or self.cancellation is not None:
                     return begun
-                _obey_cancellation()
-            return await self._step("begin_execution", message, ExecutionBegun, TURN, told)
+                obey_cancellation()
+            return await finished("begin_execution", message, ExecutionBegun, TURN, told)
         finally:
             self.beginning = False
 
     async def _begin_and_send(self, proposal: Proposal, approval: BeginExecution, told: str) -> ExecutionBegun:
         self._tell(self.stage, "orders are being written down and sent, sells first")
         message = SubmitTrades(**proposal.step.model_dump(), approval=approval)
-        return await self._step("submit_trades", message, ExecutionBegun, EXECUTE, told)
+        return await finished("submit_trades", message, ExecutionBegun, EXECUTE, told)
 
     async def _execute(self, proposal: Proposal, begun: ExecutionBegun | None = None) -> RebalanceResult:
-        """Submit trades, wait until the venue has said its last word on each, reconcile.
-
-        `begun` may say how orders stand that were sent, or handed over to the desk, when they were written down.
-        """
-        self._tell("EXECUTING", "orders are being sent, sells first")
-        stands = begun.stands if begun else None
-        at_desk = stands is not None and stands.at_desk and not stands.sendable
-        done = at_desk or (begun is not None and begun.sent)
-        submitted = stands if stands and done else await self._submit(proposal, "sells, then buys")
-        since = self._now()
-        leaving = False
-        while submitted.open:
-            self.waiting = True
-            if submitted.at_desk and not submitted.working and not submitted.sendable:
-                submitted = await self._from_the_desk(proposal, submitted, leaving)
-                leaving, since = leaving or self.stop is not None, self._now()
-                continue
-            stop = await self._wait_for_fills(submitted, since)
-            leaving = leaving or self.stop is not None
-            if submitted.opens_at is not None and not submitted.working:
-                since = self._now()  # fills are looked for from the open on
-            if stop or submitted.working:
-                timed_out = stop is not None and self.stop is None
-                message = CollectFills(**proposal.step.model_dump(), stop=stop, timed_out=timed_out)
-                summary = f"cancelling what is open: {stop}" if stop else f"{submitted.working} at the venue"
-                submitted = await self._step("collect_fills", message, OrdersSubmitted, EXECUTE, summary)
-            if submitted.sendable:
-                submitted = await self._submit(proposal, f"{submitted.sendable} more")
-        self.waiting = False
+        """Submits trades, waits for the venue's last word on each, reconciles."""
+        submitted = await self.execution.to_the_last_word(proposal, begun)
         self._tell("RECONCILING", f"orders ended {submitted.statuses}; comparing with the custodian")
-        return self._ended(await self._step("reconcile", proposal.step, RebalanceResult, BOOK, "books and custodian"))
-
-    async def _submit(self, proposal: Proposal, summary: str) -> OrdersSubmitted:
-        return await self._step("submit_trades", proposal.step, OrdersSubmitted, EXECUTE, summary)
-
-    async def _from_the_desk(self, proposal: Proposal, submitted: OrdersSubmitted, leaving: bool) -> OrdersSubmitted:
-        """Waits until the desk tells that all that it has is over, or somebody stops it: that is said once."""
-        self._tell("EXECUTING", f"orders: {submitted.at_desk} at the desk, ended {submitted.statuses}")
-        with contextlib.suppress(TimeoutError):
-            await workflow.wait_condition(
-                lambda: self.told or (self.stop is not None and not leaving),
-                timeout=DESK,
-                timeout_summary="until the desk is asked, though it tells",
-            )
-        (told, self.told), (over, self.over) = (self.told, False), (self.over, None)
-        if over is not None:
-            return OrdersSubmitted(statuses=over, resized=[])
-        if self.stop is None and told:
-            return await self._submit(proposal, "the desk has told: what is left to be sent")
-        stop = None if leaving else self.stop
-        message = CollectFills(**proposal.step.model_dump(), stop=stop)
-        return await self._step("collect_fills", message, OrdersSubmitted, EXECUTE, stop or "how the desk's stand")
-
-    async def _wait_for_fills(self, submitted: OrdersSubmitted, since: datetime) -> str | None:
-        """Sleeps until the venue is asked again, or opens; says why no more is waited for, where that is so."""
-        assert submitted.give_up_at is not None
-        now, give_up_at, opens_at = self._now(), submitted.give_up_at, submitted.opens_at
-        if opens_at is not None and not submitted.working:
-            pause = max(opens_at - now, timedelta())
-        else:
-            pause = min(next_look(now - since), max(give_up_at - now, timedelta()))
-        at_the_open = f" at the open, {utc(opens_at)}" if opens_at else ""
-        told = f"{submitted.working} at the venue, {submitted.sendable} to be sent{at_the_open}"
-        ends = f"ended {submitted.statuses}. What is open at {utc(give_up_at)} is cancelled"
-        self._tell("EXECUTING", f"orders: {told}, {ends}")
-        with contextlib.suppress(TimeoutError):
-            await workflow.wait_condition(
-                lambda: self.stop is not None, timeout=pause, timeout_summary="until the venue is asked again"
-            )
-        if self.stop is None and self._now() >= give_up_at:
-            return "it was not filled in time"
-        return self.stop
+        return self._ended(await finished("reconcile", proposal.step, RebalanceResult, BOOK, "books and custodian"))
 
     async def _to_the_end(self, work: Awaitable[WorkT]) -> WorkT:
         """Waits for work that has to be finished: orders are out. Asked to cancel, it stops waiting for fills."""
@@ -332,7 +245,7 @@ class RebalanceAccount:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            self.stop = self.stop or "its workflow was cancelled"
+            self.execution.stop = self.execution.stop or "its workflow was cancelled"
             return await task
 
     async def _close(
@@ -351,7 +264,7 @@ class RebalanceAccount:
             issue=issue,
             findings=findings or [],
         )
-        return self._ended(await self._step("close_rebalance", message, RebalanceResult, BOOK, status or "no trades"))
+        return self._ended(await finished("close_rebalance", message, RebalanceResult, BOOK, status or "no trades"))
 
     async def _record_fault(self, request: RebalanceInput, fault: BaseException, cancelled: bool) -> None:
         """A step gave up, or the workflow was cancelled: the record says so, as the history is not kept for ever."""
@@ -364,12 +277,6 @@ class RebalanceAccount:
             await self._close(request, "FAILED", issue=f"{fault.activity_type} gave up: {cause}")
         else:
             await self._close(request, "CANCELED", by="temporal", issue="its workflow was cancelled")
-
-    async def _step(
-        self, name: str, message: BaseModel, answer: type[AnswerT], options: StepOptions, summary: str
-    ) -> AnswerT:
-        """A step that, once it has begun, is let finish: nothing happens behind a cancelled workflow's back."""
-        return await step(name, message, answer, options, summary, Cancelling.WAIT_CANCELLATION_COMPLETED)
 
     def _ended(self, result: RebalanceResult) -> RebalanceResult:
         self.result = result
@@ -388,40 +295,12 @@ class RebalanceAccount:
         if status:
             workflow.upsert_search_attributes([search_attributes.REBALANCE_STATUS.value_set(status)])
 
-    def _attributes(self, checked: TargetChecked) -> None:
-        updates: list[Any] = [
-            search_attributes.ACCOUNT_ID.value_set(checked.account_id),
-            search_attributes.REBALANCE_STATUS.value_set("CHECKING"),
-        ]
-        if checked.target:
-            updates.append(search_attributes.TARGET_ID.value_set(checked.target))
-        if checked.queue_reasons:
-            updates.append(search_attributes.QUEUE_REASON.value_set(checked.queue_reasons[0]))
-        if self.request and self.request.request_id:
-            updates.append(search_attributes.REQUEST_ID.value_set(self.request.request_id))
-        workflow.upsert_search_attributes(updates)
-
     # --- what operators ask and say ---------------------------------------------------------------------------
 
     @workflow.query
     def progress(self) -> RebalanceProgress:
         """Where the rebalance stands, and for whose approval it waits."""
-        checked = self.rebalance.checked if self.rebalance else None
-        return {
-            "account_id": self.request.account_id if self.request else None,
-            "stage": self.stage,
-            "note": self.note,
-            "rebalance_id": checked.rebalance_id if checked else None,
-            "round": checked.round if checked else None,
-            "requested_by": self.request.requested_by if self.request else None,
-            "pending": self.proposal is not None,
-            "plan": self.proposal.trades.plan if self.proposal and self.proposal.trades else None,
-            "liquidation": checked.liquidation if checked else None,
-            "four_eyes": checked.four_eyes if checked else None,
-            "expires_at": (utc(self.proposal.trades.expires_at) if self.proposal and self.proposal.trades else None),
-            "status": self.result.status if self.result else None,
-            "issue": self.result.issue if self.result else None,
-        }
+        return progress_of(self.request, self.rebalance, self.proposal, self.stage, self.note, self.result)
 
     @workflow.signal
     async def plan_again(self, given: Any = None) -> None:
@@ -437,8 +316,7 @@ class RebalanceAccount:
         """All that was handed over to the venue's desk has its last word (BLOCK-4); `over`: how all orders ended, where
         that was all that there was.
         """
-        self.told = True
-        self.over = given.get("over") if isinstance(given, dict) else None
+        self.execution.desk_told(given.get("over") if isinstance(given, dict) else None)
 
     @workflow.update
     async def approve(self, given: Any = None) -> dict[str, Any]:
@@ -456,39 +334,8 @@ class RebalanceAccount:
         wrong = unreadable(Approval, given)
         if wrong:
             raise ValueError(wrong)
-        pending = self._pending_or_refuse("approval", Approval.model_validate(given))
-        by = str(given["by"])
-        if pending.checked.four_eyes and self.request and same_person(by, self.request.requested_by):
-            raise ValueError(
-                f"approval refused: {by} asked for this rebalance and may not approve it too (four eyes). Somebody "
-                "else has to"
-            )
-        approves = Approval.model_validate(given)
-        wrong = not_shown(pending, approves, self.changed)
-        if wrong:
-            raise ValueError(wrong)
-        if approves.signed is None and pending.checked.signed:
-            raise ValueError(
-                f"approval refused: it is not signed, and decisions are signed here ({by} is but a name that was "
-                "typed). Sign in at the console, or call the API with a token"
-            )
-        self._signed_or_refuse("approval", "approve", approves, pending, approves.plan)
-
-    def _signed_or_refuse(
-        self, what: str, act: Act, said: Approval | Cancellation, proposal: Proposal, plan: str | None = None
-    ) -> None:
-        """Shape, meaning and time of an envelope. Whether it is true, the step verifies that carries it out."""
-        if said.signed is None:
-            return
-        checked, wrong = proposal.checked, None
-        request = request_workflow_id(self.request.request_id or "") if self.request else ""
-        if self.request and self.request.request_id and is_about(said.signed, request):
-            wrong = told_refusal(said.signed, said.by, act, request)
-        else:
-            about = About(workflow.info().workflow_id, checked.rebalance_id, checked.round)
-            wrong = refusal(said.signed, said.by, act, about, self._now(), plan)
-        if wrong:
-            raise ValueError(f"{what} refused: {wrong}")
+        said = Approval.model_validate(given)
+        ensure_may_approve(said, self.request, self._pending_or_refuse("approval", said), self.changed, self._now)
 
     @workflow.update
     async def cancel(self, given: Any = None) -> dict[str, Any]:
@@ -496,8 +343,8 @@ class RebalanceAccount:
         said = Cancellation.model_validate(given)
         if self.rebalance and (self.rebalance.checked.signed or said.signed is not None):
             await self._verified(said, self.rebalance)
-        if self.waiting:
-            self.stop = said.told
+        if self.execution.waiting:
+            self.execution.stop = said.told
         else:
             self.cancellation = said
         return {"cancelled_by": said.by}
@@ -508,14 +355,14 @@ class RebalanceAccount:
         if wrong:
             raise ValueError(wrong)
         said = Cancellation.model_validate(given)
-        self._signed_or_refuse("cancellation", "cancel", said, self._cancellable(said))
+        ensure_signed_for("cancellation", "cancel", said, self.request, self._cancellable(said), self._now)
 
     def _cancellable(self, said: Cancellation) -> Proposal:
         """What a cancellation is about; raises ValueError where it is not what was meant, or it is too late."""
-        open_at_venue = self.waiting and self.stop is None
+        open_at_venue = self.execution.waiting and self.execution.stop is None
         not_begun = (self.beginning or (self.proposal and self.approval)) and self.cancellation is None
         if self.rebalance and (open_at_venue or not_begun):
-            self._meant_or_refuse("cancellation", said, self.rebalance)
+            ensure_meant("cancellation", said, self.rebalance)
             return self.rebalance
         return self._pending_or_refuse("cancellation", said)
 
@@ -524,7 +371,7 @@ class RebalanceAccount:
         message = VerifyDecision(
             **proposal.step.model_dump(), act="cancel", by=said.by, signed=said.signed, at=self._now()
         )
-        found = await self._step("verify_decision", message, DecisionVerified, TURN, f"cancelled by {said.by}")
+        found = await finished("verify_decision", message, DecisionVerified, TURN, f"cancelled by {said.by}")
         if found.refused is not None:
             raise ApplicationError(f"cancellation refused: {found.refused}")
         try:
@@ -536,10 +383,8 @@ class RebalanceAccount:
         """What is pending, where it is what the person meant, and it is not too late."""
         if self.proposal is None or self.approval is not None or self.cancellation is not None:
             raise ValueError(f"{what} refused: nothing is pending, {self._standing()}")
-        self._meant_or_refuse(what, said, self.proposal)
-        trades = self.proposal.trades
-        if trades is not None and self._now() >= trades.expires_at:
-            raise ValueError(f"{what} refused: it expired at the exchange's close, {utc(trades.expires_at)}")
+        ensure_meant(what, said, self.proposal)
+        ensure_in_time(what, self.proposal, self._now())
         return self.proposal
 
     def _standing(self) -> str:
@@ -549,38 +394,7 @@ class RebalanceAccount:
             return f"{self.cancellation.by} cancelled it already; {told}"
         return f"{self.approval.by} approved it already; {told}" if self.approval is not None else told
 
-    def _meant_or_refuse(self, what: str, said: Approval | Cancellation, proposal: Proposal) -> None:
-        """Who names a rebalance and a round means that plan alone."""
-        checked = proposal.checked
-        if (said.rebalance_id or checked.rebalance_id, said.round or checked.round) != (
-            checked.rebalance_id,
-            checked.round,
-        ):
-            raise ValueError(
-                f"{what} refused: round {checked.round} of {checked.rebalance_id} is pending, not what was meant. Look "
-                "at its plan again"
-            )
-
 
 def _start_key() -> str:
     """Names this start of the workflow: the same when it is reset, so that a reset run finds its own rebalance."""
     return f"{workflow.info().workflow_id}#{workflow.info().first_execution_run_id}"
-
-
-def _by_policy(request: RebalanceInput, proposal: Proposal) -> str | None:
-    """What approves where nobody is asked; None where somebody is: a liquidation is never approved by policy."""
-    if request.signal is not None:
-        return MODEL_SIGNAL
-    return AUTOMATIC if request.approval == "automatic" and not proposal.checked.liquidation else None
-
-
-def _obey_cancellation() -> None:
-    """Raises where the workflow was asked to cancel while a step succeeded: what is let finish hides that it was."""
-    if workflow.cancellation_reason() is not None and workflow.patched(OBEYS):
-        raise asyncio.CancelledError
-
-
-def _cancel_requested() -> bool:
-    """True where the workflow was asked to cancel."""
-    task = asyncio.current_task()
-    return task is not None and bool(task.cancelling())

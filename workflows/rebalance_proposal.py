@@ -6,9 +6,15 @@ from datetime import datetime
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.messages import Step, TargetChecked, TradesGenerated
+    from activities.messages import RebalanceResult, Step, TargetChecked, TradesGenerated
+    from activities.request_messages import AccountPending
     from domain.approvals import DECIDE_1, SHORTEST, is_shown
-    from workflows.contract import Approval
+    from workflows.contract import Approval, RebalanceInput
+    from workflows.progress import RebalanceProgress
+
+
+AUTOMATIC = "policy: automatic approval"
+MODEL_SIGNAL = "policy: model signal"
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,16 @@ class Proposal:
         """The rebalance and round that later steps are about."""
         return Step(
             rebalance_id=self.checked.rebalance_id, account_id=self.checked.account_id, round=self.checked.round
+        )
+
+    @property
+    def waits(self) -> AccountPending:
+        """What its request is told while it waits for an approval."""
+        return AccountPending(
+            **self.step.model_dump(),
+            four_eyes=self.checked.four_eyes,
+            plan=self.trades.plan if self.trades else "",
+            liquidation=self.checked.liquidation,
         )
 
 
@@ -72,3 +88,38 @@ def not_shown(proposal: Proposal, said: Approval, changed: str) -> str | None:
     if said.unseen and checked.liquidation:
         return f"approval refused: a liquidation is never approved unseen ({DECIDE_1.code}). {current}"
     return None
+
+
+def by_policy(request: RebalanceInput, proposal: Proposal) -> str | None:
+    """What approves where nobody is asked; None where somebody is: a liquidation is never approved by policy."""
+    if request.signal is not None:
+        return MODEL_SIGNAL
+    return AUTOMATIC if request.approval == "automatic" and not proposal.checked.liquidation else None
+
+
+def progress_of(
+    request: RebalanceInput | None,
+    newest: Proposal | None,
+    waits: Proposal | None,
+    stage: str,
+    note: str,
+    result: RebalanceResult | None,
+) -> RebalanceProgress:
+    """Where a rebalance stands, and for whose approval it `waits`, if it does."""
+    checked = newest.checked if newest else None
+    trades = waits.trades if waits else None
+    return {
+        "account_id": request.account_id if request else None,
+        "stage": stage,
+        "note": note,
+        "rebalance_id": checked.rebalance_id if checked else None,
+        "round": checked.round if checked else None,
+        "requested_by": request.requested_by if request else None,
+        "pending": waits is not None,
+        "plan": trades.plan if trades else None,
+        "liquidation": checked.liquidation if checked else None,
+        "four_eyes": checked.four_eyes if checked else None,
+        "expires_at": utc(trades.expires_at) if trades else None,
+        "status": result.status if result else None,
+        "issue": result.issue if result else None,
+    }

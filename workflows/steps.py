@@ -36,3 +36,8 @@ async def step(
             summary=summary or None,
         ),
     )
+
+
+async def finished(name: str, message: BaseModel, answer: type[AnswerT], options: StepOptions, summary: str) -> AnswerT:
+    """A step that, once it has begun, is let finish: nothing happens behind a cancelled workflow's back."""
+    return await step(name, message, answer, options, summary, Cancelling.WAIT_CANCELLATION_COMPLETED)
