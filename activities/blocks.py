@@ -37,7 +37,7 @@ class BlockSteps:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    @step
+    @step("send_block")
     def send_block(self, message: BlockStep) -> BlockStands:
         """Releases a formed block: its statement is kept (BLOCK-3), then its child is sent; later, the next days'."""
         left: list[str] = []
@@ -52,7 +52,7 @@ class BlockSteps:
             self._hear(row, order, self.desk.venues.venue(row.venue).submit_block(order, accounts))
         return self._stands(message, held)
 
-    @step
+    @step("watch_block")
     def watch_block(self, message: BlockStep) -> BlockStands:
         """Asks what became of a block's child, reduces it by who leaves, and cancels it once its day is over."""
         row, child, order = self._newest(message.block_id)
@@ -67,7 +67,7 @@ class BlockSteps:
             self._hear(row, order, cancelled(said, order, NOT_FILLED))
         return self._stands(message)
 
-    @step
+    @step("allocate_block")
     def allocate_block(self, message: BlockStep) -> BlockStands:
         """Allocates what a child filled (ALLOC-3), tells the custodian, and carries on or ends the block (BLOCK-6)."""
         row, child, _ = self._newest(message.block_id)
@@ -78,7 +78,7 @@ class BlockSteps:
                 self.desk.knock(desk_workflow_id(row.venue))
         return self._stands(message)
 
-    @step
+    @step("correct_block")
     def correct_block(self, message: BlockStep) -> BlockStands:
         """Writes down what the venue changed of a child's fills after its last word (ALLOC-7).
 

@@ -55,23 +55,29 @@ def actor(who: str = "rebalancer") -> Actor:
     return Actor(who, info.workflow_id, info.workflow_run_id, info.activity_type)
 
 
-def step(function: CallableT) -> CallableT:
-    """Makes an activity of a method whose name is its public type; what goes wrong in it is told in one line."""
-    if inspect.iscoroutinefunction(function):
+def step(name: str) -> Callable[[CallableT], CallableT]:
+    """Makes a method the activity of that public type, which stays whatever the method is called; what goes wrong in it
+    is told in one line.
+    """
+
+    def made(function: CallableT) -> CallableT:
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def run_it(self: Any, message: Any) -> Any:
+                with told():
+                    return await function(self, message)
+
+            return cast(CallableT, activity.defn(name=name)(run_it))
 
         @functools.wraps(function)
-        async def run_it(self: Any, message: Any) -> Any:
+        def run(self: Any, message: Any) -> Any:
             with told():
-                return await function(self, message)
+                return function(self, message)
 
-        return cast(CallableT, activity.defn(name=function.__name__)(run_it))
+        return cast(CallableT, activity.defn(name=name)(run))
 
-    @functools.wraps(function)
-    def run(self: Any, message: Any) -> Any:
-        with told():
-            return function(self, message)
-
-    return cast(CallableT, activity.defn(name=function.__name__)(run))
+    return made
 
 
 def refuse_automatic(requested_by: str, today: date) -> None:

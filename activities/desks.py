@@ -26,7 +26,7 @@ class DeskSteps:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    @step
+    @step("form_blocks")
     def form_blocks(self, message: DeskStep) -> DeskStands:
         """Forms blocks where the window is over (BLOCK-1, BLOCK-4), and says which are formed and not released yet.
 
@@ -58,12 +58,12 @@ class DeskSteps:
         pause = None if next_look is None else max(0.0, (next_look - now).total_seconds())
         return DeskStands(formed=formed, pause=pause, note=_note(row, due), untold=untold, changed=changed)
 
-    @step
+    @step("tell_rebalances")
     async def tell_rebalances(self, message: BlockStep) -> Told:
         """Tells rebalances that all they handed over has its last word: one signal each."""
         return await self._tell(block_id=message.block_id)
 
-    @step
+    @step("tell_late")
     async def tell_late(self, message: DeskStep) -> Told:
         """Tells those whose legs were never in a block."""
         return await self._tell(venue=message.venue)

@@ -44,7 +44,7 @@ class EvaluationSteps:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    @step
+    @step("begin_evaluation")
     def begin_evaluation(self, message: BeginEvaluation) -> EvaluationBegun:
         """Decides which day is evaluated, the one asked for or else that of the last book, and splits the accounts.
 
@@ -61,7 +61,7 @@ class EvaluationSteps:
             bounds = books.evaluations.bounds(message.range_size, MOST_RANGES)
             return EvaluationBegun(as_of=str(as_of), bounds=bounds, looking_back=asked is not None)
 
-    @step
+    @step("evaluate_range")
     def evaluate_range(self, message: EvaluateRange) -> RangeEvaluated:
         """Evaluates a range of accounts, behind the last page of it that is done already.
 
@@ -138,7 +138,7 @@ class EvaluationSteps:
                     f"the page behind {page.after!r} has been done by another attempt: go on behind it"
                 )
 
-    @step
+    @step("end_evaluation")
     def end_evaluation(self, message: EndEvaluation) -> EvaluationResult:
         """Sums the pages up."""
         with self.desk.books.transaction(actor("schedule")) as books:

@@ -101,7 +101,7 @@ class ExecutionSteps:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    @step
+    @step("begin_execution")
     def begin_execution(self, message: BeginExecution) -> ExecutionBegun:
         """Notes the approval and writes every order down, unless the account is not what was planned (EXEC-3).
 
@@ -220,7 +220,7 @@ class ExecutionSteps:
             return NotProven(f"it is signed for another plan: {proof.about.plan}, not {plan.plan}", proof)
         return proof
 
-    @step
+    @step("verify_decision")
     def verify_decision(self, message: VerifyDecision) -> DecisionVerified:
         """Whether who cancels is proven to; one who is not is recorded, and not under the name that they claim."""
         with self.desk.books.transaction(actor()) as books:
@@ -245,7 +245,7 @@ class ExecutionSteps:
             return ExecutionBegun(changed=["the exchange has closed since"])
         return ExecutionBegun(changed=[], expired=True)
 
-    @step
+    @step("submit_trades")
     def submit_trades(self, message: SubmitTrades) -> OrdersSubmitted | ExecutionBegun:
         """Sends the sells; once they have their last word, sizes the buys on what they brought (ORDER-4), sends those.
 
@@ -285,7 +285,7 @@ class ExecutionSteps:
                 pass
         return self._standing(message, sender)
 
-    @step
+    @step("collect_fills")
     def collect_fills(self, message: CollectFills) -> OrdersSubmitted:
         """Asks the venue what became of the orders that work there; with `stop`, cancels what is open first."""
         sender = self._under_way(message)

@@ -48,7 +48,7 @@ class HistorySteps:
         self.desk = desk
         self.client = client
 
-    @step
+    @step("archive_page")
     async def archive_page(self, message: ArchivePage) -> PageArchived:
         """Archives what of a page of closed workflows is not kept yet."""
         by = actor()
@@ -77,7 +77,7 @@ class HistorySteps:
         with self.desk.books.transaction() as books:
             return books.histories.missing(page.keys())
 
-    @step
+    @step("seal_day")
     def seal_day(self, message: SealDay) -> DaySealed:
         """Seals the record, unless the day (in UTC, by the database's clock) has a seal already."""
         with self.desk.books.transaction(actor()) as books:
@@ -86,7 +86,7 @@ class HistorySteps:
             LOG.warning("a seal is not anchored yet: %s", failed)
         return DaySealed(seal=made.id if made else None, hash=made.hash.hex() if made else None)
 
-    @step
+    @step("keep_months")
     def keep_months(self, message: KeepMonths) -> MonthsKept:
         """Makes the partitions ahead, and drops those of months that policy keeps no more."""
         with self.desk.books.transaction(actor()) as books:

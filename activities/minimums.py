@@ -20,7 +20,7 @@ class MinimumSteps:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    @step
+    @step("check_minimums")
     def check_minimums(self, message: Step) -> MinimumsChecked:
         """Every opening model against its investment minimum (MINIMUM-1), by the kept snapshot."""
         with self.desk.books.transaction(actor()) as books, localcontext(EXACT):

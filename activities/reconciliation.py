@@ -43,12 +43,12 @@ class ReconciliationSteps:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    @step
+    @step("reconcile")
     def reconcile(self, message: Step) -> RebalanceResult:
         """Books the fills, compares with the custodian, ends the rebalance: one transaction."""
         return conclude(self.desk, message.rebalance_id, message.account_id)
 
-    @step
+    @step("close_rebalance")
     def close_rebalance(self, message: CloseRebalance) -> RebalanceResult:
         """Ends a rebalance that executes nothing: refused, without trades, expired or cancelled.
 

@@ -41,7 +41,7 @@ class RequestAccountSteps:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    @step
+    @step("tell_accounts")
     async def tell_accounts(self, message: TellAccounts) -> AccountsTold:
         """Tells the next accounts' workflows what was decided. One that was told before answers as it did then."""
         client, gate = activity.client(), asyncio.Semaphore(AT_ONCE)
@@ -74,7 +74,7 @@ class RequestAccountSteps:
             left=left,
         )
 
-    @step
+    @step("look_after")
     async def look_after(self, message: LookAfter) -> Looked:
         """Counts the accounts that no run watches as its own, and notes those whose workflow is gone."""
         client, gate = activity.client(), asyncio.Semaphore(AT_ONCE)

@@ -40,7 +40,7 @@ class RequestSteps:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    @step
+    @step("begin_request")
     def begin_request(self, message: BeginRequest) -> RequestBegun:
         """Writes the request and its accounts down, all or nothing. Asked again by the same start, the same answer."""
         if message.approval == "automatic":
@@ -77,7 +77,7 @@ class RequestSteps:
         as_actor(books, proof)
         return proof
 
-    @step
+    @step("take_accounts")
     def take_accounts(self, message: TakeAccounts) -> AccountsTaken:
         """Notes what became of earlier accounts, and takes the next ones."""
         with self.desk.books.transaction(actor()) as books:
@@ -85,7 +85,7 @@ class RequestSteps:
             taken = books.requests.take(message.request_id, message.after, message.size) if message.size else []
             return AccountsTaken(entries=[standing(each) for each in taken], noted=done)
 
-    @step
+    @step("decide_request")
     def decide_request(self, message: DecideRequest) -> RequestDecided:
         """Keeps a decision with every account that it is about; their workflows are told one after another."""
         with self.desk.books.transaction(actor(message.by)) as books:
@@ -115,7 +115,7 @@ class RequestSteps:
             return NotProven(f"nobody was shown the list {message.plan}", proof)
         return proof
 
-    @step
+    @step("steer_request")
     def steer_request(self, message: SteerRequest) -> None:
         """Notes that a request is paused, or goes on. Raises what is not retried where who says so is not proven to."""
         with self.desk.books.transaction(actor(message.by)) as books:
@@ -132,7 +132,7 @@ class RequestSteps:
                     after={"request_id": message.request_id, "stage": message.stage},
                 )
 
-    @step
+    @step("end_request")
     def end_request(self, message: EndRequest) -> RequestResult:
         """The request's status from its accounts' (`domain/requests.py`). Asked again, the same answer."""
         with self.desk.books.transaction(actor()) as books:

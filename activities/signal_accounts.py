@@ -19,7 +19,7 @@ class SignalAccountSteps:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    @step
+    @step("look_after_sleeves")
     async def look_after_sleeves(self, message: LookAfterSleeves) -> SleevesLooked:
         """Says which accounts merely wait, and how those that were handed on ended.
 

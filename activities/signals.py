@@ -40,7 +40,7 @@ class SignalSteps:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    @step
+    @step("begin_model_signal")
     def begin_model_signal(self, message: BeginSignal) -> SignalBegun:
         """Says by how much the version changes any weight (SIGNAL-2). An unknown one is refused, by name."""
         with self.desk.books.transaction(actor(SIGNAL)) as books:
@@ -52,7 +52,7 @@ class SignalSteps:
                 custodians=books.signals.in_turn(message.model_id, message.version),
             )
 
-    @step
+    @step("select_sleeves")
     def select_sleeves(self, message: SelectSleeves) -> SleevesSelected:
         """Plans the accounts behind `after` that hold a sleeve of the model; what needs no trade ends here.
 
@@ -78,14 +78,14 @@ class SignalSteps:
                 pending=page.pending,
             )
 
-    @step
+    @step("find_old_plans")
     def find_old_plans(self, message: FindOldPlans) -> OldPlansFound:
         """The rebalances that wait for an approval of a plan with an older version of the model (SIGNAL-1)."""
         with self.desk.books.transaction(actor(SIGNAL)) as books:
             rows = books.signals.old_plans(message.model_id, message.version, message.after, message.size)
             return OldPlansFound(workflow_ids=[row.workflow_id for row in rows], last=rows[-1].id if rows else None)
 
-    @step
+    @step("end_model_signal")
     def end_model_signal(self, message: SignalResult) -> SignalResult:
         """Notes what came of the signal."""
         with self.desk.books.transaction(actor(SIGNAL)) as books:

@@ -20,7 +20,7 @@ class SleeveSteps:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    @step
+    @step("verify_sleeves")
     def verify_sleeves(self, message: Step) -> SleevesVerified:
         """The state of every model sleeve, by the kept snapshot."""
         with self.desk.books.transaction(actor()) as books, localcontext(EXACT):

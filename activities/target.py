@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import date
 from decimal import Decimal, localcontext
+from typing import Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -28,6 +29,7 @@ from domain.values.rules import Finding, error
 from domain.values.snapshot import Snapshot
 from domain.values.snapshot_json import kept, restored
 from storage.connection import Transaction
+from storage.market.reading import BookDay
 from storage.proving import NOT_PROVEN
 from storage.work.rebalances import SIGNAL, NewRebalance
 from venues.paper import PAPER
@@ -39,7 +41,7 @@ class TargetSteps:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    @step
+    @step("check_target")
     def check_target(self, message: CheckTarget) -> TargetChecked:
         """Finds or starts the rebalance, keeps its snapshot, and checks it (CHECK-1, CHECK-2, CHECK-3)."""
         return by_turns(self.desk, lambda alive: self._check_target(message, alive))
@@ -51,26 +53,11 @@ class TargetSteps:
             if subject is not None:
                 books.audit.actor = actor(message.requested_by)
             row = books.rebalances.by_start(message.start_key)
-            entry = books.queue.entry(message.account_id)
-            reasons = entry.reasons if entry else []
-            if row is None:
-                _orphans_aside(books, message, alive)
-                rebalance_id = books.rebalances.create(_new(message, subject))
-                if message.kind != SIGNAL and entry is None:
-                    reasons = ["MANUAL"]
-                    books.queue.open(message.account_id, {"MANUAL": {"requested_by": message.requested_by}})
-            else:
-                rebalance_id = row.id
+            rebalance_id, reasons = _started(books, message, subject, alive, row)
             day = books.market.book_day()
-            if row is None or (row.round < message.round and row.stage != "ENDED"):
-                trade_date = self.desk.trade_date()
-                seen = books.snapshots.seen(message.account_id, trade_date)
-                snapshot, policy = books.snapshots.take(message.account_id, None, self.desk.today(), trade_date, day)
-                books.rebalances.keep_snapshot(rebalance_id, message.round, kept(snapshot), policy.as_json(), seen)
-            else:
-                snapshot, policy = restored(row.snapshot), Policy.from_json(row.policy)
-            historical = day is not None and day.historical
-            findings = self._check(snapshot, policy, message, historical) or _superseded(snapshot, message)
+            snapshot, policy = self._snapshot(books, message, rebalance_id, row, day)
+            findings = self._check(snapshot, policy, message, day is not None and day.historical)
+            findings = findings or _superseded(snapshot, message)
             answer = TargetChecked(
                 rebalance_id=rebalance_id,
                 account_id=message.account_id,
@@ -89,17 +76,20 @@ class TargetSteps:
                 begun=row is not None and row.stage in {"EXECUTING", "RECONCILING", "ENDED"},
                 at_once=True,
             )
-            # Where names are typed it is recorded as it was before decisions could be signed.
-            unsaid = {"rebalance_id", "account_id", "clock_ahead", "at_once"}
-            unsaid |= {"signed"} if not answer.signed else set()
-            books.audit.record(
-                "target checked",
-                account_id=message.account_id,
-                rebalance_id=rebalance_id,
-                rule=findings[0].rule if findings else checks.CHECK_1.code,
-                after=answer.model_dump(mode="json", exclude=unsaid),
-            )
+            _record(books, answer, findings)
             return answer
+
+    def _snapshot(
+        self, books: Transaction, message: CheckTarget, rebalance_id: str, row: Any, day: BookDay | None
+    ) -> tuple[Snapshot, Policy]:
+        """What every step of the round decides from: taken and kept where the round is new, else as it was kept."""
+        if row is not None and (row.round >= message.round or row.stage == "ENDED"):
+            return restored(row.snapshot), Policy.from_json(row.policy)
+        trade_date = self.desk.trade_date()
+        seen = books.snapshots.seen(message.account_id, trade_date)
+        snapshot, policy = books.snapshots.take(message.account_id, None, self.desk.today(), trade_date, day)
+        books.rebalances.keep_snapshot(rebalance_id, message.round, kept(snapshot), policy.as_json(), seen)
+        return snapshot, policy
 
     def _check(self, snapshot: Snapshot, policy: Policy, message: CheckTarget, historical: bool) -> list[Finding]:
         """What forbids this rebalance; the plan's own checks, asked early so that the reason is seen first."""
@@ -137,6 +127,38 @@ class TargetSteps:
             except TargetRefused as flaw:
                 return [Finding(flaw.rule.code, "error", str(flaw))]
             return []
+
+
+def _started(
+    books: Transaction, message: CheckTarget, subject: str | None, alive: Collection[str], row: Any
+) -> tuple[str, list[str]]:
+    """The rebalance of this start, which is started where there is none, and why its account is in the queue.
+
+    What is in no queue joins it: somebody asked for it (QUEUE-6).
+    """
+    entry = books.queue.entry(message.account_id)
+    reasons = entry.reasons if entry else []
+    if row is not None:
+        return row.id, reasons
+    _orphans_aside(books, message, alive)
+    rebalance_id = books.rebalances.create(_new(message, subject))
+    if message.kind != SIGNAL and entry is None:
+        reasons = ["MANUAL"]
+        books.queue.open(message.account_id, {"MANUAL": {"requested_by": message.requested_by}})
+    return rebalance_id, reasons
+
+
+def _record(books: Transaction, answer: TargetChecked, findings: Sequence[Finding]) -> None:
+    """Where names are typed it is recorded as it was before decisions could be signed."""
+    unsaid = {"rebalance_id", "account_id", "clock_ahead", "at_once"}
+    unsaid |= {"signed"} if not answer.signed else set()
+    books.audit.record(
+        "target checked",
+        account_id=answer.account_id,
+        rebalance_id=answer.rebalance_id,
+        rule=findings[0].rule if findings else checks.CHECK_1.code,
+        after=answer.model_dump(mode="json", exclude=unsaid),
+    )
 
 
 def _orphans_aside(books: Transaction, message: CheckTarget, alive: Collection[str]) -> None:

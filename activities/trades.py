@@ -22,7 +22,7 @@ class TradeSteps:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    @step
+    @step("generate_trades")
     def generate_trades(self, message: Step) -> TradesGenerated:
         """Plans the account from its kept snapshot. Made once a round: asked again, the kept plan answers."""
         with self.desk.books.transaction(actor()) as books:

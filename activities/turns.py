@@ -28,7 +28,7 @@ class TurnSteps:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
 
-    @step
+    @step("end_orphan")
     def end_orphan(self, message: EndOrphan) -> RebalanceResult:
         """Ends a rebalance whose workflow is gone, for a person who asks. One whose workflow lives is refused."""
         with self.desk.books.transaction(actor(message.requested_by)) as books:

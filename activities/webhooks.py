@@ -36,7 +36,7 @@ class WebhookSteps:
         self.desk = desk
         self.allowed = allowed
 
-    @step
+    @step("send_events")
     async def send_events(self, message: OfWebhook) -> Followed:
         """Sends what is recorded, as it is recorded, for a minute.
 
@@ -63,7 +63,7 @@ class WebhookSteps:
                     await asyncio.sleep(PAUSE)
         return Followed(sent=sent, over=False)
 
-    @step
+    @step("give_up_webhook")
     def give_up_webhook(self, message: OfWebhook) -> GaveUp:
         """Disables it, unless its receiver took what was sent last: then whatever was wrong was here."""
         with self.desk.books.transaction(actor()) as books:
