@@ -98,20 +98,20 @@ CREATE = (
     .returning(rebalances.c.id)
 )
 SET = update(rebalances).where(IT)
-DIGEST = "(SELECT digest FROM kept WHERE at = {place})"
 # A new round forgets the plan before, and what a release before 0027 kept in the row itself.
 KEEP_SNAPSHOT = documents.statement_keeping(
     "UPDATE rebalances SET round = :round, seen = :seen, stage = 'CHECKING',"
-    f" snapshot_digest = {DIGEST.format(place=1)}, policy_digest = {DIGEST.format(place=2)}, plan_digest = NULL,"
+    " snapshot_digest = (SELECT digest FROM kept WHERE at = 1),"
+    " policy_digest = (SELECT digest FROM kept WHERE at = 2), plan_digest = NULL,"
     " execution_digest = NULL, snapshot = NULL, policy = NULL, plan = NULL, execution = NULL, liquidation = false,"
     " rules_version = NULL, expires_at = NULL, approved_by = NULL, approved_at = NULL WHERE id = :of"
 )
 KEEP_PLAN = documents.statement_keeping(
-    f"UPDATE rebalances SET plan_digest = {DIGEST.format(place=1)}, plan = NULL, stage = :stage,"
+    "UPDATE rebalances SET plan_digest = (SELECT digest FROM kept WHERE at = 1), plan = NULL, stage = :stage,"
     " expires_at = :expires_at, liquidation = :liquidation, rules_version = :rules_version WHERE id = :of"
 )
 KEEP_EXECUTION = documents.statement_keeping(
-    f"UPDATE rebalances SET execution_digest = {DIGEST.format(place=1)}, execution = NULL WHERE id = :of"
+    "UPDATE rebalances SET execution_digest = (SELECT digest FROM kept WHERE at = 1), execution = NULL WHERE id = :of"
 )
 SUBMITTED = SET.where(rebalances.c.stage == "EXECUTING").values(stage="RECONCILING")
 END = SET.values(ended_at=func.now())
