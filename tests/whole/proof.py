@@ -141,8 +141,11 @@ def _fair(story: Story, block: Any) -> None:
     if sum(got.values()) == full and parts:
         assert all(got[account] == units - out[account] for account, units in ordered.items())
         story.seen["full"] += 1
-    if len(segments) != 1:
-        story.seen["segments"] += bool(segments)
+    if not segments:  # all left before it was released
+        assert not parts
+        return
+    if len(segments) > 1:
+        story.seen["segments"] += 1
         _fair_since(block, segments, ordered, out, got)
         return
     most = 2 if segments[0].lot == 1 else 3 * segments[0].lot

@@ -30,6 +30,7 @@ from tests.workflows.desk import TestDesk
 from workflows.contract import rebalance_workflow_id
 
 FRIDAY = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+IN_ALL = 240.0  # seconds for a whole story
 PATIENCE = 60.0  # seconds for the last word of everything; the machine may be busy
 ANN, BEN = asserted("ann"), asserted("ben")
 
@@ -68,6 +69,7 @@ class Story:
         )  # fmt: skip
         self.request = dice.random() < 0.4
         self.seen: Counter[str] = Counter({"requests": int(self.request), "in lots": int(bool(self.terms.de_minimis))})
+        self.doing = "begins"
         self.results: dict[str, dict[str, Any]] = {}
         self._asked: set[asyncio.Task[Any]] = set()
 
@@ -75,12 +77,20 @@ class Story:
 
     async def told(self) -> None:
         """Everything, until each rebalance has ended."""
+        try:
+            await asyncio.wait_for(self._told(), IN_ALL)
+        except TimeoutError as late:
+            raise AssertionError(f"it hangs while it {self.doing}: {self._hangs()}") from late
+
+    async def _told(self) -> None:
         self._load(self.book)
         with self.books.transaction(Actor("ann")) as books:
             books.venues.set_terms(self.market.custodian, None, None, "any_time", self.terms)
         self.market.begin(self)
         async with self._working():
+            self.doing = "starts"
             await self._started()
+            self.doing = "goes on"
             await self._goes_on(self.dice.randrange(4, 9))
         for _ in range(self.dice.randrange(1, 4)):
             self._after_the_close()
@@ -115,6 +125,7 @@ class Story:
 
     async def _ends(self) -> None:
         """Whatever stops anything is taken away: every rebalance ends, on this day or a later one."""
+        self.doing = "ends"
         with self.books.transaction(Actor("ben")) as books:
             books.desk.start(self.market.custodian)
             if books.halts.told() is not None:
