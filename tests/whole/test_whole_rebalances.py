@@ -62,3 +62,15 @@ async def test_through_fix(
     proved(story, market.filled(story), market.ordered(story), market.name_of)
     SEEN.update(story.seen)
     sys.stdout.write(f"\nby FIX, seed {seed}: {dict(story.seen)}\n")
+
+
+@pytest.mark.trial
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" in os.environ, reason="several processes tell the stories: count with -n 0")
+@pytest.mark.skipif(len(SEEDS) < 6, reason="too few stories to have seen everything")
+def test_everything_was_seen() -> None:
+    """What stories are told for, and how often it has to have come."""
+    least = {"cancel": 3, "leave": 2, "bust": 2, "terminate": 2, "halt": 2, "stop": 1, "depart": 1, "move": 2,
+             "requests": 2, "in lots": 2, "another day": 6, "filled in part": 4, "refused parts": 1, "segments": 2,
+             "full": 20, "days proved": 40, "tails": 20, "wire: fill": 4,
+             "wire: change": 2, "wire: kill": 1}  # fmt: skip
+    assert {each: SEEN[each] for each, times in least.items() if SEEN[each] < times} == {}

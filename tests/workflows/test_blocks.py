@@ -33,6 +33,7 @@ from storage.schema.desk import (
     paper_allocations,
     paper_block_orders,
 )
+from storage.work.venues import SetBlocks
 from tests.workflows.command import Command
 from tests.workflows.desk import TestDesk, drifted
 from venues.paper import PaperVenue
@@ -361,6 +362,28 @@ async def test_a_halt_or_a_stopped_desk_releases_nothing(desk: TestDesk) -> None
     await desk.client.get_workflow_handle("desk/PAPER").signal("look")
     assert (await asyncio.wait_for(running, 60))["status"] == "COMPLETE"
     assert conserved(desk) == 3
+
+
+async def test_with_blocks_off_everything_is_as_if_nobody_had_set_it(desk: TestDesk) -> None:
+    """The same account, before any terms and with blocks switched off: the same orders, result and record."""
+    desk.load(drifted("A-1"), drifted("A-2"))
+    before = await desk.rebalance("A-1")
+    with desk.books.transaction(Actor("test")) as books:
+        off = SetBlocks("off", 5, None, "never", "carry", 10)
+        books.venues.set_terms("PAPER", None, None, None, off)
+    after = await desk.rebalance("A-2")
+
+    def as_of_one(told: object) -> str:
+        return str(told).replace("A-2", "A-1").replace("R-000002", "R-000001")
+
+    assert as_of_one(after) == as_of_one(before)
+    sent: dict[str, list[str]] = {"A-1": [], "A-2": []}
+    for each in desk.venue_orders():
+        whole = {key: value for key, value in each._asdict().items() if key not in ("account_id", "received_at")}
+        sent[each.account_id].append(as_of_one(whole))
+    assert sent["A-1"] == sent["A-2"] != []
+    assert desk.audited("A-1") == desk.audited("A-2")
+    assert rows(desk, desk_legs) == rows(desk, blocks) == rows(desk, paper_block_orders) == []
 
 
 async def test_an_account_moves_to_another_custodian(desk: TestDesk) -> None:
