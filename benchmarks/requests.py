@@ -33,7 +33,7 @@ def line(accounts: int, workers: int) -> tuple[str, ...]:
         load(on.books, raw, iter(listed), in_force(AS_OF), AS_OF, Actor("bench"), None)
         with on.workers(workers) as pids:
             before = used()
-            seconds = asyncio.run(request(on, accounts, False))
+            seconds = asyncio.run(request(on, accounts, False, Fifths(accounts)))
             spent = {kind: seconds_ - before[kind] for kind, seconds_ in used().items()}
             memory = max(map(peak_memory, pids))
         with on.books.transaction() as books:
