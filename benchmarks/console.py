@@ -25,6 +25,7 @@ from benchmarks.scene import PROJECT, Scene, scene
 from devstack.ports import free_port
 from devstack.processes import Child, spawn
 from policy import in_force
+from reading.places import cursor
 from storage.actor import Actor
 from storage.engine import DATABASE_URL
 from storage.intake.loading import load
@@ -110,7 +111,7 @@ def _timed(do: Callable[[], object]) -> list[float]:
 
 
 def _pages(ann: httpx.Client, count: int, worked: Callable[[], float]) -> None:
-    middle = f"/queue?after=1-A-{count // 2:07d}"
+    middle = f"/queue?after={cursor(f'1-A-{count // 2:07d}')}"
     paths = {"the queue": "/queue", "one reason": "/queue?reason=TARGET_CHANGED", "from the middle": middle,
              "200 rows": "/queue?size=200", "an account": "/accounts/A-0000001", "what needs you": "/"}  # fmt: skip
     for name, path in paths.items():
