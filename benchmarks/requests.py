@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import func, select
 
-from benchmarks.blocks import AS_OF, book, request
+from benchmarks.blocks import AS_OF, Fifths, book, request
 from benchmarks.processor import used
 from benchmarks.scene import Scene, peak_memory, scene
 from benchmarks.table import table
