@@ -83,7 +83,13 @@ def test_a_target_is_edited_after_it_was_checked(demo: Books, visitor: Visitor) 
     assert ann.get(f"{V1}/targets/{name}").json() == before
     done = ann.post(f"{V1}/targets", content=new, headers=key())
     assert done.json() == checked.json() | {"checked_only": False}
-    assert ann.get(f"{V1}/targets/{name}").json()["version"] == 2
+    shown = ann.get(f"{V1}/targets/{name}")
+    assert (shown.json()["version"], shown.headers["ETag"]) == (2, '"v2"')
+    new = new.replace(b'"1"', b'"0.9"')
+    stale = ann.post(f"{V1}/targets", content=new, headers=key() | {"If-Match": '"v1"'})
+    assert is_problem(stale, 412, "changed")["evidence"] == {"version": 2}
+    seen = ann.post(f"{V1}/targets", content=new, headers=key() | {"If-Match": '"v2"'})
+    assert seen.json()["version"] == 3
     unknown = ann.post(f"{V1}/targets", content=b'{"id": "NOBODY", "components": []}', headers=key())
     assert any(each["pointer"] == "/id" for each in is_problem(unknown, 422, "unreadable")["errors"])
     is_problem(ann.get(f"{V1}/targets/NOBODY"), 404, "unknown")

@@ -2,8 +2,8 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
-from starlette.responses import Response
+from fastapi import APIRouter, Depends, Header, Path, Query
+from starlette.responses import JSONResponse, Response
 
 from acting import signals as acting_signals
 from acting import targets as acting_targets
@@ -25,6 +25,13 @@ from workflows.contract import signal_workflow_id
 router = APIRouter(tags=["market"])
 Id = Annotated[str, Path(max_length=200, pattern=r"^[^\x00/]+$")]
 Place = Annotated[Cursor, Query(alias="cursor")]
+IfMatch = Annotated[
+    str | None,
+    Header(alias="If-Match", pattern=r'^"v[0-9]{1,9}"$', description="The ETag of the target as it was shown"),
+]
+TAG: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {"ETag": {"schema": {"type": "string"}, "description": 'Its version: `"v3"`'}}}
+}
 
 
 class TargetRow(Shape):
@@ -172,27 +179,33 @@ def models(caller: Annotated[Caller, needs("read")], limit: Limit = LIMIT, curso
     return Models(models=[ModelRow.model_validate(each) for each in found.rows], next_cursor=found.after)
 
 
-@router.get("/targets/{target_id}", responses=documented(404, 409))
-def target(caller: Annotated[Caller, needs("read")], target_id: Id) -> Target:
-    """What it comes to: every component with its bands."""
+@router.get("/targets/{target_id}", response_model=Target, responses={**TAG, **documented(404, 409)})
+def target(caller: Annotated[Caller, needs("read")], target_id: Id) -> Response:
+    """What it comes to: every component with its bands. Its version, which an edit may name, is its ETag."""
     with caller.console.books.reading() as books:
-        return Target.model_validate(read_targets.show(books, target_id, caller.console.clock.today()))
+        found = Target.model_validate(read_targets.show(books, target_id, caller.console.clock.today()))
+    return JSONResponse(found.model_dump(mode="json"), headers={"ETag": f'"v{found.version}"'})
 
 
 @router.post(
-    "/targets", response_model=TargetEdited, responses=documented(409, 413), openapi_extra=sent("application/json")
+    "/targets", response_model=TargetEdited, responses=documented(409, 412, 413), openapi_extra=sent("application/json")
 )
 def edit(
     caller: Annotated[Caller, needs("assign")],
     call: Annotated[Once, Depends(once)],
     content: File,
     check: Check = False,
+    if_match: IfMatch = None,
 ) -> Response:
-    """A new version of a target that is there, in the form that a book has it; whom it serves is queued at once."""
+    """A new version of a target that is there, in the form that a book has it; whom it serves is queued at once. With
+    `If-Match` only where nobody has stored another since.
+    """
+    seen = int(if_match.strip('"v')) if if_match else None
 
     def edited(books: Any, path: Any) -> Shape:
         try:
-            done = acting_targets.edit(books, caller.person, read_object(path, "is not one target"), caller.sign)
+            raw = read_object(path, "is not one target")
+            done = acting_targets.edit(books, caller.person, raw, caller.sign, seen)
         except BookRefused as flaw:
             raise Refused(listed(path, flaw)) from flaw
         return TargetEdited.model_validate({"checked_only": check, **acting_targets.as_json(done)})
