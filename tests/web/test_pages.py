@@ -158,6 +158,10 @@ def test_what_is_shown_comes_as_a_file(demo: Books, visitor: Visitor) -> None:
         made = parquet.read_table(io.BytesIO(client.get(path + "&format=parquet").content))
         assert made.num_rows == count
         assert made.column_names == lines[0].split(",")
+    target = client.get("/targets?format=csv").text.splitlines()[1].partition(",")[0]
+    bands = client.get(f"/targets/{target}?format=csv").text.splitlines()
+    assert bands[0].startswith("component,weight,lower,upper,")
+    assert len(bands) > 2 and bands[-1].startswith("cash,")
 
 
 def test_the_toggle_is_recorded_under_who_did_it(demo: Books, visitor: Visitor) -> None:

@@ -15,6 +15,7 @@ router = APIRouter()
 COLUMNS = ("target", "name", "version", "accounts")
 MODEL = ("model_id", "name", "manager", "version", "investment_minimum", "holdings", "accounts", "signalled_at")
 SIGNAL = ("model_id", "version", "status", "received_by", "received_at", "traded", "skipped", "failed")
+BANDS = ("component", "weight", "lower", "upper", "precision_lower", "precision_upper")
 SIZE = 200
 Place = Annotated[str | None, Query(max_length=600)]
 SIGNALS = 50  # the newest of a model
@@ -47,11 +48,13 @@ def all_models(visit: Annotated[Visit, needs("read")], format: Format = "html") 
 
 
 @router.get("/targets/{target_id}")
-def show(visit: Annotated[Visit, needs("read")], target_id: str) -> Response:
-    """What it comes to, sub-targets flattened, and what each version changed."""
+def show(visit: Annotated[Visit, needs("read")], target_id: str, format: Format = "html") -> Response:
+    """What it comes to, sub-targets flattened, as a file too, and what each version changed."""
     with visit.console.books.reading() as books:
         told, flaw = targets.shown(books, target_id, visit.console.clock.today())
         changes = versions.of_target(books, target_id)
+    if format != "html":
+        return tables.file(f"{target_id}-bands", format, BANDS, told["components"])
     flat = [each | {"current_weight": each["weight"]} for each in told["components"]]  # drawn as if it were held so
     return visit.page(
         "target.html", title=f"Target {target_id}", target=told, flat=flat, flaw=flaw, changes=changes, live={}
