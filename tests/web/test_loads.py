@@ -93,7 +93,8 @@ def test_a_target_is_edited_by_what_it_would_do(demo: Books, visitor: Visitor) -
     name = max(rows, key=lambda each: each.accounts).id
     page = client.get(f"/targets/{name}/edit")
     shown = html.unescape(page.text.partition('class="code">')[2].partition("</textarea>")[0])
-    form = {"form": form_token(client, f"/targets/{name}/edit")}
+    version = page.text.partition('name="version" value="')[2].partition('"')[0]
+    form = {"form": form_token(client, f"/targets/{name}/edit"), "version": version}
     same = client.post(f"/targets/{name}/check", data=form | {"text": shown})
     assert same.status_code == 200 and "it holds that already" in same.text, same.text
     wrong = client.post(f"/targets/{name}/check", data=form | {"text": f'{{"id": "{name}", "components": [{{}}]}}'})
