@@ -114,7 +114,8 @@ def _statement(stated: Rows, sleeves: Rows) -> Iterator[Sum]:
     for symbol, quantity, price, value in lines:
         yield f"all {symbol}", amount(quantity), held[symbol]
         if value != "unknown":
-            yield f"value of {symbol}", amount(value), (amount(quantity) * amount(price)).quantize(CENT)
+            priced = amount(price.partition("of ")[0])  # of an earlier day where it says so
+            yield f"value of {symbol}", amount(value), (amount(quantity) * priced).quantize(CENT)
     if total != "unknown":
         yield "the whole account", amount(total), _sum(amount(row[3]) for row in lines) + amount(cash)
 
