@@ -88,15 +88,17 @@ def resolve(
     body: Resolution,
     if_match: IfMatch = None,
 ) -> Response:
-    """Resolves it, as it was shown, with a note: its account can be rebalanced again."""
-    if if_match is None:
-        told = "Send If-Match with the ETag that you were shown: a resolution is of those figures and no others."
+    """Resolves it with a note, with `If-Match` only as it was shown: its account can be rebalanced again. The books
+    take over no figure of the custodian's that nobody was shown.
+    """
+    if if_match is None and body.book_custodian:
+        told = "Send If-Match with the ETag that you were shown: the books take over that figure and no other."
         raise Problem(428, "no_if_match", told)
 
     def do(_: Any) -> Done:
         console = caller.console
         found, today = _found(caller, break_id), console.clock.today()
-        if if_match != _tag(found):
+        if if_match not in (None, _tag(found)):
             books, custodian = found["expected"], found["actual"]
             told = f"Break {break_id} is not what it was: now the books have {books} and the custodian {custodian}."
             evidence = {"expected": books, "actual": custodian}
