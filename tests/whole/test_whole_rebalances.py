@@ -22,8 +22,7 @@ from tests.whole.story import Story
 from tests.whole.wire import Wire
 from venues.fix.sessions import SESSIONS
 
-SEEDS = range(1, 1 + int(os.environ.get("WHOLE_SEEDS", "2")))  # a story takes minutes
-ON_THE_WIRE = SEEDS if len(SEEDS) >= 6 else SEEDS[:1]
+SEEDS = range(1, 1 + int(os.environ.get("WHOLE_SEEDS", "2")))  # a story takes half a minute
 SEEN: Counter[str] = Counter()
 
 
@@ -58,7 +57,7 @@ async def test_at_the_paper_venue(quiet: Client, books: Books, seed: int) -> Non
 
 @pytest.mark.trial
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("seed", ON_THE_WIRE)
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_through_fix(
     quiet: Client, books: Books, world: World, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

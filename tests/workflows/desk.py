@@ -101,6 +101,7 @@ class TestDesk:
     client: Client
     books: Books
     clock: Clock = field(default_factory=the_clock)
+    sandboxed: bool = True  # without, workflows have what a test sets in their files
 
     @property
     def desk(self) -> Desk:
@@ -134,7 +135,7 @@ class TestDesk:
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        async with make_worker(self.client, self.desk):
+        async with make_worker(self.client, self.desk, sandboxed=self.sandboxed):
             yield
 
     async def start(self, account_id: str = "A-1", **given: Any) -> WorkflowHandle[Any, Any]:
