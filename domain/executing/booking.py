@@ -150,6 +150,7 @@ class _Books:
     cash: dict[str, Decimal]
     lots: dict[str, dict[str, tuple[Lot, ...]]]
     relieved: dict[str, list[tuple[date, RelievedLot]]] = field(default_factory=dict)
+    crossed: dict[str, Decimal] = field(default_factory=dict)  # what sleeves were paid for shares, less what they paid
 
     @classmethod
     def of(cls, account: Account) -> "_Books":
@@ -168,8 +169,9 @@ class _Books:
                 quantity = sum((each.lot.quantity for each in given), ZERO)  # less, where too much of it was sold
                 self._add(crossing.buyer, crossing.symbol, tuple(each.lot for each in given))
             amount = to_cent(quantity * crossing.price)
-            self._cash(crossing.seller, amount)
-            self._cash(crossing.buyer, -amount)
+            for key, paid in ((crossing.seller, amount), (crossing.buyer, -amount)):
+                self._cash(key, paid)
+                self.crossed[key] = self.crossed.get(key, ZERO) + paid
         self._fund(plan)
         self._fill((leg for leg in plan.legs if leg.side == "buy"), fills, relief)
 
@@ -207,7 +209,7 @@ class _Books:
         owed = overdrafts[MANAGED] + sum((overdrafts[key] for key in overdrafts.keys() - self.cash.keys()), ZERO)
         for key in sorted(self.cash.keys() - {MANAGED}):
             was, has = overdrafts.get(key, ZERO), self.cash[key]
-            received = plan.fundings.get(key, ZERO) + _crossed(plan, key)
+            received = plan.fundings.get(key, ZERO) + self.crossed.get(key, ZERO)
             given = max(received, min(ZERO, has) - was)  # or its own overdraft was mended
             back = min(owed - self.cash[MANAGED], given, has - was)
             if back > 0:
@@ -299,12 +301,6 @@ class _Books:
             return
         sleeve = self.lots.setdefault(key, {})
         sleeve[symbol] = (*sleeve.get(symbol, ()), *lots)
-
-
-def _crossed(plan: ExecutablePlan, key: str) -> Decimal:
-    """What a sleeve is paid for shares that cross, less what it pays for them."""
-    brought = sum([each.quantity * each.price for each in plan.crossings if each.seller == key], ZERO)
-    return brought - sum([each.quantity * each.price for each in plan.crossings if each.buyer == key], ZERO)
 
 
 def _ordered(leg: Leg, filled: Decimal) -> list[tuple[str, Decimal]]:
