@@ -37,22 +37,21 @@ async def quiet(client: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
             continue
 
 
-def saw(story: Story) -> None:
-    """What every story has to have seen, and what all of them did together."""
+async def told(client: Client, books: Books, market: PaperMarket | Wire, seed: int, how: str) -> None:
+    """One story with its proof: what every story has to have seen, and what all of them did together."""
+    story = Story(client, books, market, seed)
+    await story.told()
+    proved(story, market.filled(story), market.ordered(story), market.name_of)
     assert story.seen["days proved"] and story.seen["full"] + story.seen["filled in part"], story.seen
     SEEN.update(story.seen)
+    sys.stdout.write(f"\n{how}seed {seed}: {dict(story.seen)}\n")
 
 
 @pytest.mark.trial
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_at_the_paper_venue(quiet: Client, books: Books, seed: int) -> None:
-    market = PaperMarket()
-    story = Story(quiet, books, market, seed)
-    await story.told()
-    proved(story, market.filled(story), market.ordered(story), market.name_of)
-    saw(story)
-    sys.stdout.write(f"\nseed {seed}: {dict(story.seen)}\n")
+    await told(quiet, books, PaperMarket(), seed, "")
 
 
 @pytest.mark.trial
@@ -61,13 +60,8 @@ async def test_at_the_paper_venue(quiet: Client, books: Books, seed: int) -> Non
 async def test_through_fix(
     quiet: Client, books: Books, world: World, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    market = Wire(world, confirms=seed % 2 == 0)
     monkeypatch.setenv(SESSIONS, str(world.folder))
-    story = Story(quiet, books, market, seed)
-    await story.told()
-    proved(story, market.filled(story), market.ordered(story), market.name_of)
-    saw(story)
-    sys.stdout.write(f"\nby FIX, seed {seed}: {dict(story.seen)}\n")
+    await told(quiet, books, Wire(world, confirms=seed % 2 == 0), seed, "by FIX, ")
 
 
 @pytest.mark.trial
