@@ -2,16 +2,12 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from cli import persons, say
 from reading import words
 from reading.refused import Refused
-
-if TYPE_CHECKING:
-    pass
 
 SIGNING_KEY = "REBALANCER_SIGNING_KEY"  # as in identity/keys.py, which is too heavy to import for help
 roles_option = click.option(
