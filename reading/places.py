@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,18 @@ def number(given: str) -> int:
     return int(given)
 
 
+def behind(rows: Sequence[Json], name: str, place: str | None, size: int) -> Listed:
+    """A page of rows that are known whole, in their order; the key `name` has what each is called. Raises Lost."""
+    last, begins = parts(place, 1), 0
+    if last is not None:
+        called = [str(each[name]) for each in rows]
+        if last[0] not in called:
+            raise Lost(place)
+        begins = called.index(last[0]) + 1
+    page = list(rows[begins : begins + size])
+    return Listed(page, cursor(str(page[-1][name])) if len(rows) > begins + size else None)
+
+
 def every(page: Callable[[str | None], Listed]) -> Iterator[Json]:
     """The rows of all pages, one page in memory at a time."""
     found = page(None)
@@ -56,4 +68,4 @@ def every(page: Callable[[str | None], Listed]) -> Iterator[Json]:
         found = page(found.after)
 
 
-__all__ = ["Listed", "Lost", "cursor", "every", "number", "parts"]
+__all__ = ["Listed", "Lost", "behind", "cursor", "every", "number", "parts"]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from reading.places import Listed, Lost, cursor, parts
 from reading.refused import Unknown
 from reading.unknown import UnknownWebhook
 from reading.words import utc
@@ -16,6 +17,18 @@ Json = dict[str, Any]
 def listing(books: "Transaction") -> Sequence[Any]:
     """Every webhook's row, the oldest first."""
     return books.webhooks.listing()
+
+
+def page(books: "Transaction", place: str | None, size: int) -> Listed:
+    """Webhooks in their public form, the oldest first. Raises Lost."""
+    at = parts(place, 2)
+    try:
+        rows = books.webhooks.listing(None if at is None else (at[0], at[1]), size + 1)
+    except ValueError as flaw:
+        raise Lost(place) from flaw
+    last = rows[size - 1] if len(rows) > size else None
+    after = None if last is None else cursor(last.added_at.isoformat(), last.id)
+    return Listed([as_json(each) for each in rows[:size]], after)
 
 
 def one(books: "Transaction", webhook_id: str) -> Any:

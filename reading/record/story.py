@@ -1,9 +1,12 @@
 """The whole story of one rebalance, in order, from both records: the audit records and the workflow's history."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from reading.places import Listed, Lost, cursor, number, parts
 
 if TYPE_CHECKING:
     from storage.connection import Transaction
@@ -34,6 +37,24 @@ class Story:
     lines: Sequence[Line] = field(repr=False)
     histories: tuple[str, ...] = ()
 
+    def page(self, place: str | None, size: int) -> Listed:
+        """So many of the lines in their public form, behind a place: a moment, a witness, and which line of theirs.
+
+        Raises Lost.
+        """
+        behind, before = _place(place), Counter[tuple[datetime, bool]]()
+        found = list[tuple[tuple[datetime, bool, int], Line]]()
+        for each in self.lines:
+            at = each.at, each.source == "record"
+            found.append(((*at, before[at]), each))
+            before[at] += 1
+        rows = [(key, each) for key, each in found if behind is None or key > behind]
+        after = None
+        if len(rows) > size:
+            moment, recorded, nth = rows[size - 1][0]
+            after = cursor(moment.isoformat(), "record" if recorded else "history", str(nth))
+        return Listed([line_as_json(each) for _, each in rows[:size]], after)
+
     def as_json(self) -> Json:
         """The story in its public form."""
         from reading.work import listed
@@ -45,6 +66,19 @@ class Story:
             "histories": list(self.histories),
             "story": [line_as_json(each) for each in self.lines],
         }
+
+
+def _place(given: str | None) -> tuple[datetime, bool, int] | None:
+    at = parts(given, 3)
+    if at is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(at[0])
+    except ValueError as flaw:
+        raise Lost(given) from flaw
+    if moment.tzinfo is None or at[1] not in {"record", "history"}:
+        raise Lost(given)
+    return moment, at[1] == "record", number(at[2])
 
 
 def line_as_json(line: Line) -> Json:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from reading import words
 from reading.actions import Action, Advice, do, tell
+from reading.places import cursor, number, parts
 
 if TYPE_CHECKING:
     from domain.telling.cash_lines import Cash
     from storage.connection import Transaction
 
 Json = dict[str, Any]
+Rows = tuple[Sequence[Any], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +145,18 @@ def rounds(books: "Transaction", rebalance_id: str) -> Sequence[Any]:
     return books.rebalances.rounds(rebalance_id)
 
 
-def orders(books: "Transaction", rebalance_id: str) -> Sequence[Any]:
-    """Its orders, in the order in which they are sent."""
-    return books.orders.of(rebalance_id)
+def page_of_orders(books: "Transaction", rebalance_id: str, place: str | None, size: int) -> Rows:
+    """Its orders, in the order in which they are sent, and where the next page begins. Raises Lost."""
+    at = parts(place, 1)
+    rows = books.orders.behind(rebalance_id, -1 if at is None else number(at[0]), size + 1)
+    return rows[:size], cursor(str(rows[size - 1].leg)) if len(rows) > size else None
+
+
+def page_of_rounds(books: "Transaction", rebalance_id: str, place: str | None, size: int) -> Rows:
+    """Each time that it was decided, the first one first, and where the next page begins. Raises Lost."""
+    at = parts(place, 1)
+    rows = books.rebalances.rounds(rebalance_id, 0 if at is None else number(at[0]), size + 1)
+    return rows[:size], cursor(str(rows[size - 1].round)) if len(rows) > size else None
 
 
 def read(books: "Transaction", row: Any) -> Rebalance:

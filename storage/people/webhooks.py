@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Row, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, literal, select, text, tuple_, update
 
 from storage.record.audit import Audit
 from storage.record.following import Place, newest
 from storage.schema.webhooks import webhooks
+from storage.values import moment_of
 
 BOTH_SIGN = timedelta(hours=24)  # behind a change of its secret the one before signs too
 HERE = webhooks.c.removed_at.is_(None)
@@ -50,10 +51,16 @@ class Webhooks:
         self.audit.record("webhook added", after={**_told(id_, url), "actions": sorted(set(actions))})
         return id_
 
-    def listing(self) -> Sequence[Row[Any]]:
-        """All that were not removed, the oldest first, without their secrets."""
+    def listing(self, after: tuple[str, str] | None = None, size: int | None = None) -> Sequence[Row[Any]]:
+        """Those that were not removed, the oldest first, without their secrets.
+
+        `after` is the place behind which they are: when one was added, in ISO 8601, and its id. Raises ValueError.
+        """
         columns = [each for each in webhooks.c if each.name not in SECRETS]
-        return self.connection.execute(select(*columns).where(HERE).order_by(webhooks.c.added_at, webhooks.c.id)).all()
+        order, where = (webhooks.c.added_at, webhooks.c.id), list[ColumnElement[bool]]([HERE])
+        if after is not None:
+            where.append(tuple_(*order) > tuple_(literal(moment_of(after[0])), literal(after[1])))
+        return self.connection.execute(select(*columns).where(*where).order_by(*order).limit(size)).all()
 
     def get(self, id_: str) -> Row[Any]:
         """One that was not removed, without its secrets. Raises UnknownWebhook."""

@@ -99,6 +99,11 @@ class Orders:
         """A rebalance's orders in the order in which they are sent."""
         return self.connection.execute(ALL, {"of": rebalance_id}).all()
 
+    def behind(self, rebalance_id: str, leg: int, size: int) -> Sequence[Row[Any]]:
+        """The same behind a leg, so many at most."""
+        query = select(orders).where(orders.c.rebalance_id == rebalance_id, orders.c.leg > leg)
+        return self.connection.execute(query.order_by(orders.c.leg).limit(size)).all()
+
     def names(self, rebalance_id: str) -> dict[int, str]:
         """The client order ID of each leg."""
         return {row.leg: row.client_order_id for row in self.connection.execute(NAMES, {"of": rebalance_id})}

@@ -50,6 +50,7 @@ DOCUMENTS = (*ROUND_DOCUMENTS, "execution")
 _with_documents = [
     documents.content(rebalances, column.name) if column.name in DOCUMENTS else column for column in rebalances.c
 ]
+LIGHT = [column for column in rebalances.c if column.name not in {*DOCUMENTS, "result"}]
 UNDER_WAY = rebalances.c.stage != "ENDED"
 TRADING = ("EXECUTING", "RECONCILING")  # its orders are written down, and its fills not yet in the books
 SIGNAL = "signal"  # the kind of rebalance that a new model version makes
@@ -301,13 +302,14 @@ class Rebalances:
             of, after = new.account_id, {name: value for name, value in new._mapping.items() if name != "account_id"}
             self.audit.record(DECISION_KEPT, account_id=of, rebalance_id=rebalance_id, after=after)
 
-    def rounds(self, rebalance_id: str) -> Sequence[Row[Any]]:
-        """What each round of a rebalance decided from, and what it decided; the newest last."""
+    def rounds(self, rebalance_id: str, after: int = 0, size: int | None = None) -> Sequence[Row[Any]]:
+        """What each round of a rebalance decided from, and what it decided; the newest last, behind a round."""
         kept = [documents.content(rebalance_rounds, name) for name in ROUND_DOCUMENTS]
         return self.connection.execute(
             select(*(each for each in rebalance_rounds.c if each.name not in ROUND_DOCUMENTS), *kept)
-            .where(rebalance_rounds.c.rebalance_id == rebalance_id)
+            .where(rebalance_rounds.c.rebalance_id == rebalance_id, rebalance_rounds.c.round > after)
             .order_by(rebalance_rounds.c.round)
+            .limit(size)
         ).all()
 
     def approve(self, rebalance_id: str, by: str, at: datetime) -> None:
@@ -346,10 +348,12 @@ class Rebalances:
         request_id: str | None = None,
         under_way: bool = False,
         before: tuple[str, str] | None = None,
+        skip: int = 0,
     ) -> Sequence[Row[Any]]:
         """Rebalances, newest first, without their snapshots and plans; `status` may be a stage of those under way.
 
-        `before` is the place behind which they are: when one was started, in ISO 8601, and its id. Raises ValueError.
+        `skip` are left out first, as pages by number have it. `before` is the place behind which they are: when one was
+        started, in ISO 8601, and its id. Raises ValueError.
         """
         where: list[ColumnElement[bool]] = []
         if before is not None:
@@ -365,10 +369,20 @@ class Rebalances:
             where.append(func.coalesce(rebalances.c.status, rebalances.c.stage) == status)
         if since:
             where.append(rebalances.c.started_at >= datetime.combine(since, time(), UTC))
-        heavy = {*DOCUMENTS, "result"}
-        columns = [column for column in rebalances.c if column.name not in heavy]
         newest = (desc(rebalances.c.started_at), desc(rebalances.c.id))
-        return self.connection.execute(select(*columns).where(and_(True, *where)).order_by(*newest).limit(limit)).all()
+        query = select(*LIGHT).where(and_(True, *where)).order_by(*newest)
+        return self.connection.execute(query.offset(skip).limit(limit)).all()
+
+    def waiting(self, account_ids: Collection[str], requested_by: str | None) -> Sequence[Row[Any]]:
+        """Those that wait for an approval, by account: on some accounts, and that somebody asked for; else all."""
+        where = [rebalances.c.stage == "PENDING_APPROVAL"]
+        if account_ids:
+            where.append(among(rebalances.c.account_id, account_ids))
+        if requested_by:
+            asked = func.lower(func.btrim(rebalances.c.requested_by))
+            where.append(asked == func.lower(func.btrim(requested_by)))
+        order = (by_key(rebalances.c.account_id), rebalances.c.id)
+        return self.connection.execute(select(*LIGHT).where(*where).order_by(*order)).all()
 
     def failed(self, since: date) -> int:
         """How many that were started from that day in UTC have failed."""

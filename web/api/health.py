@@ -1,21 +1,25 @@
 """`/status` and an account's `/diagnosis`: what waits for somebody, and why an account is not rebalanced."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 
 from policy.trading_days import trade_date
 from reading.actions import Advice
 from reading.health import diagnose, status
+from reading.health.checks import Check
+from reading.places import behind
 from web.actions import command
 from web.api.caller import Caller, needs, reached
+from web.api.cursors import WHOLE, Cursor, Limit
 from web.api.problems import documented
 from web.api.shapes import Shape
 
 router = APIRouter(tags=["health"])
 T = TypeVar("T")
+Place = Annotated[Cursor, Query(alias="cursor")]
 PATIENCE = 30  # seconds
 
 
@@ -29,31 +33,36 @@ class CheckRow(Shape):
 
 
 class Status(Shape):
-    """Whether all is well: every check, in the order in which to mend them."""
+    """Whether all is well, and a page of the checks, in the order in which to mend them."""
 
     ok: bool
     checks: list[CheckRow]
+    next_cursor: str | None
 
 
 class Diagnosis(Shape):
-    """The questions of an account, with their answers."""
+    """A page of the questions of an account, with their answers."""
 
     account_id: str
     checks: list[CheckRow]
+    next_cursor: str | None
 
 
 @router.get("/status", responses=documented())
-def show(caller: Annotated[Caller, needs("read")]) -> Status:
+def show(caller: Annotated[Caller, needs("read")], limit: Limit = WHOLE, cursor_: Place = None) -> Status:
     """Is it working, and what waits for somebody?"""
     console = caller.console
     found = _asked(caller, status.checks(lambda: console.books.engine, lambda: reached(console), console.clock.today()))
-    return Status(ok=all(each.ok for each in found), checks=[CheckRow(**each.as_json(_said)) for each in found])
+    rows, after = _page(found, cursor_, limit)
+    return Status(ok=all(each.ok for each in found), checks=rows, next_cursor=after)
 
 
 @router.get("/accounts/{account_id}/diagnosis", responses=documented(404))
 def why(
     caller: Annotated[Caller, needs("read")],
     account_id: Annotated[str, Path(max_length=200, pattern=r"^[^\x00/]+$")],
+    limit: Limit = WHOLE,
+    cursor_: Place = None,
 ) -> Diagnosis:
     """Why is this account not rebalanced?"""
     console = caller.console
@@ -61,8 +70,14 @@ def why(
         console.books, lambda: reached(console), account_id, console.clock.today(), trade_date(caller.now)
     )
     found = _asked(caller, asked)
-    checks = [CheckRow(**each.as_json(_said)) for each in found.checks]
-    return Diagnosis(account_id=found.account_id, checks=checks)
+    rows, after = _page(found.checks, cursor_, limit)
+    return Diagnosis(account_id=found.account_id, checks=rows, next_cursor=after)
+
+
+def _page(found: Sequence[Check], given: str | None, limit: int) -> tuple[list[CheckRow], str | None]:
+    """A page of checks, each once by its name, and where the next one begins. Raises Lost."""
+    page = behind([each.as_json(_said) for each in found], "check", given, limit)
+    return [CheckRow.model_validate(each) for each in page.rows], page.after
 
 
 def _asked(caller: Caller, question: Coroutine[Any, Any, T]) -> T:

@@ -17,12 +17,13 @@ from reading.work import listed, listings
 from reading.work import rebalances as reading
 from web import acts
 from web.api.caller import Caller, may_approve, needs, reached
-from web.api.cursors import LIMIT, Cursor, Limit
+from web.api.cursors import LIMIT, WHOLE, Cursor, Limit
 from web.api.once import Done, Once, cut_off, once
 from web.api.problems import Problem, documented
 from web.api.shapes import UNANSWERED, Decided, Given, RebalanceRow, Shape
 
 router = APIRouter(tags=["rebalances"])
+Place = Annotated[Cursor, Query(alias="cursor")]
 Id = Annotated[str, Path(max_length=60, pattern=r"^[A-Za-z0-9-]+$")]
 IfMatch = Annotated[
     str | None,
@@ -71,9 +72,10 @@ class Order(Shape):
 
 
 class Orders(Shape):
-    """The orders of a rebalance, in the order in which they are sent."""
+    """A page of the orders of a rebalance, in the order in which they are sent."""
 
     orders: list[Order]
+    next_cursor: str | None
 
 
 class Round(Shape):
@@ -85,9 +87,10 @@ class Round(Shape):
 
 
 class Rounds(Shape):
-    """Every round, the first one first."""
+    """A page of rounds, the first one first."""
 
     rounds: list[Round]
+    next_cursor: str | None
 
 
 class Particular(Shape):
@@ -110,12 +113,15 @@ class StoryLine(Shape):
 
 
 class Story(RebalanceRow):
-    """A rebalance's story; `histories` are the runs of its workflow that it was read from: none, and one witness."""
+    """A rebalance, and a page of its story; `histories` are the runs of its workflow that it was read from: none, and
+    one witness.
+    """
 
     rules_version: str | None
     rounds: list[int]
     histories: list[str]
     story: list[StoryLine]
+    next_cursor: str | None
 
 
 class Decision(Given):
@@ -132,7 +138,7 @@ def listing(
     status: Annotated[str | None, Query(max_length=40, pattern=r"^[A-Z_]+$")] = None,
     request_id: Annotated[str | None, Query(max_length=120, pattern=r"^[^\x00]*$")] = None,
     limit: Limit = LIMIT,
-    cursor_: Annotated[Cursor, Query(alias="cursor")] = None,
+    cursor_: Place = None,
 ) -> Rebalances:
     """Rebalances, newest first, by keyset."""
     with caller.console.books.reading() as books:
@@ -168,29 +174,37 @@ def show(caller: Annotated[Caller, needs("read")], rebalance_id: Id, request: Re
 
 
 @router.get("/rebalances/{rebalance_id}/orders", responses=documented(404))
-def orders(caller: Annotated[Caller, needs("read")], rebalance_id: Id) -> Orders:
-    """Its orders."""
+def orders(
+    caller: Annotated[Caller, needs("read")], rebalance_id: Id, limit: Limit = WHOLE, cursor_: Place = None
+) -> Orders:
+    """Its orders, by keyset."""
     with caller.console.books.reading() as books:
         _row(books, rebalance_id)
-        found = reading.orders(books, rebalance_id)
-    return Orders(orders=[_order(each) for each in found])
+        found, after = reading.page_of_orders(books, rebalance_id, cursor_, limit)
+    return Orders(orders=[_order(each) for each in found], next_cursor=after)
 
 
 @router.get("/rebalances/{rebalance_id}/rounds", responses=documented(404))
-def rounds(caller: Annotated[Caller, needs("read")], rebalance_id: Id) -> Rounds:
-    """Each time that it was decided."""
+def rounds(
+    caller: Annotated[Caller, needs("read")], rebalance_id: Id, limit: Limit = LIMIT, cursor_: Place = None
+) -> Rounds:
+    """Each time that it was decided, by keyset."""
     with caller.console.books.reading() as books:
         _row(books, rebalance_id)
-        found = reading.rounds(books, rebalance_id)
-    return Rounds(rounds=[Round(round=each.round, rules_version=each.rules_version, plan=each.plan) for each in found])
+        found, after = reading.page_of_rounds(books, rebalance_id, cursor_, limit)
+    rows = [Round(round=each.round, rules_version=each.rules_version, plan=each.plan) for each in found]
+    return Rounds(rounds=rows, next_cursor=after)
 
 
 @router.get("/rebalances/{rebalance_id}/story", responses=documented(404, 409))
-def story(caller: Annotated[Caller, needs("read")], rebalance_id: Id) -> Story:
-    """What happened, in order, by both witnesses: the audit record, and the workflow's history."""
+def story(
+    caller: Annotated[Caller, needs("read")], rebalance_id: Id, limit: Limit = WHOLE, cursor_: Place = None
+) -> Story:
+    """What happened, in order, by both witnesses: the audit record, and the workflow's history; by keyset."""
     temporal = caller.console.temporal
     told, _ = temporal.run(telling.story(caller.console.books, lambda: reached(caller.console), rebalance_id))
-    return Story.model_validate(told.as_json())
+    page = told.page(cursor_, limit)
+    return Story.model_validate({**told.as_json(), "story": page.rows, "next_cursor": page.after})
 
 
 @router.post(

@@ -3,16 +3,20 @@
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
-from domain.values.rules import RULES_VERSION, catalogue
+from domain.values.rules import RULES_VERSION
 from reading import policy as numbers
+from reading import rules as catalogue
+from reading.places import behind
 from reading.refused import Refused
 from web.api.caller import Caller, needs
+from web.api.cursors import WHOLE, Cursor, Limit
 from web.api.problems import Flaw, Problem, documented
 from web.api.shapes import Shape
 
 router = APIRouter(tags=["rules"])
+Place = Annotated[Cursor, Query(alias="cursor")]
 
 
 class RuleRow(Shape):
@@ -24,10 +28,11 @@ class RuleRow(Shape):
 
 
 class Rules(Shape):
-    """All rules, of the version in force."""
+    """A page of the rules of the version in force, by family and number."""
 
     rules_version: str
     rules: list[RuleRow]
+    next_cursor: str | None
 
 
 class NumberRow(Shape):
@@ -45,21 +50,25 @@ class NumberRow(Shape):
 
 
 class Policy(Shape):
-    """The numbers in force on a day; a target or an account may override some."""
+    """A page of the numbers in force on a day; a target or an account may override some."""
 
     as_of: str
     policy: list[NumberRow]
+    next_cursor: str | None
 
 
 @router.get("/rules", responses=documented())
-def rules(caller: Annotated[Caller, needs("read")]) -> Rules:
+def rules(caller: Annotated[Caller, needs("read")], limit: Limit = WHOLE, cursor_: Place = None) -> Rules:
     """The catalogue, from the code itself."""
-    listed = [RuleRow(code=rule.code, says=rule.says, file=file) for rule, file in catalogue()]
-    return Rules(rules_version=RULES_VERSION, rules=sorted(listed, key=lambda each: each.code))
+    found = behind(catalogue.listing(), "code", cursor_, limit)
+    rows = [RuleRow.model_validate(each) for each in found.rows]
+    return Rules(rules_version=RULES_VERSION, rules=rows, next_cursor=found.after)
 
 
 @router.get("/policy", responses=documented())
-def policy(caller: Annotated[Caller, needs("read")], as_of: date | None = None) -> Policy:
+def policy(
+    caller: Annotated[Caller, needs("read")], as_of: date | None = None, limit: Limit = WHOLE, cursor_: Place = None
+) -> Policy:
     """The numbers in force: the firm's, and what the last book has in their place."""
     day = as_of or caller.console.clock.today()
     try:
@@ -69,4 +78,6 @@ def policy(caller: Annotated[Caller, needs("read")], as_of: date | None = None) 
         raise Problem(422, "unreadable", f"{flaw}.", errors=[wrong]) from flaw
     with caller.console.books.reading() as books:
         overrides, of_day = numbers.of_the_book(books)
-    return Policy(as_of=str(day), policy=[NumberRow(**row) for row in numbers.overridden(firm, overrides, of_day)])
+    found = behind(numbers.overridden(firm, overrides, of_day), "key", cursor_, limit)
+    rows = [NumberRow.model_validate(each) for each in found.rows]
+    return Policy(as_of=str(day), policy=rows, next_cursor=found.after)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -10,6 +10,7 @@ from acting import webhooks as acting
 from reading import webhooks as reading
 from reading.refused import Refused
 from web.api.caller import Caller, needs, reached
+from web.api.cursors import LIMIT, Cursor, Limit
 from web.api.once import Done, Once, once
 from web.api.problems import Flaw, Problem, documented
 from web.api.shapes import Given, Shape
@@ -41,9 +42,10 @@ class WebhookRow(Shape):
 
 
 class Webhooks(Shape):
-    """All webhooks, the oldest first."""
+    """A page of webhooks, the oldest first."""
 
     webhooks: list[WebhookRow]
+    next_cursor: str | None
 
 
 class WithSecret(WebhookRow):
@@ -66,10 +68,11 @@ class Removed(Shape):
 
 
 @router.get("/webhooks", responses=documented())
-def listing(caller: May) -> Webhooks:
-    """Where events are sent, and how that goes."""
+def listing(caller: May, limit: Limit = LIMIT, cursor_: Annotated[Cursor, Query(alias="cursor")] = None) -> Webhooks:
+    """Where events are sent, and how that goes; by keyset."""
     with caller.console.books.reading() as books:
-        return Webhooks(webhooks=[_row(each) for each in reading.listing(books)])
+        found = reading.page(books, cursor_, limit)
+    return Webhooks(webhooks=[WebhookRow.model_validate(each) for each in found.rows], next_cursor=found.after)
 
 
 @router.get("/webhooks/{webhook_id}", responses=documented(404))
