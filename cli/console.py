@@ -103,7 +103,7 @@ class Console:
         asked: Json = _asked(update, said)
         if update == "approve":
             asked["plans"] = [{"rebalance_id": each.rebalance_id, "plan": each.plan} for each in listed(item, said)]
-        told = self.call("POST", f"/requests/{item.id}/decisions", asked)
+        told = self.call("POST", f"/requests/{item.id}/decisions", asked, match="*")  # what stands of the list in it
         account = {each.rebalance_id: each.account_id for each in item.rebalances}
         again = [{"account_id": account.get(each, each), "reason": f"{each} was planned again, and waits"}
                  for each in told["left_out"]]  # fmt: skip

@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -161,6 +162,51 @@ def test_a_page_leads_to_the_same_in_temporal(
     assert leads in link
 
 
+# --- a request's decisions by the API
+
+DECISIONS = f"{V1}/requests/{REQUEST}/decisions"
+
+
+def decided(client: TestClient, key: str, plans: object, match: str | None, decision: str = "approve") -> Any:
+    body = {"decision": decision} | ({} if plans is None else {"plans": plans})
+    headers = {"Idempotency-Key": key} | ({} if match is None else {"If-Match": match})
+    return client.post(DECISIONS, json=body, headers=headers)
+
+
+def test_a_decision_about_a_request_names_the_list_that_was_shown(
+    demo: Books, visitor: Visitor, waiting: dict[str, str]
+) -> None:
+    """503 is what has passed: nobody answers in Temporal here."""
+    client = visitor("ben")
+    shown = client.get(f"{V1}/requests/{REQUEST}")
+    tag, named = shown.headers["etag"], [{key: each[key] for key in ("rebalance_id", "plan")}
+                                         for each in shown.json()["plans"] if not each["liquidation"]]  # fmt: skip
+    assert len(named) == 2
+    is_problem(decided(client, "list-0001", named, None), 428, "no_if_match")
+    assert decided(client, "list-0002", named, "W/nonsense").status_code == 422
+    assert decided(client, "list-0003", named, tag).status_code == 503
+    # what changed beside what is named is no matter
+    execute(demo, "UPDATE rebalances SET round = 2, plan_digest = repeat('0', 64) WHERE id = :id", id=waiting["A-106"])
+    assert client.get(f"{V1}/requests/{REQUEST}").headers["etag"] != tag
+    assert decided(client, "list-0004", named, tag).status_code == 503
+    # to cancel all of it is of the whole list
+    told = is_problem(decided(client, "list-0005", None, tag, "cancel"), 412, "changed")
+    assert "Nothing was cancelled" in told["detail"] and told["evidence"] == {"waiting": 3}
+    assert decided(client, "list-0006", None, "*", "cancel").status_code == 503
+    # what is named was planned again, or decided about
+    execute(demo, "UPDATE rebalances SET round = 2, plan_digest = repeat('1', 64) WHERE id = :id", id=waiting["A-101"])
+    told = is_problem(decided(client, "list-0007", named, tag), 412, "changed")
+    assert told["evidence"] == {"planned_again": [waiting["A-101"]], "waits_no_more": []}
+    assert f"{waiting['A-101']} was planned again since you looked. Nothing was decided" in told["detail"]
+    assert decided(client, "list-0008", named, "*").status_code == 503, "it is left out, and the other is decided about"
+    execute(demo, "UPDATE rebalances SET stage = 'ENDED', status = 'EXPIRED', ended_at = now() WHERE id = :id",
+            id=waiting["A-102"])  # fmt: skip
+    told = is_problem(decided(client, "list-0009", named, "*"), 412, "changed")
+    assert told["evidence"] == {"planned_again": [waiting["A-101"]], "waits_no_more": [waiting["A-102"]]}
+    only = [each for each in named if each["rebalance_id"] == waiting["A-102"]]
+    is_problem(decided(client, "list-0010", only, "*"), 409, "conflict")
+
+
 # --- listings
 
 
@@ -199,7 +245,7 @@ def test_an_accounts_past_goes_on_behind_the_newest(
         seen += re.findall(r'<a href="/rebalances/(R-[0-9]+)">', page)
         path = html.unescape("".join(re.findall(r'rel="next" href="([^"#]+)', page)))
     assert sorted(seen) == sorted([waiting["A-101"], waiting["A-102"]])
-    assert len(client.get("/accounts/A-101?format=csv").text.splitlines()) == 3
+    assert len(client.get("/accounts/A-101?format=csv&of=rebalances").text.splitlines()) == 3
 
 
 def test_the_apis_documentation_knows_who_reads_it(demo: Books, visitor: Visitor) -> None:

@@ -88,6 +88,28 @@ async def test_a_request_is_approved_as_it_was_reviewed(signing: Console, ben: T
     assert {each["signed_in"]["subject"] for each in signing.recorded("approved")} == {signing.people["ben"].subject}
 
 
+async def test_a_request_is_approved_by_the_api_as_its_list_was_shown(signing: Console, ben: TestClient) -> None:
+    handle = await signing.request("A-1", "A-2")
+    await requests.pending(handle, 2)
+    shown = await asked(ben, "GET", "/api/v1/requests/Q-1")
+    plans = [{key: each[key] for key in ("rebalance_id", "plan")} for each in shown.json()["plans"]]
+    made_up = {"rebalance_id": plans[1]["rebalance_id"], "plan": "0" * 64}
+
+    async def decided(key: str, named: list[dict[str, str]], match: str | None) -> Any:
+        headers = {"Idempotency-Key": key} | ({} if match is None else {"If-Match": match})
+        body = {"decision": "approve", "plans": named}
+        return await asyncio.to_thread(ben.post, "/api/v1/requests/Q-1/decisions", json=body, headers=headers)
+
+    assert (await decided("api-0001", plans, None)).status_code == 428
+    assert (await decided("api-0002", [plans[0], made_up], shown.headers["etag"])).status_code == 412
+    assert not signing.recorded("approved")
+    some = (await decided("api-0003", [plans[0], made_up], "*")).json()
+    assert (some["outcome"], some["accounts"], some["left_out"]) == ("approved", 1, [made_up["rebalance_id"]])
+    rest = (await decided("api-0004", plans[1:], shown.headers["etag"])).json()
+    assert (rest["outcome"], rest["accounts"], rest["left_out"]) == ("approved", 1, [])
+    assert (await requests.result(handle))["counts"]["COMPLETE"] == 2
+
+
 async def test_a_passkey_vouches_at_the_console(
     signing: Console, ben: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,7 +50,7 @@ RESOURCES = (
 )
 DESCRIPTION = (
     "Decimals are texts. Lists go by `limit` and `cursor`. Every write needs an `Idempotency-Key`; a decision about "
-    "one rebalance needs `If-Match` with the ETag that was shown. Refusals are problems (RFC 9457)."
+    "a rebalance or a request needs `If-Match` with the ETag that was shown. Refusals are problems (RFC 9457)."
 )
 
 

@@ -1,16 +1,18 @@
 """`/requests`: many accounts at once: submitted, looked at, decided as they were shown, paused and resumed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Header, Path, Query
 from pydantic import Field
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from acting import showing
 from acting.submit import Wanted
 from acting.updates import Reply
+from domain.approvals import listed
 from domain.queue import REASONS
 from reading.refused import Changed, Conflict, Unknown
 from reading.unknown import UnknownRequest
@@ -26,8 +28,20 @@ from web.api.shapes import UNANSWERED, Accepted, Decided, Given, RequestRow, Sha
 from workflows.contract import request_workflow_id
 
 router = APIRouter(tags=["requests"])
+NAMED = 5  # plans that a refusal names in its sentence; its evidence has all
 Id = Annotated[str, Path(max_length=120, pattern=r"^[A-Za-z0-9._-]+$")]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        pattern=r'^(\*|"(none|[0-9a-f]{64})")$',
+        description="The ETag of the request as its plans were shown; `*`: whatever became of them",
+    ),
+]
+TAG: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {"ETag": {"schema": {"type": "string"}, "description": "The digest of the list of its `plans`"}}}
+}
 Status = Literal["RUNNING", "PAUSED", "COMPLETE", "COMPLETE_WITH_ERRORS", "FAILED", "EXPIRED", "CANCELED"]
 
 
@@ -158,7 +172,7 @@ def submit(
         raise Problem(422, "unreadable", "Give one of account_ids, reasons and failed_of.")
     if (body.kind in {None, "full"}) is not (body.amount is None):
         raise Problem(422, "unreadable", "amount goes with kind raise_cash or invest_cash, and they with it.")
-    if body.amount is not None and not float(body.amount):
+    if body.amount is not None and not Decimal(body.amount):
         raise Problem(422, "unreadable", "amount is to be above 0.")
     terms: dict[str, Any] = {"mode": body.mode, "kind": body.kind, "amount": body.amount, "approval": body.approval}
     terms["override"] = list(body.override or ())
@@ -189,15 +203,18 @@ def listing(
     return Requests(requests=[RequestRow.model_validate(row) for row in found.rows], next_cursor=found.after)
 
 
-@router.get("/requests/{request_id}", responses=documented(404))
-def show(caller: Annotated[Caller, needs("read")], request_id: Id) -> Request:
-    """How far it is, and every plan of it that waits. It is unknown for a moment after it was submitted."""
+@router.get("/requests/{request_id}", response_model=Request, responses={**TAG, **documented(404)})
+def show(caller: Annotated[Caller, needs("read")], request_id: Id) -> Response:
+    """How far it is, and every plan of it that waits: their list, which a decision names, is its ETag.
+
+    It is unknown for a moment after it was submitted.
+    """
     with caller.console.books.reading() as books:
         with _known(request_id):
             found = reading.standing(books, request_id)
         pending = reading.pending(books, request_id)
     row = found.row
-    return Request(
+    told = Request(
         request_id=row.id,
         status=found.now,
         requested_by=row.requested_by,
@@ -212,6 +229,7 @@ def show(caller: Annotated[Caller, needs("read")], request_id: Id) -> Request:
         counts=found.counts,
         plans=[_pending(each) for each in pending],
     )
+    return JSONResponse(told.model_dump(mode="json"), headers={"ETag": _tag(pending)})
 
 
 @router.get("/requests/{request_id}/accounts", responses=documented(404))
@@ -230,15 +248,25 @@ def accounts_of(
 
 
 @router.post(
-    "/requests/{request_id}/decisions", response_model=Decided, responses={**UNANSWERED, **documented(404, 409, 412)}
+    "/requests/{request_id}/decisions",
+    response_model=Decided,
+    responses={**UNANSWERED, **documented(404, 409, 412, 428)},
 )
 def decide(
     caller: Annotated[Caller, needs("cancel")],
     call: Annotated[Once, Depends(once)],
     request_id: Id,
     body: RequestDecision,
+    if_match: IfMatch = None,
 ) -> Response:
-    """Approves or cancels the plans that were shown, and no others; what was planned again meanwhile is left out."""
+    """Approves or cancels the plans that were shown, and no others.
+
+    With the ETag of the request all of what is named is decided about, or nothing, where some of it is not as it was
+    shown any more (412); what else of the request changed since is no matter. With `*` that is left out, and said so.
+    """
+    if if_match is None:
+        told = "Send If-Match with the ETag of the request that showed you these plans, or * for what still stands."
+        raise Problem(428, "no_if_match", told)
     if body.decision == "approve":
         may_approve(caller)
         if body.plans is None:
@@ -249,7 +277,7 @@ def decide(
         reply = _before(caller, request_id, id_) if begun.again else None
         if reply is None:
             with cut_off(begun.again, request_id):
-                workflow_id, said, left_out = _meant(caller, request_id, body)
+                workflow_id, said, left_out = _meant(caller, request_id, body, if_match)
             reply = acts.tell(caller.console, caller.person, workflow_id, body.decision, said, id_=id_)
         done = "approved" if body.decision == "approve" else "cancelled"
         answer = reply.answer or {}
@@ -273,27 +301,39 @@ def _before(caller: Caller, request_id: str, id_: str) -> Reply | None:
     return acts.told_before(caller.console, row.workflow_id, id_)
 
 
-def _meant(caller: Caller, request_id: str, body: RequestDecision) -> tuple[str, dict[str, Any], list[str]]:
-    """The request's workflow, what it is told, and the plans that were shown and are not what waits any more."""
+def _meant(
+    caller: Caller, request_id: str, body: RequestDecision, if_match: str
+) -> tuple[str, dict[str, Any], list[str]]:
+    """The request's workflow, what it is told, and the plans that were shown and are not what waits any more.
+
+    Raises Changed where they are not what was looked at, Conflict where none of them waits.
+    """
     with caller.console.books.reading() as books:
         row = _row(books, request_id)
-        pending = {str(each.rebalance_id): each for each in reading.pending(books, request_id)}
+        waiting = reading.pending(books, request_id)
+    pending = {str(each.rebalance_id): each for each in waiting}
     said: dict[str, Any] = {"by": caller.person.name}
     if body.decision == "cancel" and body.reason is not None:
         said["reason"] = body.reason
     if body.plans is None:
+        if if_match not in {"*", _tag(waiting)}:
+            told = f"What waits of {request_id} is not what you looked at: now {len(waiting):,} plans do."
+            raise Changed(f"{told} Nothing was cancelled: look again.", evidence={"waiting": len(waiting)})
         return row.workflow_id, said, []
     asked = {each.rebalance_id: each.plan for each in body.plans}
     about = [each for name, each in pending.items() if asked.get(name) == each.plan]
     left_out = sorted(set(asked) - {str(each.rebalance_id) for each in about})
-    if not about:
-        changed = [name for name in left_out if name in pending]
-        if changed:
-            raise Changed(
-                f"{', '.join(changed[:5])} was planned again since you looked. Nothing was decided: look again.",
-                evidence={"planned_again": changed},
-            )
+    again = [name for name in left_out if name in pending]
+    if not about and not again:
         raise Conflict("Nothing of what was shown waits any more. Nothing was decided.")
+    if left_out and (if_match != "*" or not about):
+        gone = [name for name in left_out if name not in pending]
+        what = [f"{_named(again)} planned again"] if again else []
+        what += [f"{_named(gone)} decided about, or over,"] if gone else []
+        raise Changed(
+            f"{' and '.join(what)} since you looked. Nothing was decided: look again.",
+            evidence={"planned_again": again, "waits_no_more": gone},
+        )
     said["account_ids"] = [each.account_id for each in about]
     if body.decision == "approve":
         apart = [str(each.rebalance_id) for each in about if each.liquidation]
@@ -336,6 +376,17 @@ def _known(request_id: str) -> Iterator[None]:
     except UnknownRequest as flaw:
         told = f"There is no request {request_id}; one that was just submitted is known in a moment."
         raise Unknown(told, evidence={"workflow_id": request_workflow_id(request_id)}) from flaw
+
+
+def _tag(waiting: Sequence[Any]) -> str:
+    """The ETag of a list of plans that wait: of which rebalances, and what is planned (DECIDE-1)."""
+    digest = listed((str(each.rebalance_id), str(each.plan)) for each in waiting)
+    return f'"{digest or "none"}"'
+
+
+def _named(names: Sequence[str]) -> str:
+    few = ", ".join(names[:NAMED])
+    return f"{few}{' and more were' if len(names) > NAMED else ' was' if len(names) == 1 else ' were'}"
 
 
 def _pending(each: Any) -> PendingPlan:
