@@ -11,7 +11,7 @@ from reading import words
 from reading.actions import do
 from reading.refused import Changed, Conflict, Refused, Said, Unknown
 from reading.temporal import Connect
-from reading.work.choosing import Item, Rebalance, list_of
+from reading.work.choosing import NAMED, Item, Rebalance, list_of
 
 DONE = {"approve": "approved", "cancel": "cancelled", "pause": "paused", "resume": "resumed"}
 Json = dict[str, Any]
@@ -61,7 +61,7 @@ class Decision:
             raise Unknown(f"{item.id} is no rebalance and no request: ", ids)
         open_ones = [each for each in item.rebalances if each.ended is None]
         if not open_ones:
-            states = ", ".join(f"{each.rebalance_id} ended {each.ended}" for each in item.rebalances[:5])
+            states = ", ".join(f"{each.rebalance_id} ended {each.ended}" for each in item.rebalances[:NAMED])
             look = do("show", item.id, told="See `{}`")
             raise Conflict(f"nothing of {item.id} is pending: {states or 'it has no rebalances'}. ", look)
         if item.is_request and self.update == "approve":  # its workflow is gone: each plan of the list by itself

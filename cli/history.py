@@ -13,6 +13,7 @@ STATUSES = ("COMPLETE", "COMPLETE_WITH_ERRORS", "FAILED", "EXPIRED", "CANCELED")
 STAGES = ("CHECKING", "PENDING_APPROVAL", "EXECUTING", "RECONCILING")  # of those that have not ended
 KEYS = ("rebalance_id", "account_id", "status", "mode", "kind", "requested_by", "approved_by", "started_at", "ended_at",
         "issue", "request_id")  # fmt: skip
+MOST = 1_000_000
 COLUMNS = ("rebalance", "account", "status", "mode", "asked / approved", "started", "issue")
 
 
@@ -22,7 +23,10 @@ COLUMNS = ("rebalance", "account", "status", "mode", "asked / approved", "starte
 @click.option("--status", type=click.Choice([*STATUSES, *STAGES], case_sensitive=False), default=None)
 @click.option("--since", metavar="DATE", default=None, help="Only those started on this day (UTC) or later.")
 @click.option("--open", "open_", is_flag=True, help="Only those that have not ended.")
-@click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="At most so many, the newest.")
+@click.option(
+    "--limit", type=click.IntRange(1, MOST), default=200, show_default=True, help="At most so many, the newest."
+)
+@click.option("--page", type=click.IntRange(1, MOST), default=1, show_default=True, help="Which page of so many.")
 @listing.format_option
 def history(
     account_id: str | None,
@@ -31,6 +35,7 @@ def history(
     since: str | None,
     open_: bool,
     limit: int,
+    page: int,
     form: str,
 ) -> None:
     """Rebalances, newest first."""
@@ -38,7 +43,7 @@ def history(
     from reading.work import history as reading
 
     first = say.day("--since", since)
-    found = reading.newest(connections.books(), account_id, request_id, status, first, open_, limit)
+    found = reading.newest(connections.books(), account_id, request_id, status, first, open_, limit, page)
     if form != "table":
         listing.show(found.rows, form, KEYS, "")
     elif found.rows:
@@ -46,7 +51,8 @@ def history(
     else:
         say.show("No rebalance of that kind yet. Submit one: rebalancer submit ACCOUNT")
     if found.more:
-        say.message(f"there are more than {limit}: narrow with --account, --status, --open, --since, or raise --limit")
+        narrow = "narrow with --account, --status, --open, --since, or raise --limit"
+        say.message(f"there are more than {limit * page}: --page {page + 1}, {narrow}")
 
 
 def as_table(listed: list[Json]) -> object:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from storage.connection import Books, Transaction
 
 
+NAMED = 5  # of those that ended
+
+
 @dataclass(frozen=True, slots=True)
 class Rebalance:
     """A rebalance, and where its workflow is. `plan` is the digest of what waits, or waited last."""
@@ -27,7 +30,10 @@ class Rebalance:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What an id names: a rebalance, or a request with its rebalances. `shown` is the digest written behind it."""
+    """What an id names: a rebalance, or a request with those of its rebalances under way, else some that ended.
+
+    `shown` is the digest written behind it.
+    """
 
     id: str
     rebalances: tuple[Rebalance, ...]
@@ -57,40 +63,33 @@ def named(books: "Books", id_: str) -> Item:
         try:
             return Item(name, (_rebalance(read.rebalances.get(name)),), shown=shown or None)
         except UnknownRebalance:
-            rows = list(read.rebalances.listing(request_id=name, limit=None))
+            rows = list(read.rebalances.listing(request_id=name, limit=None, under_way=True))
+            if not rows:  # nothing can be decided about it: some are named
+                rows = list(read.rebalances.listing(request_id=name, limit=NAMED))
+        rows.sort(key=lambda row: str(row.account_id))
         try:
             request = read.requests.get(name)
         except UnknownRequest:  # no worker has taken it up yet, or its rebalances were started one by one
-            rows.sort(key=lambda row: str(row.account_id))
             there = tuple(map(_rebalance, rows))
             return Item(name, there, request_workflow_id(name), bool(rows), shown or None)
         return Item(name, _in_order(read, name, rows), str(request.workflow_id), True, shown or None)
 
 
 def _in_order(books: "Transaction", request_id: str, rows: Iterable[Any]) -> tuple[Rebalance, ...]:
-    """The request's rebalances in the order of its accounts; those pending as the request's list has them."""
-    at = {each.account_id: each.position for each in books.requests.accounts(request_id)}
-    waiting = {each.rebalance_id for each in books.requests.pending(request_id)}
-    made = [replace(each, waits=each.rebalance_id in waiting) for each in map(_rebalance, rows)]
-    return tuple(sorted(made, key=lambda each: at.get(each.account_id, 0)))
+    """A request's rebalances: those that wait first, as the request's list has them, then the others by account."""
+    at = {each.rebalance_id: place for place, each in enumerate(books.requests.pending(request_id))}
+    made = [replace(each, waits=each.rebalance_id in at) for each in map(_rebalance, rows)]
+    return tuple(sorted(made, key=lambda each: at.get(each.rebalance_id, len(at))))
 
 
 def waiting(books: "Books", accounts: Sequence[str], requested_by: str | None) -> list[Item]:
     """What waits for an approval on these accounts, and that this person asked for. Refused where nothing does."""
-    from domain.approvals import same_person
-
     with books.transaction() as read:
-        rows = [
-            row
-            for row in read.rebalances.listing(status="PENDING_APPROVAL", limit=None)
-            if (not accounts or row.account_id in accounts)
-            and (not requested_by or same_person(row.requested_by, requested_by))
-        ]
+        rows = read.rebalances.waiting(accounts, requested_by)
     if not rows:
         listed = do("history", status="PENDING_APPROVAL", told="see `{}`")
         raise Unknown("nothing that waits for an approval is of that: ", listed)
-    made = map(_rebalance, sorted(rows, key=lambda row: str(row.account_id)))
-    return [Item(each.rebalance_id, (each,)) for each in made]
+    return [Item(each.rebalance_id, (each,)) for each in map(_rebalance, rows)]
 
 
 def list_of(item: Item) -> str:

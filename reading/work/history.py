@@ -33,12 +33,13 @@ def newest(
     since: date | None,
     open_: bool,
     limit: int,
+    page: int = 1,
 ) -> History:
-    """The newest rebalances of a filter. Raises Unknown for an account that is not in the books."""
+    """The newest of a filter, or a later page of as many. Raises Unknown for an account that is not in the books."""
     with books.transaction() as read:
         if account_id is not None:
             must_be_known(read, account_id)
-        rows = read.rebalances.listing(account_id, status, since, limit + 1, request_id, open_)
+        rows = read.rebalances.listing(account_id, status, since, limit + 1, request_id, open_, skip=(page - 1) * limit)
     return History([listed.rebalance(row) for row in rows[:limit]], len(rows) > limit)
 
 
