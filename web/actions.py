@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from urllib.parse import quote
 
 from reading.actions import SHELL, Action, Advice, typed
 from reading.refused import Refused
@@ -66,7 +67,7 @@ def where(action: Action) -> str | None:
         found = "/requests/{}/review" if action.verb == "approve" else "/requests/{}"
     elif action.verb == "approve":
         found = "/rebalances/{}"
-    return found.format(of)
+    return found.format(quote(of, safe=""))
 
 
 def label(action: Action) -> str:

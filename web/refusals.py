@@ -92,15 +92,18 @@ def _refused_below(request: Request, flaw: Exception) -> Response:
 
 
 def _no_place(request: Request, flaw: Exception) -> Response:
+    from web.templating import at
+
     why = "The address does not name a place in this listing."
-    return page(request, Refusal(422, "There is no such page", why, ((request.url.path, "The first page"),)))
+    return page(request, Refusal(422, "There is no such page", why, ((at(request), "The first page"),)))
 
 
 def _to_sign_in(request: Request, flaw: Exception) -> Response:
+    from web.templating import at
     from web.visit import link
 
     if request.method == "GET" and request.headers.get("hx-request") != "true":
-        then = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        then = at(request) + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(link("/sign-in", then=then if then != "/" else None), 303)
     why = "Nobody is signed in here any more, so nothing was changed."
     return page(request, Refusal(401, "Sign in first", why, (("/sign-in", "Sign in"),)))
@@ -108,9 +111,11 @@ def _to_sign_in(request: Request, flaw: Exception) -> Response:
 
 def _not_understood(request: Request, flaw: Exception) -> Response:
     assert isinstance(flaw, RequestValidationError)
+    from web.templating import back
+
     told = [f"{'.'.join(str(part) for part in each['loc'][1:])}: {each['msg']}" for each in flaw.errors()]
     why = f"{'; '.join(told)}. Nothing was changed."
-    return page(request, Refusal(422, "That can't be read", why, ((request.url.path, "Open the page anew"),)))
+    return page(request, Refusal(422, "That can't be read", why, ((back(request), "Open the page anew"),)))
 
 
 def _of_the_server(request: Request, flaw: Exception) -> Response:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response, StreamingResponse
@@ -21,7 +22,22 @@ NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(E[+-]?[0-9]+)?")
 PAGE = 1_000  # rows that are asked for together
 AT_ONCE = 5_000  # rows of a file that are in memory together, whatever its length
 # Columns that are no texts, so that a file has the same types whatever is in it.
-INTEGERS = frozenset({"position", "id", "accounts", "pending", "version", "holdings", "round"})
+INTEGERS = frozenset(
+    {
+        "position",
+        "id",
+        "accounts",
+        "pending",
+        "version",
+        "holdings",
+        "round",
+        "step",
+        "row",
+        "count",
+        "bytes",
+        "record_id",
+    }
+)
 BOOLEANS = frozenset({"rebalancing", "liquidation", "booked", "ok"})
 
 
@@ -32,12 +48,19 @@ def file(name: str, form: Format, columns: Sequence[str], rows: Iterable[Row]) -
     """
     batches = _batches(columns, rows)
     whole = itertools.chain([next(batches, [])], batches)
-    named = {"Content-Disposition": f'attachment; filename="{name}.{form}"'}
+    named = attached(f"{name}.{form}")
     if form == "csv":
         return StreamingResponse(_csv(columns, whole), media_type="text/csv; charset=utf-8", headers=named)
     made = _parquet(columns, whole)
     gone = BackgroundTask(Path(made).unlink, missing_ok=True)
     return FileResponse(made, media_type="application/vnd.apache.parquet", headers=named, background=gone)
+
+
+def attached(name: str) -> dict[str, str]:
+    """What has a browser keep an answer as a file of that name, whatever an id in it is made of (RFC 6266)."""
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+    told = f'attachment; filename="{plain}"'
+    return {"Content-Disposition": told if plain == name else f"{told}; filename*=UTF-8''{quote(name, safe='')}"}
 
 
 def _batches(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[list[dict[str, Any]]]:

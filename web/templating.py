@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -65,8 +65,8 @@ def frame(request: Request, console: Any, now: datetime) -> dict[str, Any]:
     """What the frame of every page shows, whoever is there."""
     return {
         "layout": "layout.html",
-        "path": request.url.path,
-        "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "path": at(request),
+        "here": at(request) + (f"?{request.url.query}" if request.url.query else ""),
         "as_of": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "settings": console.settings,
         "person": None,
@@ -75,6 +75,22 @@ def frame(request: Request, console: Any, now: datetime) -> dict[str, Any]:
         "undo": None,
         "may": lambda act: False,
     }
+
+
+def at(request: Request) -> str:
+    """The path of a request as an address has it: an id may hold a `?` or a `#`."""
+    return quote(request.scope["path"])
+
+
+def back(request: Request) -> str:
+    """Where a page of ours is that a refusal can lead back to: the one that was asked for, or whose form was sent."""
+    if request.method in {"GET", "HEAD"}:
+        return at(request)
+    came = urlsplit(request.headers.get("referer", ""))
+    same = (
+        came.netloc == request.headers.get("host") and came.path.startswith("/") and came.path[1:2] not in {"/", "\\"}
+    )
+    return f"{came.path}?{came.query}" if same and came.query else came.path if same else "/"
 
 
 @lru_cache(maxsize=32)

@@ -6,6 +6,7 @@ without a role for it gets to the handler (`identity.roles`).
 
 import asyncio
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 SAID = "said"  # the cookie with what the last act came to, shown once
 UNDO = "undo"  # beside it, the form that takes it back
 UNDOES = re.compile(r"/accounts/[^/?#]+/(target|rebalancing)")  # where nothing trades
-LONGEST_SAID = 900
+LONGEST_SAID = 3500  # bytes of a cookie, as it travels: of 4,096 with its name, browsers drop it
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ class Visit:
         self.console.tiles.forget()
         answer = RedirectResponse(to, 303)
         if said:
-            self._keep_once(answer, SAID, said[:LONGEST_SAID])
+            self._keep_once(answer, SAID, _short(said))
         if undo is not None:
             self._keep_once(answer, UNDO, json.dumps([undo.to, undo.name, undo.value]))
         return answer
@@ -175,6 +176,12 @@ class Visit:
         raise Refusal(404, f"There is no {what}", "Nothing of that name is in the books.", ((where, "Look it up"),))
 
 
+def _short(said: str) -> str:
+    """As much of a text as a cookie takes: a letter beyond ASCII travels as six or more."""
+    sizes = itertools.accumulate(len(quote(each)) for each in said)
+    return said[: sum(size <= LONGEST_SAID for size in sizes)]
+
+
 @dataclass(frozen=True)
 class Need:
     """Asked by FastAPI before a handler: the person may take this act, and a form is one of ours."""
@@ -193,7 +200,7 @@ class Need:
             given = (await request.form()).get("form", "")
             if not session.made(str(given)):
                 why = "The form is of another session: somebody signed in or out since it was shown. Nothing changed."
-                raise Refusal(403, "Shown to somebody else", why, ((str(request.url.path), "Open it again"),))
+                raise Refusal(403, "Shown to somebody else", why, ((templating.back(request), "Open it again"),))
         return Visit(request, session)
 
 

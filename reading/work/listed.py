@@ -1,10 +1,12 @@
-"""Rows of listings in their public form: rebalances, requests, models, targets and signals, whoever lists them."""
+"""Rows of listings in their public form: rebalances, requests, models, targets, signals, files, whoever lists them."""
 
 from typing import Any
 
 from reading.words import utc
 
 Json = dict[str, Any]
+# What a file is called by who loads it, by what it is kept as.
+DELIVERED = {"positions": "statement", "prices": "prices", "model": "signal", "actions": "corporate actions"}
 
 
 def rebalance(row: Any) -> Json:
@@ -103,6 +105,20 @@ def signal(row: Any) -> Json:
         "received_at": utc(row.received_at),
         "largest_change": None if row.largest_change is None else weight_text(row.largest_change),
         **{name: came_to.get(name) for name in ("traded", "skipped", "failed")},
+    }
+
+
+def delivered(row: Any) -> Json:
+    """A file that was loaded; `feed` read it, or none, where it is in our own format."""
+    return {
+        "id": row.id,
+        "kind": DELIVERED[row.kind],
+        "name": row.name,
+        "feed": row.feed,
+        "bytes": row.bytes,
+        "sha256": row.sha256,
+        "received_at": utc(row.received_at),
+        "received_by": row.received_by,
     }
 
 

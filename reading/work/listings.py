@@ -64,6 +64,14 @@ def signals(books: "Transaction", model_id: str, place: str | None, size: int) -
     return Listed([listed.signal(row) | times for row, times in zip(found.rows, began, strict=True)], after)
 
 
+def delivered(books: "Transaction", place: str | None, size: int) -> Listed:
+    """The files that were loaded, the newest first. Raises Lost."""
+    at = parts(place, 1)
+    found = books.listings.delivered(None if at is None else number(at[0]), size)
+    after = cursor(str(found.rows[-1].id)) if found.more else None
+    return Listed([listed.delivered(row) for row in found.rows], after)
+
+
 def requests(books: "Transaction", status: str | None, by: str | None, place: str | None, size: int) -> Listed:
     """Requests, newest first. Raises Lost."""
     before = parts(place, 2)

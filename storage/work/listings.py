@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, Select, desc, func, literal, o
 
 from storage.schema.deliveries import model_signals
 from storage.schema.execution import rebalances
+from storage.schema.feeds import delivered_files
 from storage.schema.requests import rebalance_requests, request_accounts
 from storage.schema.tables import accounts, model_holdings, models, queue_entries, sleeves, targets
 from storage.values import by_key, exact, moment_of
@@ -163,6 +164,12 @@ class Listings:
         query = select(model_signals, models.c.name).join(models, models.c.id == of.model_id)
         newest = (desc(of.received_at), by_key(of.model_id), desc(of.version))
         return self._page(query.where(*where).order_by(*newest), skip, size)
+
+    def delivered(self, before: int | None, size: int) -> Page:
+        """The files that were loaded, the newest first, behind a number, without what they hold."""
+        of = delivered_files.c
+        query = select(*(each for each in of if each.name != "content")).order_by(desc(of.id))
+        return self._page(query if before is None else query.where(of.id < before), 0, size)
 
     def _page(self, query: Select[Any], skip: int, size: int) -> Page:
         rows = list(self.connection.execute(query.offset(skip).limit(size + 1)))

@@ -45,4 +45,4 @@ PAGES = [
         people,
         webhooks,
     )
-]
+] + [requests.by_name]

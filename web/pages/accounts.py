@@ -1,8 +1,8 @@
 """`/accounts` and `/accounts/A`: who there is; and of one account all that the books have, and what would be done."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Query
@@ -13,6 +13,7 @@ from acting.submit import Wanted
 from domain.evaluation import evaluate
 from domain.plan import plan
 from domain.telling import plan_json
+from domain.values.money import cents, plain
 from domain.values.policy import DEFAULT_MODE, MODES
 from policy.trading_days import trade_date
 from reading import words
@@ -29,6 +30,7 @@ SIZE = 50
 COLUMNS = ("account_id", "name", "status", "rebalancing", "target", "queued")
 HISTORY = ("rebalance_id", "status", "mode", "kind", "requested_by", "approved_by", "started_at", "ended_at", "issue",
            "request_id")  # fmt: skip
+HOLDINGS = ("sleeve", "symbol", "quantity", "price", "price_as_of", "value")
 PAST = 10
 ASSIGNABLE = 500  # targets of the choice; another is assigned by its id, on the command line
 
@@ -57,8 +59,12 @@ def show(
     account_id: str,
     past_after: Annotated[str | None, Query(max_length=600)] = None,
     format: Format = "html",
+    of: Literal["holdings", "rebalances"] = "holdings",
 ) -> Response:
-    """Sleeves, weights in their bands, lots, history, the plan of every mode side by side; as a file its history."""
+    """Sleeves, weights in their bands, lots, history, the plan of every mode side by side.
+
+    As a file what it holds, or its history.
+    """
     today = visit.console.clock.today()
     with visit.console.books.reading() as books:
         try:
@@ -67,6 +73,8 @@ def show(
             visit.unknown(f"account {account_id}", "/accounts")
         past = listings.rebalances(books, account_id, None, None, past_after, PAST)
         assignable = listings.targets(books, None, ASSIGNABLE).rows if visit.may("assign") else []
+    if format != "html" and of == "holdings":
+        return tables.file(f"{account_id}-holdings", format, HOLDINGS, _held(found.snapshot))
     if format != "html":
         rows = visit.rows(lambda books, place: listings.rebalances(books, account_id, None, None, place, tables.PAGE))
         return tables.file(f"{account_id}-rebalances", format, HISTORY, rows)
@@ -136,6 +144,26 @@ def assign(visit: Annotated[Visit, needs("assign")], account_id: str, target: An
         told = targets.remove(books, visit.person, [account_id], today, visit.sign)
     at = f"/accounts/{quote(account_id, safe='')}"
     return visit.back(at, _sentence(told), Undo(f"{at}/target", "target", before or ""))
+
+
+def _held(snapshot: Any) -> Iterator[dict[str, Any]]:
+    """What each sleeve holds, its cash last, and what is protected; a value where there is a price."""
+    account = snapshot.account
+    parts = [(each.key, each.holdings, each.cash) for each in account.sleeves]
+    for key, holdings, cash in [*parts, ("protected", account.protected, None)]:
+        for held in holdings:
+            security = snapshot.securities.get(held.symbol)
+            price = security.price if security else None
+            yield {
+                "sleeve": key,
+                "symbol": held.symbol,
+                "quantity": plain(held.quantity),
+                "price": None if price is None else plain(price),
+                "price_as_of": security.price_as_of if security and price is not None else None,
+                "value": None if price is None else cents(held.quantity * price),
+            }
+        if cash is not None:
+            yield dict.fromkeys(HOLDINGS) | {"sleeve": key, "symbol": "cash", "value": cents(cash)}
 
 
 def _sentence(told: Sequence[str]) -> str:

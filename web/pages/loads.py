@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, File, Form, Query, UploadFile
 from starlette.responses import Response
 
 from acting import positions, prices, signals
@@ -12,9 +12,11 @@ from acting.load import Meant
 from acting.load import load as load_book
 from reading import words
 from reading.market.day import book_day
+from reading.work import listings
 from storage.connection import Books, Rehearsal
-from web import uploads
+from web import tables, uploads
 from web.refusals import Refusal
+from web.tables import Format
 from web.visit import Visit, needs
 from workflows.contract import signal_workflow_id
 
@@ -30,12 +32,21 @@ OFFERED: dict[str, tuple[str, str]] = {
     "signal": ("a manager’s signal (JSON or YAML)", "/requests"),
 }
 NAMED = 10
+COLUMNS = ("received_at", "received_by", "kind", "name", "feed", "bytes", "sha256")
+SIZE = 20
 
 
 @router.get("/loads")
-def show(visit: Annotated[Visit, needs("read")]) -> Response:
-    """What can be loaded here."""
-    return _page(visit, "Loads")
+def show(
+    visit: Annotated[Visit, needs("read")],
+    after: Annotated[str | None, Query(max_length=600)] = None,
+    format: Format = "html",
+) -> Response:
+    """What can be loaded here, and the files that were."""
+    if format != "html":
+        rows = visit.rows(lambda books, place: listings.delivered(books, place, tables.PAGE))
+        return tables.file("loads", format, COLUMNS, rows)
+    return _page(visit, "Loads", after=after)
 
 
 @router.post("/loads/check")
@@ -66,10 +77,14 @@ def confirm(
     return visit.back(OFFERED[kind][1], f"{path.name} is loaded. {' '.join(told)}")
 
 
-def _page(visit: Visit, title: str, status: str = "", checked: Any = None) -> Response:
+def _page(visit: Visit, title: str, status: str = "", checked: Any = None, after: str | None = None) -> Response:
     with visit.console.books.reading() as books:
         day = book_day(books)
-    return visit.page("loads.html", title=title, status=status, day=day, checked=checked, offered=OFFERED)
+        found = listings.delivered(books, after, SIZE)
+    return visit.page(
+        "loads.html", title=title, status=status, day=day, checked=checked, offered=OFFERED, rows=found.rows,
+        after=after, next=found.after,
+    )  # fmt: skip
 
 
 def _load(visit: Visit, books: Books, kind: Kind, path: Path) -> list[str]:

@@ -1,7 +1,8 @@
 """`/me`: my sessions, passkeys and tokens; each is ended where it is listed."""
 
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
 from starlette.responses import JSONResponse, Response
@@ -10,18 +11,24 @@ from acting import own, signing_in
 from acting.signing_in import NotSignedIn
 from reading import people
 from reading.refused import Refused
+from reading.words import utc
+from web import tables
 from web.pages.sign_in import site
 from web.refusals import Refusal
+from web.tables import Format
 from web.visit import Visit, needs
 
 router = APIRouter()
 BACK = (("/me", "What is mine"),)
+COLUMNS = ("kind", "of", "label", "roles", "since", "used_at", "good_until", "address")
 Id = Annotated[str, Form(max_length=400)]
 
 
 @router.get("/me")
-def show(visit: Annotated[Visit, needs("self")]) -> Response:
+def show(visit: Annotated[Visit, needs("self")], format: Format = "html") -> Response:
     """Who I am here, what I may, and by what I sign in."""
+    if format != "html":
+        return tables.file("me", format, COLUMNS, _rows(visit))
     return _page(visit)
 
 
@@ -84,6 +91,27 @@ def end_token(visit: Annotated[Visit, needs("self")], id: Annotated[int, Form()]
     """Ends a token of mine."""
     ended = own.end_token(visit.console.books, visit.person, id)
     return visit.back("/me", "The token is ended." if ended else "It was ended already.")
+
+
+def _rows(visit: Visit) -> Iterator[dict[str, Any]]:
+    """Browsers, passkeys and tokens as one table; of a token the hint alone."""
+    with visit.console.books.reading() as books:
+        mine = people.own(books, visit.person.subject, visit.now)
+    roles = sorted(visit.person.roles)
+    for each in mine.sessions:
+        since, used = utc(each.opened_at), utc(each.used_at)
+        yield _row("session", str(each.id), each.device, since, used, roles=roles, address=each.address)
+    for each in mine.passkeys:
+        yield _row("passkey", each.id, each.label, utc(each.added_at), utc(each.used_at))
+    for each in mine.tokens:
+        since, used = utc(each.made_at), utc(each.used_at)
+        until = utc(each.good_until)
+        yield _row("token", each.hint, each.label, since, used, roles=sorted(each.roles), good_until=until)
+
+
+def _row(kind: str, of: str, label: str | None, since: str | None, used_at: str | None, **more: Any) -> dict[str, Any]:
+    told = {"kind": kind, "of": of, "label": label, "since": since, "used_at": used_at}
+    return dict.fromkeys(COLUMNS) | told | more
 
 
 def _page(visit: Visit, secret: str = "") -> Response:

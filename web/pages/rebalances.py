@@ -35,6 +35,7 @@ def show(visit: Annotated[Visit, needs("read")], rebalance_id: str, format: Form
         forbidden = _forbidden(visit, books, row)
     if format != "html":
         listed = [_order(each) | {"order": each.client_order_id} for each in found.orders]
+        listed = listed or [_planned(each) for each in (row.plan or {}).get("orders", [])]
         return tables.file(f"{row.id}-orders", format, ORDERS, listed)
     plan = row.plan or {}
     cash = found.cash
@@ -157,6 +158,12 @@ def _order(each: Any) -> dict[str, Any]:
         "status": each.status,
         "why": each.venue_reason or "",
     }
+
+
+def _planned(each: Any) -> dict[str, Any]:
+    """An order of a plan that nobody has approved: nothing of it was sent."""
+    told = {"side": each["side"], "symbol": each["symbol"], "planned": each["quantity"], "amount": each["amount"]}
+    return dict.fromkeys(ORDERS) | told | {"status": "PLANNED", "why": each["reason"]}
 
 
 def _changes(rounds: Sequence[Any]) -> list[tuple[int, int, list[tuple[str, str]]]]:

@@ -17,6 +17,7 @@ from web.tables import Format
 from web.visit import Visit, needs
 
 router = APIRouter()
+by_name = APIRouter()  # behind all others: a name may have a `/` in it
 SIZE = 50
 COLUMNS = ("request_id", "status", "requested_by", "kind", "amount", "accounts", "pending", "started_at", "ended_at")
 ACCOUNTS = ("position", "account_id", "status", "rebalance_id", "issue", "decided_by")
@@ -86,6 +87,14 @@ def show(
         shown=shown,
         again=sum(found.counts.get(each, 0) for each in AGAIN),
     )
+
+
+@by_name.get("/requests/{request_id:path}")
+def show_by_name(visit: Annotated[Visit, needs("read")], request_id: str, format: Format = "html") -> Response:
+    """What trades to a signal, `model-signal/M/2`: rebalances under a name that no request has."""
+    with visit.console.books.reading() as books:
+        found = requests.counted_rebalances(books, request_id)
+    return _without(visit, request_id, found, format)
 
 
 @router.post("/requests/{request_id}/pause")

@@ -31,12 +31,14 @@ def show(visit: Annotated[Visit, needs("read")], format: Format = "html") -> Res
 
 
 @router.get("/accounts/{account_id}/diagnosis")
-def diagnosis(visit: Annotated[Visit, needs("read")], account_id: str) -> Response:
+def diagnosis(visit: Annotated[Visit, needs("read")], account_id: str, format: Format = "html") -> Response:
     """The questions that operators ask of one account, in the order in which to ask them."""
     console = visit.console
     asked = diagnose.diagnose(console.books, visit.temporal, account_id, console.clock.today(), trade_date(visit.now))
     found = console.temporal.run(asked)
     listed = [told(each, QUESTIONS.get(each.check)) for each in found.checks]
+    if format != "html":
+        return tables.file(f"{account_id}-diagnosis", format, COLUMNS, listed)
     return visit.page("status.html", title=f"Why is {account_id} not rebalanced?", live={"account": account_id},
                       rows=listed, count=to_act(found.checks))  # fmt: skip
 

@@ -72,7 +72,7 @@ def confirm(
         raise Refused(listed(Path(target_id), flaw)) from flaw
     queued = sum(done.queued.values())
     said = f"{target_id} is version {done.version}; {queued:,} accounts are queued. Nothing trades before an approval."
-    return visit.back(f"/targets/{target_id}", said)
+    return visit.back(_at(target_id), said)
 
 
 def _raw(target_id: str, digest: str) -> Json:
@@ -82,15 +82,19 @@ def _raw(target_id: str, digest: str) -> Json:
     path = uploads.find(digest)
     if path is None:
         why = "What was checked is not kept any more. Check it again."
-        raise Refusal(409, "Too long ago", why, ((f"/targets/{target_id}/edit", "Edit it again"),))
+        raise Refusal(409, "Too long ago", why, ((f"{_at(target_id)}/edit", "Edit it again"),))
     raw = read_object(path, "is not one target, an object with id and components")
     if raw.get("id") != target_id:
         raise BookRefused([Problem("id", f"has to stay {target_id}: another target is edited on its own page")])
     return raw
 
 
+def _at(target_id: str) -> str:
+    return f"/targets/{quote(target_id, safe='')}"
+
+
 def _changed(target_id: str, flaw: Changed) -> Refusal:
-    at = f"/targets/{quote(target_id, safe='')}"
+    at = _at(target_id)
     links = ((at, "What changed"), (f"{at}/edit", "Edit it as it is now"))
     return Refusal(412, "It changed since you looked", f"{str(flaw)[:1].upper()}{str(flaw)[1:]}.", links)
 
