@@ -21,7 +21,7 @@ from domain.planning.moves import LOWER_EDGE, force, give_back_sales, no_edge, s
 from domain.planning.nearer import Way, again, band_and_cash, cash_nearer, less_for_cash, nearer, traded
 from domain.planning.one_way import CASH_2
 from domain.planning.reach import BackBy, lines_of
-from domain.planning.turn import GivenUp, Proposal, relief
+from domain.planning.turn import GivenUp, Place, Proposal, relief
 from domain.tax import wash_sales
 from domain.tax.lots import RelievedLot, recognised_gain
 from domain.values.money import CENT, ONE, ZERO
@@ -124,6 +124,9 @@ def _asked_again(case: Case, proposal: Proposal, back: BackBy) -> tuple[Proposal
         sold = {other: most for other, most in held.sold.items() if other != symbol}
         freed = {**back, sleeve: Held(sold, held.bought)}
         closer = _one_more(case, best, each, freed)
+        if closer is not None and (part := _made_of(closer, each.place)) is not None:  # nobody counts on the rest
+            exact = _one_more(case, best, each, {**back, sleeve: Held({**sold, symbol: part}, held.bought)})
+            closer = closer if exact is None or rank(case, closer)[:AMISS] < rank(case, exact)[:AMISS] else exact
         if closer is not None and rank(case, closer) < rank(case, best):
             made = -closer.after.moved.get(each.place, ZERO)
             best, back = closer, {**back, sleeve: Held({**sold, symbol: made}, held.bought)}
@@ -132,6 +135,13 @@ def _asked_again(case: Case, proposal: Proposal, back: BackBy) -> tuple[Proposal
             others = [one for one in best.given_up if one.place != each.place or not one.sells]
             best.given_up = (*others, *rest)
     return best, back
+
+
+def _made_of(proposal: Proposal, place: Place) -> Decimal | None:
+    """The shares sold at a position of which the gain budget cuts a part; None where it cuts nothing (LOT-2)."""
+    if any(trade.place == place for order in proposal.netted.cut for trade in order.allocations):
+        return max(ZERO, -proposal.after.moved.get(place, ZERO))
+    return None
 
 
 def _room(case: Case, proposal: Proposal) -> Decimal:

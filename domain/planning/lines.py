@@ -9,7 +9,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from domain.targets.components import Component
 from domain.targets.targets import Band
-from domain.values.money import ZERO, down_to_cent, up_to_cent
+from domain.values.money import CENT, ZERO, down_to_cent, up_to_cent
 from domain.values.policy import Mode
 from domain.values.record import record
 from domain.values.rules import Rule
@@ -70,12 +70,14 @@ class Reach:
     """How far one component can move: `least` and `most` are the values between which trades can take it.
 
     `step` is the price of one increment, None for a sleeve; `smallest` is what an order of it must come to (ORDER-3).
+    `cents` is how far outside its band the cents of a plan's orders may have left a sleeve: nothing trades for that.
     """
 
     step: Decimal | None = None
     smallest: Decimal = ZERO
     least: Decimal = ZERO
     most: Decimal = UNBOUNDED
+    cents: Decimal = CENT
 
 
 @dataclass(slots=True)

@@ -32,9 +32,9 @@ def force(line: Line) -> None:
 
     What opens, and a security of which nothing is held yet, goes to its weight (DESTINATION-1).
     """
-    value, lower, upper = line.planned, line.lower, line.upper
-    if line.reach.step is None and lower - CENT < value < upper + CENT and not line.opens and upper:
-        return  # cents
+    value, lower, upper, reach = line.planned, line.lower, line.upper, line.reach
+    if reach.step is None and lower - reach.cents < value < upper + reach.cents and not line.opens and upper:
+        return
     if line.opens or (line.component.kind == "security" and not value and line.wanted):
         goal = _bought(line, line.wanted, line.wanted)
     elif value > upper:
@@ -43,7 +43,6 @@ def force(line: Line) -> None:
         goal = _bought(line, lower, upper)
     else:
         return
-    reach = line.reach
     planned = min(max(goal, reach.least), reach.most)
     component = line.component
     if planned != goal and (component.no_buy if goal > value else component.no_sell or component.stays):

@@ -12,7 +12,7 @@ from decimal import Decimal
 from domain.planning import ends
 from domain.planning.case import Case
 from domain.planning.destination import close, destination, destine, landed
-from domain.planning.filling import Held
+from domain.planning.filling import NOT_HELD, Held
 from domain.planning.lines import DESTINATION_1, DESTINATION_2, DESTINATION_5, UNBOUNDED, Line
 from domain.planning.moves import LOWER_BOUND, LOWER_EDGE, force, give_back_buys, give_back_sales, sell_more
 from domain.planning.orders import ORDER_3, MarketOrder
@@ -121,7 +121,7 @@ def _cash_by_securities(case: Case, proposal: Proposal, values: Sequence[Decimal
 
 def _all_nearer(case: Case, proposal: Proposal, values: Sequence[Decimal], back: BackBy) -> Proposal | None:
     """As it would be planned again from where it ends, every component and cash."""
-    free = _without_small(proposal, back)
+    free = _held_as_it_ends(proposal, back)
 
     def moved(lines: Sequence[Line], cash: Decimal, band: Band) -> Decimal | None:
         then = cash
@@ -239,15 +239,24 @@ def _tell(line: Line) -> None:
     line.parts = asked.parts
 
 
-def _without_small(proposal: Proposal, back: BackBy) -> BackBy:
-    """What is held back, but for buys of sleeves that were too small when others were still to be made."""
+def _held_as_it_ends(proposal: Proposal, back: BackBy) -> BackBy:
+    """What is held back, without buys of sleeves that were too small when others were still to be made, and with the
+    rests of their sells that cross now: others are sold instead (SLEEVE-4).
+    """
     small = {each.place for each in proposal.given_up if each.rule is ORDER_3 and not each.sells}
-    if all(sleeve == MANAGED for sleeve, _ in small):
-        return back
-    return {
-        key: Held(each.sold, {symbol: most for symbol, most in each.bought.items() if (key, symbol) not in small})
-        for key, each in back.items()
-    }
+    free = back
+    if any(sleeve != MANAGED for sleeve, _ in small):
+        free = {
+            key: Held(each.sold, {symbol: most for symbol, most in each.bought.items() if (key, symbol) not in small})
+            for key, each in back.items()
+        }
+    crossed = {(each.seller, each.symbol) for each in proposal.netted.crossings} if proposal.netted.skipped else set()
+    for sleeve, symbol in sorted(_places(proposal.netted.skipped).keys() & crossed):
+        if sleeve != MANAGED:
+            known = free.get(sleeve, NOT_HELD)
+            most = -proposal.after.moved[sleeve, symbol]
+            free = {**free, sleeve: Held({**known.sold, symbol: most}, known.bought)}
+    return free
 
 
 def band_and_cash(case: Case, proposal: Proposal) -> tuple[Band, Decimal]:

@@ -4,18 +4,19 @@ Asked by `proposal` at the start of each turn. Restrictions, what a sleeve can't
 to trade bound it; `lines` keeps to these bounds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 
 from domain.planning.case import Case
 from domain.planning.filling import Held
 from domain.planning.lines import UNBOUNDED, Line, Reach, line
 from domain.targets.components import Component
-from domain.values.money import ZERO
-from domain.values.snapshot import MANAGED
+from domain.values.money import CENT, HALF_A_CENT, ZERO
+from domain.values.snapshot import MANAGED, Holding
 
-ANY_CENT = Reach()  # a sleeve that nothing holds back
 NOWHERE = Reach(most=ZERO)
+NO_HOLDINGS: Mapping[str, Holding] = {}
 BackBy = dict[str, Held]  # by sleeve: what was found not to trade, or only in part
 
 
@@ -30,7 +31,7 @@ def lines_of(case: Case, rejected: frozenset[str], back: BackBy) -> tuple[list[L
             reach = (
                 NOWHERE  # a weight of nothing opens no sleeve, whatever its bands are
                 if component.sleeve is None
-                else ANY_CENT
+                else _any_cent(len(case.valuation.holdings.get(component.key, NO_HOLDINGS)))
                 if free and not component.stays and component.key not in back
                 else _sleeves_reach(case, component, value, back.get(component.key))
             )
@@ -79,10 +80,10 @@ def _sleeves_reach(case: Case, component: Component, value: Decimal, back: Held 
     """A sleeve keeps what it can't sell, and grows only where something of its model may be bought."""
     no_buy = case.allowed.no_buy
     buyable = component.goes_to_zero or not case.aim(component.ref).weights.keys() <= no_buy.keys()
+    holdings = case.valuation.holdings.get(component.key, NO_HOLDINGS)
     if back is None and buyable and not component.stays:
-        return ANY_CENT  # as nearly always
+        return _any_cent(len(holdings))  # as nearly always
     prices, least, most = case.snapshot.prices, component.stays, UNBOUNDED
-    holdings = case.valuation.holdings.get(component.key, {})
     if back is not None:
         for symbol, sold in back.sold.items():
             if symbol in holdings and symbol not in case.allowed.no_sell:
@@ -92,4 +93,10 @@ def _sleeves_reach(case: Case, component: Component, value: Decimal, back: Held 
         weights = case.aim(component.ref).weights
         if all(symbol in no_buy or symbol in bought for symbol in weights):
             most = value + sum([bought[s] * prices[s] for s in bought if s not in no_buy], ZERO)
-    return Reach(least=min(least, max(value, ZERO)), most=most)
+    return Reach(least=min(least, max(value, ZERO)), most=most, cents=_any_cent(len(holdings)).cents)
+
+
+@lru_cache(maxsize=256)
+def _any_cent(holdings: int) -> Reach:
+    """A sleeve that nothing holds back: half a cent of each holding's order and of its funding are no distance."""
+    return Reach(cents=max(CENT, HALF_A_CENT * (1 + holdings)))

@@ -80,6 +80,12 @@ def _moved_reason(case: Case, proposal: Proposal, line: Line, below: bool) -> tu
     """The same of what nothing kept from being traded: how it was moved, or what its steps forbid."""
     component, key = line.component, line.component.key
     parts = dict(line.parts)
+    if (
+        line.reach.step is None
+        and not parts
+        and line.lower - line.reach.cents < line.planned < line.upper + line.reach.cents
+    ):
+        return ORDER_3, "orders are in whole cents, and none is made for a few of them"
     if key in proposal.destined.stays:
         others = [each.component.key for each in proposal.destined.lines if too_coarse(each, not below)]
         return DESTINATION_5, f"it stays, as {', '.join(others)} can't be traded for it in steps as large as theirs"

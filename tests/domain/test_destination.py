@@ -8,11 +8,12 @@ from decimal import Decimal
 import pytest
 
 from domain.planning.destination import Destined, destine, openings_to_reject, too_coarse
-from domain.planning.lines import DESTINATION_1, DESTINATION_2, Line, Reach, line
+from domain.planning.lines import DESTINATION_1, DESTINATION_2, UNBOUNDED, Line, Reach, line
 from domain.planning.moves import force
 from domain.targets.components import Component
 from domain.targets.sleeves import SleeveState
 from domain.targets.targets import Band
+from domain.values.money import ZERO
 from domain.values.snapshot import Model
 
 TOTAL = Decimal(100_000)
@@ -44,6 +45,15 @@ def exactly(lacking: str) -> Destined:
     lines[0].reach = Reach(Decimal("0.01"), least=Decimal(50_000))
     cash = Decimal(29_500) - Decimal(lacking)
     return destine(lines, cash, Band(Decimal(5_000), Decimal(5_000)), lambda: NONE)
+
+
+@pytest.mark.parametrize(("off", "moves"), [("0.10", False), ("0.11", True)])
+def test_the_cents_of_a_plan_before_move_no_sleeve(off: str, moves: bool) -> None:
+    """Half a cent of each of 20 holdings' orders, and of the sleeve's funding, is 0.105."""
+    sleeve = on_its_way("model:M", "0.20", str(20_000 - Decimal(off)), None, "open")
+    sleeve.reach = Reach(cents=Decimal("0.105"))
+    destined = destine([sleeve], Decimal(80_000), Band(ZERO, UNBOUNDED), lambda: NONE)
+    assert bool(destined.destinations[0].change) is moves
 
 
 @pytest.mark.parametrize(

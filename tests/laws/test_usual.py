@@ -4,8 +4,13 @@ import json
 
 import pytest
 
+from domain.values.policy import Mode
+from domain.values.purpose import FULL
+from tests.laws.at_large import broken
+from tests.laws.books import Asked
 from tests.laws.tally import Tally
-from tests.laws.usual import look_usual, usual
+from tests.laws.usual import ACCOUNT, look_usual, usual
+from tests.laws.world import Members
 
 NUMBERS = range(60)
 SETTLES_LATER = (
@@ -22,6 +27,23 @@ def test_no_law_is_broken(seen: Tally) -> None:
     found = {law: finds[0].says for law, finds in seen.finds.items() if law != "LAW-9"}
     assert found == {}
     assert seen.broken["LAW-9"] <= SETTLES_LATER
+
+
+# Seed, number and mode of accounts that searches found, and what was wrong with each.
+FOUND = [
+    (93, 112, "best_fit", "bought for cash that a gain budget kept from coming, and was refused (LAW-8)"),
+    (93, 112, "min_transaction", "told of cash that was never there (LAW-11)"),
+    (93, 338, "exact", "a sleeve paid less, as the rest of what crossed was too small to sell (LAW-9)"),
+    (93, 268, "min_transaction", "sold for 100.07, as a sleeve was a cent below its band (LAW-9)"),
+    (93, 263, "best_fit", "sold for 178.40, as a sleeve was two cents below its band (LAW-9)"),
+]
+
+
+@pytest.mark.parametrize(("seed", "number", "mode", "was"), FOUND)
+def test_what_was_found_stays_mended(seed: int, number: int, mode: Mode, was: str) -> None:
+    tally = Tally()
+    assert list(broken(Members(usual(seed, number)), Asked(ACCOUNT, mode, FULL), tally)) == [], was
+    assert tally.seen["settled again"] == 1
 
 
 def test_enough_was_seen(seen: Tally) -> None:
