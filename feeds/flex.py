@@ -4,7 +4,7 @@ Columns besides: `element` (`OpenPosition`, `CashReportCurrency`) and `toDate` o
 """
 
 from feeds.definition import Version
-from feeds.rows import NotThisFeed, Row, Sheet
+from feeds.rows import NotThisFeed, Row, Sheet, once_each
 from feeds.xml import parse
 
 ELEMENTS = ("OpenPosition", "CashReportCurrency")
@@ -15,6 +15,8 @@ def read(content: bytes, version: Version) -> Sheet:
     root = parse(content)
     if root.name != "FlexQueryResponse":
         raise NotThisFeed("it is no FlexQueryResponse")
+    statements = list(root.all("FlexStatements", "FlexStatement"))
+    once_each((each.line, each.attributes.get("accountId", "")) for each in statements)
     rows = [
         Row(
             node.line,
@@ -22,7 +24,7 @@ def read(content: bytes, version: Version) -> Sheet:
             | {key: value.strip() for key, value in node.attributes.items()}
             | {"element": node.name},
         )
-        for statement in root.all("FlexStatements", "FlexStatement")
+        for statement in statements
         for element in ELEMENTS
         for node in statement.everywhere(element)
     ]

@@ -10,12 +10,14 @@ import re
 from collections.abc import Iterator
 
 from feeds.definition import Version
-from feeds.rows import NotThisFeed, Row, Sheet, Unreadable
+from feeds.rows import NotThisFeed, Row, Sheet, Unreadable, once_each
 from feeds.xml import MAX_DEPTH, MAX_NODES, Node
 
 _TOKEN = re.compile(r"<(/?)([A-Za-z0-9._]{1,40})\s*>([^<]*)")
 _END = re.compile(r"</([A-Za-z0-9._]{1,40})")
 POSITIONS = ("POSSTOCK", "POSMF", "POSDEBT", "POSOPT", "POSOTHER")
+# What holds other elements, and so has to be ended; without its end, what it holds would be lost.
+AGGREGATES = frozenset({"INVSTMTRS", "INVACCTFROM", "INVPOSLIST", *POSITIONS, "INVPOS", "SECID", "INVBAL", "SECINFO"})
 
 
 def read(content: bytes, version: Version) -> Sheet:
@@ -31,10 +33,11 @@ def read(content: bytes, version: Version) -> Sheet:
         (info.first("SECID", "UNIQUEIDTYPE").upper(), info.first("SECID", "UNIQUEID")): info
         for info in root.everywhere("SECINFO")
     }
-    rows = [row for statement in root.everywhere("INVSTMTRS") for row in _rows(statement, securities)]
-    if not any(root.everywhere("INVSTMTRS")):
+    statements = list(root.everywhere("INVSTMTRS"))
+    if not statements:
         raise NotThisFeed("it has no investment statement (INVSTMTRS)")
-    return Sheet(rows, {})
+    once_each((each.line, each.first("INVACCTFROM", "ACCTID")) for each in statements)
+    return Sheet([row for each in statements for row in _rows(each, securities)], {})
 
 
 def _rows(statement: Node, securities: dict[tuple[str, str], Node]) -> Iterator[Row]:
@@ -50,10 +53,11 @@ def _rows(statement: Node, securities: dict[tuple[str, str], Node]) -> Iterator[
             value = node.first("INVPOS", "SECID", "UNIQUEID")
             known = securities.get((scheme, value))
             named = {each: known.first(each) for each in ("TICKER", "SECNAME")} if known else {}
-            yield Row(node.line, leaves | named | of_all | {scheme or "UNIQUEID": value, "element": element})
+            cells = leaves | named | of_all | {scheme or "UNIQUEID": value, "element": element}
+            yield Row(node.line, cells, said=node.words())
     for balance in statement.all("INVBAL"):
         leaves = {each.name: each.text.strip() for each in balance.children}
-        yield Row(balance.line, leaves | of_all | {"element": "INVBAL"})
+        yield Row(balance.line, leaves | of_all | {"element": "INVBAL"}, said=balance.words())
 
 
 def _tree(text: str, start: int) -> Node:
@@ -68,13 +72,16 @@ def _tree(text: str, start: int) -> Node:
         if len(open_now) > MAX_DEPTH or count > MAX_NODES:
             raise Unreadable("is nested too deeply, or too large", line)
         if not ends:
+            if name in AGGREGATES and name not in ended:
+                raise Unreadable(f"begins {name} and does not end it", line)
             node = Node(name, line, text=html.unescape(inside))
             open_now[-1].children.append(node)
             if not inside and name in ended:
                 open_now.append(node)
         elif any(each.name == name for each in open_now):
-            while open_now.pop().name != name:
-                pass
+            while (inner := open_now.pop()).name != name:
+                if inner.children:  # else it is a leaf of no text, whose end is not written
+                    raise Unreadable(f"ends {name} before {inner.name} has ended", line)
     if len(open_now) > 1 or "OFX" not in ended:
         raise Unreadable(f"ends within {open_now[-1].name or 'OFX'}: it was cut short", line)
     return top

@@ -20,7 +20,6 @@ Names = tuple[Name, ...]  # how a row names its security: each (scheme, value)
 MAIN_KIND: dict[Gives, RowKind] = {"positions": "position", "prices": "price", "model": "holding"}
 NOT_KEPT = frozenset({"note", "skip"})
 TALLIES = frozenset({"total", "count"})
-TABLES = frozenset({"csv", "fixed", "workbook"})  # of which a row's cells are all that there is of it
 LARGEST = Decimal(10) ** 16
 
 
@@ -86,7 +85,7 @@ class _Reader:
         self.values = ZERO
         self.counted = 0
         self.untold = 0  # the line of the last row that no total or count has told yet
-        self.rows_seen: dict[tuple[tuple[str, str], ...], int] = {}  # of positions, with the first line of each
+        self.rows_seen: dict[tuple[tuple[tuple[str, str], ...], str], int] = {}  # with the first line of each
         self.marks = Marks(version.decimal_mark, version.thousands)
         of_date, of_symbol = version.fields.get("acquired"), version.fields.get("symbol")
         # A lot's date in the column of the symbol: it belongs to the position above it.
@@ -98,7 +97,7 @@ class _Reader:
             rule = next((each for each in self.version.rows if holds(each.when, row)), None)
             kind, says = (rule.kind, rule.says) if rule else (main, "")
             try:
-                if row.missing and kind not in NOT_KEPT:
+                if row.missing and (kind not in NOT_KEPT or (rule and row.lacks(rule.when))):
                     raise Uncertain(f"lacks {row.missing} fields at its end")
                 getattr(self, f"_{kind}")(row, says)
             except Uncertain as flaw:
@@ -128,8 +127,8 @@ class _Reader:
 
     def _position(self, row: Row, says: str) -> None:
         self._mark(row)
+        self._unlike(row)
         account, names, quantity = self._account(row), self._names(row), self._number(row, "quantity")
-        self.rows_seen.setdefault(tuple(row.cells.items()), row.line)
         if not names:
             raise Uncertain("names no security")
         key = account, names
@@ -140,7 +139,6 @@ class _Reader:
             self.lots_alone.discard(key)
             held.quantity = quantity
         elif self.version.sum_rows:
-            self._unlike(row)
             held.quantity = self._sum(held.quantity, quantity)
         else:
             raise Uncertain(f"{legible(names[0][1])} of account {legible(account)} is on line {held.line} already")
@@ -179,6 +177,7 @@ class _Reader:
         if self.feed.gives == "model":
             self.out.weights.append(Weighted(row.line, (), self._number(row, "weight")))
             return
+        self._unlike(row)
         account, amount = self._account(row), self._number(row, "cash")
         held = self.stated.get((account, ()))
         if held is None:
@@ -223,8 +222,8 @@ class _Reader:
 
     def _unlike(self, row: Row) -> None:
         """Rows are added up that differ in something: one that stands there twice would count twice."""
-        first = self.rows_seen[tuple(row.cells.items())]
-        if first != row.line and self.feed.format in TABLES and "acquired" not in self.version.fields:
+        first = self.rows_seen.setdefault((tuple(row.cells.items()), row.said), row.line)
+        if first != row.line and self.version.sum_rows and "acquired" not in self.version.fields:
             raise Uncertain(f"is line {first} again, word for word: added up, it would count twice")
 
     # --- cells -------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """What every reader gives: the rows of a file, each a mapping from a column to its text, with its line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 MAX_BYTES = 64 * 1024 * 1024  # of a file that is read whole
@@ -23,17 +23,34 @@ def legible(text: str) -> str:
     return "".join(each if each.isprintable() else "?" for each in text[:100])
 
 
+def once_each(statements: Iterable[tuple[int, str]]) -> None:
+    """Raises Unreadable where two statements, each given with its line, are of one account: one would add to it."""
+    seen: dict[str, int] = {}
+    for line, account in statements:
+        if seen.setdefault(account, line) != line:
+            raise Unreadable(
+                f"is another statement of account {legible(account)}, of which line {seen[account]} is", line
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A row, by column. `titles` are the values found outside the table until then: account, date.
 
-    `missing` counts the fields that it lacks at its end, which only a row that is not kept may do.
+    `missing` counts the fields that it lacks at its end, which only a row that is not kept may do; `said` is what a
+    message says of it besides its cells, by which two rows of the same figures are told apart.
     """
 
     line: int
     cells: Mapping[str, str]
     titles: Mapping[str, str] = field(default_factory=dict)
     missing: int = 0
+    said: str = ""
+
+    def lacks(self, columns: Iterable[str]) -> bool:
+        """True where one of the columns is among the fields that the row lacks at its end."""
+        there = list(self.cells)
+        return not set(there[: len(there) - self.missing]).issuperset(columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,4 +50,4 @@ def _balances(body: Node, name: str, account: str, day: str) -> Iterator[Row]:
             "face": amounts.first("FaceAmt"),
             "amortised": amounts.first("AmtsdVal"),
         }
-        yield Row(balance.line, cells)
+        yield Row(balance.line, cells, said=balance.words())

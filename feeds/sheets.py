@@ -14,6 +14,7 @@ from feeds.titles import found_in
 
 BLANK = " \t\r\n\ufeff\u00a0"
 SEARCHED = 200  # rows in which the header has to be
+SHORT_NAME = 4  # words that the first cell of a row may have: Cash & Cash Investments
 Cells = list[str]
 
 
@@ -81,7 +82,7 @@ class _Table:
                 self.inside = False
             elif self._is_header(cells):
                 self.header, self.inside = cells, True
-            elif self.inside:
+            elif self.inside and not is_sentence(cells):
                 self._row(line, cells)
             else:
                 self._outside(line, cells)
@@ -113,8 +114,13 @@ class _Table:
                 self.nearest = cells
             if line > SEARCHED + self.version.skip_lines:
                 raise NotThisFeed(changed_header(self.version.header, self.nearest))
-        elif not found and len(told) > 2 and len(told) * 2 > len(self.version.header):
+        elif not found and len(told) > 2 and max(len(told) * 2 - 1, len(cells)) >= len(self.header):
             raise Unreadable("stands behind the end of the table and looks like a line of it", line)
+
+
+def is_sentence(cells: Sequence[str]) -> bool:
+    """True of a footer that stands right below a table: one cell, of words."""
+    return len([each for each in cells if each]) == 1 and len(cells[0].split()) > SHORT_NAME
 
 
 def is_header(cells: Sequence[str], expected: Sequence[str]) -> bool:

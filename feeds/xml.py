@@ -41,6 +41,11 @@ class Node:
                 yield node
             waiting += reversed(node.children)
 
+    def words(self) -> str:
+        """All that it says, with what is inside it: equal where two elements are the same word for word."""
+        inside = "".join(each.words() for each in self.children)
+        return f"<{self.name} {sorted(self.attributes.items())}>{self.text.strip()}{inside}"
+
 
 def parse(content: bytes) -> Node:
     """The document's root element. Raises Unreadable."""
