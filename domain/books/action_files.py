@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from domain.books.book import BookRefused, Problem, parsed
 from domain.books.book_schema import Day, Id, NonNegative, Positive
-from domain.books.corporate_actions import CorporateAction
+from domain.books.corporate_actions import CorporateAction, Kind
 
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "split": ("new", "old"),
@@ -102,6 +102,12 @@ def terms(action: CorporateAction) -> dict[str, str]:
     return {
         name: f"{each:f}" if isinstance(each, Decimal) else each for name, each in given.items() if each is not None
     }
+
+
+def from_terms(action_id: str, kind: Kind, symbol: str, day: date, kept: Mapping[str, str]) -> CorporateAction:
+    """An action from its terms as they are kept."""
+    numbers = {name: Decimal(kept[name]) for name in TERMS if name in kept and name != "to"}
+    return CorporateAction(action_id, kind, symbol, day, to=kept.get("to"), **numbers)
 
 
 def of_table(rows: Sequence[tuple[int, tuple[str, ...]]], columns: Sequence[str]) -> dict[str, Any]:

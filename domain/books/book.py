@@ -37,7 +37,11 @@ from domain.values.snapshot import (
     model_key,
 )
 
-LOAD_1 = Rule("LOAD-1", "A book that would take back executed trades is refused for that account by name.")
+LOAD_1 = Rule(
+    "LOAD-1",
+    "A book that would take back executed trades, or what the books have since its day by a custodian's statement or a "
+    "corporate action, is refused for that account by name.",
+)
 FormT = TypeVar("FormT", bound=BaseModel)
 
 

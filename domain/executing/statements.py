@@ -5,13 +5,17 @@ booked: money came or went, or shares of the managed sleeve did. What it could m
 person to find out: the custodian knows nothing of sleeves (RECON-1).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 
+from domain.books.corporate_actions import CorporateAction, apply
 from domain.executing.reconciliation import Break, Ledger, compare, corrected, ledger
 from domain.values.money import ZERO
 from domain.values.snapshot import Account, Holding, Lot, Withdrawal
+
+ROUNDED = Decimal("1e-9")  # of a share: what dividing lots may lose
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +42,49 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Traded:
-    """What an account traded since the end of a statement's day: cash and shares, above 0 what came."""
+    """What an account traded of a symbol on a day: shares and cash, above 0 what came."""
 
+    day: date
+    symbol: str
+    quantity: Decimal
     cash: Decimal
-    positions: Mapping[str, Decimal]
 
 
-def brought_forward(statement: Statement, since: Traded) -> Statement:
-    """A statement as it would be today: with the trades since its day, which are no differences (DAY-5)."""
-    symbols = statement.positions.keys() | since.positions.keys()
-    return replace(
-        statement,
-        cash=None if statement.cash is None else statement.cash + since.cash,
-        positions={
-            symbol: statement.positions.get(symbol, ZERO) + since.positions.get(symbol, ZERO)
-            for symbol in sorted(symbols)
-        },
-    )
+def brought_forward(statement: Statement, since: Sequence[Traded | CorporateAction], account: Account) -> Statement:
+    """A statement as it would be today: what happened since its day is no difference (DAY-5).
+
+    `since` are the trades, and the corporate actions that the books have, from the day after on; `account` is as the
+    books have it. On a day an action comes first: it is of what was held before. What the statement doesn't name and
+    had, as more is held than was traded since, stays unnamed.
+    """
+    kept = ledger(account)
+    named, lots = set(statement.positions), dict(statement.lots)
+    then = _holding(account, statement.cash or ZERO, statement.positions)
+    for each in sorted(since, key=lambda each: (each.day, isinstance(each, Traded))):
+        if isinstance(each, Traded):
+            total = ledger(then)
+            held = {**total.positions, each.symbol: total.positions.get(each.symbol, ZERO) + each.quantity}
+            then = _holding(account, total.cash + each.cash, held)
+            continue
+        then = apply(then, each).account
+        lots.pop(each.symbol, None)
+        if each.symbol in named and each.to is not None:
+            named.add(each.to)
+    total = ledger(then)
+    positions = {}
+    for symbol in sorted(named | total.positions.keys()):
+        quantity, ours = total.positions.get(symbol, ZERO), kept.positions.get(symbol, ZERO)
+        as_ours = abs(quantity - ours) < ROUNDED  # lots are divided one by one, and rounded so
+        if symbol in named or as_ours:
+            positions[symbol] = ours if as_ours else quantity
+    return Statement(None if statement.cash is None else total.cash, positions, lots)
+
+
+def _holding(account: Account, cash: Decimal, positions: Mapping[str, Decimal]) -> Account:
+    """The account as if it held no more than this, in one sleeve: a custodian knows nothing of others."""
+    holdings = tuple(Holding(symbol, each, (Lot(each),)) for symbol, each in sorted(positions.items()) if each)
+    managed = replace(account.managed, cash=cash, holdings=holdings)
+    return replace(account, managed=managed, model_sleeves=(), protected=())
 
 
 def settle(

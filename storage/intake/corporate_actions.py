@@ -6,11 +6,12 @@ number of shares always go together; a new symbol takes over what the old one ha
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import Connection, func, insert, select, text
 
-from domain.books.action_files import terms
+from domain.books.action_files import from_terms, terms
 from domain.books.book import BookRefused, Problem
 from domain.books.corporate_actions import CorporateAction, apply
 from domain.values.money import ZERO, cents
@@ -51,6 +52,18 @@ RENAMINGS = (
     # until the end of the calendar: a book that states the identifiers of the new one leaves it
     "INSERT INTO identifiers (scheme, value, until, symbol) VALUES ('alias', :symbol, '2199-12-31', :to)"
     " ON CONFLICT DO NOTHING",
+)
+# Who has had shares of it booked by a custodian's statement since the action's day: that statement had the action.
+BOOKED_BY_STATEMENT = text(
+    """
+    SELECT r.account_id FROM custodian_statements c
+    JOIN audit_records r ON r.account_id = c.account_id AND r.action = 'positions booked' AND r.at >= :day
+    WHERE c.as_of >= :day AND c.account_id = ANY(:holders)
+      AND (r.before -> 'managed' -> 'holdings' ->> :symbol) IS DISTINCT FROM
+        (r.after -> 'managed' -> 'holdings' ->> :symbol)
+      AND EXISTS (SELECT FROM audit_records s
+        WHERE s.written_in = r.written_in AND s.action = 'statement loaded')
+    """
 )
 NEW_SECURITY = text(
     "INSERT INTO securities (symbol, name, quantity_increment, type, asset_class, identical_group, worthless)"
@@ -103,6 +116,13 @@ def apply_actions(books: Books, actions: Sequence[CorporateAction], source: Sour
         return report
 
 
+def applied_since(connection: Connection, day: date) -> list[CorporateAction]:
+    """The actions that the books have and that count from after a day, in the order in which they were applied."""
+    query = select(corporate_actions).where(corporate_actions.c.day > day)
+    rows = connection.execute(query.order_by(corporate_actions.c.day, corporate_actions.c.applied_at))
+    return [from_terms(row.id, row.kind, row.symbol, row.day, row.terms) for row in rows]
+
+
 class _Action:
     """One action in its transaction."""
 
@@ -127,7 +147,8 @@ class _Action:
             return
         if action.kind == "symbol_change":
             yield from self._both(path)
-        holding = among(rebalances.c.account_id, self._holders())
+        holders = self._holders()
+        holding = among(rebalances.c.account_id, holders)
         # of who buys it the custodian may hold some already that the books don't have yet: blocks go on for days
         ordered = select(orders.c.leg).where(orders.c.rebalance_id == rebalances.c.id, orders.c.symbol == action.symbol)
         in_trade = rebalances.c.stage.in_(TRADING)
@@ -145,6 +166,15 @@ class _Action:
                 f"{late} traded {action.symbol} on {action.day} or later, and the action is of what was held before. "
                 "Load the custodian's statement instead, and resolve its breaks",
             )
+
+        if action.kind in {"split", "reverse_split"}:
+            already = BOOKED_BY_STATEMENT.bindparams(symbol=action.symbol, day=action.day, holders=holders)
+            if taken := self._named(already):
+                yield Problem(
+                    path,
+                    f"a statement of {action.day} or later has booked {action.symbol} of {taken} already: the action "
+                    "would count twice. Their lots come by a book (rebalancer load --overwrite-positions)",
+                )
 
     def _both(self, path: str) -> Iterator[Problem]:
         """A model or target that names both symbols: it would name one twice."""
@@ -188,6 +218,7 @@ class _Action:
                 symbol=action.symbol,
                 day=action.day,
                 terms=terms(action),
+                applied_at=func.clock_timestamp(),  # by which those of one file have their order
                 applied_by=self.transaction.audit.actor.who,
             )
         )

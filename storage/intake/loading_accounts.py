@@ -21,6 +21,7 @@ from storage.intake import loading_rows as rows_of
 from storage.intake.loading_rows import comparable
 from storage.packing import pack
 from storage.record.audit import AuditEntry
+from storage.schema.deliveries import custodian_statements
 from storage.schema.execution import orders, paper_accounts, paper_positions, rebalances
 from storage.schema.feeds import corporate_actions
 from storage.schema.tables import accounts, holdings, lots, recent_sales, restrictions, sleeves, withdrawals
@@ -115,9 +116,15 @@ class AccountBatch:
         ]
 
     def taken_back(self) -> list[Problem]:
-        """Accounts whose positions in the book are older than trades or corporate actions since (LOAD-1)."""
+        """Accounts whose positions in the book are older than what the books have since then (LOAD-1): trades,
+        corporate actions, a custodian's statement.
+        """
         moved = [each.id for each in self.different if _held(each) != _held(self.stored[each.id].account)]
-        return [*self._trades_taken_back(moved), *self._actions_taken_back(moved)]
+        return [
+            *self._trades_taken_back(moved),
+            *self._actions_taken_back(moved),
+            *self._statements_taken_back(moved),
+        ]
 
     def _trades_taken_back(self, moved: Sequence[str]) -> list[Problem]:
         newest = (
@@ -157,6 +164,18 @@ class AccountBatch:
                     f"{', '.join(f'{each.id} of {each.day}' for each in found)}. Load what the custodian says now, or "
                     f"with --overwrite-positions ({LOAD_1.code})",
                 )
+
+    def _statements_taken_back(self, moved: Sequence[str]) -> Iterator[Problem]:
+        """A statement of the book's day or later was compared with the books, and the book says otherwise."""
+        of = custodian_statements.c
+        later = select(of.account_id, of.as_of, of.source).where(among(of.account_id, moved), of.as_of >= self.as_of)
+        for row in self.connection.execute(later.order_by(by_key(of.account_id))):
+            yield Problem(
+                f"accounts[{self.places[row.account_id]}]",
+                f"account {row.account_id} has other positions, of {self.as_of}: they would take back the custodian's "
+                f"statement of {row.as_of} ({row.source}). Load what the custodian says now, or with "
+                f"--overwrite-positions ({LOAD_1.code})",
+            )
 
     def store(self) -> BatchDone:
         """Writes what is new and what differs, with its queue entries and audit records."""

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Select, case, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
+from domain.books.corporate_actions import CorporateAction
 from domain.books.deliveries import PositionLine, Problems
 from domain.days import DAY_5
 from domain.executing.reconciliation import BREAK_1, COMPARED, RECON_1, Break
@@ -21,10 +22,11 @@ from domain.values.money import ZERO, plain
 from domain.values.snapshot import Account
 from policy.trading_days import last_session
 from storage import account_locks
-from storage.accounts.reading import read_accounts
+from storage.accounts.reading import StoredAccount, read_accounts
 from storage.actor import Actor
 from storage.connection import Books, Transaction
 from storage.copying import copy_rows
+from storage.intake.corporate_actions import applied_since
 from storage.intake.delivered_files import Source, keep
 from storage.intake.stated_positions import STATED, StatedPositions
 from storage.schema.deliveries import custodian_statements
@@ -96,7 +98,8 @@ class _Load:
         self.report = StatementReport()
         self.stated = StatedPositions(self.connection)
         self.unlike_paper: set[str] = set()
-        self.since: dict[str, Traded] = {}
+        self.since: dict[str, list[Traded]] = {}
+        self.actions: list[CorporateAction] = []  # that the books have, from the day after the first statement's
 
     def run(self, lines: Iterable[PositionLine], problems: Problems) -> StatementReport:
         self.stated.take(lines, problems)
@@ -114,6 +117,7 @@ class _Load:
         unlike, self.unlike_paper = self.stated.differing()
         named = self.stated.accounts()
         self.since = self._traded_since(named)
+        self.actions = applied_since(self.connection, min(self.stated.all_days()))
         doubtful = self._open_breaks(named)
         ids = sorted(unlike | self.unlike_paper | self.since.keys() | doubtful.keys())
         account_locks.by_rising_ids(self.connection)
@@ -152,8 +156,8 @@ class _Load:
         self.report.left_out |= (out := self._left_out(ids))
         ids = [each for each in ids if each not in out]
         stated = self.stated.of(ids)
-        stated |= {each: brought_forward(stated[each], self.since[each]) for each in stated if each in self.since}
         stored = read_accounts(self.connection, ids)
+        stated |= self._brought_forward(ids, stated, stored)
         doubted = self._open_breaks(ids)
         symbols = {symbol for each in stated.values() for symbol in each.positions}
         known = set(self.connection.scalars(select(securities.c.symbol).where(among(securities.c.symbol, symbols))))
@@ -179,14 +183,29 @@ class _Load:
                 out[account_id] = f"the statement is of {as_of}, and one of {loaded[account_id]} was loaded"
         return out
 
-    def _traded_since(self, ids: Sequence[str]) -> dict[str, Traded]:
-        """What accounts traded since the end of the day of their statement, as far as it is in the books (DAY-5)."""
+    def _brought_forward(
+        self, ids: Sequence[str], stated: Mapping[str, Statement], stored: Mapping[str, StoredAccount]
+    ) -> dict[str, Statement]:
+        """The statements of accounts of which something happened since their day, as they would be today (DAY-5)."""
+        days = self.stated.days(ids)
+        found = {}
+        for account_id, each in stored.items():
+            acted = [action for action in self.actions if days[account_id] < action.day]
+            since = [*self.since.get(account_id, ()), *acted]
+            if since:
+                found[account_id] = brought_forward(stated[account_id], since, each.account)
+        return found
+
+    def _traded_since(self, ids: Sequence[str]) -> dict[str, list[Traded]]:
+        """What accounts traded since the end of the day of their statement, as far as it is in the books."""
         day = select(STATED.c.account_id, func.min(STATED.c.as_of).label("as_of")).group_by(STATED.c.account_id)
         of_day = day.subquery()
         sign = case((orders.c.side == "buy", 1), else_=-1)
+        traded_on = TRADED_ON.label("day")
         query = (
             select(
                 rebalances.c.account_id,
+                traded_on,
                 orders.c.symbol,
                 func.sum(sign * exact(orders.c.filled_quantity)).label("quantity"),
                 func.sum(-sign * exact(orders.c.filled_amount)).label("cash"),
@@ -195,12 +214,11 @@ class _Load:
             .join(of_day, of_day.c.account_id == rebalances.c.account_id)
             .where(among(rebalances.c.account_id, ids), orders.c.filled_quantity > 0, orders.c.booked_at.is_not(None))
             .where(of_day.c.as_of < TRADED_ON)
-            .group_by(rebalances.c.account_id, orders.c.symbol)
+            .group_by(rebalances.c.account_id, traded_on, orders.c.symbol)
         )
-        found: dict[str, Traded] = {}
+        found: dict[str, list[Traded]] = {}
         for row in self._rows(query):
-            so_far = found.get(row.account_id, Traded(ZERO, {}))
-            found[row.account_id] = Traded(so_far.cash + row.cash, {**so_far.positions, row.symbol: row.quantity})
+            found.setdefault(row.account_id, []).append(Traded(row.day, row.symbol, row.quantity, row.cash))
         return found
 
     def _rows(self, query: Select[Any]) -> Iterator[Any]:

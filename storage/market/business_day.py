@@ -12,7 +12,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, exists, select
 
 from policy import trading_days
-from storage.schema.tables import holdings, prices, securities
+from storage.schema.tables import holdings, prices, securities, sleeves
 from storage.values import by_key
 
 NAMED = 10  # of the securities that have no price
@@ -51,10 +51,13 @@ def _hindered(connection: Connection, day: date, today: date, coverage: Decimal)
         return Stays(day, f"it is after today, {today}")
     if trading_days.last_session(day) != day:
         return Stays(day, "the exchange does not trade on it")
+    # CHECK-1: nobody needs a price of what is worthless, or protected alone.
+    counts = (holdings.c.symbol == securities.c.symbol) & (holdings.c.sleeve_id == sleeves.c.id)
+    counts &= (sleeves.c.status == "open") & (sleeves.c.kind != "protected")
     held = list(
         connection.scalars(
             select(securities.c.symbol)
-            .where(exists().where(holdings.c.symbol == securities.c.symbol))
+            .where(~securities.c.worthless, exists().where(counts))
             .order_by(by_key(securities.c.symbol))
         )
     )

@@ -268,3 +268,99 @@ def test_the_limit_is_policy(run: Run, books: Books) -> None:
 
     loaded(books, book(policy={"price_jump": "0.05"}))
     assert "held back       Z of 2026-11-20" in run("symbol,date,close\nZ,2026-11-20,22\n").out
+
+
+# --- beside custodians' statements (DAY-5)
+
+# A-1 as the small book has it, over all sleeves.
+A1 = {"": "512.25", "X": "35.5", "Y": "80.125", "Z": "70"}
+
+
+@pytest.fixture
+def stated(inside: Command, run: Run, database_url: str, tmp_path: Path) -> Callable[..., Said]:
+    """`stated("2026-11-19", Z="140")`: a statement of A-1 of a day, as the small book has it but for what is named."""
+
+    def state(day: str, **other: str | None) -> Said:
+        path = tmp_path / "statement.csv"
+        held = {symbol: quantity for symbol, quantity in (A1 | other).items() if quantity is not None}
+        lines = [f"A-1,{symbol},{each},{day}" for symbol, each in held.items()]
+        path.write_text("\n".join(["account_id,symbol,quantity,as_of", *lines]) + "\n")
+        return inside("positions", str(path), REBALANCER_DATABASE_URL=database_url)
+
+    return state
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        [SPLIT],
+        [PAID],
+        [RENAMED],
+        [SPLIT | {"new": "5", "old": "3"}],
+        [PAID, SPLIT],  # on the shares of before, as it stands first
+        [SPLIT, PAID],
+        [
+            {
+                "id": "R",
+                "type": "reverse_split",
+                "symbol": "X",
+                "date": "2026-11-20",
+                "new": "1",
+                "old": "7",
+                "price": "70",
+            }
+        ],
+    ],
+    ids=["split", "dividend", "new symbol", "split in thirds", "dividend, split", "split, dividend", "reverse split"],
+)
+def test_a_statement_of_the_day_before_an_action_is_told_apart_from_it(
+    run: Run, stated: Callable[..., Said], books: Books, actions: list[dict[str, Any]]
+) -> None:
+    """In the morning the action comes first, then the custodian's statement of the day before."""
+    assert run(*actions).code == 0
+    before = account(books, "A-1")
+    said = stated("2026-11-19")
+    assert (said.code, said.err) == (0, "")
+    assert "is what the books have: nothing changes (1 account)" in said.out
+    assert account(books, "A-1") == before
+    assert agree(books, "A-1")
+
+
+def test_what_differs_besides_an_action_is_booked(run: Run, stated: Callable[..., Said], books: Books) -> None:
+    run(SPLIT, PAID)
+    cash = account(books, "A-1").managed.cash
+    said = stated("2026-11-19", **{"": "600.00"})
+    assert "cash of 1, positions 0, of the managed sleeve" in said.out
+    assert account(books, "A-1").managed.cash == cash + Decimal("87.75")
+    assert held(books, "A-1")["Z"] == 140
+
+
+def test_a_statement_of_the_action_s_day_has_it(run: Run, stated: Callable[..., Said], books: Books) -> None:
+    run(SPLIT)
+    assert "is what the books have" in stated("2026-11-20", Z="140").out
+    assert "breaks          1" in stated("2026-11-20").out  # 70: the custodian has not split them
+    assert held(books, "A-1")["Z"] == 140
+
+
+def test_a_split_that_a_statement_has_booked_already_would_count_twice(
+    run: Run, stated: Callable[..., Said], books: Books
+) -> None:
+    """X is held in the managed sleeve alone: a statement that says 71 of 35.5 is booked there."""
+    loaded(books, book_without_protection())
+    split = SPLIT | {"symbol": "X"}
+    stated("2026-11-20", X="61")
+    assert held(books, "A-1")["X"] == 61
+    said = run(split)
+    assert said.code == 1
+    assert "a statement of 2026-11-20 or later has booked X of A-1 already: the action would count twice" in said.err
+    assert held(books, "A-1")["X"] == 61
+    assert run(SPLIT).code == 0  # of Z it booked nothing
+
+
+def book_without_protection() -> dict[str, Any]:
+    from tests.storage.small_book import account as of
+    from tests.storage.small_book import book
+
+    raw = book()
+    del of(raw, "A-1")["protected"]
+    return raw

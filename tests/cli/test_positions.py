@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from domain.books.book import BookRefused
 from domain.executing.booking import Leg
@@ -21,7 +22,7 @@ from storage.intake.loading import load
 from storage.work.orders import Answer
 from storage.work.rebalances import NewRebalance
 from tests.cli.conftest import Command, Said
-from tests.storage.small_book import TODAY, audited, book, effects, last_audit, loaded, rows
+from tests.storage.small_book import TODAY, audited, book, by_hand, effects, last_audit, loaded, rows
 from venues.paper import PAPER
 from venues.registry import Venues
 
@@ -310,6 +311,20 @@ def bought(books: Books, day: str) -> None:
         transaction.accounts.store_positions("A-2", before, replace(before, managed=managed))
 
 
+def test_what_a_statement_does_not_name_is_not_gone_because_it_was_traded_since(
+    positions: Positions, books: Books
+) -> None:
+    """A-2 holds 3 X that it bought on the 20th, and 5 that came since: a statement of the 19th names none."""
+    bought(books, "2026-11-20")
+    positions(file(A_2={"": "9700", "X": "8"}, as_of="2026-11-20"))
+    with books.transaction(Actor("test")) as transaction:  # what is loaded next is of an earlier day all the same
+        transaction.connection.execute(text("DELETE FROM custodian_statements"))
+        by_hand(transaction.connection, "A-2")
+    said = positions(file(A_2={"": "10000"}, as_of="2026-11-19"))
+    assert "breaks          1" in said.out
+    assert [each.quantity for each in account(books, "A-2").managed.holdings] == [8]
+
+
 # --- breaks that a later statement closes (BREAK-1)
 
 
@@ -329,6 +344,19 @@ def test_a_break_shows_the_newest_figures_and_is_closed_by_the_statement_that_ag
 
 
 # --- a book older than the account's trades (LOAD-1)
+
+
+def test_a_book_that_would_take_back_a_statement_is_refused_by_name(positions: Positions, books: Books) -> None:
+    """A-1's custodian says on the 20th that 87.75 came: the book of that day doesn't have it."""
+    positions(file(A_1=A1 | {"": "600.00"}, as_of="2026-11-20"))
+    before = effects(books)
+    told = r"A-1 has other positions, of 2026-11-20: they would take back the custodian's statement of 2026-11-20 \("
+    with pytest.raises(BookRefused, match=told):
+        loaded(books)
+    assert effects(books) == before
+    newer = book(as_of="2026-11-23")
+    loaded(books, newer, date(2026, 11, 23))
+    assert account(books, "A-1").managed.cash == Decimal("500.25")
 
 
 def test_a_book_that_would_take_back_trades_is_refused_by_name(books: Books) -> None:

@@ -16,7 +16,7 @@ from storage.actor import Actor
 from storage.connection import Books
 from storage.intake.loading import load
 from tests.cli.conftest import Command, Said
-from tests.storage.small_book import TODAY, book, effects, loaded, rows
+from tests.storage.small_book import TODAY, account, book, effects, loaded, rows
 
 Prices = Callable[..., Said]
 
@@ -95,6 +95,17 @@ def test_a_slipped_date_moves_nothing(prices: Prices, books: Books, given: str, 
     assert why in told.out
     assert rows(books, "SELECT as_of FROM book_days") == [(TODAY,)]
     assert price(books, "X", given[2:12]) == 101
+
+
+def test_what_nobody_needs_a_price_of_holds_no_day_up(prices: Prices, books: Books) -> None:
+    """Nobody will ever have a price of what is worthless; what is protected alone is in nobody's way (CHECK-1)."""
+    raw = book()
+    raw["securities"] += [{"symbol": "GONE", "price": "0", "worthless": True}, {"symbol": "OWN", "price": "9.00"}]
+    account(raw, "A-2")["holdings"] = [{"symbol": "GONE", "quantity": "5"}]
+    account(raw, "A-2")["protected"] = [{"symbol": "OWN", "quantity": "1"}]
+    loaded(books, raw)
+    prices("symbol,date,close\nX,2026-11-23,101\nY,2026-11-23,51\nZ,2026-11-23,20\n")
+    assert rows(books, "SELECT as_of FROM book_days") == [(date(2026, 11, 23),)]
 
 
 def test_a_newer_book_moves_the_day_as_prices_do_and_an_older_one_only_by_name(books: Books) -> None:
