@@ -47,7 +47,7 @@ def allocate(desk: Desk, block_id: str, departs: bool = True) -> None:
         children = books.blocks.children(block_id)
         filled = cumulative(children)
         segments = _departed(desk, books, row, children, filled) if departs else books.blocks.segments(block_id)
-        days = [each for each in books.blocks.days(block_id) if each.units or each.amount]
+        days = [each for each in books.blocks.days(block_id) if each.units or each.amount or each.costs]
         lines = allocation.entries(books.allocations.allotted(block_id), list(allocation.days(segments, days)))
         books.allocations.give(block_id, lines, desk.now())
         members = {each.account_id: each.rebalance_id for each in books.blocks.members(block_id)}
@@ -66,6 +66,7 @@ def allocate(desk: Desk, block_id: str, departs: bool = True) -> None:
                     "trade_date": str(line.day),
                     "shares": plain(line.part.units * row.unit),
                     "amount": cents(line.part.amount),
+                    **({"costs": cents(line.part.costs)} if line.part.costs else {}),
                     "told": told[line.account],
                 },
             )
@@ -95,8 +96,7 @@ def _departed(desk: Desk, books: Transaction, row: Any, children: Any, filled: i
 def _totals(books: Transaction, block_id: str) -> Mapping[str, Part]:
     totals: dict[str, Part] = defaultdict(Part)
     for (account, _), part in books.allocations.allotted(block_id).items():
-        had = totals[account]
-        totals[account] = Part(had.units + part.units, had.amount + part.amount, had.costs + part.costs)
+        totals[account] += part
     return totals
 
 
@@ -109,7 +109,8 @@ def give_over(desk: Desk, block_id: str) -> bool:
         row = books.blocks.get(block_id)
         told: dict[tuple[int, date], dict[str, Allotted]] = defaultdict(dict)
         for each in books.allocations.given(block_id):
-            told[each.revision, each.trade_date][each.account_id] = Allotted(each.units * row.unit, each.amount)
+            part = Part(each.units, each.amount, each.costs)
+            told[each.revision, each.trade_date][each.account_id] = _allotted(part, row)
         instructions = [
             (revision, _instruction(books, row, revision, day, told[revision, day])) for revision, day in told
         ]
@@ -122,7 +123,7 @@ def give_over(desk: Desk, block_id: str) -> bool:
             books.allocations.answered(block_id, revision, each.day, said)
             _refused(books, row, {account: why for account, why in said.items() if why is not None})
             for its in books.allocations.otherwise(block_id):  # of rebalances that have ended meanwhile
-                had, has = (its.told, its.told_amount), (its.filled_quantity, its.filled_amount)
+                had, has = (its.told, its.told_cash), (its.filled_quantity, its.cash)
                 books.breaks.changed_fill(its.account_id, its.rebalance_id, row.symbol, had, has)
     return True
 
@@ -147,11 +148,14 @@ def _instruction(
         symbol=row.symbol,
         accounts=accounts,
         whole={
-            account: Allotted(units * row.unit, amount)
-            for account, units, amount in books.allocations.taken(row.id, day, revision)
+            account: _allotted(part, row) for account, part in books.allocations.taken(row.id, day, revision).items()
         },
         before=[name for each, name in names.items() if each < revision],
     )
+
+
+def _allotted(part: Part, row: Any) -> Allotted:
+    return Allotted(part.units * row.unit, part.amount, part.costs)
 
 
 def _refused(books: Transaction, row: Any, refused: Mapping[str, str]) -> None:

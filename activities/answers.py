@@ -29,7 +29,7 @@ def heard(books: Transaction, rebalance_id: str, told: Sequence[Told]) -> None:
     for at in range(max((len(said) for _, _, said in told), default=0)):
         now = {leg: (order, *_judged(order, said[at])) for leg, order, said in told if at < len(said)}
         kept = {
-            leg: Answer(said.status, said.filled_quantity, said.filled_amount, said.traded_on, said.reason)
+            leg: Answer(said.status, said.filled_quantity, said.filled_amount, said.traded_on, said.reason, said.costs)
             for leg, (_, said, _) in now.items()
         }
         for leg in sorted(books.orders.heard(rebalance_id, kept)):
@@ -79,6 +79,7 @@ def noted(books: Transaction, rebalance_id: str, order: VenueOrder, said: VenueA
             "quantity": plain(order.quantity),
             "filled": plain(said.filled_quantity),
             "amount": plain(said.filled_amount),
+            **({"costs": plain(said.costs)} if said.costs else {}),
             "trade_date": None if said.traded_on is None else str(said.traded_on),
             "venue_reason": said.reason,
         },

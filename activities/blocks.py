@@ -17,11 +17,12 @@ from activities.handing_over import end_of_before
 from activities.leaving import fitted, leave_before_release, leave_released, leave_unsent
 from domain.executing import allocation
 from domain.executing import blocks as rules
+from domain.executing.allocation import Part
 from domain.executing.execution import EXEC_2
 from domain.values.money import plain, to_cent
 from policy.trading_days import next_close, trade_date
 from storage.connection import Transaction
-from storage.desk.blocks import cumulative
+from storage.desk.blocks import cumulative, filled_of
 from venues.port import VenueAnswer, VenueOrder, mismatch
 from venues.terms import AFTER_THE_CLOSE
 
@@ -106,10 +107,7 @@ class BlockSteps:
         with self.desk.books.transaction(actor()) as books:
             books.blocks.get(row.id, lock=True)
             now = next(each for each in books.blocks.children(row.id) if each.day == child.day)
-            if (now.filled_units * row.unit, now.filled_amount) == (
-                said[-1].filled_quantity,
-                to_cent(said[-1].filled_amount),
-            ):
+            if filled_of(now) == _filled(said[-1], row):
                 books.blocks.corrected(now)
 
     def _is_over(self, child: Any) -> bool:
@@ -179,16 +177,15 @@ class BlockSteps:
                 wrong = mismatch(order, each)
                 if wrong is not None:
                     refused = f"its answer was refused: {wrong}"
-                    books.blocks.heard(child, "REJECTED", 0, Decimal(0), trade_date(now), refused, now)
+                    books.blocks.heard(child, "REJECTED", Part(), trade_date(now), refused, now)
                     continue
-                room = _room(books, row, child)
-                units = _units(each, row, room)
-                if units is None:
+                room, filled = _room(books, row, child), _filled(each, row)
+                if filled is None or filled.units > room:
                     books.blocks.overfilled(child, _overfill(each, row, room))
                     continue
                 day = each.traded_on or trade_date(child.sent_at or now)
-                if child.status in OPEN or (units, each.filled_amount) != (child.filled_units, child.filled_amount):
-                    books.blocks.heard(child, each.status, units, to_cent(each.filled_amount), day, each.reason, now)
+                if child.status in OPEN or filled != filled_of(child):
+                    books.blocks.heard(child, each.status, filled, day, each.reason, now)
 
     def _stands(self, message: BlockStep, held: str | None = None) -> BlockStands:
         with self.desk.books.transaction(actor()) as books:
@@ -231,10 +228,12 @@ def _room(books: Transaction, row: Any, child: Any) -> int:
     return allocation.capacity(books.blocks.segments(row.id)) - cumulative(others)
 
 
-def _units(said: VenueAnswer, row: Any, room: int) -> int | None:
-    """What was filled, in units; None where it is no whole number of them, or more than there is room for."""
+def _filled(said: VenueAnswer, row: Any) -> Part | None:
+    """What was filled, in units; None where it is no whole number of them."""
     units = said.filled_quantity / row.unit
-    return None if units != units.to_integral_value() or units > room else int(units)
+    if units != units.to_integral_value():
+        return None
+    return Part(int(units), to_cent(said.filled_amount), to_cent(said.costs))
 
 
 def _overfill(said: VenueAnswer, row: Any, room: int) -> str:

@@ -1,4 +1,8 @@
-"""What the venue did, as the domain sees it: fills by leg, and what of a plan is executed."""
+"""What the venue did, as the domain sees it: fills by leg, and what of a plan is executed.
+
+The cash of a fill is what was paid or received in all: commissions and fees add to what a buy cost, and lessen what a
+sell brought, in cash as in basis and proceeds (IRS Publication 550; Reg. 1.263(a)-1(e)).
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -13,7 +17,7 @@ from domain.values.money import ZERO, to_cent
 from domain.values.snapshot import Snapshot
 from storage.work.orders import OPEN
 
-DayOf = tuple[date, Decimal, Decimal]  # a trade date's part of a fill: shares, cash
+DayOf = tuple[date, Decimal, Decimal]  # a trade date's part of a fill: shares, cash with its costs
 
 
 def executed(row: Any, snapshot: Snapshot, orders: Iterable[Any]) -> ExecutablePlan:
@@ -32,7 +36,7 @@ def fills(orders: Iterable[Any], days: Mapping[int, Sequence[DayOf]] = MappingPr
     done: dict[int, Fill] = {}
     tails = []
     for order in orders:
-        fill = Fill(order.filled_quantity, order.filled_amount, order.trade_date, tuple(days.get(order.leg, ())))
+        fill = Fill(order.filled_quantity, cash_of(order), order.trade_date, tuple(days.get(order.leg, ())))
         if order.leg > TAIL:
             tails.append((order.leg - TAIL, fill))
         else:
@@ -40,6 +44,12 @@ def fills(orders: Iterable[Any], days: Mapping[int, Sequence[DayOf]] = MappingPr
     for leg, tail in tails:
         done[leg] = _together(done[leg], tail)
     return done
+
+
+def cash_of(order: Any) -> Decimal:
+    """What an order's fills cost in all, or brought after costs."""
+    cash: Decimal = order.filled_amount + (order.costs if order.side == "buy" else -order.costs)
+    return cash
 
 
 def _together(whole: Fill, tail: Fill) -> Fill:
@@ -70,4 +80,4 @@ def increments_of(snapshot: Snapshot) -> dict[str, Any]:
 def expected(leg: Leg, order: Any) -> Fill:
     """What an order will have brought or cost: what was filled, and, while it is open, the rest at the plan's price."""
     rest = max(ZERO, leg.quantity - order.filled_quantity) if order.status in OPEN else ZERO
-    return Fill(order.filled_quantity + rest, order.filled_amount + to_cent(rest * leg.price))
+    return Fill(order.filled_quantity + rest, cash_of(order) + to_cent(rest * leg.price))

@@ -391,9 +391,9 @@ def never_sent(why: str) -> str:
 
 
 def _dear(told: Sequence[Told]) -> bool:
-    """True where a buy cost more than was planned for it."""
+    """True where a buy cost more than was planned for it, its costs included."""
     return any(
-        each.filled_amount > to_cent(min(each.filled_quantity, order.quantity) * order.price)
+        each.filled_amount + each.costs > to_cent(min(each.filled_quantity, order.quantity) * order.price)
         for _, order, said in told
         for each in said
     )

@@ -15,6 +15,7 @@ from activities.handing_over import end_unsent
 from activities.messages import CloseRebalance, RebalanceResult, Step
 from activities.orders import CLOSED, Over, Sender, never_sent, not_sent
 from domain.executing import reconciliation
+from domain.executing.allocation import ALLOC_5
 from domain.executing.booking import Fill, Relief, book
 from domain.executing.execution import EXEC_2
 from domain.executing.reconciliation import Ledger
@@ -164,6 +165,7 @@ def _finish(
     if snapshot.account.tax_status == "taxable":
         books.accounts.note_sales(row.account_id, row.id, booked.sales)
     books.orders.booked(row.id, desk.now())
+    _note_costs(books, row, orders)
     if theirs is not None:
         ours = reconciliation.ledger(booked.account)
         books.breaks.open(row.account_id, row.id, reconciliation.compare(ours, theirs))
@@ -172,6 +174,7 @@ def _finish(
         *_findings(row.plan["findings"]),
         *_not_filled(orders),
         *_at_another_price(orders),
+        *_at_costs(orders),
         *reconciliation.findings(row.account_id, opened.items()),
         *([] if theirs is not None else [_not_compared(snapshot.account.custodian)]),
     ]
@@ -180,6 +183,22 @@ def _finish(
         late = f"approved by {row.approved_by}, but nothing could be sent before the exchange's close"
         return _end(desk, books, row, "EXPIRED", late, findings, orders, opened)
     return _end(desk, books, row, outcome.of_account(findings, traded), None, findings, orders, opened)
+
+
+def _note_costs(books: Transaction, row: Any, orders: Iterable[Any]) -> None:
+    """The record of commissions and fees: what of the account's cash, basis and proceeds they are (ALLOC-5)."""
+    costs = {order.client_order_id: order.costs for order in orders if order.costs}
+    if costs:
+        books.audit.record(
+            "costs booked",
+            account_id=row.account_id,
+            rebalance_id=row.id,
+            rule=ALLOC_5.code,
+            after={
+                "costs": cents(sum(costs.values(), ZERO)),
+                "orders": {key: cents(each) for key, each in costs.items()},
+            },
+        )
 
 
 def _not_compared(custodian: str) -> Finding:
@@ -231,6 +250,22 @@ def _at_another_price(orders: Any) -> list[Finding]:
                 )
             )
     return found
+
+
+def _at_costs(orders: Any) -> list[Finding]:
+    """Says what fills cost besides their price, and where that is in the books."""
+    return [
+        info(
+            ALLOC_5,
+            f"the {order.side} of {plain(order.filled_quantity)} {order.symbol} cost {money(order.costs)} in"
+            f" commissions and fees, which are in its {'basis' if order.side == 'buy' else 'proceeds'}",
+            symbol=order.symbol,
+            side=order.side,
+            costs=cents(order.costs),
+        )
+        for order in orders
+        if order.costs
+    ]
 
 
 def _end(
@@ -324,6 +359,7 @@ def _order(order: Any) -> Json:
         "quantity": plain(order.quantity),
         "filled": plain(order.filled_quantity),
         "amount": cents(order.filled_amount),
+        **({"costs": cents(order.costs)} if order.costs else {}),
         "status": order.status,
         "rule": order.rule,
         "reason": order.venue_reason or order.reason,

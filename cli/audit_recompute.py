@@ -42,6 +42,7 @@ def recompute(id_: str, form: str) -> int:
 
 def _block(block_id: str, form: str) -> int:
     from cli import connections
+    from domain.values.money import money
     from reading.record.block_recompute import reallocate
     from reading.words import counted
 
@@ -55,7 +56,8 @@ def _block(block_id: str, form: str) -> int:
         say.show(f"{block_id}: it is not released yet, and nothing is stated of it")
     else:
         parts = f"{counted(found.parts, 'part')} of {counted(found.accounts, 'account')}"
-        say.show(f"{block_id}: {found.filled:,} units filled, {parts}: the same, to the unit and cent (ALLOC-8)")
+        costs = f", costs {money(found.costs)}" if found.costs else ""
+        say.show(f"{block_id}: {found.filled:,} units filled, {parts}{costs}: the same, to the unit and cent (ALLOC-8)")
     if found.wrong:
         say.message(f"rebalancer: {block_id} does not come out again. rebalancer audit verify says what was changed")
     return 1 if found.wrong else 0

@@ -82,11 +82,21 @@ def _orders(found: dict[str, Any]) -> Any:
     rows = [
         (str(each["day"]), each["client_order_id"], words.number(each["quantity"]),
          words.number(each["reduced_to"]) if each["reduced_to"] else "–", words.number(each["filled"]),
-         words.amount(each["amount"]), each["status"], each["venue_reason"] or "")
+         words.amount(each["amount"]), *_costs(found, each), each["status"], each["venue_reason"] or "")
         for each in found["orders"]
     ]  # fmt: skip
-    columns = ("day", "order", "shares", "reduced to", "filled", "for", "stands", "")
-    return say.table("Orders", columns, rows, right=(2, 3, 4, 5))
+    costs = ("costs",) if _has_costs(found) else ()
+    columns = ("day", "order", "shares", "reduced to", "filled", "for", *costs, "stands", "")
+    return say.table("Orders", columns, rows, right=(2, 3, 4, 5, *((6,) if costs else ())))
+
+
+def _has_costs(found: dict[str, Any]) -> bool:
+    return any(each["costs"] != "0.00" for part in ("orders", "accounts") for each in found[part])
+
+
+def _costs(found: dict[str, Any], each: dict[str, Any]) -> tuple[str, ...]:
+    """A cell with costs, where the block has any (ALLOC-5)."""
+    return (words.amount(each["costs"]),) if _has_costs(found) else ()
 
 
 def _allocated(found: dict[str, Any]) -> Any:
@@ -97,9 +107,10 @@ def _allocated(found: dict[str, Any]) -> Any:
         cells = [_part(by_day.get(day)) for day in days]
         rows.append(
             (each["account_id"], words.number(each["ordered"]), words.number(each["exact"]), *cells,
-             words.number(each["received"]), each["average"] or "–", words.amount(each["amount"]))
+             words.number(each["received"]), each["average"] or "–", words.amount(each["amount"]), *_costs(found, each))
         )  # fmt: skip
-    columns = ("account", "ordered", "pro rata", *days, "received", "average", "for")
+    costs = ("costs",) if _has_costs(found) else ()
+    columns = ("account", "ordered", "pro rata", *days, "received", "average", "for", *costs)
     return say.table("Allocation", columns, rows, right=tuple(range(1, len(columns))))
 
 

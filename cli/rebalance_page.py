@@ -77,11 +77,12 @@ def planned(row: Any, placed: Sequence[str] | None = None) -> list[object]:
 
 def _at_venue(order: Any, at_desk: bool, block: str | None) -> str:
     """`FILLED`; what is not so, with how much was filled and why. `at_desk`: it goes, or went, in a block."""
-    from domain.values.money import plain
+    from domain.values.money import money, plain
     from reading.words import number
 
+    costs = f", costs {money(order.costs)}" if order.costs else ""
     if order.status == "FILLED" and order.quantity == order.planned_quantity:
-        return "FILLED"
+        return f"FILLED{costs}"
     inside = f" in {block}" if block else ""
     if order.status in {"NEW", "SENT"}:
         waits = f"not sent yet{inside}" if block or not at_desk else "at the desk, waits for a block"
@@ -89,4 +90,4 @@ def _at_venue(order: Any, at_desk: bool, block: str | None) -> str:
     of = f"{number(plain(order.filled_quantity))} of {number(plain(order.planned_quantity))}"
     if order.status == "WORKING":
         return f"at the venue{inside}; allocated when its day is over" if block else f"at the venue, {of} filled"
-    return f"{order.status} {of}{f': {order.venue_reason}' if order.venue_reason else ''}"
+    return f"{order.status} {of}{costs}{f': {order.venue_reason}' if order.venue_reason else ''}"

@@ -213,9 +213,15 @@ def _fate(line: dict[str, Any]) -> str:
     told += [f"{line['fill']} of it filled"] if "fill" in line else []
     told += [f"at {line['price']} times its price"] if "price" in line else []
     told += [f"{line['late']} s late"] if "late" in line else []
+    told += [f"at costs: {_costs(line['costs'])}"] if line.get("costs") else []
     told += ["what is open is cancelled at the close"] if line.get("cancel_at_close") else []
     told += ["answered twice"] if line.get("twice") else []
     if "lose_connection" in line:
         often = f", {line['times']} times" if line.get("times", 1) > 1 else ""
         told.append(f"connection lost {line['lose_connection'].replace('_', ' ')}{often}")
     return ", ".join(told) or "filled whole at its price"
+
+
+def _costs(given: dict[str, Any]) -> str:
+    parts = (("a_fill", "a fill"), ("a_share", "a share"), ("of_amount", "of the amount"))
+    return " and ".join(f"{given[key]} {words_}" for key, words_ in parts if key in given)

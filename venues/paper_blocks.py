@@ -16,7 +16,7 @@ from domain.values.money import ZERO, to_cent
 from policy.trading_days import trade_date
 from storage.schema.desk import paper_allocations, paper_block_events, paper_block_orders
 from venues.port import WORKING, Instruction, VenueAnswer, VenueOrder, mismatch
-from venues.scenario import BlockFill, BlockTreatment
+from venues.scenario import FREE, BlockFill, BlockTreatment, Costs
 
 ORDERS, EVENTS = paper_block_orders.c, paper_block_events.c
 GIVEN_UP = "the venue cancelled the rest"
@@ -24,23 +24,23 @@ REFUSED = "the custodian refuses it"
 LOCK = text("SELECT account_id FROM paper.accounts WHERE account_id = ANY(:accounts) ORDER BY account_id FOR UPDATE")
 # What the custodian says of each account: once, whoever asks again.
 ALLOT = text(
-    "INSERT INTO paper.allocations (alloc_id, account_id, side, symbol, quantity, amount, refusal)"
-    " SELECT :alloc_id, told.account_id, :side, :symbol, told.quantity, told.amount, CASE"
+    "INSERT INTO paper.allocations (alloc_id, account_id, side, symbol, quantity, amount, costs, refusal)"
+    " SELECT :alloc_id, told.account_id, :side, :symbol, told.quantity, told.amount, told.costs, CASE"
     " WHEN a.account_id IS NULL THEN 'no such account'"
     " WHEN told.account_id = ANY(:refused) THEN :why"
-    " WHEN :sign * told.amount > 0 AND :sign * told.amount > a.cash THEN"
-    " 'not enough cash: ' || round(a.cash, 2) || ' there, ' || round(told.amount, 2) || ' needed'"
+    " WHEN :sign * told.amount > 0 AND :sign * told.amount + told.costs > a.cash THEN"
+    " 'not enough cash: ' || round(a.cash, 2) || ' there, ' || round(:sign * told.amount + told.costs, 2) || ' needed'"
     " WHEN :sign * told.quantity < 0 AND coalesce(p.quantity, 0) + :sign * told.quantity < 0 THEN"
     " 'short: ' || trim_scale(coalesce(p.quantity, 0)) || ' ' || :symbol || ' held' END"
-    " FROM unnest(CAST(:accounts AS text[]), CAST(:quantities AS numeric[]), CAST(:amounts AS numeric[]))"
-    " AS told (account_id, quantity, amount)"
+    " FROM unnest(CAST(:accounts AS text[]), CAST(:quantities AS numeric[]), CAST(:amounts AS numeric[]),"
+    " CAST(:costs AS numeric[])) AS told (account_id, quantity, amount, costs)"
     " LEFT JOIN paper.accounts AS a ON a.account_id = told.account_id"
     " LEFT JOIN paper.positions AS p ON p.account_id = told.account_id AND p.symbol = :symbol"
-    " ON CONFLICT DO NOTHING RETURNING account_id, quantity, amount, refusal"
+    " ON CONFLICT DO NOTHING RETURNING account_id, quantity, amount, costs, refusal"
 )
 PAY = text(
-    "UPDATE paper.accounts SET cash = cash - :sign * n.m"
-    " FROM unnest(CAST(:accounts AS text[]), CAST(:amounts AS numeric[])) AS n (id, m) WHERE account_id = n.id"
+    "UPDATE paper.accounts SET cash = cash - n.paid"
+    " FROM unnest(CAST(:accounts AS text[]), CAST(:paid AS numeric[])) AS n (id, paid) WHERE account_id = n.id"
 )
 EMPTY = text(
     "DELETE FROM paper.positions USING unnest(CAST(:accounts AS text[]), CAST(:quantities AS numeric[])) AS n (id, q)"
@@ -64,7 +64,7 @@ def known(connection: Connection, client_order_id: str) -> VenueAnswer | None:
     if row is None:
         return None
     order = VenueOrder(client_order_id, row.block, row.side, row.symbol, row.quantity, row.price)
-    return VenueAnswer(row.status, row.filled_quantity, row.filled_amount, row.reason, order, row.traded_on)
+    return VenueAnswer(row.status, row.filled_quantity, row.filled_amount, row.reason, order, row.traded_on, row.costs)
 
 
 def take(connection: Connection, order: VenueOrder, treatment: BlockTreatment, now: datetime) -> None:
@@ -82,7 +82,8 @@ def take(connection: Connection, order: VenueOrder, treatment: BlockTreatment, n
             price=order.price,
             status=status,
             reason=reason,
-            fate={"reduce": treatment.reduce, "asked": {}},
+            fate={"reduce": treatment.reduce, "asked": {}}
+            | ({} if treatment.costs == FREE else {"costs": treatment.costs.model_dump(mode="json")}),
         )
         .on_conflict_do_nothing()
         .returning(ORDERS.client_order_id)
@@ -171,6 +172,7 @@ def allocate(connection: Connection, told: Instruction, refused: tuple[str, ...]
             "accounts": accounts,
             "quantities": [told.accounts[each].quantity for each in accounts],
             "amounts": [told.accounts[each].amount for each in accounts],
+            "costs": [told.accounts[each].costs for each in accounts],
         },
     ).all()
     took = [row for row in new if row.refusal is None]
@@ -178,10 +180,10 @@ def allocate(connection: Connection, told: Instruction, refused: tuple[str, ...]
         given = {
             "accounts": [row.account_id for row in took],
             "quantities": [row.quantity for row in took],
-            "amounts": [row.amount for row in took],
             "sign": sign,
         }
-        connection.execute(PAY, given)
+        paid = [sign * row.amount + row.costs for row in took]
+        connection.execute(PAY, {"accounts": given["accounts"], "paid": paid})
         for each in (EMPTY, GIVE, MOVE):
             connection.execute(each, given | {"symbol": told.symbol})
     rows = connection.execute(
@@ -220,13 +222,15 @@ def _fill(connection: Connection, row: Any, event: Any) -> None:
     quantity = min(event.quantity, row.open_quantity - row.filled_quantity)
     if quantity <= 0:
         return
-    filled = row.filled_quantity + quantity
+    filled, amount = row.filled_quantity + quantity, to_cent(quantity * event.price)
+    costs = Costs.model_validate(row.fate.get("costs", {})).of(quantity, amount)
     connection.execute(
         update(paper_block_orders)
         .where(ORDERS.client_order_id == row.client_order_id)
         .values(
             filled_quantity=filled,
-            filled_amount=row.filled_amount + to_cent(quantity * event.price),
+            filled_amount=row.filled_amount + amount,
+            costs=row.costs + costs,
             traded_on=trade_date(event.due),
             status="FILLED" if filled == row.open_quantity else WORKING,
         )

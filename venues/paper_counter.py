@@ -30,10 +30,11 @@ SEEN_AND_HELD = text(
 # it is gone.
 SETTLED = text(
     "WITH taken AS (INSERT INTO paper.orders (client_order_id, account_id, side, symbol, quantity, price, status,"
-    " filled_quantity, filled_amount, reason, traded_on) SELECT * FROM unnest(CAST(:client_order_id AS text[]),"
+    " filled_quantity, filled_amount, reason, traded_on, costs) SELECT * FROM unnest(CAST(:client_order_id AS text[]),"
     " CAST(:account_id AS text[]), CAST(:side AS text[]), CAST(:symbol AS text[]), CAST(:quantity AS numeric[]),"
     " CAST(:price AS numeric[]), CAST(:status AS text[]), CAST(:filled_quantity AS numeric[]),"
-    " CAST(:filled_amount AS numeric[]), CAST(:reason AS text[]), CAST(:traded_on AS date[]))),"
+    " CAST(:filled_amount AS numeric[]), CAST(:reason AS text[]), CAST(:traded_on AS date[]),"
+    " CAST(:costs AS numeric[]))),"
     " paid AS (UPDATE paper.accounts AS of SET cash = given.cash"
     " FROM unnest(CAST(:accounts AS text[]), CAST(:cash AS numeric[])) AS given (account_id, cash)"
     " WHERE of.account_id = given.account_id),"
@@ -77,22 +78,23 @@ class Counter:
         quantity, price = treatment.part(order.quantity), order.price * treatment.price
         at = order.account_id, order.symbol
         held = self.held.get(at, ZERO)
-        wrong = refusal(order.side, order.symbol, quantity, price, self.cash[order.account_id], held)
+        amount = to_cent(quantity * price)
+        costs = treatment.costs.of(quantity, amount)
+        wrong = refusal(order.side, order.symbol, quantity, amount, costs, self.cash[order.account_id], held)
         if wrong:
             self.answer(order, VenueAnswer("REJECTED", ZERO, ZERO, wrong))
             return
-        amount = to_cent(quantity * price)
         if quantity >= order.quantity:
-            self.answer(order, VenueAnswer("FILLED", quantity, amount, traded_on=day))
+            self.answer(order, VenueAnswer("FILLED", quantity, amount, traded_on=day, costs=costs))
         elif quantity:
-            self.answer(order, VenueAnswer("PARTIALLY_FILLED", quantity, amount, GIVEN_UP, traded_on=day))
+            self.answer(order, VenueAnswer("PARTIALLY_FILLED", quantity, amount, GIVEN_UP, traded_on=day, costs=costs))
         else:
             self.answer(order, VenueAnswer("CANCELED", quantity, amount, GIVEN_UP))
         if not quantity:
             return
         sign = 1 if order.side == "buy" else -1
         self.held[at] = held + sign * quantity
-        self.cash[order.account_id] -= sign * amount
+        self.cash[order.account_id] -= sign * amount + costs
         self._moved.add(at)
 
     def answer(self, order: VenueOrder, answer: VenueAnswer) -> None:
@@ -134,12 +136,15 @@ def as_row(order: VenueOrder, answer: VenueAnswer) -> dict[str, object]:
         "filled_amount": answer.filled_amount,
         "reason": answer.reason,
         "traded_on": answer.traded_on,
+        "costs": answer.costs,
     }
 
 
-def refusal(side: str, symbol: str, quantity: Decimal, price: Decimal, cash: Decimal, held: Decimal) -> str | None:
+def refusal(
+    side: str, symbol: str, quantity: Decimal, amount: Decimal, costs: Decimal, cash: Decimal, held: Decimal
+) -> str | None:
     """Why a custodian would not let a fill through, or None."""
     if side == "sell":
         return f"short sale: {plain(held)} {symbol} held, {plain(quantity)} to sell" if quantity > held else None
-    cost = to_cent(quantity * price)
-    return f"not enough cash: {plain(cash)} there, {cost} needed" if cost > cash else None
+    needed = amount + costs
+    return f"not enough cash: {plain(cash)} there, {needed} needed" if needed > cash else None

@@ -32,7 +32,7 @@ def standing(connection: Connection, names: Sequence[str]) -> dict[str, VenueAns
     for row in connection.execute(select(paper_orders).where(among(paper_orders.c.client_order_id, names))):
         order = VenueOrder(row.client_order_id, row.account_id, row.side, row.symbol, row.quantity, row.price)
         found[row.client_order_id] = VenueAnswer(
-            row.status, row.filled_quantity, row.filled_amount, row.reason, order, row.traded_on
+            row.status, row.filled_quantity, row.filled_amount, row.reason, order, row.traded_on, row.costs
         )
     return found
 
@@ -86,7 +86,9 @@ def _put_by(
         _expect(connection, order, "close", close or next_close(now))
     if treatment.late or treatment.fill is not None:
         due = now + timedelta(seconds=treatment.late or 0)
-        _expect(connection, order, "fill", due, treatment.part(order.quantity), order.price * treatment.price)
+        quantity, price = treatment.part(order.quantity), order.price * treatment.price
+        costs = treatment.costs.of(quantity, to_cent(quantity * price))
+        _expect(connection, order, "fill", due, quantity, price, costs)
 
 
 def _happen(connection: Connection, account_id: str, now: datetime) -> None:
@@ -97,6 +99,7 @@ def _happen(connection: Connection, account_id: str, now: datetime) -> None:
             paper_events.c.kind,
             paper_events.c.quantity.label("due_quantity"),
             paper_events.c.price.label("due_price"),
+            paper_events.c.costs.label("due_costs"),
             paper_events.c.due,
         )
         .join(paper_events, paper_events.c.client_order_id == paper_orders.c.client_order_id)
@@ -124,18 +127,18 @@ def _fill(connection: Connection, row: Any) -> None:
         select(paper_accounts.c.cash).where(paper_accounts.c.account_id == row.account_id)
     ).scalar_one()
     held = _held(connection, row.account_id, row.symbol)
-    wrong = refusal(row.side, row.symbol, row.due_quantity, row.due_price, cash, held)
+    amount, costs = to_cent(row.due_quantity * row.due_price), row.due_costs
+    wrong = refusal(row.side, row.symbol, row.due_quantity, amount, costs, cash, held)
     if wrong:
         _end(connection, row.client_order_id, "REJECTED", wrong)
         return
-    amount = to_cent(row.due_quantity * row.due_price)
     connection.execute(
         update(paper_orders)
         .where(paper_orders.c.client_order_id == row.client_order_id)
-        .values(filled_quantity=row.due_quantity, filled_amount=amount, traded_on=trade_date(row.due))
+        .values(filled_quantity=row.due_quantity, filled_amount=amount, traded_on=trade_date(row.due), costs=costs)
     )
     if row.due_quantity:
-        _settle(connection, row, row.due_quantity, amount, held)
+        _settle(connection, row, row.due_quantity, amount, costs, held)
     if row.due_quantity >= row.quantity:
         _end(connection, row.client_order_id, "FILLED", None)
     elif not _waits(connection, row.client_order_id):
@@ -168,10 +171,11 @@ def _expect(
     due: datetime,
     quantity: Decimal | None = None,
     price: Decimal | None = None,
+    costs: Decimal = ZERO,
 ) -> None:
     connection.execute(
         insert(paper_events).values(
-            client_order_id=order.client_order_id, kind=kind, due=due, quantity=quantity, price=price
+            client_order_id=order.client_order_id, kind=kind, due=due, quantity=quantity, price=price, costs=costs
         )
     )
 
@@ -195,7 +199,9 @@ def _held(connection: Connection, account_id: str, symbol: str) -> Decimal:
     ).scalar_one_or_none() or Decimal(0)
 
 
-def _settle(connection: Connection, order: Any, quantity: Decimal, amount: Decimal, before: Decimal) -> None:
+def _settle(
+    connection: Connection, order: Any, quantity: Decimal, amount: Decimal, costs: Decimal, before: Decimal
+) -> None:
     """Moves shares and cash in the custodian's ledger."""
     sign = 1 if order.side == "buy" else -1
     held = before + sign * quantity
@@ -211,5 +217,5 @@ def _settle(connection: Connection, order: Any, quantity: Decimal, amount: Decim
     connection.execute(
         update(paper_accounts)
         .where(paper_accounts.c.account_id == order.account_id)
-        .values(cash=paper_accounts.c.cash - sign * amount)
+        .values(cash=paper_accounts.c.cash - sign * amount - costs)
     )

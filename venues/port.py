@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 from domain.executing.execution import OrderStatus
 from domain.executing.reconciliation import Ledger
-from domain.values.money import plain
+from domain.values.money import ZERO, plain
 
 WORKING: Literal["WORKING"] = "WORKING"
 
@@ -61,7 +61,8 @@ class VenueAnswer:
     """What the venue says of an order: how it stands or ended, and what was filled so far for which cash.
 
     `order` is the order as the venue has it; None where it says nothing of that. `traded_on` is the exchange's day of
-    the fills, the newest of them where there are several (DAY-2).
+    the fills, the newest of them where there are several (DAY-2). `costs` are the commissions and fees of the fills,
+    all in all and to the cent, which are not in `filled_amount`; without a fill there are none.
     """
 
     status: OrderStatus | Literal["WORKING"]
@@ -70,6 +71,7 @@ class VenueAnswer:
     reason: str | None = None
     order: VenueOrder | None = None
     traded_on: date | None = None
+    costs: Decimal = ZERO
 
 
 def mismatch(sent: VenueOrder, said: VenueAnswer) -> str | None:
@@ -109,10 +111,13 @@ class Venue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Allotted:
-    """An account's part of a block's trade date: shares, and their exact cash. Below 0 where it is taken back."""
+    """An account's part of a block's trade date: shares, their exact cash, and what that cost besides (ALLOC-5).
+    Below 0 where it is taken back.
+    """
 
     quantity: Decimal
     amount: Decimal
+    costs: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from domain.values.money import ZERO, to_cent
 from venues.port import VenueOrder
 
 Share = Annotated[Decimal, Field(ge=0, le=2)]
@@ -32,11 +33,26 @@ class _Given(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Costs(_Given):
+    """What a fill costs besides its price (ALLOC-5): so much a fill, so much a share, such a share of the amount."""
+
+    a_fill: Annotated[Decimal, Field(ge=0, le=1000)] = ZERO
+    a_share: Annotated[Decimal, Field(ge=0, le=10)] = ZERO
+    of_amount: Annotated[Decimal, Field(ge=0, le=1)] = ZERO
+
+    def of(self, quantity: Decimal, amount: Decimal) -> Decimal:
+        """What a fill costs, to the cent; nothing without one."""
+        return to_cent(self.a_fill + quantity * self.a_share + amount * self.of_amount) if quantity else ZERO
+
+
+FREE = Costs()
+
+
 class Treatment(_Given):
     """One line: which orders (all that is given must match), and what becomes of them.
 
     `price` multiplies the order's own. With `fill` the rest is cancelled at once, or, with `cancel_at_close`, then;
-    above 1 more is filled than was ordered. `late` are the seconds until it fills.
+    above 1 more is filled than was ordered. `late` are the seconds until it fills, `costs` what that costs.
     """
 
     account: Line | None = None
@@ -49,17 +65,20 @@ class Treatment(_Given):
     never_fills: bool = False
     cancel_at_close: bool = False
     late: Annotated[int, Field(ge=1, le=86_400)] | None = None
+    costs: Costs = FREE
     twice: bool = False
     lose_connection: Literal["before_accepting", "after_accepting"] | None = None
     times: Annotated[int, Field(ge=1, le=100)] = 1
 
     @model_validator(mode="after")
     def _one_end(self) -> "Treatment":
-        filled = self.fill is not None or self.price != 1 or self.late is not None
+        filled = self.fill is not None or self.price != 1 or self.late is not None or self.costs != FREE
         ends = {"reject": self.reject is not None, "never_fills": self.never_fills}
         named = [name for name, given in ends.items() if given]
         if len(named) > 1 or (named and (filled or self.cancel_at_close)):
-            raise ValueError(f"{named[0]} goes with no other fate: leave out fill, price, late and cancel_at_close")
+            raise ValueError(
+                f"{named[0]} goes with no other fate: leave out fill, price, late, costs and cancel_at_close"
+            )
         if self.times != 1 and not self.lose_connection:
             raise ValueError("times belongs to lose_connection")
         return self
@@ -104,7 +123,7 @@ class BlockTreatment(_Given):
     """One line: which blocks, and what becomes of them. Without a fate they fill whole at their limit.
 
     `dies` are the seconds after which the venue cancels what is open; `reduce` is what it makes of an account's
-    leaving; the custodian takes no allocation of the accounts in `refuse`.
+    leaving; the custodian takes no allocation of the accounts in `refuse`. `costs` are those of each fill.
     """
 
     symbol: Line | None = None
@@ -116,6 +135,7 @@ class BlockTreatment(_Given):
     dies: Annotated[int, Field(ge=0, le=86_400)] | None = None
     reduce: Literal["confirmed", "in_part", "refused"] = "confirmed"
     refuse: tuple[Line, ...] = ()
+    costs: Costs = FREE
     twice: bool = False
     lose_connection: Literal["before_accepting", "after_accepting"] | None = None
     times: Annotated[int, Field(ge=1, le=100)] = 1
@@ -126,6 +146,8 @@ class BlockTreatment(_Given):
             raise ValueError("reject goes with no other fate: leave out fills, never_fills and dies")
         if self.never_fills and self.fills:
             raise ValueError("never_fills goes with no fills")
+        if (self.reject is not None or self.never_fills) and self.costs != FREE:
+            raise ValueError("costs belong to what fills")
         if self.times != 1 and not self.lose_connection:
             raise ValueError("times belongs to lose_connection")
         return self

@@ -35,7 +35,11 @@ ALLOC_4 = Rule(
     "ALLOC-4",
     "A day's exact amount is split by its shares to the cent, floor and then largest remainder, ties by the draw.",
 )
-ALLOC_5 = Rule("ALLOC-5", "A day's costs are split as its amount is.")
+ALLOC_5 = Rule(
+    "ALLOC-5",
+    "A day's costs are split as its amount is. An account's commissions and fees are paid from its cash with the fill: "
+    "they add to what a buy cost, and lessen what a sale brought.",
+)
 ALLOC_6 = Rule(
     "ALLOC-6",
     "De minimis, off by default: allocated in lots, each account's last as short as it is, of which at most one a day "
@@ -86,11 +90,19 @@ class DayFilled:
 
 @record
 class Part:
-    """An account's part of a day, or what takes one back: units and cents."""
+    """An account's part of a day, or what takes one back: units and cents, and what they cost besides."""
 
     units: int = 0
     amount: Decimal = ZERO
     costs: Decimal = ZERO
+
+    def __add__(self, other: "Part") -> "Part":
+        """Both together."""
+        return Part(self.units + other.units, self.amount + other.amount, self.costs + other.costs)
+
+    def __sub__(self, other: "Part") -> "Part":
+        """What is left without the other."""
+        return Part(self.units - other.units, self.amount - other.amount, self.costs - other.costs)
 
 
 @record
@@ -310,7 +322,7 @@ def entries(
         if had == has:
             continue
         if had != Part():
-            lines.append(Entry(account, day, Part(-had.units, -had.amount, -had.costs), reverses=True))
+            lines.append(Entry(account, day, Part() - had, reverses=True))
         if has != Part():
             lines.append(Entry(account, day, has, reverses=False))
     return lines

@@ -10,12 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import ROUND_FLOOR, Decimal
+from functools import reduce
 from hashlib import sha256
+from operator import sub
 from typing import Any, Literal
 
 from domain.executing import allocation
-from domain.executing.allocation import Segment
-from domain.values.money import ONE, ZERO, plain
+from domain.executing.allocation import Part, Segment
+from domain.values.money import ONE, plain
 from domain.values.record import record
 from domain.values.rules import Rule
 
@@ -253,28 +255,23 @@ def is_child(client_order_id: str) -> bool:
 _CHILD = re.compile(r"-B-[0-9]+-[0-9]{3,}$")
 
 
-def dated(
-    had: Mapping[date, tuple[int, Decimal]], units: int, amount: Decimal, day: date
-) -> dict[date, tuple[int, Decimal]]:
-    """Of which trade dates it is that an order has so many units more, for so much more, than it `had` (ALLOC-3).
+def dated(had: Mapping[date, Part], more: Part, day: date) -> dict[date, Part]:
+    """Of which trade dates it is that an order has so much more than it `had` (ALLOC-3).
 
-    A fill is of the venue's `day`. What takes back or changes fills is of the newest day that has as much; where none
-    has, all that the order filled is of its newest day now (ALLOC-7).
+    A fill is of the venue's `day`. What takes back or changes fills or costs is of the newest day that has as much;
+    where none has, all that the order filled is of its newest day now (ALLOC-7).
     """
-    for each in [day] if units > 0 else sorted(had, reverse=True):
-        there = had.get(each, (0, ZERO))
-        if _is_a_day((there[0] + units, there[1] + amount)):
-            return {each: (units, amount)}
-    newest = max({*had, day} if units > 0 else had, default=day)
-    found = {each: (-there[0], -there[1]) for each, there in had.items() if each != newest}
-    others = (sum(each[0] for each in found.values()), sum((each[1] for each in found.values()), ZERO))
-    return found | {newest: (units - others[0], amount - others[1])}
+    for each in [day] if more.units > 0 else sorted(had, reverse=True):
+        if _is_a_day(had.get(each, Part()) + more):
+            return {each: more}
+    newest = max({*had, day} if more.units > 0 else had, default=day)
+    found = {each: Part() - there for each, there in had.items() if each != newest}
+    return found | {newest: reduce(sub, found.values(), more)}
 
 
-def _is_a_day(filled: tuple[int, Decimal]) -> bool:
-    """True of what can be allocated: units for an amount, or nothing for nothing."""
-    units, amount = filled
-    return (units > 0 and amount >= 0) or (units == 0 and not amount)
+def _is_a_day(filled: Part) -> bool:
+    """True of what can be allocated: units for an amount, at some costs or none, or nothing for nothing."""
+    return (filled.units > 0 and filled.amount >= 0) or filled == Part()
 
 
 def carried(segments: Sequence[Segment], filled: int, unfilled: Literal["end", "carry"]) -> int:

@@ -56,7 +56,8 @@ class ExecutablePlan:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """What the venue did of one leg: shares, the cash that they brought or cost, and on which day (DAY-2).
+    """What the venue did of one leg: shares, the cash that they brought or cost in all, commissions and fees included,
+    and on which day (DAY-2).
 
     `traded` is None where it is not known, or does not count: then it was the plan's. `days` are its parts where it was
     filled on several: trade date, shares and cash of each, which sum to the whole.

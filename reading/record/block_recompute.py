@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from reading.work.desks import found
 
 if TYPE_CHECKING:
-    from domain.executing.allocation import Segment
+    from decimal import Decimal
+
+    from domain.executing.allocation import Part, Segment
     from storage.connection import Transaction
 
 Json = dict[str, Any]
@@ -21,12 +23,13 @@ class Reallocated:
     accounts: int
     parts: int
     filled: int
+    costs: "Decimal"
     wrong: tuple[str, ...]
 
     def as_json(self) -> Json:
         """The public form."""
         told = {"block_id": self.block_id, "ok": not self.wrong, "accounts": self.accounts, "parts": self.parts}
-        return told | {"filled_units": self.filled, "differences": list(self.wrong)}
+        return told | {"filled_units": self.filled, "costs": str(self.costs), "differences": list(self.wrong)}
 
 
 def reallocate(books: "Transaction", block_id: str) -> Reallocated:
@@ -34,10 +37,11 @@ def reallocate(books: "Transaction", block_id: str) -> Reallocated:
     from domain.executing import allocation
     from domain.executing import blocks as rules
     from domain.executing.allocation import Part
+    from domain.values.money import ZERO, to_cent
 
     row = found(books, block_id)
     if row.statement is None:
-        return Reallocated(block_id, 0, 0, 0, ())
+        return Reallocated(block_id, 0, 0, 0, ZERO, ())
     told, wrong = row.statement, list[str]()
     if not row.digest == told["digest"] == rules.digest(told):
         wrong.append("the statement is not the one that its digest was made of")
@@ -48,7 +52,7 @@ def reallocate(books: "Transaction", block_id: str) -> Reallocated:
     if segments != books.blocks.segments(block_id):
         wrong.append("the segments are not those that follow from the statement, who left, and what departed")
     allotted = {key: part for key, part in books.allocations.allotted(block_id).items() if part != Part()}
-    filled = [each for each in books.blocks.days(block_id) if each.units or each.amount]
+    filled = [each for each in books.blocks.days(block_id) if each.units or each.amount or each.costs]
     # What was filled since the last day was booked is allotted when that day is over.
     booked = {day for _, day in allotted}
     again = {
@@ -59,11 +63,13 @@ def reallocate(books: "Transaction", block_id: str) -> Reallocated:
     for account, day in sorted(allotted.keys() | again.keys(), key=lambda key: (key[1], key[0])):
         kept, anew = allotted.get((account, day), Part()), again.get((account, day), Part())
         if kept != anew:
-            wrong.append(
-                f"{account} on {day}: kept {kept.units} units for {kept.amount}, again {anew.units} for {anew.amount}"
-            )
-    units = sum(each.units for each in filled)
-    return Reallocated(block_id, len(told["accounts"]), len(allotted), units, tuple(wrong))
+            wrong.append(f"{account} on {day}: kept {_told(kept)}, again {_told(anew)}")
+    units, costs = sum(each.units for each in filled), to_cent(sum((each.costs for each in filled), ZERO))
+    return Reallocated(block_id, len(told["accounts"]), len(allotted), units, costs, tuple(wrong))
+
+
+def _told(part: "Part") -> str:
+    return f"{part.units} units for {part.amount}" + (f", costs {part.costs}" if part.costs else "")
 
 
 def _segments(books: "Transaction", block_id: str, told: Json) -> "tuple[Segment, ...]":

@@ -100,6 +100,7 @@ def block(books: "Transaction", block_id: str) -> Json:
                 "reduced_to": plain(each.open_units * row.unit) if each.open_units < each.units else None,
                 "filled": plain(each.filled_units * row.unit),
                 "amount": cents(each.filled_amount),
+                "costs": cents(each.costs),
                 "status": each.status,
                 "sent_at": utc(each.sent_at),
                 "venue_reason": each.venue_reason,
@@ -115,6 +116,7 @@ def block(books: "Transaction", block_id: str) -> Json:
                 "trade_date": str(each.day),
                 "shares": plain(each.units * row.unit),
                 "amount": cents(each.amount),
+                "costs": cents(each.costs),
                 "average": _text(average(each.amount, each.units, row.unit)),
             }
             for each in books.blocks.days(block_id)
@@ -171,10 +173,9 @@ def _accounts(books: "Transaction", row: Any, segments: Any) -> list[Json]:
     for (account, day), part in sorted(allotted.items(), key=lambda item: (item[0][1], item[0][0])):
         if part == Part():
             continue
-        had = totals[account]
-        totals[account] = Part(had.units + part.units, had.amount + part.amount, had.costs + part.costs)
+        totals[account] += part
         of_day = {"trade_date": str(day), "shares": plain(part.units * row.unit), "amount": cents(part.amount)}
-        days[account].append(of_day | {"refused": (account, day) in refused})
+        days[account].append(of_day | {"costs": cents(part.costs), "refused": (account, day) in refused})
     booked = sum(part.units for part in totals.values())
     exact = pro_rata(segments, booked) if segments else {}
     members = books.blocks.members(row.id)
@@ -191,6 +192,7 @@ def _accounts(books: "Transaction", row: Any, segments: Any) -> list[Json]:
                 "exact": plain(shares_of(exact.get(leg.account_id, Fraction(0)), row.unit)),
                 "received": plain(part.units * row.unit),
                 "amount": cents(part.amount),
+                "costs": cents(part.costs),
                 "average": _text(average(part.amount, part.units, row.unit)),
                 "ended": leg.ended_at is not None,
                 "days": days[leg.account_id],

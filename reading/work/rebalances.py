@@ -57,6 +57,7 @@ class Rebalance:
                     "status": each.status,
                     "filled_quantity": plain(each.filled_quantity),
                     "filled_amount": plain(each.filled_amount),
+                    "costs": plain(each.costs),
                     "venue_reason": each.venue_reason,
                 }
                 for each in self.orders

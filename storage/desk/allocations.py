@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, text, update
+from sqlalchemy import Connection, Row, case, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.approvals import same_person
@@ -30,12 +30,14 @@ ANSWERED = text(
 )
 # What is booked of a block is what its accounts' orders have filled, until they are in the accounts' own books.
 FILLED = text(
-    "UPDATE orders SET filled_quantity = s.units * d.unit, filled_amount = s.amount, trade_date = s.newest,"
+    "UPDATE orders SET filled_quantity = s.units * d.unit, filled_amount = s.amount, costs = s.costs,"
+    " trade_date = s.newest,"
     " venue_reason = coalesce(s.refusal, orders.venue_reason), status = CASE WHEN d.ended_at IS NULL THEN orders.status"
     " WHEN s.units * d.unit >= orders.quantity THEN 'FILLED' WHEN s.units > 0 THEN 'PARTIALLY_FILLED'"
     " ELSE 'CANCELED' END FROM desk_legs AS d JOIN (SELECT account_id,"
     " coalesce(sum(units) FILTER (WHERE state = 'BOOKED'), 0) AS units,"
     " coalesce(sum(amount) FILTER (WHERE state = 'BOOKED'), 0) AS amount,"
+    " coalesce(sum(costs) FILTER (WHERE state = 'BOOKED'), 0) AS costs,"
     " max(trade_date) FILTER (WHERE state = 'BOOKED' AND NOT reverses) AS newest,"
     " 'the custodian refused its allocation: ' || max(refusal) AS refusal"
     " FROM block_allocations WHERE block_id = :block GROUP BY account_id) AS s ON s.account_id = d.account_id"
@@ -44,14 +46,16 @@ FILLED = text(
 )
 # Whose own books have another part of a block than is booked of it now.
 OTHERWISE = text(
-    "SELECT d.account_id, d.rebalance_id, o.filled_quantity AS told, o.filled_amount AS told_amount,"
-    " s.units * d.unit AS filled_quantity, s.amount AS filled_amount"
+    "SELECT d.account_id, d.rebalance_id, o.filled_quantity AS told, s.units * d.unit AS filled_quantity,"
+    " o.filled_amount + CASE d.side WHEN 'buy' THEN o.costs ELSE -o.costs END AS told_cash,"
+    " s.amount + CASE d.side WHEN 'buy' THEN s.costs ELSE -s.costs END AS cash"
     " FROM desk_legs AS d JOIN orders AS o ON o.rebalance_id = d.rebalance_id AND o.leg = d.leg"
     " JOIN (SELECT account_id, coalesce(sum(units) FILTER (WHERE state = 'BOOKED'), 0) AS units,"
-    " coalesce(sum(amount) FILTER (WHERE state = 'BOOKED'), 0) AS amount"
+    " coalesce(sum(amount) FILTER (WHERE state = 'BOOKED'), 0) AS amount,"
+    " coalesce(sum(costs) FILTER (WHERE state = 'BOOKED'), 0) AS costs"
     " FROM block_allocations WHERE block_id = :block GROUP BY account_id) AS s ON s.account_id = d.account_id"
     " WHERE d.block_id = :block AND o.booked_at IS NOT NULL"
-    " AND (o.filled_quantity, o.filled_amount) <> (s.units * d.unit, s.amount) ORDER BY d.account_id"
+    " AND (o.filled_quantity, o.filled_amount, o.costs) <> (s.units * d.unit, s.amount, s.costs) ORDER BY d.account_id"
 )
 
 
@@ -100,14 +104,14 @@ class Allocations:
                   if key in refused}  # fmt: skip
         of_block = {"block_id": block_id, "made_at": now}
         taken_back = [
-            of_block | _as_row(account, day, _less(Part(), part)) | {"state": "REFUSED", "refusal": TAKEN_BACK}
+            of_block | _as_row(account, day, Part() - part) | {"state": "REFUSED", "refusal": TAKEN_BACK}
             for (account, day), part in undone.items()
         ]
         given = []
         for each in entries:
             part = each.part
             if each.reverses and (each.account, each.day) in undone:
-                part = _less(Part(), _less(_less(Part(), part), undone[each.account, each.day]))
+                part = part + undone[each.account, each.day]
             if part != Part():
                 row = _as_row(each.account, each.day, part) | {"reverses": each.reverses}
                 given.append(of_block | row | {"state": "GIVEN", "refusal": None})
@@ -123,6 +127,7 @@ class Allocations:
                 A.account_id,
                 func.sum(A.units).label("units"),
                 func.sum(A.amount).label("amount"),
+                func.sum(A.costs).label("costs"),
             )
             .where(A.block_id == block_id, A.state == "GIVEN")
             .group_by(A.revision, A.trade_date, A.account_id)
@@ -135,17 +140,17 @@ class Allocations:
         query = select(A.revision).where(A.block_id == block_id, A.trade_date == day, told)
         return list(self.connection.scalars(query.distinct().order_by(A.revision)))
 
-    def taken(self, block_id: str, day: date, revision: int) -> Sequence[tuple[str, int, Decimal]]:
+    def taken(self, block_id: str, day: date, revision: int) -> Mapping[str, Part]:
         """What each account has of a trade date with a revision in it, as far as the custodian did not refuse it."""
         units = func.sum(A.units)
         rows = self.connection.execute(
-            select(A.account_id, units, func.sum(A.amount))
+            select(A.account_id, units, func.sum(A.amount), func.sum(A.costs))
             .where(A.block_id == block_id, A.trade_date == day, A.revision <= revision, A.state != "REFUSED")
             .group_by(A.account_id)
             .having(units > 0)
             .order_by(by_key(A.account_id))
         )
-        return [(account, int(shares), amount) for account, shares, amount in rows]
+        return {account: Part(int(shares), amount, costs) for account, shares, amount, costs in rows}
 
     def answered(self, block_id: str, revision: int, day: date, said: Mapping[str, str | None]) -> None:
         """What the custodian said of each account; the orders have filled what it took."""
@@ -154,13 +159,16 @@ class Allocations:
         self.connection.execute(FILLED, {"block": block_id})
 
     def otherwise(self, block_id: str) -> Sequence[Row[Any]]:
-        """In whose own books a block is otherwise than it is allocated now: shares and cash, told and filled."""
+        """In whose own books a block is otherwise than it is allocated now: shares and cash with costs, as told and as
+        they are.
+        """
         return self.connection.execute(OTHERWISE, {"block": block_id}).all()
 
     def days_of(self, rebalance_id: str) -> dict[int, list[tuple[date, Decimal, Decimal]]]:
-        """By leg of a rebalance what was booked of its blocks: trade date, shares, cash (DAY-2)."""
+        """By leg of a rebalance what was booked of its blocks: trade date, shares, cash with costs (DAY-2, ALLOC-5)."""
+        cash = func.sum(A.amount + case((desk_legs.c.side == "buy", A.costs), else_=-A.costs))
         rows = self.connection.execute(
-            select(desk_legs.c.leg, A.trade_date, func.sum(A.units) * desk_legs.c.unit, func.sum(A.amount))
+            select(desk_legs.c.leg, A.trade_date, func.sum(A.units) * desk_legs.c.unit, cash)
             .join(desk_legs, (desk_legs.c.block_id == A.block_id) & (desk_legs.c.account_id == A.account_id))
             .where(desk_legs.c.rebalance_id == rebalance_id, A.state == "BOOKED")
             .group_by(desk_legs.c.leg, A.trade_date, desk_legs.c.unit)
@@ -242,7 +250,3 @@ def _as_row(account: str, day: date, part: Part) -> dict[str, Any]:
         "costs": part.costs,
         "reverses": part.units < 0,
     }
-
-
-def _less(part: Part, other: Part) -> Part:
-    return Part(part.units - other.units, part.amount - other.amount, part.costs - other.costs)

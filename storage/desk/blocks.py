@@ -10,11 +10,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, text, update
+from sqlalchemy import Connection, Row, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.executing import blocks as rules
-from domain.executing.allocation import DayFilled, Segment
+from domain.executing.allocation import DayFilled, Part, Segment
 from domain.executing.blocks import BLOCK_1, BLOCK_3, BLOCK_5, BLOCK_6, Block, Member, Offer
 from domain.executing.execution import EXEC_2
 from domain.values.money import ZERO
@@ -202,8 +202,7 @@ class Blocks:
         self,
         child: Row[Any],
         status: str,
-        units: int,
-        amount: Decimal,
+        filled: Part,
         day: date,
         reason: str | None,
         now: datetime,
@@ -213,19 +212,29 @@ class Blocks:
         Who asked before somebody else wrote an answer down changes nothing. Less than before is a bust (ALLOC-7). `day`
         is the venue's trade date.
         """
-        as_it_was = (C.status == child.status, C.filled_units == child.filled_units)
+        had = filled_of(child)
+        as_it_was = (C.status == child.status, C.filled_units == had.units, C.filled_amount == had.amount)
         done = self.connection.execute(
             update(block_orders)
-            .where(_is(child), *as_it_was, C.filled_amount == child.filled_amount)
-            .values(status=status, filled_units=units, filled_amount=amount, venue_reason=reason)
+            .where(_is(child), *as_it_was, C.costs == had.costs)
+            .values(
+                status=status,
+                filled_units=filled.units,
+                filled_amount=filled.amount,
+                costs=filled.costs,
+                venue_reason=reason,
+            )
         )
-        more = (units - child.filled_units, amount - child.filled_amount)
-        if not done.rowcount or (status == child.status and more == (0, ZERO)):
+        more = filled - had
+        if not done.rowcount or (status == child.status and more == Part()):
             return False
-        if more != (0, ZERO):
+        if more != Part():
             of_child = {"block_id": child.block_id, "day": child.day, "heard_at": now}
-            days = rules.dated(self._filled(child), *more, day)
-            rows = [of_child | {"trade_date": at, "units": n, "amount": cash} for at, (n, cash) in days.items()]
+            days = rules.dated(self._filled(child), more, day)
+            rows = [
+                of_child | {"trade_date": at, "units": part.units, "amount": part.amount, "costs": part.costs}
+                for at, part in days.items()
+            ]
             self.connection.execute(insert(block_fills), rows)
         if child.day == 1 and child.status == "SENT":
             self.connection.execute(WORKS, {"block": child.block_id})
@@ -235,8 +244,9 @@ class Blocks:
             after={
                 "block_id": child.block_id,
                 "client_order_id": child.client_order_id,
-                "filled_units": units,
-                "amount": str(amount),
+                "filled_units": filled.units,
+                "amount": str(filled.amount),
+                **({"costs": str(filled.costs)} if filled.costs else {}),
                 "trade_date": str(day),
                 "venue_reason": reason,
             },
@@ -259,16 +269,17 @@ class Blocks:
         query = select(B.id).where(B.venue == venue, B.status == "ENDED", B.id.in_(marked.union(given)))
         return list(self.connection.scalars(query.order_by(by_key(B.id))))
 
-    def _filled(self, child: Row[Any]) -> dict[date, tuple[int, Decimal]]:
+    def _filled(self, child: Row[Any]) -> dict[date, Part]:
         """What a child filled by trade date."""
         f = block_fills.c
+        sums = (func.sum(f.units), func.sum(f.amount), func.sum(f.costs))
         rows = self.connection.execute(
-            select(f.trade_date, func.sum(f.units), func.sum(f.amount))
+            select(f.trade_date, *sums)
             .where(f.block_id == child.block_id, f.day == child.day)
             .group_by(f.trade_date)
-            .having((func.sum(f.units) != 0) | (func.sum(f.amount) != 0))
+            .having(or_(*(each != 0 for each in sums)))
         )
-        return {day: (int(units), amount) for day, units, amount in rows}
+        return {day: Part(int(units), amount, costs) for day, units, amount, costs in rows}
 
     def corrected(self, child: Row[Any]) -> None:
         """What the venue changed of a child is written down."""
@@ -291,12 +302,17 @@ class Blocks:
         """What a block filled by trade date, oldest first (ALLOC-3)."""
         f = block_fills.c
         rows = self.connection.execute(
-            select(f.trade_date, func.sum(f.units).label("units"), func.sum(f.amount).label("amount"))
+            select(
+                f.trade_date,
+                func.sum(f.units).label("units"),
+                func.sum(f.amount).label("amount"),
+                func.sum(f.costs).label("costs"),
+            )
             .where(f.block_id == block_id)
             .group_by(f.trade_date)
             .order_by(f.trade_date)
         )
-        return [DayFilled(row.trade_date, int(row.units), row.amount) for row in rows]
+        return [DayFilled(row.trade_date, int(row.units), row.amount, row.costs) for row in rows]
 
     def segments(self, block_id: str) -> tuple[Segment, ...]:
         """The segments that count, the first as it was stated (BLOCK-5)."""
@@ -403,6 +419,11 @@ class Blocks:
         self.connection.execute(
             update(block_orders).where(_is(child), C.open_units > open_units).values(open_units=open_units)
         )
+
+
+def filled_of(child: Row[Any]) -> Part:
+    """What a child filled so far, as it was written down."""
+    return Part(child.filled_units, child.filled_amount, child.costs)
 
 
 def _is(child: Row[Any]) -> Any:

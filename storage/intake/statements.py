@@ -208,7 +208,7 @@ class _Load:
                 traded_on,
                 orders.c.symbol,
                 func.sum(sign * exact(orders.c.filled_quantity)).label("quantity"),
-                func.sum(-sign * exact(orders.c.filled_amount)).label("cash"),
+                func.sum(-sign * exact(orders.c.filled_amount) - exact(orders.c.costs)).label("cash"),
             )
             .join(orders, orders.c.rebalance_id == rebalances.c.id)
             .join(of_day, of_day.c.account_id == rebalances.c.account_id)

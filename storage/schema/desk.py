@@ -129,6 +129,7 @@ block_orders = Table(
     Column("allocated_at", AT, nullable=True),  # its day is in the accounts
     Column("venue_reason", Text, nullable=True),
     Column("changed_at", AT, nullable=True),  # seen at the venue after its last word: otherwise filled (ALLOC-7)
+    Column("costs", MONEY, nullable=False, server_default="0"),  # commissions and fees of what it filled (ALLOC-5)
     CheckConstraint("units > 0 AND open_units >= 0 AND open_units <= units", name="units_sane"),
     CheckConstraint("filled_units >= 0", name="filled_sane"),
     CheckConstraint(
@@ -149,6 +150,7 @@ block_fills = Table(
     Column("amount", MONEY, nullable=False),
     Column("trade_date", Date, nullable=False),
     Column("heard_at", AT, nullable=False),
+    Column("costs", MONEY, nullable=False, server_default="0"),
     ForeignKeyConstraint(["block_id", "day"], ["block_orders.block_id", "block_orders.day"]),
     Index("ix_block_fills_block_id", "block_id", "id"),
 )
@@ -256,6 +258,7 @@ paper_block_orders = Table(
     Column("reason", Text, nullable=True),
     Column("fate", JSONB, nullable=False),  # the scenario's line that counts for it
     Column("received_at", AT, nullable=False, server_default=NOW),
+    Column("costs", MONEY, nullable=False, server_default="0"),
     CheckConstraint("open_quantity <= quantity AND filled_quantity <= quantity", name="never_more"),
     schema=PAPER,
 )
@@ -282,5 +285,6 @@ paper_allocations = Table(
     Column("quantity", MONEY, nullable=False),  # below 0: taken back
     Column("amount", MONEY, nullable=False),
     Column("refusal", Text, nullable=True),  # null: it is in the account
+    Column("costs", MONEY, nullable=False, server_default="0"),
     schema=PAPER,
 )

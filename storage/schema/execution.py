@@ -116,6 +116,7 @@ orders = Table(
     Column("venue_reason", Text, nullable=True),
     Column("sent_at", DateTime(timezone=True), nullable=True),
     Column("booked_at", DateTime(timezone=True), nullable=True),
+    Column("costs", MONEY, nullable=False, server_default="0"),  # commissions and fees of what was filled
     CheckConstraint("side IN ('sell', 'buy')", name="side_known"),
     CheckConstraint("quantity >= 0 AND planned_quantity > 0 AND quantity <= planned_quantity", name="quantity_sane"),
     CheckConstraint("filled_quantity >= 0", name="filled_sane"),  # a venue may fill more than was ordered
@@ -265,5 +266,6 @@ paper_orders = Table(
     Column("traded_on", Date, nullable=True),
     Column("reason", Text, nullable=True),
     Column("received_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    Column("costs", MONEY, nullable=False, server_default="0"),
     schema=PAPER,
 )

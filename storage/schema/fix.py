@@ -69,6 +69,8 @@ fix_orders = Table(
     Column("venue_has", JSONB, nullable=True),  # the order as the broker has it, where that is another one
     Column("doubt", Text, nullable=True),  # why a person has to ask the broker
     Column("taken_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    Column("costs", MONEY, nullable=False, server_default="0"),  # commissions and fees of what was filled (ALLOC-5)
+    Column("calculated", MONEY, nullable=True),  # what the broker said they come to in all (150=B); null: their sum
     CheckConstraint(
         "status IN ('WORKING', 'FILLED', 'PARTIALLY_FILLED', 'REJECTED', 'CANCELED', 'EXPIRED')", name="status_known"
     ),
@@ -117,6 +119,7 @@ fix_executions = Table(
     Column("live", Boolean, nullable=False, server_default=true()),  # counts towards what was filled
     Column("raw", Text, nullable=False),
     Column("received_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    Column("costs", MONEY, nullable=False, server_default="0"),  # its commission (12, 13) and fees (136)
     CheckConstraint("kind IN ('trade', 'bust', 'correction')", name="kind_known"),
     Index("ix_fix_executions_order_id", "order_id"),
     Index("ix_fix_executions_ref_id", "session", "ref_id", postgresql_where=text("ref_id IS NOT NULL")),

@@ -66,6 +66,7 @@ paper_events = Table(
     Column("due", DateTime(timezone=True), nullable=False),
     Column("quantity", Numeric(28, 12), nullable=True),
     Column("price", Numeric(28, 12), nullable=True),
+    Column("costs", Numeric(28, 12), nullable=False, server_default="0"),
     CheckConstraint("kind IN ('fill', 'close')", name="kind_known"),
     CheckConstraint("(kind = 'fill') = (quantity IS NOT NULL AND price IS NOT NULL)", name="fill_whole"),
     schema=PAPER,

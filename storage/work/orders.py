@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Date, Row, bindparam, cast, func, select, tex
 
 from domain.executing.booking import Leg
 from domain.executing.execution import client_order_id
+from domain.values.money import ZERO
 from policy.clock import EXCHANGE_ZONE
 from storage.record.audit import Audit
 from storage.rows import insert_rows
@@ -43,10 +44,10 @@ SENDING = text(
 )
 HEARD = text(
     "UPDATE orders SET status = said.status, filled_quantity = said.quantity, filled_amount = said.amount,"
-    " trade_date = said.traded, venue_reason = said.reason"
+    " trade_date = said.traded, venue_reason = said.reason, costs = said.costs"
     " FROM unnest(CAST(:legs AS int[]), CAST(:statuses AS text[]), CAST(:quantities AS numeric[]),"
-    " CAST(:amounts AS numeric[]), CAST(:traded AS date[]), CAST(:reasons AS text[]))"
-    " AS said (leg, status, quantity, amount, traded, reason)"
+    " CAST(:amounts AS numeric[]), CAST(:traded AS date[]), CAST(:reasons AS text[]), CAST(:costs AS numeric[]))"
+    " AS said (leg, status, quantity, amount, traded, reason, costs)"
     " WHERE orders.rebalance_id = :rebalance_id AND orders.leg = said.leg AND orders.status = ANY(:open)"
     " AND orders.filled_quantity <= said.quantity"
     " AND (orders.status <> said.status OR orders.filled_quantity <> said.quantity) RETURNING orders.leg"
@@ -55,13 +56,14 @@ HEARD = text(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How an order stands at the venue: what was filled so far, for which cash."""
+    """How an order stands at the venue: what was filled so far, for which cash, and what that cost besides."""
 
     status: str
     filled_quantity: Decimal
     filled_amount: Decimal
     trade_date: date | None  # the newest of the fills (DAY-2)
     reason: str | None
+    costs: Decimal = ZERO
 
 
 class Orders:
@@ -157,7 +159,7 @@ class Orders:
         """
         if not said:
             return set()
-        names = ("legs", "statuses", "quantities", "amounts", "traded", "reasons")
+        names = ("legs", "statuses", "quantities", "amounts", "traded", "reasons", "costs")
         columns = zip(*((leg, *astuple(each)) for leg, each in said.items()), strict=True)
         given = dict(zip(names, map(list, columns), strict=True))
         return set(self.connection.scalars(HEARD, given | {"rebalance_id": rebalance_id, "open": list(OPEN)}))

@@ -317,11 +317,13 @@ def test_what_is_changed_is_of_a_day_that_can_bear_it(
     units: int, amount: str, booked: dict[int, tuple[int, str]]
 ) -> None:
     """ALLOC-3, ALLOC-7: no day is left with less than nothing, or with money and no shares."""
-    had = {TODAY: (100, Decimal(1000)), TODAY + timedelta(days=1): (70, Decimal(700))}
-    found = dated(had, units, Decimal(amount), TODAY + timedelta(days=1))
-    assert found == {TODAY + timedelta(days=at): (n, Decimal(cash)) for at, (n, cash) in booked.items()}
+    had = {TODAY: Part(100, Decimal(1000)), TODAY + timedelta(days=1): Part(70, Decimal(700))}
+    found = dated(had, Part(units, Decimal(amount)), TODAY + timedelta(days=1))
+    assert found == {TODAY + timedelta(days=at): Part(n, Decimal(cash)) for at, (n, cash) in booked.items()}
 
 
 def test_a_price_alone_changes_no_day_that_has_nothing() -> None:
-    assert dated({TODAY: (100, Decimal(1000))}, 0, Decimal(5), TODAY + timedelta(days=3)) == {TODAY: (0, Decimal(5))}
-    assert dated({}, -5, Decimal(-50), TODAY) == {TODAY: (-5, Decimal(-50))}  # of nothing nothing can be taken
+    had, later = {TODAY: Part(100, Decimal(1000))}, TODAY + timedelta(days=3)
+    assert dated(had, Part(0, Decimal(5)), later) == {TODAY: Part(0, Decimal(5))}
+    assert dated(had, Part(costs=Decimal(2)), later) == {TODAY: Part(costs=Decimal(2))}  # told when the day was over
+    assert dated({}, Part(-5, Decimal(-50)), TODAY) == {TODAY: Part(-5, Decimal(-50))}  # nothing can be taken of it

@@ -110,6 +110,7 @@ class FixVenue:
         """
         shares = {account: each.quantity for account, each in told.whole.items()}
         money = {account: each.amount for account, each in told.whole.items()}
+        costs = {account: each.costs for account, each in told.whole.items()}
         total = sum(shares.values(), Decimal(0))
         with self.engine.begin() as connection:
             given = allocations.Instruction(
@@ -121,6 +122,7 @@ class FixVenue:
                 average=(sum(money.values(), ZERO) / total).quantize(Decimal("0.0001")) if total else ZERO,
                 shares=shares,
                 money=money,
+                costs=costs,
                 replaces=told.before[-1] if told.before else None,
             )
             allocations.give(connection, self.session, given)

@@ -5,8 +5,9 @@ behind a last word, finds nobody who looks: books and custodian would differ uns
 """
 
 from datetime import date
+from typing import Any
 
-from sqlalchemy import func, select, text, tuple_, update
+from sqlalchemy import case, func, select, text, tuple_, update
 
 from domain.executing.reconciliation import Break
 from storage.connection import Transaction
@@ -44,9 +45,9 @@ def look(books: Transaction, session: str, since: date) -> list[int]:
             F.account_id,
             F.symbol,
             ORDERS.filled_quantity.label("told"),
-            ORDERS.filled_amount.label("told_amount"),
+            _cash(ORDERS).label("told_cash"),
             F.filled_quantity,
-            F.filled_amount,
+            _cash(F).label("cash"),
         )
         .join(fix_orders, F.client_order_id == ORDERS.client_order_id)
         .where(
@@ -54,7 +55,8 @@ def look(books: Transaction, session: str, since: date) -> list[int]:
             func.coalesce(func.jsonb_typeof(F.venue_has), "null")
             == "null",  # another order under our name has its own break (EXEC-1)
             ORDERS.status.not_in(OPEN),
-            tuple_(ORDERS.filled_quantity, ORDERS.filled_amount) != tuple_(F.filled_quantity, F.filled_amount),
+            tuple_(ORDERS.filled_quantity, ORDERS.filled_amount, ORDERS.costs)
+            != tuple_(F.filled_quantity, F.filled_amount, F.costs),
         )
         .order_by(ORDERS.rebalance_id, ORDERS.leg)
     ).all()
@@ -65,10 +67,15 @@ def look(books: Transaction, session: str, since: date) -> list[int]:
             row.account_id,
             row.rebalance_id,
             row.symbol,
-            (row.told, row.told_amount),
-            (row.filled_quantity, row.filled_amount),
+            (row.told, row.told_cash),
+            (row.filled_quantity, row.cash),
         )
     ]
+
+
+def _cash(order: Any) -> Any:
+    """What an order's fills cost in all, or brought after costs."""
+    return order.filled_amount + case((F.side == "buy", order.costs), else_=-order.costs)
 
 
 def mark(books: Transaction, session: str, since: date) -> int:
@@ -76,7 +83,7 @@ def mark(books: Transaction, session: str, since: date) -> int:
     desk has them allocated anew (ALLOC-7).
     """
     moved = select(X.order_id).where(X.session == session, X.trade_date >= since, X.order_id.is_not(None))
-    filled = (C.filled_units * blocks.c.unit, C.filled_amount)
+    filled = (C.filled_units * blocks.c.unit, C.filled_amount, C.costs)
     done = books.connection.execute(
         update(block_orders)
         .where(
@@ -85,7 +92,7 @@ def mark(books: Transaction, session: str, since: date) -> int:
             F.client_order_id.in_(moved),
             C.status.not_in(OPEN),
             C.changed_at.is_(None),
-            tuple_(*filled) != tuple_(F.filled_quantity, F.filled_amount),
+            tuple_(*filled) != tuple_(F.filled_quantity, F.filled_amount, F.costs),
         )
         .values(changed_at=func.now())
     )

@@ -15,10 +15,11 @@ from decimal import Decimal
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from domain.values.money import cents, plain
+from domain.values.money import ZERO, cents, plain
 from domain.values.rules import Rule
 from storage.schema.fix import fix_allocated, fix_allocations, fix_messages
 from venues.fix.outgoing import ALLOCATE, SIDES
+from venues.fix.reports import ABSOLUTE
 from venues.fix.sessions import Session
 from venues.fix.wire import Fields, Outgoing
 
@@ -49,6 +50,7 @@ class Instruction:
     average: Decimal
     shares: Mapping[str, Decimal]
     money: Mapping[str, Decimal] = field(default_factory=dict)  # each account's exact cents, where they are told
+    costs: Mapping[str, Decimal] = field(default_factory=dict)  # what they cost besides (ALLOC-5)
     replaces: str | None = None  # the AllocID of that which it takes the place of
 
 
@@ -121,8 +123,11 @@ def instruction(session: Session, told: Instruction) -> Outgoing:
     entries = []
     for account, quantity in shares.items():
         entry = {79: session.accounts.get(account, account), 80: plain(quantity)}
-        if account in told.money:
-            entry[154] = cents(told.money[account])
+        costs = told.costs.get(account, ZERO)
+        if costs:
+            entry |= {12: cents(costs), 13: ABSOLUTE}
+        if account in told.money:  # what the account pays, or receives after costs
+            entry[154] = cents(told.money[account] + (costs if told.side == "buy" else -costs))
         entries.append(entry | {81: STEP_OUT} if account in session.steps_out else entry)
     return Outgoing(ALLOCATE, fields, {73: [{11: each} for each in told.orders], 78: entries})
 

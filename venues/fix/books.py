@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, not_, select, text, tuple_, update
 
 from domain.executing.blocks import is_child
-from domain.values.money import ZERO, plain
+from domain.values.money import ZERO, plain, to_cent
 from domain.values.rules import Rule
 from storage.record.chain import as_json
 from storage.schema.fix import fix_executions, fix_messages, fix_orders
@@ -31,14 +31,15 @@ OF = text(
 # An execution; it counts unless its bust or correction came first.
 KEEP = text(
     "INSERT INTO fix.executions"
-    " (session, trade_date, exec_id, order_id, name, kind, ref_id, quantity, price, live, raw)"
-    " SELECT :session, :trade_date, :exec_id, :order_id, :name, :kind, :ref_id, :quantity, :price, :counts AND NOT"
-    " EXISTS (SELECT FROM fix.executions WHERE session = :session AND ref_id = :exec_id"
+    " (session, trade_date, exec_id, order_id, name, kind, ref_id, quantity, price, costs, live, raw)"
+    " SELECT :session, :trade_date, :exec_id, :order_id, :name, :kind, :ref_id, :quantity, :price, :costs,"
+    " :counts AND NOT EXISTS (SELECT FROM fix.executions WHERE session = :session AND ref_id = :exec_id"
     " AND order_id IS NOT DISTINCT FROM CAST(:order_id AS text) AND trade_date >= :trade_date), :raw"
     " ON CONFLICT DO NOTHING RETURNING exec_id"
 )
 SUMS = text(
     "SELECT coalesce(sum(quantity), 0) AS quantity, coalesce(sum(quantity * price), 0) AS amount,"
+    " coalesce(sum(costs), 0) AS costs,"
     " max(coalesce(traded_on, trade_date)) AS day FROM fix.executions WHERE order_id = :of AND live"
 )
 # The order whose execution a bust or correction names, where its own name is none of ours.
@@ -54,6 +55,7 @@ ANSWERED = text(
 STANDS = text(
     "UPDATE fix.orders SET status = :status, said_quantity = :said_quantity, said_average = :said_average,"
     " filled_quantity = :filled_quantity, filled_amount = :filled_amount, repaired = :repaired,"
+    " costs = :costs, calculated = :calculated,"
     " traded_on = :traded_on, reason = :reason, name = :name, open_quantity = :open_quantity, doubt = :doubt,"
     " venue_has = CAST(:venue_has AS jsonb) WHERE client_order_id = :of"
 )
@@ -79,7 +81,7 @@ def answers(row: Row[Any]) -> VenueAnswer:
         order = VenueOrder(
             row.client_order_id, row.account_id, has["side"], has["symbol"], Decimal(has["quantity"]), row.price
         )
-    return VenueAnswer(row.status, row.filled_quantity, row.filled_amount, row.reason, order, row.traded_on)
+    return VenueAnswer(row.status, row.filled_quantity, row.filled_amount, row.reason, order, row.traded_on, row.costs)
 
 
 def mismatched(order: VenueOrder, row: Row[Any]) -> str | None:
@@ -115,7 +117,9 @@ def take(connection: Connection, session: Session, said: Report, raw: str) -> He
     if not said.unknown:
         _answered(connection, session, said, row)
     unsure = _stands(connection, session, said, row)
-    return Heard(order_id, True, ask=said.duplicate or unsure)
+    unclear = said.costs.unclear if executes or said.calculated else None
+    says = None if unclear is None else f"costs of {said.name} are not booked: {unclear}"
+    return Heard(order_id, True, ask=said.duplicate or unsure, says=says)
 
 
 def _named_by(connection: Connection, session: Session, said: Report) -> Row[Any] | None:
@@ -189,6 +193,7 @@ def _kept(
             "ref_id": said.ref_id,
             "quantity": said.quantity if said.kind != "bust" else ZERO,
             "price": said.price,
+            "costs": said.costs.amount if said.kind != "bust" else ZERO,
             "counts": counts and said.kind != "bust",
             "raw": raw,
         },
@@ -237,6 +242,8 @@ def _stands(connection: Connection, session: Session, said: Report, row: Row[Any
     standing = after(Standing(row.status, row.said_quantity, row.said_average, row.reason), said, opens=twice)
     changed = said.kind in ("bust", "correction")
     done = filled(sums.quantity, sums.amount, standing, lost_busts=twice or (row.repaired and not changed))
+    executed = said.kind in ("trade", "bust", "correction")
+    calculated = said.costs.amount if said.calculated else None if executed else row.calculated
     day = sums.day or (said.trade_date if done.quantity else None)
     changes: dict[str, Any] = {
         "status": last_word(standing.status, done.quantity),
@@ -245,6 +252,8 @@ def _stands(connection: Connection, session: Session, said: Report, row: Row[Any
         "filled_quantity": done.quantity,
         "filled_amount": done.amount,
         "repaired": done.repaired,
+        "costs": to_cent(sums.costs if calculated is None else calculated) if done.quantity else ZERO,
+        "calculated": calculated,
         "traded_on": day,
         "reason": standing.reason,
         "name": row.name,

@@ -29,7 +29,7 @@ class Hearing:
     engine: Engine
     session: Session
     ask: Callable[[str | None], None]
-    changed: threading.Event = field(default_factory=threading.Event)  # a bust or a correction came
+    changed: threading.Event = field(default_factory=threading.Event)  # a bust, a correction or costs came
     passed_over: threading.Event = field(default_factory=threading.Event)  # one may have been, by a gap fill
     questions: dict[int, str] = field(default_factory=dict)  # number of a 35=H → its OrdStatusReqID, or order
 
@@ -84,7 +84,7 @@ class Hearing:
                 lease.note(connection, self.session.session, says=heard.says)
             elif said.unknown and heard.order_id is not None:
                 outbox.unknown(connection, self.session, heard.order_id, said.question)
-        if heard.new and said.kind in ("bust", "correction"):
+        if heard.new and (said.kind in ("bust", "correction") or said.calculated):
             self.changed.set()
         if heard.ask:
             self.ask(heard.order_id)

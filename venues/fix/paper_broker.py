@@ -17,7 +17,7 @@ from typing import Any
 import quickfix
 from sqlalchemy import Engine, select
 
-from domain.values.money import plain
+from domain.values.money import ZERO, plain
 from policy.clock import Clock, the_clock
 from storage.engine import DATABASE_URL, connect
 from storage.schema.execution import paper_orders
@@ -44,7 +44,7 @@ class PaperBroker(quickfix.Application):  # type: ignore[misc]
         self.id = quickfix.SessionID(session.version, session.target, session.sender)
         self.accounts = {theirs: account for account, theirs in session.accounts.items()}
         self.symbols = {theirs: symbol for symbol, theirs in session.symbols.items()}
-        self.reported: dict[str, tuple[str, Decimal, Decimal]] = {}  # order → status, shares, cash as reported last
+        self.reported: dict[str, tuple[str, Decimal, Decimal, Decimal]] = {}  # order → what was reported last
         self.lock = threading.RLock()
 
     def onCreate(self, session_id: Any) -> None:
@@ -148,15 +148,17 @@ class PaperBroker(quickfix.Application):  # type: ignore[misc]
 
     def _report(self, order: VenueOrder, answers: Any, more: dict[int, str] | None = None) -> None:
         for answer in answers:
-            now = (answer.status, answer.filled_quantity, answer.filled_amount)
-            before = self.reported.get(order.client_order_id, (WORKING, Decimal(0), Decimal(0)))
+            now = (answer.status, answer.filled_quantity, answer.filled_amount, answer.costs)
+            before = self.reported.get(order.client_order_id, (WORKING, ZERO, ZERO, ZERO))
             self.reported[order.client_order_id] = now
             if now == before and not more:
                 continue
             step = answer.filled_quantity - before[1]
             if step:
-                part = VenueAnswer("FILLED" if answer.status == "FILLED" else WORKING, *now[1:])
+                part = VenueAnswer("FILLED" if answer.status == "FILLED" else WORKING, *now[1:3])
                 money = {150: "F", 32: plain(step), 31: plain((answer.filled_amount - before[2]) / step)}
+                if answer.costs != before[3]:
+                    money |= {12: plain(answer.costs - before[3]), 13: "3"}
                 self._execution(order, part, money)
                 if answer.status in ("FILLED", WORKING):
                     continue

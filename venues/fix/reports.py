@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Literal
 
 from domain.executing.execution import OrderStatus
-from domain.values.money import ZERO, to_cent
+from domain.values.money import ONE, ZERO, to_cent
 from domain.values.rules import Rule
 from policy.trading_days import trade_date
 from venues.fix.wire import Fields, Unreadable
@@ -24,6 +24,11 @@ Kind = Literal["trade", "bust", "correction", "status", "word"]
 
 # OrdStatus (39). What ends without being filled is PARTIALLY_FILLED where something was (EXEC-2).
 ENDED: dict[str, OrderStatus] = {"2": "FILLED", "8": "REJECTED", "4": "CANCELED", "C": "CANCELED", "3": "CANCELED"}
+# CommType (13), and MiscFeeBasis (891) in its words. A share is told as .05 for 5 %.
+PER_UNIT, OF_AMOUNT, ABSOLUTE = "1", "2", "3"
+BASES = {"0": ABSOLUTE, "1": PER_UNIT, "2": OF_AMOUNT}
+FEE = frozenset({137, 138, 139, 891})
+OURS = "USD"  # the currency of a fill that names none (15)
 UNKNOWN_ORDER, DUPLICATE_ORDER, UNKNOWN_SYMBOL = "5", "6", "1"  # OrdRejReason (103)
 ORDER_REJECTS = {
     "0": "broker's option",
@@ -38,6 +43,16 @@ ORDER_REJECTS = {
     "13": "incorrect quantity",
     "15": "unknown account",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What a report says that its fill costs besides its price: commission and fees. `unclear`: what of it can't be
+    booked, and why; it counts for nothing.
+    """
+
+    amount: Decimal = ZERO
+    unclear: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,8 @@ class Report:
     side: Literal["buy", "sell"] | None
     order_quantity: Decimal | None
     poss_dup: bool
+    costs: "Costs"
+    calculated: bool = False  # the costs are those of the order, all in all (150=B)
 
 
 def report(fields: Fields) -> Report:
@@ -85,7 +102,9 @@ def report(fields: Fields) -> Report:
         raise Unreadable("a correction without LastPx (31)")
     if kind == "trade" and not (quantity and price):  # for what it was, CumQty × AvgPx says (FIX-4)
         kind = "word"
-    rejected = said == "8"
+    rejected, calculated = said == "8", fields.get(150) == "B"
+    cumulative, average = fields.number(14), fields.number(6)
+    of = (cumulative or ZERO, average or ZERO) if calculated else (quantity, price)
     why = fields.get(103) if rejected else None
     return Report(
         kind=kind,
@@ -97,8 +116,8 @@ def report(fields: Fields) -> Report:
         status=ENDED.get(said, WORKING),
         quantity=quantity,
         price=price,
-        cumulative=fields.number(14),
-        average=fields.number(6),
+        cumulative=cumulative,
+        average=average,
         asked=kind == "status" or fields.get(790) is not None,
         unknown=why == UNKNOWN_ORDER,
         question=fields.get(790),
@@ -110,7 +129,40 @@ def report(fields: Fields) -> Report:
         side={"1": "buy", "2": "sell"}.get(fields.get(54) or ""),  # type: ignore[arg-type]
         order_quantity=fields.number(38),
         poss_dup=fields.get(43) == "Y",
+        costs=costs(fields, *of),
+        calculated=calculated and (fields.get(12) or fields.get(137)) is not None,
     )
+
+
+def costs(fields: Fields, quantity: Decimal, price: Decimal) -> Costs:
+    """Commission (12, by 13) and fees (136 to 139, 891) of a fill, or of all of an order (ALLOC-5).
+
+    What can't be read, is of a kind that is none of a share's, or in another currency than the fill's, is left out and
+    said: a fill is never lost for what it costs.
+    """
+    currency = fields.get(15) or OURS
+    charges = [("commission (12)", fields, 12, fields.get(13) or ABSOLUTE, fields.get(479))]
+    charges += [
+        (f"fee of type {each.get(139) or '?'} (137)", each, 137, BASES.get(each.get(891) or "0", "?"), each.get(138))
+        for each in fields.group(137, FEE)
+    ]
+    total, unclear = ZERO, []
+    for name, said, tag, basis, of in charges:
+        if said.get(tag) is None:
+            continue
+        factor = {PER_UNIT: quantity, OF_AMOUNT: quantity * price, ABSOLUTE: ONE}.get(basis)
+        try:
+            charge = said.number(tag) or ZERO
+        except Unreadable as flaw:
+            unclear.append(f"{name}: {flaw}")
+            continue
+        if factor is None:
+            unclear.append(f"{name} {charge}: of an unknown kind (13, 891)")
+        elif of not in (None, currency):
+            unclear.append(f"{name} {charge}: in {of}, not {currency}")
+        else:
+            total += charge * factor
+    return Costs(total, "; ".join(unclear) or None)
 
 
 def is_answer(fields: Fields) -> bool:

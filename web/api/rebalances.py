@@ -67,6 +67,7 @@ class Order(Shape):
     quantity: str
     filled_quantity: str
     filled_amount: str
+    costs: str
     status: str
     reason: str | None
 
@@ -291,6 +292,7 @@ def _order(each: Any) -> Order:
         quantity=plain(each.quantity),
         filled_quantity=plain(each.filled_quantity),
         filled_amount=plain(each.filled_amount),
+        costs=plain(each.costs),
         status=each.status,
         reason=each.venue_reason,
     )

@@ -21,7 +21,7 @@ from web.tables import Format
 from web.visit import Visit, needs
 
 router = APIRouter()
-ORDERS = ("order", "side", "symbol", "planned", "sent", "filled", "amount", "status", "why")
+ORDERS = ("order", "side", "symbol", "planned", "sent", "filled", "amount", "costs", "status", "why")
 
 
 @router.get("/rebalances/{rebalance_id}")
@@ -155,6 +155,7 @@ def _order(each: Any) -> dict[str, Any]:
         "sent": plain(each.quantity),
         "filled": plain(each.filled_quantity),
         "amount": plain(each.filled_amount),
+        "costs": plain(each.costs),
         "status": each.status,
         "why": each.venue_reason or "",
     }

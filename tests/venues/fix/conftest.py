@@ -109,6 +109,15 @@ class World:
                 done[each["fill"]] = (shares + quantity, cash + quantity * Decimal(str(each["price"])))
         return done
 
+    def charged(self) -> dict[str, Decimal]:
+        """What the broker charged for the fills of each order that were not busted or corrected."""
+        gone = {each[how] for each in self.ledger() for how in ("changed", "bust") if how in each}
+        costs: dict[str, Decimal] = {}
+        for each in self.ledger():
+            if "fill" in each and each["exec"] not in gone:
+                costs[each["fill"]] = costs.get(each["fill"], Decimal(0)) + Decimal(each.get("costs", "0"))
+        return costs
+
     def stand(self, name: str) -> Any:
         """How an order stands with us."""
         return self.venue.look(order(name))[0]

@@ -14,6 +14,7 @@ misbehaves; it is read at every message:
     better           fills at the limit, or a cent or two better
     pass_over        what changes a fill is numbered and never sent, as swallow does
     account A-9      fills come for that account
+    commission 0.005  of each share (12, 13=1)            fee 0.01  of each fill's amount (136, 137), to the cent
     change {"E5": ["H", 0, 0], "E6": ["G", shares, price]} busts and corrects, each once, at whatever moment
 """
 
@@ -33,6 +34,7 @@ from fixcore.store.factory import FileStoreFactory
 from fixcore.transport.acceptor import SocketAcceptor
 
 DAY = "20261120"
+FEES = 136  # the tag that counts them
 
 
 class Broker(Application):
@@ -137,9 +139,9 @@ class Broker(Application):
         order["cash"] += step * price
         order["status"] = "2" if order["done"] >= order["quantity"] else "1"
         exec_id = self.next_id()
-        self.write(fill=name, exec=exec_id, quantity=step, price=price)
+        fields = {150: "F", 17: exec_id, 32: step, 31: price} | self.charged(step, price)
+        self.write(fill=name, exec=exec_id, quantity=step, price=price, costs=self.costs(fields, step))
         self.fills[exec_id] = (name, step, price)
-        fields = {150: "F", 17: exec_id, 32: step, 31: price}
         if told.get("account"):
             fields[1] = told["account"]
         if told.get("swallow"):
@@ -170,11 +172,26 @@ class Broker(Application):
         new = self.next_id()
         self.fills[new] = (name, shares, price)
         self.write(changed=exec_id, fill=name, quantity=-had, price=at, exec="E0")
-        self.write(fill=name, quantity=shares, price=price, exec=new)
+        more = {150: kind, 17: new, 19: exec_id, 32: shares, 31: price} | self.charged(shares, price)
+        self.write(fill=name, quantity=shares, price=price, exec=new, changes=exec_id, costs=self.costs(more, shares))
         if self.quirks().get("pass_over"):
             self.pass_over(new)
             return
-        await self.execution(name, order, {150: kind, 17: new, 19: exec_id, 32: shares, 31: price})
+        await self.execution(name, order, more)
+
+    def charged(self, shares: Decimal, price: Decimal) -> dict[int, Any]:
+        """What a fill costs, in the fields of its report."""
+        told, fields = self.quirks(), dict[int, Any]()
+        if shares and "commission" in told:
+            fields |= {12: Decimal(str(told["commission"])), 13: "1"}
+        if shares and "fee" in told:
+            fee = (shares * price * Decimal(str(told["fee"]))).quantize(Decimal("0.01"))
+            fields[FEES] = [{137: fee, 139: "1"}]
+        return fields
+
+    def costs(self, fields: dict[int, Any], shares: Decimal) -> Decimal:
+        fees = sum((each[137] for each in fields.get(FEES, [])), Decimal(0))
+        return Decimal(fields.get(12, 0)) * shares + fees
 
     def pass_over(self, exec_id: str) -> None:
         """A number that nothing is sent under: asked for it, the gap over it is filled."""
@@ -314,7 +331,13 @@ class Broker(Application):
         if resent:
             message.header.set(97, "Y")
         for tag, value in fields.items():
-            if value not in (None, ""):
+            if tag == FEES:
+                for each in value:
+                    entry = Group()
+                    for within, amount in each.items():
+                        entry.set_field(within, f"{amount:f}" if isinstance(amount, Decimal) else str(amount))
+                    message.add_group(FEES, entry)
+            elif value not in (None, ""):
                 message.set_field(tag, f"{value:f}" if isinstance(value, Decimal) else str(value))
         await self.say(message)
 

@@ -82,6 +82,19 @@ def test_a_correction_of_the_price_alone_is_about_cash(told: Told) -> None:
     assert actual - expected == Decimal("0.25") * told.order.quantity
 
 
+def test_costs_that_are_told_when_all_is_booked_are_about_cash(told: Told) -> None:
+    """ALLOC-5: a broker that calculates at the day's end (150=B)."""
+    told.hearing.message("8", SOH.join((
+        "35=8", f"11={told.order.client_order_id}", "17=E2", "150=B", "39=B", f"14={told.order.quantity}",
+        f"6={told.order.price}", "12=4.95", "13=3", f"75={DAY:%Y%m%d}",
+    )))  # fmt: skip
+    assert told.hearing.changed.is_set()
+    ((kind, symbol, expected, actual),) = told.look()
+    assert (kind, symbol) == ("changed_fill", None)
+    assert actual - expected == (Decimal("4.95") if told.order.side == "buy" else Decimal("-4.95"))
+    assert len(told.look()) == 1
+
+
 def test_a_fill_behind_the_last_word_opens_one_too(told: Told) -> None:
     told.says(150, "F", "E2", Decimal(1))
     ((kind, _, expected, actual),) = told.look()

@@ -1,6 +1,7 @@
 """What a broker answers to an allocation, account by account, and what is told again in its place (FIX-8, ALLOC-7)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -63,6 +64,20 @@ def test_whose_shares_go_on_to_another_broker_is_a_step_out(books: Books) -> Non
     assert venue.allocate(FIRST) is None
     ((_, _, groups),) = messages(books)
     assert [entry.get("81") for entry in groups["78"]] == [None, "3"]
+
+
+def test_each_account_is_told_with_what_it_costs(books: Books) -> None:
+    """ALLOC-5: 12 and 13=3, and in 154 what it pays, or receives after costs."""
+    parts = {"A-1": Allotted(Decimal(60), Decimal("599.40"), Decimal("0.31")), "A-2": part(40)}
+    for side, net in (("buy", "599.71"), ("sell", "599.09")):
+        order = replace(BLOCK, client_order_id=f"{BLOCK.client_order_id}{side}", side=side)
+        venue = FixVenue(books.engine, session())
+        venue.submit_block(order, {"A-1": Decimal(60), "A-2": Decimal(40)})
+        name = f"{ALLOC}/{side}"
+        assert venue.allocate(Instruction(name, "B-1", DAY, [order.client_order_id], side, "X", parts, parts)) is None
+        one, other = messages(books)[-1][2]["78"]
+        assert (one["12"], one["13"], one["154"]) == ("0.31", "3", net)
+        assert ("12" in other, other["154"]) == (False, "399.60")
 
 
 def test_what_a_gate_refuses_is_an_answer(books: Books) -> None:

@@ -70,11 +70,38 @@ def test_the_table(books: Books, case: dict[str, Any]) -> None:
         assert stands.order is not None
         assert stands.order.symbol == wanted.get("foreign", "X")
         assert stands.traded_on == wanted.get("traded", stands.traded_on)
+        assert stands.costs == Decimal(str(wanted.get("costs", 0)))
         for told in case["says"]:
             again = report(Fields.of(raw(f"43=Y {told.replace(' 43=Y', '')}")))
             if again.kind in ("trade", "bust", "correction"):
                 with books.engine.begin() as connection:
                     assert not fix_books.take(connection, venue.session, again, told).new
+
+
+@pytest.mark.parametrize(
+    ("told", "amount", "unclear"),
+    [
+        ("12=0.005 13=1", "0.5", None),  # 100 shares
+        ("12=.0005 13=2", "0.5", None),  # of 1,000.00
+        ("12=4.95", "4.95", None),
+        ("136=2 137=1.23 139=1 137=0.02 139=7 891=0", "1.25", None),
+        ("12=1 13=3 136=3 137=0.01 891=1 137=0.001 891=2 137=0.5", "3.5", None),
+        ("12=-0.25 13=3", "-0.25", None),  # a rebate
+        ("12=1 13=3 479=USD 136=1 137=2 138=USD", "3", None),
+        ("15=EUR 12=1 13=3 479=EUR", "1", None),
+        ("15=USD 12=1 13=3 136=1 137=2 138=EUR 139=4", "1", "fee of type 4 (137) 2: in EUR, not USD"),
+        ("12=1 13=3 479=GBP", "0", "commission (12) 1: in GBP, not USD"),
+        ("12=2 13=6", "0", "commission (12) 2: of an unknown kind (13, 891)"),
+        ("12=free 136=1 137=1", "1", "commission (12): 12=free is no number"),
+        ("12=NaN", "0", "commission (12): 12=NaN is no number"),
+    ],
+)
+def test_what_a_fill_costs_is_read_or_told_and_the_fill_never_lost(told: str, amount: str, unclear: str | None) -> None:
+    """ALLOC-5: a group repeats its tags, so these are pairs."""
+    pairs = [each.split("=") for each in f"11=x 39=2 150=F 17=e1 32=100 31=10 75=20261120 {told}".split()]
+    said = report(Fields(tuple((int(tag), value) for tag, value in pairs)))
+    assert (said.kind, said.quantity) == ("trade", 100)
+    assert (said.costs.amount, said.costs.unclear) == (Decimal(amount), unclear)
 
 
 def test_the_table_is_not_empty() -> None:
