@@ -41,6 +41,7 @@ from activities.trades import TradeSteps
 from activities.turns import TurnSteps
 from activities.webhooks import WebhookSteps
 from anchors.settings import configured
+from policy import trading_days
 from storage.connection import Books
 from storage.engine import DATABASE_URL, connect
 from telemetry.serving import served
@@ -93,6 +94,7 @@ def make_worker(
     files anew for every run, 8 % of the processor time of a whole rebalance.
     """
     loop = asyncio.get_running_loop()
+    trading_days.load()
     desk = replace(desk, is_over=asking(client, loop), knock=knocking(client, loop, TASK_QUEUE))
     target, sleeves, minimums, trades = TargetSteps(desk), SleeveSteps(desk), MinimumSteps(desk), TradeSteps(desk)
     execution, reconciliation, evaluation = ExecutionSteps(desk), ReconciliationSteps(desk), EvaluationSteps(desk)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar, cast
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, CancelledError
 
 from activities.faults import NOT_ENTITLED, told
 from anchors.port import Anchor
@@ -75,9 +75,20 @@ def step(name: str) -> Callable[[CallableT], CallableT]:
             with told():
                 return function(self, message)
 
-        return cast(CallableT, activity.defn(name=name)(run))
+        return cast(CallableT, activity.defn(name=name, no_thread_cancel_exception=True)(run))
 
     return made
+
+
+def beat(*details: Any) -> None:
+    """Shows that a step lives. One that was cancelled, or taken for dead, ends here, where it holds nothing by halves.
+
+    Else Temporal would raise in its thread at whatever line that is in: within an import, say, whose lock nobody lets
+    go of then, so that every later step of the worker waits for ever.
+    """
+    activity.heartbeat(*details)
+    if activity.is_cancelled():
+        raise CancelledError("cancelled while it ran")
 
 
 def refuse_automatic(requested_by: str, today: date) -> None:

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 
-from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.context import Desk, actor, step
+from activities.context import Desk, actor, beat, step
 from activities.messages import (
     BeginEvaluation,
     EndEvaluation,
@@ -72,13 +71,13 @@ class EvaluationSteps:
         while (page := self._read(message, done)) is not None:
             verdicts = {}
             for snapshot, policy in page.taken:
-                activity.heartbeat(done)
+                beat(done)
                 verdicts[snapshot.account.id] = _verdict(snapshot, policy)
             if not message.explicit:
                 self._queue(message, page, verdicts)
             self._keep(message, page, verdicts)
             done = page.last
-            activity.heartbeat(done)
+            beat(done)
         with self.desk.books.reading() as books:
             total = books.evaluations.total(message.evaluation_id, message.after, message.upto)
         return RangeEvaluated(**asdict(total))
@@ -88,7 +87,7 @@ class EvaluationSteps:
         as_of, today = date.fromisoformat(message.as_of), self.desk.today()
         with self.desk.books.reading() as books:
             screening = Screening(
-                books.connection, books.snapshots, as_of, today, message.explicit, lambda: activity.heartbeat(after)
+                books.connection, books.snapshots, as_of, today, message.explicit, lambda: beat(after)
             )
             screened = screening.page(after, message.upto, message.page_size, MOST_DOUBTFUL)
             if screened.last is None:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from temporalio import activity
 
 from activities.answers import Told, cancelled, heard, noted, venue_order
-from activities.context import Desk, actor
+from activities.context import Desk, actor, beat
 from activities.desk_messages import block_workflow_id, desk_workflow_id
 from activities.filled import expected, fills, increments_of
 from activities.handing_over import handed_over, taken_out
@@ -249,7 +249,7 @@ class Sender:
         now = monotonic()
         if now - self.beaten >= BEAT:
             self.beaten = now
-            activity.heartbeat(leg.number)
+            beat(leg.number)
 
     def _size_buys(self, books: Transaction, rows: Sequence[Any]) -> None:
         """Sizes the buys that are not sent yet on the cash there is (ORDER-4), and writes it down before they are.

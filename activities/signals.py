@@ -11,7 +11,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.context import Desk, actor, step
+from activities.context import Desk, actor, beat, step
 from activities.reconciliation import end_without_trades
 from activities.signal_messages import (
     BeginSignal,
@@ -67,7 +67,7 @@ class SignalSteps:
                 return SleevesSelected(last=None)
             page = _Page(self.desk, books, message, ids)
             for snapshot, policy in books.snapshots.of(ids, None, self.desk.today(), trade_date=self.desk.trade_date()):
-                activity.heartbeat(snapshot.account.id)
+                beat(snapshot.account.id)
                 page.decide(snapshot, policy)
             return SleevesSelected(
                 last=ids[-1],

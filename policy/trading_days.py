@@ -13,6 +13,14 @@ from policy.closures import closures, early_close, is_closed
 EXCHANGE = "XNYS"
 
 
+def load() -> None:
+    """Loads what calendars are made with, a second's work: done before a worker takes its first step, no transaction
+    waits for it.
+    """
+    import exchange_calendars  # noqa: F401
+    import pandas  # noqa: F401
+
+
 @lru_cache(maxsize=8)
 def _calendar(first_year: int, last_year: int) -> Any:
     import exchange_calendars
