@@ -21,6 +21,7 @@ from joserfc.jwk import KeySet
 
 from identity.person import oidc_subject
 from identity.roles import known
+from identity.tokens import same
 
 ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA", "Ed25519"]
 PATIENCE = 10.0  # seconds that the provider may take
@@ -89,7 +90,7 @@ class Provider:
 
     def end(self, flow: Flow, asked: Mapping[str, str]) -> Vouched:
         """Who it is, by what the browser came back with. Raises NotVouchedFor."""
-        if not hmac.compare_digest(asked.get("state", ""), flow.state):
+        if not same(asked.get("state", ""), flow.state):
             raise NotVouchedFor("this sign-in was begun elsewhere, or took too long")
         if "code" not in asked:
             told = asked.get("error_description") or asked.get("error") or "no reason"

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from acting import signing_in
 from identity.person import Person, asserted
-from identity.tokens import PREFIX
+from identity.tokens import PREFIX, same
 from policy.clock import Clock
 from storage.connection import Books
 
@@ -44,7 +44,7 @@ class Session:
 
     def made(self, token: str) -> bool:
         """Whether a form came from a page of this session."""
-        return hmac.compare_digest(self.form_token, token)
+        return same(self.form_token, token)
 
 
 class Sessions(Protocol):
