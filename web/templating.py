@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 
 from domain.telling.plan_json import price_text
+from domain.values.money import plain
 from reading import words
 from reading.accounts.statement import restriction_in_words
 from web.settings import STATIC, TEMPLATES
@@ -45,7 +46,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "amount": lambda value: words.amount(None if value is None else str(value)),
-        "number": lambda value: words.number(str(value)),
+        "number": lambda value: words.number(plain(value) if isinstance(value, Decimal) else str(value)),
         "price": lambda value: words.number(price_text(Decimal(value))),
         "share": lambda value: words.share(str(value)),
         "signed": lambda value: words.signed(str(value)) if Decimal(value) else words.amount(str(value)),

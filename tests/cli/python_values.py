@@ -6,7 +6,8 @@ from collections.abc import Iterator
 PYTHON = re.compile(
     r"Decimal\(|datetime\.|\bNone\b|\bTrue\b|\bFalse\b|\bnan\b|[{\[(]'|': |\bRow\(|Undefined"
     r"|<[\w.]+ (?:object|at 0x)|<\w+\.\w+: |\b[A-Z][a-z]\w*\.[A-Z][A-Z_]+\b"  # objects, and enumerations
-    r"|\d\d:\d\d(?::\d\d)?(?:\.\d+)?\+00:00|\d[Ee][+-]\d|\.\d{13}"  # 2026-11-20 15:00:00+00:00, 1E+3, a third
+    # 2026-11-20 15:00:00+00:00, 1E+3, a third, the zeros of a column
+    r"|\d\d:\d\d(?::\d\d)?(?:\.\d+)?\+00:00|\d[Ee][+-]\d|\.\d{13}|\.\d*0{6}\b"
 )
 
 

@@ -124,7 +124,8 @@ def _bands(table: Rows, managed: str) -> Iterator[Sum]:
     """What the components come to is the managed value, but for cents that are rounded in each."""
     if not table or not managed:
         return
-    values = _sum(amount(row[table[0].index("planned value")]) for row in table[1:])
+    heading = "planned value" if "planned value" in table[0] else "value"  # nothing is planned while a break is open
+    values = _sum(amount(row[table[0].index(heading)]) for row in table[1:])
     near = abs(values - amount(managed)) <= CENT * len(table)
     yield "all components", values, amount(managed) if not near else values
 

@@ -31,6 +31,7 @@ COLUMNS = ("account_id", "name", "status", "rebalancing", "target", "queued")
 HISTORY = ("rebalance_id", "status", "mode", "kind", "requested_by", "approved_by", "started_at", "ended_at", "issue",
            "request_id")  # fmt: skip
 HOLDINGS = ("sleeve", "symbol", "quantity", "price", "price_as_of", "value")
+AHEAD = {"outcome": None, "sleeve": None}  # of a component, what a plan would make of it
 PAST = 10
 ASSIGNABLE = 500  # targets of the choice; another is assigned by its id, on the command line
 
@@ -81,6 +82,7 @@ def show(
     snapshot, policy, entry, under_way = found.snapshot, found.policy, found.entry, found.under_way
     made = {mode: plan_json.as_json(plan(snapshot, policy, mode)) for mode in MODES}
     first = made[DEFAULT_MODE]
+    weighed = first if "components" in first else _weighed(snapshot, policy)
     account = snapshot.account
     return visit.page(
         "account.html",
@@ -92,6 +94,7 @@ def show(
         snapshot=snapshot,
         stated=found.stated,
         whole=first,
+        weighed=weighed,
         plans=made,
         figures={mode: _figures(each) for mode, each in made.items()},
         symbols=_symbols(made),
@@ -144,6 +147,14 @@ def assign(visit: Annotated[Visit, needs("assign")], account_id: str, target: An
         told = targets.remove(books, visit.person, [account_id], today, visit.sign)
     at = f"/accounts/{quote(account_id, safe='')}"
     return visit.back(at, _sentence(told), Undo(f"{at}/target", "target", before or ""))
+
+
+def _weighed(snapshot: Any, policy: Any) -> dict[str, Any]:
+    """Its weights as they are, where no more than an open break keeps it from being planned; else nothing."""
+    told: Any = plan_json.as_json(plan(snapshot, policy, overrides=frozenset({"open_break"})))
+    given: Sequence[dict[str, Any]] = told.get("components", ())
+    now = [{key: each[key] for key in each if not key.startswith("planned")} | AHEAD for each in given]
+    return {"managed_value": told["managed_value"], "components": now} if now else {}
 
 
 def _held(snapshot: Any) -> Iterator[dict[str, Any]]:
