@@ -48,16 +48,18 @@ def lift(books: "Books", person: Person, account_id: str, why: str) -> str:
         return f"account {account_id} is not held: nothing changes"
 
 
-def set_status(books: "Books", person: Person, account_id: str, status: "Status", why: str) -> bool:
-    """Opens, freezes or closes an account; False where it is so already. Raises Conflict where it can't be now."""
+def set_status(books: "Books", person: Person, account_id: str, status: "Status", why: str, today: date) -> str:
+    """Opens, freezes or closes an account; says what it did. Raises Conflict where it can't be now."""
     from storage.accounts.states import NotNow
 
     reason = given(why)
     try:
         with books.transaction(actor(person)) as work, known(account_id):
-            return work.account_states.set_status(account_id, status, reason)
+            followed = work.account_states.set_status(account_id, status, reason, today)
     except NotNow as flaw:
         raise Conflict(f"account {account_id} can't be {status} now: {flaw}") from flaw
+    told = f"account {account_id} is {status}"
+    return f"{told} already: nothing changes" if followed is None else f"{told}: {followed}"
 
 
 def must_be_ahead(until: date, today: date) -> None:

@@ -62,7 +62,7 @@ def close(account_id: str, why: str, by: str | None) -> None:
 @why_option
 @say.by_option
 def reopen(account_id: str, why: str, by: str | None) -> None:
-    """Open ACCOUNT again; the next evaluation looks at it."""
+    """Open ACCOUNT again; it is in the queue at once for whatever holds of it."""
     _set(account_id, "open", why, by)
 
 
@@ -71,5 +71,5 @@ def _set(account_id: str, status: "Status", why: str, by: str | None) -> None:
     from cli import connections
 
     reason = accounts.given(why)
-    changed = accounts.set_status(connections.books(), persons.person(by, "switch"), account_id, status, reason)
-    click.echo(f"account {account_id} is {status}{'' if changed else ' already: nothing changes'}")
+    person, today = persons.person(by, "switch"), connections.today()
+    click.echo(accounts.set_status(connections.books(), person, account_id, status, reason, today))

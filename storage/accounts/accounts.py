@@ -131,12 +131,22 @@ class Accounts:
         if not on:
             left = self.queue.leave(account_id, "rebalancing was switched off")
             return f"{told}: its queue entry is withdrawn" if left else f"{told}: it was not in the queue"
+        if row.status != "open":
+            return f"{told}: not queued, because it is {row.status}. {_reopened(account_id)}"
         snapshot, policy = self.snapshots.take(account_id, None, today)
         if snapshot.target is None and not snapshot.account.holds_securities:
             return f"{told}: it has no target and no holdings, so it is not queued"
         reasons = {"TOGGLED_ON": {"switched_by": self.audit.actor.who}, **reasons_now(snapshot, policy)}
         self.queue.add(account_id, reasons, instead_of=STANDING)
         return f"{told}: queued for {', '.join(rules.in_order(reasons))}"
+
+    def queue_what_holds(self, account_id: str, today: date) -> list[str]:
+        """Queues the account for the reasons that hold by themselves, and returns them."""
+        snapshot, policy = self.snapshots.take(account_id, None, today)
+        reasons = reasons_now(snapshot, policy)
+        if reasons:
+            self.queue.add(account_id, reasons, instead_of=STANDING)
+        return rules.in_order(reasons)
 
     def mark_rebalanced(self, account_id: str, target_id: str | None, version: int | None, day: date) -> None:
         """Notes what the account was rebalanced to (None: it was liquidated), and since when it has been on it."""
@@ -208,6 +218,8 @@ class Accounts:
 
     def _queued_for_target(self, row: Row[Any], target_id: str | None, today: date) -> str:
         """Queues the account for its new assignment, and says so; with rebalancing off, says why not (QUEUE-2)."""
+        if row.status != "open":
+            return f"not queued, because it is {row.status}. {_reopened(row.id)}"
         if not row.rebalancing:
             return f"not queued, because its rebalancing is off. Next: rebalancer account rebalancing {row.id} on"
         snapshot, _ = self.snapshots.take(row.id, None, today)
@@ -221,6 +233,10 @@ class Accounts:
         """Changes an account's row, which the transaction has locked."""
         self._held.pop(account_id, None)
         self.connection.execute(update(accounts).where(accounts.c.id == account_id).values(**values))
+
+
+def _reopened(account_id: str) -> str:
+    return f"Next: rebalancer account reopen {account_id} --why TEXT, which queues it"
 
 
 def reasons_now(snapshot: Snapshot, policy: Policy) -> dict[str, Mapping[str, object]]:

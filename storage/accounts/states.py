@@ -76,23 +76,25 @@ class AccountStates:
         )
         return {row.account_id: row.until for row in rows}
 
-    def set_status(self, account_id: str, status: Status, why: str) -> bool:
-        """Freezes, closes or opens an account; False where it is so already. Raises UnknownAccount, NotNow.
+    def set_status(self, account_id: str, status: Status, why: str, today: date) -> str | None:
+        """Freezes, closes or opens an account, and says what followed; None where it is so already.
 
-        One that isn't open can't be planned (CHECK-1), so it leaves the queue; the next evaluation looks at one that
-        is open again.
+        One that isn't open can't be planned (CHECK-1), so it leaves the queue, and nothing puts it there until it is
+        open again: then it is there at once for whatever holds. Raises UnknownAccount, NotNow.
         """
         row = self.known.locked(account_id)
         if row.status == status:
-            return False
+            return None
         if status != "open":
             self._refuse(account_id, status)
         self.known.update(account_id, status=status)
         before, after = {"status": row.status}, {"status": status, "why": why}
         self.audit.record(f"account {status}", account_id=account_id, rule=CHECK_1.code, before=before, after=after)
         if status != "open":
-            self.queue.leave(account_id, f"the account is {status}: {why}")
-        return True
+            left = self.queue.leave(account_id, f"the account is {status}: {why}")
+            return "its queue entry is withdrawn" if left else "it was not in the queue"
+        queued = self.known.queue_what_holds(account_id, today) if row.rebalancing else []
+        return f"queued for {', '.join(queued)}" if queued else "nothing queues it now"
 
     def _refuse(self, account_id: str, status: Status) -> None:
         under_way = self.rebalances.in_flight(account_id)

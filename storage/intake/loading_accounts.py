@@ -189,10 +189,12 @@ class AccountBatch:
         self._write_wishes(written)
         self._write_paper(written)
         self.transaction.audit.record_all(map(self._record, written))
-        switched_off = [
-            each.id for each in self.different if self.stored[each.id].account.rebalancing and not each.rebalancing
-        ]
+        before = {each.id: self.stored[each.id].account for each in self.different}
+        switched_off = [each.id for each in self.different if before[each.id].rebalancing and not each.rebalancing]
         done.withdrawn = self.transaction.queue.leave_all(switched_off, "rebalancing was switched off")
+        for status in ("frozen", "closed"):  # such an account can't be planned (CHECK-1)
+            now = [each.id for each in self.different if each.status == status != before[each.id].status]
+            done.withdrawn += self.transaction.queue.leave_all(now, f"the account is {status}: a book says so")
         done.queued = self.transaction.queue.add_all(filter(None, map(self._to_queue, written)))
         return done
 
@@ -312,7 +314,7 @@ class AccountBatch:
 
     def _to_queue(self, account: Account) -> Queued | None:
         """Why a written account is in the queue when the load commits (QUEUE-1, QUEUE-2)."""
-        if not account.rebalancing:
+        if not account.rebalancing or account.status != "open":
             return None
         stored = self.stored.get(account.id)
         before = stored.account if stored else None

@@ -85,7 +85,7 @@ def edit_target(books: Books, raw: Mapping[str, Any], actor: Actor) -> TargetEdi
 
 
 def queue_served(transaction: Transaction, versions: Versions) -> tuple[dict[str, int], int]:
-    """Queues every account with one of the targets and rebalancing on (TARGET-6, QUEUE-2).
+    """Queues every open account with one of the targets and rebalancing on (TARGET-6, QUEUE-2).
 
     The entries opened or changed, by primary reason, and how many accounts have their rebalancing off.
     """
@@ -111,7 +111,8 @@ def _served(connection: Connection, versions: Versions, after: str) -> list[tupl
     """The next accounts to queue with their targets, by id, locked as everybody locks who changes their entry."""
     rows = connection.execute(
         select(accounts.c.id, accounts.c.target_id)
-        .where(among(accounts.c.target_id, versions), accounts.c.rebalancing, by_key(accounts.c.id) > after)
+        .where(among(accounts.c.target_id, versions), accounts.c.rebalancing, accounts.c.status == "open")
+        .where(by_key(accounts.c.id) > after)
         .order_by(by_key(accounts.c.id))
         .limit(PAGE)
         .with_for_update(key_share=True)

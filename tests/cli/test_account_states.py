@@ -25,9 +25,11 @@ def in_queue(loaded: Command) -> dict[str, object]:
     return {each["account_id"]: each["held_until"] for each in loaded("queue", "--format", "json").json}
 
 
-def last_record(desk: Books) -> tuple[str, str, object]:
+def last_record(desk: Books, action: str | None = None) -> tuple[str, str, object]:
     with desk.transaction() as books:
         newest = select(audit_records).where(audit_records.c.account_id == HELD).order_by(audit_records.c.id.desc())
+        if action is not None:
+            newest = newest.where(audit_records.c.action == action)
         row = books.connection.execute(newest.limit(1)).one()
     return row.action, row.who, row.after
 
@@ -78,14 +80,21 @@ def test_a_frozen_account_leaves_the_queue_and_is_not_planned_until_it_is_open_a
     loaded: Command, desk: Books
 ) -> None:
     said = loaded("account", "freeze", HELD, "--why", "estate in probate", "--by", "ann")
-    assert (said.code, said.out) == (0, f"account {HELD} is frozen\n")
+    assert (said.code, said.out) == (0, f"account {HELD} is frozen: its queue entry is withdrawn\n")
     assert HELD not in in_queue(loaded)
     assert loaded("account", "show", HELD, "--format", "json").json["status"] == "frozen"
     assert f"rebalancer account reopen {HELD} --why TEXT" in " ".join(loaded("diagnose", HELD).out.split())
     again = loaded("account", "freeze", HELD, "--why", "again").out
     assert again == f"account {HELD} is frozen already: nothing changes\n"
-    loaded("account", "reopen", HELD, "--why", "probate is over", "--by", "ben")
-    assert last_record(desk) == ("account open", "ben", {"status": "open", "why": "probate is over"})
+    not_queued = f"not queued, because it is frozen. Next: rebalancer account reopen {HELD} --why TEXT, which queues it"
+    loaded("account", "rebalancing", HELD, "off", "--by", "ann")
+    assert not_queued in loaded("account", "rebalancing", HELD, "on", "--by", "ann").out
+    assert not_queued in loaded("target", "assign", HELD, "GROWTH", "--by", "ann").out
+    assert HELD not in in_queue(loaded)
+    told = loaded("account", "reopen", HELD, "--why", "probate is over", "--by", "ben").out
+    assert told == f"account {HELD} is open: queued for FIRST_REBALANCE, HIGH_CASH, OUTSIDE_TOLERANCE\n"
+    assert HELD in in_queue(loaded)
+    assert last_record(desk, "account open") == ("account open", "ben", {"status": "open", "why": "probate is over"})
 
 
 def test_what_is_under_way_is_decided_first(loaded: Command, desk: Books) -> None:

@@ -349,6 +349,24 @@ def test_with_rebalancing_off_nothing_queues(books: Books) -> None:
     assert queue(books) == {}
 
 
+def test_a_frozen_account_is_in_no_queue_whoever_froze_it(books: Books) -> None:
+    """CHECK-1: it can't be planned. By a book as by `account freeze`, and an edited target leaves it out too."""
+    raw = book()
+    account(raw, "A-2")["status"] = "frozen"
+    loaded(books, raw)
+    assert "A-2" not in queue(books)
+    core = raw["targets"][0]
+    core["components"][0]["weight"], core["components"][1]["weight"] = "0.4", "0.6"
+    loaded(books, raw)
+    assert "A-2" not in queue(books)
+    account(raw, "A-2")["status"] = "open"
+    loaded(books, raw)
+    assert [*queue(books)["A-2"]] == ["FIRST_REBALANCE"]
+    account(raw, "A-2")["status"] = "closed"
+    assert loaded(books, raw).withdrawn == 1
+    assert "A-2" not in queue(books)
+
+
 def test_an_account_that_moves_to_another_target(books: Books) -> None:
     loaded(books)
     raw = book()

@@ -45,7 +45,7 @@ def in_every_state(books: Books) -> None:
             work.queue.add(each, {"MANUAL": {"requested_by": "ann"}})
         work.account_states.hold(HELD, today + timedelta(days=2), "moves house")
         work.account_states.hold(ONCE_HELD, today - timedelta(days=1), "moved house")
-        work.account_states.set_status(FROZEN, "frozen", "probate")
+        work.account_states.set_status(FROZEN, "frozen", "probate", today)
         work.breaks.open(BROKEN, None, [Break("quantity", "KO", Decimal(10), Decimal(8))])
         outside = {"model:HEALTH": {"value": "1.00", "weight": "0.9123", "target_weight": "0.55", "lower": "0.44",
                                     "upper": "0.539", "breach": "above"}}  # fmt: skip
