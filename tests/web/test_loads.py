@@ -4,10 +4,12 @@ import html
 import tempfile
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 from storage.connection import Books
 from tests.web.conftest import Visitor, form_token
+from web import uploads
 
 BOOK = Path(__file__).parents[2] / "examples" / "demo.yaml"
 
@@ -111,3 +113,25 @@ def test_a_target_is_edited_by_what_it_would_do(demo: Books, visitor: Visitor) -
     assert (done.status_code, done.headers["location"]) == (303, f"/targets/{name}")
     with demo.reading() as read:
         assert next(each.version for each in read.listings.targets(0, 50).rows if each.id == name) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["𠀀" * 90 + ".yaml", "a" * 300 + ".yaml", "λ.yaml", "..", "a/b\\c.yaml", "x." + "y" * 300]
+)
+def test_a_file_is_kept_whatever_it_is_called(name: str) -> None:
+    """Its suffix stays, by which it is known what is in it, and its name is none that no file system takes."""
+    digest = uploads.keep(name, b"accounts: []")
+    found = uploads.find(digest)
+    assert found is not None and found.read_bytes() == b"accounts: []"
+    assert len(found.name.encode()) <= 120
+    assert (found.suffix == ".yaml") is name.endswith(".yaml")
+    again = uploads.find(uploads.keep("other.json", b"accounts: []"))
+    assert again is not None and (again.parent, again.name) == (found.parent, "other.json")
+
+
+def test_a_digest_that_is_none_finds_nothing(visitor: Visitor) -> None:
+    client = visitor("ann")
+    for digest in ("𠀀" * 64, "../" * 21 + "a", "0" * 64, "A" * 64):
+        answer = client.post("/loads/confirm", data={"form": form_token(client), "kind": "book", "digest": digest})
+        assert answer.status_code == 409, digest
+        assert "Upload it again" in answer.text
