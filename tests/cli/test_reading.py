@@ -194,7 +194,9 @@ def test_history_newest_first_and_narrowed(loaded: Command, three: list[str]) ->
     assert ids("--since", "2999-01-01") == []
     assert loaded("history", "--since", "soon").code == 2
     newest = loaded("history", "--limit", "1", "--format", "json")
-    assert (len(newest.json), "there are more than 1" in newest.err) == (1, True)
+    assert (len(newest.json), "there are more than 1: --page 2" in newest.err) == (1, True)
+    assert ids("--limit", "2", "--page", "2") == three[:1]
+    assert ids("--limit", "1", "--page", "2") == [three[1]]
 
 
 def test_history_in_its_public_form(loaded: Command, three: list[str]) -> None:

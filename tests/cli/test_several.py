@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from reading.refused import Unknown
+from reading.work.choosing import NAMED, named, waiting
 from storage.connection import Books
 from tests.cli.conftest import Command
+from tests.cli.rebalanced import REQUEST, executed, pending, requested
 from tests.cli.test_breaks import Differ, differ, found
 from tests.storage.contents import contents
 
@@ -143,3 +146,24 @@ def _held(loaded: Command, account_id: str) -> list[dict[str, str]]:
 def _cash(loaded: Command, account_id: str) -> str:
     told = loaded("account", "show", account_id, "--format", "json").json
     return str(sum((Decimal(each["cash"]) for each in told["sleeves"]), Decimal(0)))
+
+
+def test_of_a_request_no_more_is_read_than_what_can_be_decided_about(loaded: Command, desk: Books) -> None:
+    accounts = ["A-101", "A-102", "A-103", "A-104", "A-105", "A-114"]
+    made = [pending(desk, each) for each in accounts]
+    requested(desk, accounts)
+    for each in made[:4]:
+        executed(desk, each)
+    item = named(desk, REQUEST)
+    assert [each.rebalance_id for each in item.rebalances] == made[4:] == [each.rebalance_id for each in item.pending]
+    for each in made[4:]:
+        executed(desk, each)
+    assert len(named(desk, REQUEST).rebalances) == NAMED < len(made), "some are named, where nothing is left"
+
+
+def test_what_waits_is_found_by_account_and_by_who_asked(loaded: Command, desk: Books) -> None:
+    made = {each: pending(desk, each) for each in ("A-103", "A-101")}
+    assert [each.id for each in waiting(desk, (), " ANN")] == [made["A-101"], made["A-103"]]
+    assert [each.id for each in waiting(desk, ("A-103", "A-105"), None)] == [made["A-103"]]
+    with pytest.raises(Unknown, match="nothing that waits for an approval is of that"):
+        waiting(desk, ("A-103",), "ben")
