@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 @click.command(name="corporate-actions")
 @click.argument("file", type=click.Path(path_type=Path))
+@say.dry_run_option
 @say.by_option
 @say.format_option
-def corporate_actions(file: Path, by: str | None, form: str) -> int:
+def corporate_actions(file: Path, dry_run: bool, by: str | None, form: str) -> int:
     """Apply the corporate actions of FILE to every account that holds the security; all or nothing.
 
     FILE is JSON or YAML with a list `actions`, or CSV with the columns id, type, symbol, date and the terms that the
@@ -29,7 +30,8 @@ def corporate_actions(file: Path, by: str | None, form: str) -> int:
     from acting.corporate_actions import apply
     from cli import connections
 
-    report = apply(connections.books(), persons.person(by, "load"), file, connections.today())
+    report = apply(connections.books(dry_run), persons.person(by, "load"), file, connections.today())
+    say.rehearsed(dry_run)
     if form == "json":
         say.as_json({"actions": [asdict(each) for each in report.done]})
         return 0
@@ -45,6 +47,9 @@ def _told(file: Path, report: "ActionsReport") -> Iterator[str]:
     yield f"{file} applied: {words.counted(len(report.done), 'action')}"
     for each in report.done:
         yield f"  {each.id:<14}  {_of(each)}"
+        if each.price is not None:
+            yield f"  {'':<14}  look: {each.symbol} at {each.price} is taken for a price of after it."
+            yield f"  {'':<14}  If it is one of before: rebalancer prices FILE, with what is right"
     yield "Next: the day's prices (rebalancer prices), then rebalancer evaluate"
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, insert, select, text
 from domain.books.action_files import from_terms, terms
 from domain.books.book import BookRefused, Problem
 from domain.books.corporate_actions import CorporateAction, apply
+from domain.telling.plan_json import price_text
 from domain.values.money import ZERO, cents
 from storage import account_locks
 from storage.accounts.reading import read_accounts
@@ -32,8 +33,20 @@ from storage.work.orders import TRADED_ON
 from storage.work.rebalances import TRADING
 
 BATCH = 1000
+SPLITS = ("split", "reverse_split")
 NAMED = 5  # accounts or models in a problem
 RESTATE = text("UPDATE prices SET price = round(price * :old / :new, 12) WHERE symbol = :symbol AND as_of < :day")
+# The first close of a split's day or later, where it isn't near the last one of before it, which is restated.
+UNLIKE = text(
+    """
+    SELECT trim_scale(p.price) AS price, p.as_of FROM prices p
+    LEFT JOIN LATERAL (SELECT price FROM prices b WHERE b.symbol = p.symbol AND b.as_of < :day
+      ORDER BY b.as_of DESC LIMIT 1) before ON true
+    WHERE p.symbol = :symbol AND p.as_of >= :day
+      AND (before.price IS NULL OR abs(p.price - before.price) > :limit * before.price)
+    ORDER BY p.as_of LIMIT 1
+    """
+)
 NAMING = text(  # whose restrictions and sales name it
     "SELECT account_id FROM restrictions WHERE :symbol IN (symbol, substitute) UNION"
     " SELECT account_id FROM recent_sales WHERE symbol = :symbol ORDER BY 1"
@@ -83,6 +96,7 @@ class ActionDone:
     accounts: int = 0
     cash: str = "0.00"
     fractions: int = 0
+    price: str | None = None  # a close of its day or later, taken for one of after it, that looks like one of before
 
 
 @dataclass(slots=True)
@@ -167,7 +181,7 @@ class _Action:
                 "Load the custodian's statement instead, and resolve its breaks",
             )
 
-        if action.kind in {"split", "reverse_split"}:
+        if action.kind in SPLITS:
             already = BOOKED_BY_STATEMENT.bindparams(symbol=action.symbol, day=action.day, holders=holders)
             if taken := self._named(already):
                 yield Problem(
@@ -237,6 +251,7 @@ class _Action:
         if action.new is not None and action.old is not None:
             of_ratio = {"new": action.new, "old": action.old, "symbol": action.symbol, "day": action.day}
             self.connection.execute(RESTATE, of_ratio)
+            done.price = self._doubtful_price()
         done.cash = cents(cash)
         self.transaction.audit.record(
             "corporate action applied",
@@ -246,6 +261,13 @@ class _Action:
             },
         )  # fmt: skip
         return done
+
+    def _doubtful_price(self) -> str | None:
+        """A close that is valued as of after the split, though it may be of before it: a person has to look."""
+        limit = self.transaction.market.policy(self.action.day).price_jump
+        asked = {"symbol": self.action.symbol, "day": self.action.day, "limit": limit}
+        row = self.connection.execute(UNLIKE, asked).one_or_none()
+        return None if row is None else f"{price_text(row.price)} of {row.as_of}"
 
     def _accounts(self, ids: Sequence[str], done: ActionDone) -> Any:
         """Applies it to a batch of accounts; returns the cash that came."""

@@ -261,12 +261,12 @@ class _Load:
 
 
 def _paths(raw: object) -> dict[tuple[str, str], str]:
-    """Where in the file each model and target stands."""
+    """Where in the file each security, model and target stands."""
     found = {}
     if isinstance(raw, Mapping):
-        for kind in ("models", "targets"):
+        for kind, key in (("securities", "symbol"), ("models", "id"), ("targets", "id")):
             listed = raw.get(kind)
             for at, each in enumerate(listed if isinstance(listed, list) else ()):
-                if isinstance(each, Mapping) and "id" in each:
-                    found[kind, str(each["id"])] = f"{kind}[{at}]"
+                if isinstance(each, Mapping) and key in each:
+                    found[kind, str(each[key])] = f"{kind}[{at}]"
     return found

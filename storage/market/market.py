@@ -1,17 +1,18 @@
 """The market's records: securities and prices, models and targets with their versions, and the business day."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.books.book import Market, Problem
 from domain.days import DAY_4
 from domain.queue import TARGET_6
 from domain.targets.targets import TargetRefused, flatten
+from domain.telling.plan_json import price_text
 from domain.values.policy import Policy
 from domain.values.snapshot import Model, Security, Target
 from domain.values.snapshot_json import overrides_as_json
@@ -32,6 +33,12 @@ from storage.schema.tables import (
 from storage.values import among, band_as_json, by_key, exact
 
 ONE_AT_A_TIME = 0x6C6F_6164  # the advisory lock of whoever changes the market; any number that nobody else uses
+
+
+NEWEST_SPLITS = text(
+    "SELECT DISTINCT ON (symbol) symbol, day, id FROM corporate_actions WHERE kind IN ('split', 'reverse_split')"
+    " ORDER BY symbol, day DESC"
+)
 
 
 @dataclass(slots=True)
@@ -158,6 +165,7 @@ class MarketRecords:
                     f"{where}.holdings",
                     f"version {model.version} has other holdings in the database: a change needs a higher version",
                 )
+        yield from self._before_splits(market, paths)
         policy = in_force(market.as_of).overridden(market.policy)
         for key in sorted(_containing(market.targets, set(paths_of(paths, "targets")))):
             if ("targets", key) in paths:
@@ -166,6 +174,24 @@ class MarketRecords:
                 flatten(market.targets[key], market.targets, policy.overridden(market.targets[key].policy))
             except TargetRefused as flaw:
                 yield Problem("targets", f"target {key}, which the database has, would no longer hold: {flaw}")
+
+    def _before_splits(self, market: Market, paths: Mapping[tuple[str, str], str]) -> Iterator[Problem]:
+        """Prices of before a split that was applied: they are of shares that are no more, as those of a file are."""
+        splits = self.connection.execute(NEWEST_SPLITS).all()
+        named = [row.symbol for row in splits if ("securities", row.symbol) in paths]
+        stated = {symbol: market.securities[symbol] for symbol in named if symbol in market.securities}
+        priced = [each for each in stated.values() if each.price is not None and not each.worthless]
+        there = self._prices_there(priced) if priced else {}
+        for row in splits:
+            each = stated.get(row.symbol)
+            if each is None or each.price is None or each.worthless or each.price_as_of is None:
+                continue
+            if each.price_as_of < row.day and there.get((each.symbol, each.price_as_of)) != each.price:
+                yield Problem(
+                    f"{paths['securities', each.symbol]}.price",
+                    f"{price_text(each.price)} is of {each.price_as_of}, before the split of {row.day} that was "
+                    f"applied ({row.id}): give one of that day or later",
+                )
 
     def apply(self, market: Market) -> Changes:
         """Creates what is new and replaces what differs; an edited target is a new version (TARGET-6)."""
@@ -216,16 +242,16 @@ class MarketRecords:
                 after={"symbol": symbol, "identifiers": after},
             )
 
+    def _prices_there(self, priced: Collection[Security]) -> dict[tuple[str, date | None], Any]:
+        """The prices that the database has of the securities on the days of theirs."""
+        query = select(prices.c.symbol, prices.c.as_of, exact(prices.c.price)).where(
+            among(prices.c.symbol, [each.symbol for each in priced]),
+            prices.c.as_of.in_({each.price_as_of for each in priced}),
+        )
+        return {(symbol, day): price for symbol, day, price in self.connection.execute(query)}
+
     def _apply_prices(self, priced: list[Security], changes: Changes) -> None:
-        there = {
-            (symbol, day): price
-            for symbol, day, price in self.connection.execute(
-                select(prices.c.symbol, prices.c.as_of, exact(prices.c.price)).where(
-                    among(prices.c.symbol, [each.symbol for each in priced]),
-                    prices.c.as_of.in_({each.price_as_of for each in priced}),
-                )
-            )
-        }
+        there = self._prices_there(priced)
         news = [each for each in priced if there.get((each.symbol, each.price_as_of)) != each.price]
         if not news:
             return

@@ -25,6 +25,8 @@ from storage.work.orders import Answer
 from storage.work.rebalances import NewRebalance
 from tests.cli.conftest import Command, Said
 from tests.storage.small_book import TODAY, audited, effects, last_audit, loaded, rows
+from tests.storage.small_book import account as account_of
+from tests.storage.small_book import book as small_book
 from venues.paper import PAPER
 from venues.registry import Venues
 
@@ -91,8 +93,49 @@ def test_a_book_of_before_a_split_takes_nothing_back(run: Run, books: Books) -> 
     with pytest.raises(
         BookRefused, match=r"account A-1 has other positions, of .*: they would take back CA-1 of 2026-11-20"
     ):
-        loaded(books)
+        loaded(books, priced("10.00"))
     assert held(books, "A-1")["Z"] == 140
+
+
+def priced(price: str, day: str = "2026-11-19", **changes: Any) -> dict[str, Any]:
+    """The small book with another price of Z."""
+    raw = small_book(**changes)
+    raw["securities"][2] |= {"price": price, "price_as_of": day}
+    return raw
+
+
+def test_a_book_s_price_of_before_a_split_is_refused(run: Run, books: Books) -> None:
+    """It is of shares that are no more: at 20.00, A-1 would be worth 1,400.00 too much."""
+    run(SPLIT)
+    told = r"securities\[2\].price: 20.00 is of 2026-11-19, before the split of 2026-11-20 that was applied \(CA-1\)"
+    with pytest.raises(BookRefused, match=told):
+        loaded(books, priced("20.00", accounts=[]))
+    assert rows(books, "SELECT price FROM prices WHERE symbol = 'Z'") == [(10,)]
+    loaded(books, priced("10.00", accounts=[]))  # as it was restated
+    loaded(books, priced("10.20", "2026-11-20", accounts=[]))
+
+
+def test_a_price_of_a_split_s_day_that_looks_like_one_of_before_is_told(run: Run, books: Books) -> None:
+    """It is taken for one of after it: whether it is, nobody can know but a person."""
+    loaded(books, priced("20.50", "2026-11-20", accounts=[]))
+    said = run(SPLIT)
+    assert "look: Z at 20.50 of 2026-11-20 is taken for a price of after it." in said.out
+    assert run(SPLIT | {"id": "CA-4", "symbol": "X"}, form="json").json["actions"][0]["price"] == "100.00 of 2026-11-20"
+    assert run(SPLIT | {"id": "CA-5", "date": "2026-11-20", "new": "21", "old": "20"}).out.count("look") == 1
+
+
+def test_a_dry_run_tells_the_same_and_writes_nothing(
+    inside: Command, run: Run, books: Books, database_url: str, tmp_path: Path
+) -> None:
+    before = effects(books)
+    path = tmp_path / "actions.json"
+    path.write_text(json.dumps({"actions": [PAID, SPLIT]}))
+    told = inside("corporate-actions", str(path), "--dry-run", REBALANCER_DATABASE_URL=database_url)
+    assert (told.code, effects(books)) == (0, before)
+    assert "dry run: nothing was written" in told.err
+    said = inside("corporate-actions", str(path), REBALANCER_DATABASE_URL=database_url)
+    assert said.out == told.out
+    assert effects(books) != before
 
 
 def test_the_same_file_again_changes_nothing(run: Run, books: Books) -> None:
@@ -185,6 +228,7 @@ def test_a_dividend_is_cash_of_the_sleeve_that_holds_the_shares(run: Run, books:
     said = run(PAID, form="json")
     assert said.json["actions"][0] | {"kind": ""} == {
         "id": "CA-3", "kind": "", "symbol": "Z", "already": False, "accounts": 2, "cash": "18.50", "fractions": 0,
+        "price": None,
     }  # fmt: skip
     assert account(books, "A-1").model_sleeves[0].cash == Decimal("29.50")  # 12.00 + 70 × 0.25
     assert agree(books, "A-1")
@@ -264,9 +308,7 @@ def test_the_example_does_what_the_guide_shows(
 
 def test_the_limit_is_policy(run: Run, books: Books) -> None:
     assert in_force(TODAY).price_jump == Decimal("0.25")
-    from tests.storage.small_book import book
-
-    loaded(books, book(policy={"price_jump": "0.05"}))
+    loaded(books, small_book(policy={"price_jump": "0.05"}))
     assert "held back       Z of 2026-11-20" in run("symbol,date,close\nZ,2026-11-20,22\n").out
 
 
@@ -358,9 +400,6 @@ def test_a_split_that_a_statement_has_booked_already_would_count_twice(
 
 
 def book_without_protection() -> dict[str, Any]:
-    from tests.storage.small_book import account as of
-    from tests.storage.small_book import book
-
-    raw = book()
-    del of(raw, "A-1")["protected"]
+    raw = small_book()
+    del account_of(raw, "A-1")["protected"]
     return raw
