@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from feeds.definition import Version
 from feeds.rows import NotThisFeed, Row, Sheet, Unreadable, once_each
+from feeds.transforms import day_there
 from feeds.xml import MAX_DEPTH, MAX_NODES, Node
 
 _TOKEN = re.compile(r"<(/?)([A-Za-z0-9._]{1,40})\s*>([^<]*)")
@@ -43,7 +44,7 @@ def read(content: bytes, version: Version) -> Sheet:
 def _rows(statement: Node, securities: dict[tuple[str, str], Node]) -> Iterator[Row]:
     of_all = {
         "account": statement.first("INVACCTFROM", "ACCTID"),
-        "date": statement.first("DTASOF")[:8],
+        "date": day_there(statement.first("DTASOF")),
         "currency": statement.first("CURDEF"),
     }
     for element in POSITIONS:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from feeds.definition import Version
 from feeds.rows import NotThisFeed, Row, Sheet, Unreadable
+from feeds.transforms import day_there
 from feeds.xml import Node, parse
 
 
@@ -23,7 +24,7 @@ def read(content: bytes, version: Version) -> Sheet:
     if update not in {"", "COMP"}:
         raise Unreadable("says only what changed, and a whole statement (COMP) is needed", body.line)
     stated = next(body.all("StmtGnlDtls", "StmtDtTm"), None)
-    day = "" if stated is None else stated.first("Dt") or stated.first("DtTm")[:10]
+    day = "" if stated is None else day_there(stated.first("Dt") or stated.first("DtTm"))
     return Sheet(list(_rows(body, day)), {})
 
 

@@ -5,8 +5,9 @@ What can't be taken as what its transform says raises Uncertain: it is told with
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from feeds.definition import Step
 
@@ -16,6 +17,12 @@ _DATE_PARTS = {"YYYY": r"(?P<year>\d{4})", "MM": r"(?P<month>\d{1,2})", "DD": r"
 }
 _PLAIN = re.compile(r"[0-9]{1,28}(?:\.[0-9]{0,28})?|\.[0-9]{1,28}")
 CURRENCY = "$"
+EXCHANGE_ZONE = ZoneInfo("America/New_York")
+_STAMP = re.compile(
+    r"(?P<day>\d{4}-?\d{2}-?\d{2})T?(?P<clock>\d{2}:?\d{2}:?\d{2})(?:\.\d{1,9})?"
+    r"(?:\[(?=[^]]))?(?P<zone>Z|[+-]?\d{1,2}(?:[.:]\d{2})?)?(?::[A-Za-z]{1,6})?\]?",
+    re.ASCII,
+)
 LONGEST = 400  # characters of a cell that are looked at
 
 
@@ -119,6 +126,33 @@ def day(text: str, form: str) -> date:
         return date(int(parts["year"]), month, int(parts["day"]))
     except ValueError as flaw:
         raise Uncertain(f"{text[:60]!a} is not a date of the form {form}") from flaw
+
+
+def day_there(stamp: str) -> str:
+    """The day at the exchange of a moment that says its zone, as YYYYMMDD (DAY-5); else the day as it is written.
+
+    `20261125013000[0:GMT]` and `2026-11-25T01:30:00Z` are of the 24th. A midnight is no moment, but a day.
+    """
+    found = _STAMP.fullmatch(stamp.strip())
+    if found is None:
+        return stamp[:10].replace("-", "")[:8]
+    written, clock, offset = "".join(found["day"].split("-")), found["clock"].replace(":", ""), found["zone"]
+    if not offset or not clock.strip("0"):
+        return written
+    hours = Decimal(0) if offset == "Z" else _hours(offset)
+    try:
+        moment = datetime.strptime(written + clock, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        there = (moment - timedelta(minutes=int(hours * 60))).astimezone(EXCHANGE_ZONE)
+    except (ValueError, OverflowError):
+        return written
+    return f"{there:%Y%m%d}"
+
+
+def _hours(offset: str) -> Decimal:
+    """An offset as OFX has it (`-5`, `+5.50`) or ISO 8601 (`-05:00`), in hours."""
+    whole, _, minutes = offset.partition(":")
+    sign = -1 if whole.startswith("-") else 1
+    return Decimal(whole) + sign * Decimal(minutes or 0) / 60
 
 
 def _share_class(text: str, separator: str) -> str:

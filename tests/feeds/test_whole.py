@@ -11,6 +11,7 @@ from feeds import readers
 from feeds.catalogue import FeedRefused, chosen
 from feeds.reading import FeedReading, read_rows
 from feeds.rows import NotThisFeed, Unreadable
+from feeds.transforms import day_there
 
 FOLDER = Path(__file__).parents[2] / "examples" / "feeds"
 TEXTS = sorted(path.name for path in FOLDER.iterdir() if path.suffix != ".xlsx")
@@ -156,3 +157,42 @@ def test_a_footer_right_below_the_table_is_no_row_of_it() -> None:
     assert isinstance(close, FeedReading), close
     assert (weights(found), weights(close)) == (weights(whole), weights(whole))
     assert close.notes == whole.notes
+
+
+@pytest.mark.parametrize(
+    ("stamp", "day"),
+    [
+        ("20261120", "20261120"),
+        ("20261120160000[-5:EST]", "20261120"),
+        ("20261125013000.000[0:GMT]", "20261124"),  # half past eight in the evening of the 24th
+        ("20261125013000[+0:UTC]", "20261124"),
+        ("20261125013000", "20261125"),  # it says no zone: its day is as it is written
+        ("20261125000000[0:GMT]", "20261125"),  # a day, written as a moment
+        ("20270705033000[0]", "20270704"),  # in summer New York is four hours behind
+        ("20261124233000[-8:PST]", "20261125"),
+        ("20261125020000[+5.50:IST]", "20261124"),
+        ("2026-11-20", "20261120"),
+        ("2026-11-25T01:30:00Z", "20261124"),
+        ("2026-11-25T01:30:00+00:00", "20261124"),
+        ("2026-11-24T21:00:00-05:00", "20261124"),
+        ("2026-11-25T00:00:00Z", "20261125"),
+        ("2026-11-25T01:30:00", "20261125"),
+        ("20261325013000[0:GMT]", "20261325"),  # no day: told as such where it is taken for one
+        ("", ""),
+    ],
+)
+def test_the_day_of_a_moment_is_the_exchange_s(stamp: str, day: str) -> None:
+    """DAY-5: a statement made at night in London is of the session that has just closed in New York."""
+    assert day_there(stamp) == day
+
+
+def test_a_message_is_of_the_exchange_s_day() -> None:
+    ofx, semt = ((FOLDER / name).read_bytes() for name in ("investment.ofx", "custody-semt002.xml"))
+    at = ofx.index(b"<DTASOF>") + len(b"<DTASOF>")
+    found = read("investment.ofx", ofx[:at] + b"20261121013000[0:GMT]" + ofx[ofx.index(b"<", at) :])
+    assert isinstance(found, FeedReading), found
+    assert found.as_of == "2026-11-20"
+    moment = semt.replace(b"2026-11-20T22:00:00Z", b"2026-11-21T01:30:00Z")
+    found = read("custody-semt002.xml", moment)
+    assert isinstance(found, FeedReading), found
+    assert (moment != semt, found.as_of) == (True, "2026-11-20")
