@@ -131,10 +131,12 @@ def _webhooks(books: "Transaction") -> list[Check]:
 
 
 def _last_evaluation(books: "Transaction", today: date) -> Check:
+    from domain.queue import in_order
+
     last = books.evaluations.last()
     if last is None:
         return good("last_evaluation", "none yet")
-    queued = ", ".join(f"{count:,} {reason}" for reason, count in last.queued.items()) or "none"
+    queued = ", ".join(f"{last.queued[reason]:,} {reason}" for reason in in_order(last.queued)) or "none"
     when = f"{_at(last.ended_at)} for {last.as_of}"
     return good("last_evaluation", f"{when}: {words.counted(last.evaluated, 'account')}, queued {queued}")
 

@@ -24,11 +24,11 @@ def told(loaded: Command) -> dict[str, dict[str, Any]]:
     return {each["check"]: each for each in said.json["checks"]}
 
 
-def evaluated(books: Books, notes: list[Note]) -> None:
+def evaluated(books: Books, notes: list[Note], queued: dict[str, int] | None = None) -> None:
     """An evaluation of 13 accounts that ended, with what it could not check."""
     with books.transaction(Actor("test")) as transaction:
         transaction.evaluations.begin("E-1", date(2022, 12, 28))
-        page = PageResult(13)
+        page = PageResult(13, queued=queued or {})
         for each in notes:
             page.count(each.kind, each.why)
         transaction.evaluations.keep_page("E-1", "", "z", page, notes)
@@ -54,6 +54,12 @@ def test_accounts_that_could_not_be_checked_by_reason_and_by_symbol(loaded: Comm
         "KO (2 accounts), GE (1 account)",
         "next_action": "rebalancer diagnose A-101 says of one what to do; then rebalancer evaluate",
     }
+
+
+def test_what_was_queued_is_told_in_the_order_of_reasons(loaded: Command, desk: Books) -> None:
+    evaluated(desk, [], {"LOW_CASH": 1, "NO_TARGET": 2, "OUTSIDE_TOLERANCE": 4, "FIRST_REBALANCE": 3})
+    found = told(loaded)["last_evaluation"]["found"]
+    assert found.endswith("queued 2 NO_TARGET, 3 FIRST_REBALANCE, 1 LOW_CASH, 4 OUTSIDE_TOLERANCE")
 
 
 def test_frozen_and_closed_accounts_wait_for_nobody(loaded: Command, desk: Books) -> None:
