@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import text
 
@@ -39,8 +40,11 @@ class PaperMarket:
 
     def _fates(self, story: Story) -> None:
         dice = story.dice
-        tails = [{"symbol": "W", "fill": str(dice.choice((0, 1)))}] if dice.random() < 0.3 else []
-        raw = {"seed": dice.randrange(99), "blocks": world.fates(dice, story.names), "orders": tails}
+        tails: list[dict[str, Any]] = []
+        if dice.random() < 0.3:
+            tails = [{"symbol": "W", "fill": str(dice.choice((0, 1))), "costs": world.costs(story.charges)}]
+        blocks = world.fates(dice, story.names, story.charges)
+        raw = {"seed": dice.randrange(99), "blocks": blocks, "orders": tails}
         with story.books.transaction(Actor("ann")) as books:
             scenario = read(raw, *books.venues.paper_names())
             books.venues.set_scenario(scenario.model_dump(mode="json"))
@@ -59,11 +63,11 @@ class PaperMarket:
         left = row.filled_quantity - units
         with story.books.engine.begin() as connection:
             connection.execute(
-                text("UPDATE paper.block_orders SET filled_quantity = :left, filled_amount = :cash,"
+                text("UPDATE paper.block_orders SET filled_quantity = :left, filled_amount = :cash, costs = :costs,"
                      " status = CASE WHEN :left = 0 THEN 'CANCELED' ELSE 'PARTIALLY_FILLED' END"
                      " WHERE client_order_id = :of"),
                 {"left": left, "cash": to_cent(row.filled_amount * left / row.filled_quantity),
-                 "of": row.client_order_id},
+                 "costs": to_cent(row.costs * left / row.filled_quantity), "of": row.client_order_id},
             )  # fmt: skip
             connection.execute(
                 text("UPDATE block_orders SET changed_at = now() WHERE client_order_id = :of"),
@@ -75,6 +79,11 @@ class PaperMarket:
         """Its own ledger: shares and cash by order."""
         of = "SELECT client_order_id, filled_quantity, filled_amount FROM paper."
         return {row[0]: (row[1], row[2]) for table in ("orders", "block_orders") for row in story.rows(of + table)}
+
+    def charged(self, story: Story) -> dict[str, Decimal]:
+        """What its fills cost by order."""
+        of = "SELECT client_order_id, costs FROM paper."
+        return {row[0]: row[1] for table in ("orders", "block_orders") for row in story.rows(of + table)}
 
     def ordered(self, story: Story) -> list[str]:
         """Every order that it was ever sent."""

@@ -7,7 +7,7 @@ with a status, and says why where it is not COMPLETE.
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -19,12 +19,12 @@ SIGN = {"buy": 1, "sell": -1}
 Filled = Mapping[str, tuple[Decimal, Decimal]]  # the venue's ledger
 
 
-def proved(story: Story, venue: Filled, ordered: list[str], name_of: Any) -> None:
+def proved(story: Story, venue: Filled, charged: Mapping[str, Decimal], ordered: list[str], name_of: Any) -> None:
     """Everything."""
     assert sorted(ordered) == sorted(set(ordered)), "an order is there twice"
     _ended(story)
     _sent_once(story, venue, ordered, name_of)
-    moved = _conserved(story, venue, name_of)
+    moved = _conserved(story, venue, charged, name_of)
     _in_the_books(story, moved)
     for block in story.rows("SELECT * FROM blocks ORDER BY id"):
         _fair(story, block)
@@ -56,8 +56,12 @@ def _sent_once(story: Story, venue: Filled, ordered: list[str], name_of: Any) ->
     story.seen["tails"] += len(alone)
 
 
-def _conserved(story: Story, venue: Filled, name_of: Any) -> dict[tuple[str, str], tuple[Decimal, Decimal]]:
-    """What each account has more of each security, and paid for it: the sums are the venue's, to the share and cent."""
+def _conserved(
+    story: Story, venue: Filled, charged: Mapping[str, Decimal], name_of: Any
+) -> dict[tuple[str, str], tuple[Decimal, Decimal]]:
+    """What each account has more of each security, and paid for it in all: the sums are the venue's, to the share and
+    cent, of what was traded as of what that cost (ALLOC-5).
+    """
     moved: dict[tuple[str, str], tuple[Decimal, Decimal]] = defaultdict(lambda: (ZERO, ZERO))
     for row in story.rows(
         "SELECT r.account_id, o.* FROM orders AS o JOIN rebalances AS r ON r.id = o.rebalance_id"
@@ -65,20 +69,26 @@ def _conserved(story: Story, venue: Filled, name_of: Any) -> dict[tuple[str, str
     ):
         there = venue.get(name_of(row.client_order_id), (ZERO, ZERO))
         assert (row.filled_quantity, row.filled_amount) == (there[0], _cents(there[1])), row
-        _add(moved, row.account_id, row.symbol, SIGN[row.side], row.filled_quantity, row.filled_amount)
+        assert row.costs == _cents(charged.get(name_of(row.client_order_id), ZERO)), row
+        _add(moved, row.account_id, row.symbol, SIGN[row.side], row.filled_quantity, row.filled_amount, row.costs)
     for block in story.rows("SELECT * FROM blocks"):
-        theirs = [
-            venue.get(name_of(row.client_order_id), (ZERO, ZERO))
+        children = [
+            name_of(row.client_order_id)
             for row in story.rows("SELECT client_order_id FROM block_orders WHERE block_id = :of", of=block.id)
         ]
+        theirs = [venue.get(each, (ZERO, ZERO)) for each in children]
         parts = story.rows("SELECT * FROM block_allocations WHERE block_id = :of", of=block.id)
         shares = sum((part.units for part in parts), 0) * block.unit
         cash = sum((part.amount for part in parts), ZERO)
         assert shares == sum((each[0] for each in theirs), ZERO), (block.id, shares, theirs)
         assert cash == sum((_cents(each[1]) for each in theirs), ZERO), (block.id, cash, theirs)
+        costs = sum((_cents(charged.get(each, ZERO)) for each in children), ZERO)
+        assert sum((part.costs for part in parts), ZERO) == costs, (block.id, costs)
+        story.seen["charged"] += bool(costs)
         for part in parts:
             if part.state == "BOOKED":
-                _add(moved, part.account_id, block.symbol, SIGN[block.side], part.units * block.unit, part.amount)
+                units = part.units * block.unit
+                _add(moved, part.account_id, block.symbol, SIGN[block.side], units, part.amount, part.costs)
         story.seen["refused parts"] += sum(part.state == "REFUSED" for part in parts)
         story.seen["filled in part"] += (
             0
@@ -88,9 +98,9 @@ def _conserved(story: Story, venue: Filled, name_of: Any) -> dict[tuple[str, str
     return dict(moved)
 
 
-def _add(moved: Any, account: str, symbol: str, sign: int, shares: Decimal, cash: Decimal) -> None:
+def _add(moved: Any, account: str, symbol: str, sign: int, shares: Decimal, cash: Decimal, costs: Decimal) -> None:
     had = moved[account, symbol]
-    moved[account, symbol] = (had[0] + sign * shares, had[1] + sign * cash)
+    moved[account, symbol] = (had[0] + sign * shares, had[1] + sign * cash + costs)
 
 
 def _in_the_books(story: Story, moved: Mapping[tuple[str, str], tuple[Decimal, Decimal]]) -> None:
@@ -125,9 +135,11 @@ def _fair(story: Story, block: Any) -> None:
     """ALLOC-2 and BLOCK-5, day by day and segment by segment."""
     ordered = {row.account_id: int(row.units)
                for row in story.rows("SELECT * FROM desk_legs WHERE block_id = :of", of=block.id)}  # fmt: skip
-    parts = story.rows("SELECT account_id, trade_date, sum(units) AS units FROM block_allocations WHERE block_id = :of"
+    parts = story.rows("SELECT account_id, trade_date, sum(units) AS units, sum(amount) AS amount, sum(costs) AS costs"
+                       " FROM block_allocations WHERE block_id = :of"
                        " GROUP BY 1, 2 ORDER BY 2", of=block.id)  # fmt: skip
     assert all(part.units >= 0 for part in parts), "less than the day before"
+    _cents_are_even(parts)
     out = Counter({row.account_id: int(row.n) for row in story.rows(
         "SELECT account_id, sum(reduced) AS n FROM block_leavings WHERE block_id = :of AND filled NOTNULL GROUP BY 1",
         of=block.id)})  # fmt: skip
@@ -161,6 +173,18 @@ def _fair(story: Story, block: Any) -> None:
         story.seen["days proved"] += 1
 
 
+def _cents_are_even(parts: list[Any]) -> None:
+    """ALLOC-4, ALLOC-5: of each day's cash and costs everyone has what its shares are of the day's, within a cent."""
+    for day in {part.trade_date for part in parts}:
+        mine = [part for part in parts if part.trade_date == day]
+        units = sum(int(part.units) for part in mine)
+        for figure in ("amount", "costs"):
+            whole = sum((getattr(part, figure) for part in mine), ZERO)
+            for part in mine:
+                exact = Fraction(whole) * int(part.units) / (units or 1)
+                assert abs(Fraction(getattr(part, figure)) - exact) < Fraction(CENT), (day, part)
+
+
 def _fair_since(block: Any, segments: list[Any], ordered: dict[str, int], out: Counter[str], got: Counter[str]) -> None:
     """In the last segment, of what each had when it began: what it ordered, less what it left with and lacks there.
 
@@ -180,4 +204,4 @@ def _fair_since(block: Any, segments: list[Any], ordered: dict[str, int], out: C
 
 
 def _cents(amount: Decimal) -> Decimal:
-    return amount.quantize(CENT, ROUND_HALF_UP)
+    return amount.quantize(CENT, ROUND_HALF_EVEN)

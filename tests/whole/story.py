@@ -58,6 +58,7 @@ class Story:
 
     def __init__(self, client: Client, books: Books, market: Market, seed: int) -> None:
         self.dice = dice = Random(f"{seed}/whole")
+        self.charges = Random(f"{seed}/charges")  # what fills cost
         self.desk = TestDesk(client, books, Clock.set_to(FRIDAY), sandboxed=False)
         self.market, self.client, self.books = market, client, books
         self.held = world.accounts(dice)

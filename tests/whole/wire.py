@@ -13,6 +13,7 @@ from tests.whole.story import FRIDAY, Story
 from venues.fix.outgoing import name_of
 
 RULES = {"unknown_is_proof": True, "fractional": True}
+CHARGES = {"commission": ("0.0035", "0.005", "0.01"), "fee": ("0.0000278", "0.0001")}  # a share; of the amount
 
 
 class Wire:
@@ -30,6 +31,8 @@ class Wire:
 
     def begin(self, story: Story) -> None:
         """Broker and gateway begin."""
+        charges = story.charges
+        self._are(**{each: charges.choice(some) for each, some in CHARGES.items() if charges.random() < 0.7})
         self.world.fixcore(**self.quirks)
         self.gateway = self.world.gateway()
 
@@ -95,6 +98,10 @@ class Wire:
     def filled(self, story: Story) -> dict[str, tuple[Decimal, Decimal]]:
         """The broker's own ledger: shares and cash by order."""
         return self.world.filled()
+
+    def charged(self, story: Story) -> dict[str, Decimal]:
+        """What its fills cost by order, but those that were busted or corrected."""
+        return self.world.charged()
 
     def ordered(self, story: Story) -> list[str]:
         """Every order that it took."""

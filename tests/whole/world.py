@@ -69,7 +69,13 @@ def price(dice: Random, side: str, symbol: str) -> Decimal:
     return PRICES[symbol] + (better if side == "sell" else -better)
 
 
-def fates(dice: Random, names: list[str]) -> list[dict[str, Any]]:
+def costs(dice: Random) -> dict[str, str]:
+    """What a fill costs: nothing, or so much of each kind."""
+    kinds = {"a_fill": ("0.35", "1"), "a_share": ("0.0035", "0.01"), "of_amount": ("0.0000278", "0.0003")}
+    return {kind: dice.choice(some) for kind, some in kinds.items() if dice.random() < 0.5}
+
+
+def fates(dice: Random, names: list[str], charges: Random) -> list[dict[str, Any]]:
     """What the paper venue does with the blocks of each security and side."""
     lines: list[dict[str, Any]] = []
     for symbol in PRICES:
@@ -99,5 +105,7 @@ def fates(dice: Random, names: list[str]) -> list[dict[str, Any]]:
             if dice.random() < 0.3:
                 line |= {"lose_connection": dice.choice(("before_accepting", "after_accepting")), "times": 2}
             line["twice"] = dice.random() < 0.2
+            if kind not in ("never", "reject") and (charged := costs(charges)):
+                line["costs"] = charged
             lines.append(line)
     return lines

@@ -4,7 +4,7 @@ Every change of an order is made under its row's lock, so that adapter and gatew
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -35,12 +35,14 @@ KEEP = text(
     " SELECT :session, :trade_date, :exec_id, :order_id, :name, :kind, :ref_id, :quantity, :price, :costs,"
     " :counts AND NOT EXISTS (SELECT FROM fix.executions WHERE session = :session AND ref_id = :exec_id"
     " AND order_id IS NOT DISTINCT FROM CAST(:order_id AS text) AND trade_date >= :trade_date), :raw"
-    " ON CONFLICT DO NOTHING RETURNING exec_id"
+    " ON CONFLICT DO NOTHING RETURNING live"
 )
 SUMS = text(
-    "SELECT coalesce(sum(quantity), 0) AS quantity, coalesce(sum(quantity * price), 0) AS amount,"
-    " coalesce(sum(costs), 0) AS costs,"
-    " max(coalesce(traded_on, trade_date)) AS day FROM fix.executions WHERE order_id = :of AND live"
+    "SELECT coalesce(sum(quantity) FILTER (WHERE live), 0) AS quantity,"
+    " coalesce(sum(quantity * price) FILTER (WHERE live), 0) AS amount,"
+    " coalesce(sum(costs) FILTER (WHERE live), 0) AS costs,"
+    " max(coalesce(traded_on, trade_date)) FILTER (WHERE live) AS day, coalesce(bool_or(kind <> 'trade'), false)"
+    " AS changed FROM fix.executions WHERE order_id = :of"
 )
 # The order whose execution a bust or correction names, where its own name is none of ours.
 REFERRED = text(
@@ -105,7 +107,8 @@ def take(connection: Connection, session: Session, said: Report, raw: str) -> He
     executes = said.kind in ("trade", "bust", "correction")
     elsewhere = row is not None and executes and _is_of_another(connection, session, said, row)
     foreign = row is not None and (elsewhere or _is_foreign(session, said, row))
-    new = not executes or _kept(connection, session, said, order_id, raw, counts=not foreign)
+    kept = _kept(connection, session, said, order_id, raw, counts=not foreign) if executes else True
+    new = kept is not None
     if row is None or order_id is None:
         return Heard(None, new, says=f"an execution of {said.name}, which is no order of ours")
     if not new:
@@ -116,7 +119,8 @@ def take(connection: Connection, session: Session, said: Report, raw: str) -> He
         return Heard(order_id, new, says=f"an execution of {said.name} in {said.symbol}, {said.side}, which is not it")
     if not said.unknown:
         _answered(connection, session, said, row)
-    unsure = _stands(connection, session, said, row)
+    overtaken = not kept and said.kind != "bust" and not foreign
+    unsure = _stands(connection, session, said, row, overtaken=overtaken)
     unclear = said.costs.unclear if executes or said.calculated else None
     says = None if unclear is None else f"costs of {said.name} are not booked: {unclear}"
     return Heard(order_id, True, ask=said.duplicate or unsure, says=says)
@@ -179,9 +183,11 @@ def named(connection: Connection, session: str, names: Sequence[str]) -> str | N
 
 def _kept(
     connection: Connection, session: Session, said: Report, order_id: str | None, raw: str, *, counts: bool
-) -> bool:
-    """Keeps an execution, and lets it act on the one that it busts or corrects; False where it was kept before."""
-    kept = connection.scalar(
+) -> bool | None:
+    """Keeps an execution, and lets it act on the one that it busts or corrects; whether it counts, None where it was
+    kept before.
+    """
+    kept: bool | None = connection.scalar(
         KEEP,
         {
             "session": session.session,
@@ -198,9 +204,9 @@ def _kept(
             "raw": raw,
         },
     )
-    if kept and said.ref_id and order_id is not None:
+    if kept is not None and said.ref_id and order_id is not None:
         _acts(connection, session, said, order_id)
-    return kept is not None
+    return kept
 
 
 def _acts(connection: Connection, session: Session, said: Report, order_id: str) -> None:
@@ -232,16 +238,26 @@ def _answered(connection: Connection, session: Session, said: Report, row: Row[A
     connection.execute(ANSWERED, given)
 
 
-def _stands(connection: Connection, session: Session, said: Report, row: Row[Any]) -> bool:
+def _stands(connection: Connection, session: Session, said: Report, row: Row[Any], *, overtaken: bool) -> bool:
     """Writes down how an order stands after a report. True where it has to be asked after once more: what the broker
     says is less than the sum of its executions, and a bust was lost only where it says so twice (FIX-4).
+
+    An execution that was `overtaken` by its bust or correction says how the order stood before that: nothing now. That
+    it is full, with executions lacking, may have been so before a bust, too: it is not its last word before the broker
+    was asked.
     """
     sums = connection.execute(SUMS, {"of": row.client_order_id}).one()
     less = says_less(said, sums.quantity)
     twice = less and row.said_quantity == said.cumulative
-    standing = after(Standing(row.status, row.said_quantity, row.said_average, row.reason), said, opens=twice)
+    standing = Standing(row.status, row.said_quantity, row.said_average, row.reason)
+    if not overtaken:
+        standing = after(standing, said, opens=twice)
     changed = said.kind in ("bust", "correction")
     done = filled(sums.quantity, sums.amount, standing, lost_busts=twice or (row.repaired and not changed))
+    says_full = standing.status == "FILLED" and row.status == WORKING and said.kind != "status"
+    doubtful = says_full and done.repaired and sums.changed and session.rules.answers_status
+    if doubtful:
+        standing = replace(standing, status=WORKING)
     executed = said.kind in ("trade", "bust", "correction")
     calculated = said.costs.amount if said.calculated else None if executed else row.calculated
     day = sums.day or (said.trade_date if done.quantity else None)
@@ -269,7 +285,7 @@ def _stands(connection: Connection, session: Session, said: Report, row: Row[Any
     has = changes["venue_has"]
     changes["venue_has"] = None if has is None else as_json(has)
     connection.execute(STANDS, {"of": row.client_order_id} | changes)
-    return (less and not twice) or (changed and row.repaired)
+    return (less and not twice) or (changed and row.repaired) or doubtful
 
 
 def _other(session: Session, said: Report, row: Row[Any]) -> dict[str, str] | None:

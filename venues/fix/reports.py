@@ -294,5 +294,9 @@ def says_less(said: Report, quantity: Decimal) -> bool:
 
 
 def last_word(status: Status, quantity: Decimal) -> Status:
-    """A status with what was filled: an order that ended otherwise than FILLED is PARTIALLY_FILLED with a part."""
+    """A status with what was filled: an order that ended otherwise than FILLED is PARTIALLY_FILLED with a part, and
+    CANCELED where that was busted.
+    """
+    if status == "PARTIALLY_FILLED" and not quantity:
+        return "CANCELED"
     return "PARTIALLY_FILLED" if status in ("CANCELED", "REJECTED", "EXPIRED") and quantity else status
