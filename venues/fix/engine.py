@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from policy.clock import machine_now
 from venues.fix.sessions import Session
-from venues.fix.wire import Outgoing
+from venues.fix.wire import GROUPS, Outgoing
 
 NOT_INSTALLED = "FIX needs QuickFIX, which is an extra of its own: pip install 'rebalancer[fix]'"
 CRASHED = 70  # EX_SOFTWARE
@@ -189,9 +189,10 @@ def _message(told: Outgoing) -> Any:
         message.setField(tag, value)
     for counter, entries in told.groups.items():
         for entry in entries:
-            group = quickfix.Group(counter, next(iter(entry)), _order(list(entry)))
-            for tag, value in entry.items():
-                group.setField(tag, value)
+            tags = sorted(entry, key=GROUPS[counter].index)
+            group = quickfix.Group(counter, tags[0], _order(tags))
+            for tag in tags:
+                group.setField(tag, entry[tag])
             message.addGroup(group)
     return message
 

@@ -17,8 +17,9 @@ from tests.venues.fix.test_reports import raw, session
 from venues.fix import afterwards, allocations, outbox
 from venues.fix import books as fix_books
 from venues.fix.adapter import FixVenue
+from venues.fix.engine import _message
 from venues.fix.reports import report
-from venues.fix.wire import SOH, Fields
+from venues.fix.wire import SOH, Fields, Outgoing
 from venues.port import Allotted, Instruction, VenueOrder
 
 DAY = date(2026, 11, 20)
@@ -53,8 +54,9 @@ def says(books: Books, venue: FixVenue, kind: str, fields: str) -> None:
 
 
 def messages(books: Books) -> list[Any]:
-    kept = rows(books, "SELECT name, body->'fields', body->'groups' FROM fix.messages WHERE kind = 'J' ORDER BY number")
-    return [(name, {int(tag): value for tag, value in fields.items()}, groups) for name, fields, groups in kept]  # type: ignore[attr-defined]
+    kept = rows(books, "SELECT name, body FROM fix.messages WHERE kind = 'J' ORDER BY number")
+    return [(name, {int(tag): value for tag, value in body["fields"].items()}, body["groups"], body)
+            for name, body in kept]  # type: ignore[index]  # fmt: skip
 
 
 def test_whose_shares_go_on_to_another_broker_is_a_step_out(books: Books) -> None:
@@ -62,7 +64,7 @@ def test_whose_shares_go_on_to_another_broker_is_a_step_out(books: Books) -> Non
     venue = FixVenue(books.engine, session(steps_out=["A-2"]))
     venue.submit_block(BLOCK, {"A-1": Decimal(60), "A-2": Decimal(40)})
     assert venue.allocate(FIRST) is None
-    ((_, _, groups),) = messages(books)
+    ((_, _, groups, _),) = messages(books)
     assert [entry.get("81") for entry in groups["78"]] == [None, "3"]
 
 
@@ -78,6 +80,8 @@ def test_each_account_is_told_with_what_it_costs(books: Books) -> None:
         one, other = messages(books)[-1][2]["78"]
         assert (one["12"], one["13"], one["154"]) == ("0.31", "3", net)
         assert ("12" in other, other["154"]) == (False, "399.60")
+        on_the_wire = _message(Outgoing.kept("J", messages(books)[-1][3])).toString().replace(SOH, "|")
+        assert f"|78=2|79=A-1|80=60|12=0.31|13=3|154={net}|79=A-2|80=40|154=399.60|" in on_the_wire
 
 
 def test_what_a_gate_refuses_is_an_answer(books: Books) -> None:
@@ -106,7 +110,7 @@ def test_a_bust_replaces_the_whole_day_and_where_nothing_is_left_cancels_it(book
     says(books, venue, "P", f"70={ALLOC}/2 87=0")
     assert venue.allocate(told(2, {"A-1": -10}, {"A-1": 50, "A-2": 40}, 1)) == {"A-1": None}
     venue.allocate(told(3, {"A-1": -50, "A-2": -40}, {}, 1, 2))
-    (_, first, _), (again, second, groups), (last, third, _) = messages(books)
+    (_, first, *_), (again, second, groups, _), (last, third, *_) = messages(books)
     assert (first[71], 72 in first) == ("0", False)
     assert (again, second[70], second[71], second[72], second[53]) == (f"{ALLOC}/2", f"{ALLOC}/2", "1", ALLOC, "90")
     assert groups["78"] == [{"79": "A-1", "80": "50", "154": "499.50"}, {"79": "A-2", "80": "40", "154": "399.60"}]
