@@ -8,7 +8,7 @@ whole cents, can't fall for ever; and what only saves turnover is taken once of 
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -49,7 +49,7 @@ def _ends_better(case: Case, best: Proposal, back: BackBy) -> tuple[Proposal, li
     least, saved = rank(case, best), set[Way]()
     while True:  # each turn ends better, or is the last
         tried = list[tuple[Way, Proposal]]()
-        for way, closer in nearer(case, best, back):
+        for way, closer in _lawful(case, best, back):
             tried.append((way, closer))
             then = rank(case, closer)
             saves = then[:AMISS] == least[:AMISS]
@@ -59,6 +59,32 @@ def _ends_better(case: Case, best: Proposal, back: BackBy) -> tuple[Proposal, li
                 break
         else:
             return best, tried
+
+
+def _lawful(case: Case, best: Proposal, back: BackBy) -> Iterator[tuple[Way, Proposal]]:
+    """What is nearer, without what sells for nothing where this proposal does not."""
+    allowed = _sells_for_nothing(case, best)
+    for way, closer in nearer(case, best, back):
+        if allowed or not _sells_for_nothing(case, closer):
+            yield way, closer
+
+
+def _sells_for_nothing(case: Case, proposal: Proposal) -> bool:
+    """True where cash can spare all that was sold of a component for it: another trade would not be an order without
+    that sale, and nothing is sold for that (LAW-8).
+    """
+    band, cash = band_and_cash(case, proposal)
+    spare = cash - band.lower
+    if spare <= 0:
+        return False
+    market = case.snapshot.securities
+    spare -= sum([market[order.symbol].step for order in proposal.netted.orders], ZERO)
+    for_cash = [
+        min(-line.buy, -sum([moved for rule, moved in line.parts if rule is not DESTINATION_1], ZERO))
+        for line in proposal.destined.lines
+        if line.buy < 0
+    ]
+    return any(CENT < sold <= spare for sold in for_cash)
 
 
 def _cash_to_the_cent(case: Case, best: Proposal, back: BackBy) -> Proposal:
@@ -78,7 +104,7 @@ def _comes_home(case: Case, best: Proposal, back: BackBy, tried: Iterable[tuple[
     """
     now, taken = end_of(case, best), Counter[Way]()
     while now.outside or now.off:  # each turn goes one of the ways, each as often as there are lines, or is the last
-        for way, closer in nearer(case, best, back) if tried is None else tried:
+        for way, closer in _lawful(case, best, back) if tried is None else tried:
             then = end_of(case, closer)
             if taken[way] == len(best.destined.lines) or then.unmet != now.unmet or _from_home(then) >= _from_home(now):
                 continue

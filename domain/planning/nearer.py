@@ -203,13 +203,15 @@ def _moved(
     ]
     while True:
         lines = again(case, proposal, where)
+        reaches = [each.reach for each in lines]
         for each in lines:
             if each.component.key in keeps:
                 each.reach = replace(each.reach, least=each.planned, most=each.planned)
         then = move(lines, cash, band)
         if then is None:
             return None
-        for each in lines:
+        for each, reach in zip(lines, reaches, strict=True):
+            each.reach = reach  # it is to stay this time, not for ever
             _tell(each)
         closer, left_out = _tried(case, proposal, lines, then - cash, back)
         if closer is not None or left_out <= keeps:

@@ -140,7 +140,7 @@ def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> HeldB
             rest = made and trade.place in (sellers if order.is_sell else buyers)
             if trade.symbol in side and (rest or made >= side[trade.symbol]):
                 continue
-            side[trade.symbol], rests = made, rests and bool(rest)
+            side[trade.symbol], rests = made, rests and bool(rest) and rule is ORDER_3
             given_up.append(GivenUp(rule, trade, planned, made, turn))
             calls = calls or (missing or trade.sleeve != MANAGED if order.is_sell else trade.sleeve == MANAGED)
     for key, symbols in () if calls else pays_less:
