@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import field
 from decimal import Decimal
 
-from domain.planning.filling import Held, SleeveTrades
+from domain.planning.filling import SleeveTrades
+from domain.planning.spreading import Held
 from domain.targets.components import Component
 from domain.targets.restrictions import Aim, Limits, aim
 from domain.targets.valuation import Valuation

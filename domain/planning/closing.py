@@ -14,13 +14,13 @@ from decimal import Decimal
 
 from domain.planning import ends
 from domain.planning.case import Case
-from domain.planning.filling import Held
 from domain.planning.gain_budget import LOT_2
 from domain.planning.lines import DESTINATION_1, DESTINATION_2
 from domain.planning.moves import LOWER_EDGE, force, give_back_sales, no_edge, sell_more
 from domain.planning.nearer import Way, again, band_and_cash, cash_nearer, less_for_cash, nearer, traded
 from domain.planning.one_way import CASH_2
 from domain.planning.reach import BackBy, lines_of
+from domain.planning.spreading import Held
 from domain.planning.turn import GivenUp, Place, Proposal, relief
 from domain.tax import wash_sales
 from domain.tax.lots import RelievedLot, recognised_gain

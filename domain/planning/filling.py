@@ -5,14 +5,14 @@ never trades both ways for it. What restrictions or the model take out of it is 
 brings is invested again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import field
 from decimal import Decimal
 from enum import Enum
 
 from domain.planning.concentration import concentrated
-from domain.planning.levels import Levels
-from domain.planning.rounding import sell_quantities, shares_to_sell
+from domain.planning.rounding import shares_to_sell
+from domain.planning.spreading import NOT_HELD, Held, Spreading
 from domain.targets.restrictions import Aim, Limits
 from domain.values.money import CENT, ONE, ZERO, tidy
 from domain.values.record import record
@@ -36,19 +36,6 @@ class Cause(Enum):
     SIGNAL = "its model's new version moves it"
 
     __hash__ = object.__hash__  # each is itself and nothing else: the name's hash, which Enum takes, is Python's work
-
-
-@record
-class Held:
-    """Of one sleeve: the shares of a symbol that may be sold, and bought, at most, where that was found out.
-    Empty where nothing is known to be in the way.
-    """
-
-    sold: Mapping[str, Decimal] = field(default_factory=dict)
-    bought: Mapping[str, Decimal] = field(default_factory=dict)
-
-
-NOT_HELD = Held()
 
 
 @record
@@ -133,77 +120,21 @@ def fill_sleeve(
     if not _moves(task, growing, goal - total, bool(leaving)):
         return SleeveTrades(quantities, wanted, {}, blocked, sold_for)
 
-    def spread() -> Levels:
-        levels = Levels(named, weights, goal, growing)
-        _freeze(levels, allowed, held, blocked, prices)
-        return levels
-
+    spreading = Spreading(named, weights, goal, growing, shares, task.smallest, market, allowed, held)
     keeps_shares = growing and not leaving and abs(task.change) < max(task.smallest, CENT)  # no flow to speak of
-    amounts, traded, given_up = concentrated(spread(), shares, market, task.smallest, keeps_shares, task.one_way)
+    levels = spreading.levels(blocked)
+    amounts, traded, given_up = concentrated(levels, shares, market, task.smallest, keeps_shares, task.one_way)
+    if not task.one_way:
+        amounts, traded, given_up = spreading.settled((amounts, traded, given_up), task.idle * after)
     if growing:
         wanted |= amounts
         quantities |= {symbol: traded[symbol] for symbol in amounts if traded[symbol]}
         freed = _freed(task, leaving, sold_for, brought, goal - total)
         return SleeveTrades(quantities, wanted, given_up, blocked, sold_for, freed)
-    needed, most = total - goal, task.idle * after
-    if not task.one_way and _worth(traded, market) - needed > most:  # it would be invested again (SLEEVE-3)
-        traded = sell_quantities(amounts, shares, market, fewest=True)
-        if _worth(traded, market) - needed > most:
-            finer = _finer(spread, amounts, needed, most, shares, market, task.smallest)
-            if finer is None:
-                traded = _idling_least(traded, needed, most, market)
-            else:
-                amounts, traded, given_up = finer
     wanted |= {symbol: -amount for symbol, amount in amounts.items()}
     quantities |= {symbol: -traded[symbol] for symbol in amounts if traded[symbol]}
     sold_for |= dict.fromkeys(amounts, Cause.DESTINATION)
     return SleeveTrades(quantities, wanted, given_up, blocked, sold_for)
-
-
-def _worth(quantities: Amounts, market: Mapping[str, Security]) -> Decimal:
-    prices = prices_of(market)
-    return sum([quantity * prices[symbol] for symbol, quantity in quantities.items()], ZERO)
-
-
-def _finer(
-    spread: Callable[[], Levels],
-    amounts: Amounts,
-    needed: Decimal,
-    most: Decimal,
-    shares: Amounts,
-    market: Mapping[str, Security],
-    smallest: Decimal,
-) -> tuple[dict[str, Decimal], dict[str, Decimal], dict[str, Decimal]] | None:
-    """Sales that raise what is needed and leave no more idle cash than `most`: holdings of which one step is more than
-    that sell no step beyond their part, the dearest first, and the others make the rest. None where there are none.
-    """
-    dear = sorted((each for each in amounts if market[each].step > most), key=lambda each: (-market[each].step, each))
-    for last in range(1, len(dear) + 1):
-        levels = spread()
-        for each in dear[:last]:
-            if each in levels.weights:
-                levels.freeze(each, amounts[each] // market[each].step * market[each].step)
-        found = concentrated(levels, shares, market, smallest)
-        if ZERO <= _worth(found[1], market) - needed <= most:
-            return found
-    return None
-
-
-def _idling_least(
-    sold: dict[str, Decimal], needed: Decimal, most: Decimal, market: Mapping[str, Security]
-) -> dict[str, Decimal]:
-    """The sales, which leave the sleeve more idle cash than its threshold (`most`), but for one step where it would pay
-    less by no more than that is beyond (DESTINATION-6); of a whole holding that is its odd fraction. All amounts in the
-    account's currency.
-    """
-    beyond = _worth(sold, market) - needed
-    best, least = sold, beyond - most
-    for symbol in sorted(sold):
-        step = sold[symbol] % market[symbol].quantity_increment or market[symbol].quantity_increment
-        off = abs(market[symbol].worth(step) - beyond)
-        if sold[symbol] >= step and off < least:
-            best, least = {**sold, symbol: sold[symbol] - step}, off
-    return best
 
 
 def _leaving(unnamed: Amounts, allowed: Limits, held: Held) -> dict[str, Decimal]:
@@ -227,34 +158,6 @@ def _moves(task: Task, growing: bool, lacking: Decimal, leaving: bool) -> bool:
     if not growing:  # it lacks cash of its own only: nothing is sold for that
         return False
     return not task.one_way and (leaving or lacking > task.idle * (task.value + task.change))
-
-
-def _freeze(
-    levels: Levels, allowed: Limits, held: Held, blocked: dict[str, Decimal], prices: Mapping[str, Decimal]
-) -> None:
-    """Takes what may not be traded out of the change, or leaves it the part that may; notes what restrictions block.
-
-    Whoever is frozen leaves more to the others, so that one of them may have to be frozen next: each at most once.
-    """
-    growing = levels.growing
-    forbidden = allowed.no_buy if growing else allowed.no_sell
-    known = held.bought if growing else held.sold
-    if not forbidden and not known:
-        return
-    limits = {symbol: known[symbol] * prices[symbol] for symbol in levels.weights.keys() & known.keys()}
-    limits |= dict.fromkeys(levels.weights.keys() & forbidden.keys(), ZERO)
-    for symbol in sorted(symbol for symbol, limit in limits.items() if not limit and not levels.amount_of(symbol)):
-        levels.freeze(symbol)  # beyond its level now: it must not move either where others give up their part later
-        del limits[symbol]
-    while limits:
-        asked = {symbol: levels.amount_of(symbol) for symbol in limits}
-        over = {symbol: amount for symbol, amount in asked.items() if amount > limits[symbol]}
-        if not over:
-            return
-        for symbol in sorted(over):
-            if symbol in forbidden and not allowed.kept(symbol):
-                blocked[symbol] = over[symbol] if growing else -over[symbol]
-            levels.freeze(symbol, limits.pop(symbol))
 
 
 def _freed(

@@ -12,11 +12,11 @@ from decimal import Decimal
 from domain.planning import ends
 from domain.planning.case import Case
 from domain.planning.destination import close, destination, destine, landed
-from domain.planning.filling import NOT_HELD, Held
 from domain.planning.lines import DESTINATION_1, DESTINATION_2, DESTINATION_5, UNBOUNDED, Line
 from domain.planning.moves import LOWER_BOUND, LOWER_EDGE, force, give_back_buys, give_back_sales, sell_more
 from domain.planning.orders import ORDER_3, MarketOrder
 from domain.planning.reach import BackBy
+from domain.planning.spreading import NOT_HELD, Held
 from domain.planning.turn import GivenUp, Place, Proposal, opened_too_low, trade_of
 from domain.targets.targets import Band
 from domain.values.money import CENT, ZERO

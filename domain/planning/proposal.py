@@ -20,11 +20,12 @@ from domain.planning import ends, gain_budget
 from domain.planning.case import Case
 from domain.planning.closing import better_than, closed, end_of, rank
 from domain.planning.destination import openings_to_reject
-from domain.planning.filling import Held
+from domain.planning.lines import DESTINATION_1
 from domain.planning.nearer import cash_nearer
 from domain.planning.orders import ORDER_3, Netted
 from domain.planning.reach import BackBy
 from domain.planning.settlement import settle
+from domain.planning.spreading import Held
 from domain.planning.trades import managed_trades
 from domain.planning.turn import GivenUp, Place, Proposal, Unaffordable, destined_of, opened_too_low, relief, trade_of
 from domain.targets import minimums
@@ -131,6 +132,7 @@ def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> HeldB
     asked[MANAGED] = {trade.symbol: trade.quantity for trade in managed_trades(case, proposal.destined)}
     found = {key: (dict(each.sold), dict(each.bought)) for key, each in back.items()}
     calls, rests, given_up = False, True, list[GivenUp]()
+    invests = bool(netted.cut) and _invests(proposal)
     for rule, order in last:
         for trade in order.allocations:
             sold, bought = found.setdefault(trade.sleeve, ({}, {}))
@@ -140,7 +142,7 @@ def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> HeldB
             rest = made and trade.place in (sellers if order.is_sell else buyers)
             if trade.symbol in side and (rest or made >= side[trade.symbol]):
                 continue
-            side[trade.symbol], rests = made, rests and bool(rest) and rule is ORDER_3
+            side[trade.symbol], rests = made, rests and bool(rest) and not (rule is gain_budget.LOT_2 and invests)
             given_up.append(GivenUp(rule, trade, planned, made, turn))
             calls = calls or (missing or trade.sleeve != MANAGED if order.is_sell else trade.sleeve == MANAGED)
     for key, symbols in () if calls else pays_less:
@@ -154,6 +156,11 @@ def _held_back(case: Case, proposal: Proposal, back: BackBy, turn: int) -> HeldB
     if not calls:
         return None
     return HeldBack({key: Held(sold, bought) for key, (sold, bought) in found.items()}, given_up, rests)
+
+
+def _invests(proposal: Proposal) -> bool:
+    """True where more is bought than bands ask, for the cash that there is to be."""
+    return any(moved > 0 and by is not DESTINATION_1 for line in proposal.destined.lines for by, moved in line.parts)
 
 
 def _pays_less(case: Case, proposal: Proposal) -> Iterator[tuple[str, AbstractSet[str]]]:

@@ -9,8 +9,8 @@ from decimal import Decimal
 from functools import lru_cache
 
 from domain.planning.case import Case
-from domain.planning.filling import Held
 from domain.planning.lines import UNBOUNDED, Line, Reach, line
+from domain.planning.spreading import Held
 from domain.targets.components import Component
 from domain.values.money import CENT, HALF_A_CENT, ZERO
 from domain.values.snapshot import MANAGED, Holding

@@ -7,9 +7,10 @@ moves to the exact new weights, both ways.
 from collections.abc import Mapping
 from decimal import Decimal
 
-from domain.planning.filling import Cause, Held, SleeveTrades
+from domain.planning.filling import Cause, SleeveTrades
 from domain.planning.lines import UNBOUNDED
 from domain.planning.rounding import buy_quantities, sell_quantities
+from domain.planning.spreading import Held
 from domain.targets.restrictions import Aim, Limits
 from domain.values.money import ONE, ZERO, percent, tidy
 from domain.values.policy import Policy

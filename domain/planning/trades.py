@@ -10,10 +10,11 @@ from decimal import Decimal
 from domain.planning import signals
 from domain.planning.case import Case
 from domain.planning.destination import Destined
-from domain.planning.filling import NOT_HELD, Cause, Held, SleeveTrades, Task, fill_sleeve
+from domain.planning.filling import Cause, SleeveTrades, Task, fill_sleeve
 from domain.planning.levels import Levels
 from domain.planning.lines import Destination
 from domain.planning.orders import Trade
+from domain.planning.spreading import NOT_HELD, Held
 from domain.targets.components import Component
 from domain.targets.idle_cash import idle_cash, width
 from domain.targets.restrictions import Aim, Prohibition
