@@ -37,6 +37,22 @@ def test_what_is_not_kept_yet_gets_no_worse(seen: Tally) -> None:
     assert {law: seen.broken[law] for law in AT_MOST if seen.broken[law] > AT_MOST[law]} == {}
 
 
+# Seed, book and place of accounts that searches found, and what was wrong with each.
+FOUND = [
+    (301, 105, 2, "bought for cash that a gain budget kept from coming, beside what crossed, and was refused (LAW-8)"),
+    (301, 252, 5, "sold for nothing so that another sale was an order, and was refused (LAW-8)"),
+    (301, 20, 7, "the same of a sleeve that had been overdrawn (LAW-8)"),
+    (61, 45, 4, "kept a sleeve where one step had left it, and was refused (LAW-8)"),
+]
+
+
+@pytest.mark.parametrize(("seed", "number", "place", "was"), FOUND)
+def test_what_was_found_stays_mended(seed: int, number: int, place: int, was: str) -> None:
+    tally, made = Tally(), book(seed, number)
+    assert list(at_large.broken(Members(made), asked(made, place, seed, number), tally)) == [], was
+    assert tally.seen["settled again"] == 1
+
+
 def test_enough_was_seen(seen: Tally) -> None:
     assert list(seen.too_few()) == []
     assert seen.seen["planned"] > len(BOOKS) * ACCOUNTS / 2

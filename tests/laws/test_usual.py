@@ -36,6 +36,9 @@ FOUND = [
     (93, 338, "exact", "a sleeve paid less, as the rest of what crossed was too small to sell (LAW-9)"),
     (93, 268, "min_transaction", "sold for 100.07, as a sleeve was a cent below its band (LAW-9)"),
     (93, 263, "best_fit", "sold for 178.40, as a sleeve was two cents below its band (LAW-9)"),
+    (94, 580, "best_fit", "left idle cash that bought for 172.82 the day after (LAW-9)"),
+    (94, 115, "min_transaction", "left idle cash that bought for 143.47 the day after (LAW-9)"),
+    (94, 665, "best_fit", "paid less than it was to, as too few holdings were left to sell (LAW-9)"),
 ]
 
 
