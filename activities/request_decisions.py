@@ -107,7 +107,8 @@ def _not_shown(message: DecideRequest, digest: str, shown: Sequence[RequestAccou
         f"{each.rebalance_id} of {each.account_id} (round {each.round})" for each in shown if (each.round or 1) > 1
     ]
     changed = f"; planned again were {', '.join(again[:NAMED])}" if again else ""
-    beside = f", and {len(apart)} liquidations beside them" if apart else ""
+    noun = "liquidation" if len(apart) == 1 else "liquidations"
+    beside = f", and {len(apart)} {noun} beside them" if apart else ""
     given = (
         f"the list {message.plan} is not what is pending"
         if message.plan

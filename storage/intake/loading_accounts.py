@@ -120,11 +120,12 @@ class AccountBatch:
         corporate actions, a custodian's statement.
         """
         moved = [each.id for each in self.different if _held(each) != _held(self.stored[each.id].account)]
-        return [
+        found = [
             *self._trades_taken_back(moved),
             *self._actions_taken_back(moved),
             *self._statements_taken_back(moved),
         ]
+        return list({each.path: each for each in reversed(found)}.values())[::-1]  # the first of each account says it
 
     def _trades_taken_back(self, moved: Sequence[str]) -> list[Problem]:
         newest = (

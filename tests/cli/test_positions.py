@@ -370,4 +370,21 @@ def test_a_book_that_would_take_back_trades_is_refused_by_name(books: Books) -> 
     accounts = raw.pop("accounts")
     report = load(books, raw, iter(accounts), in_force(TODAY), TODAY, Actor("ann"), overwrite_positions=True)
     assert report.replaced == 1
+
+
+def test_what_a_book_would_take_back_is_told_once_an_account(positions: Positions, books: Books) -> None:
+    """A-2 has traded, and a statement of that day has it."""
+    bought(books, "2026-11-20")
+    positions(file(A_2={"": "9700", "X": "3"}, as_of="2026-11-20"))
+    with pytest.raises(BookRefused) as refused:
+        loaded(books)
+    assert [each.message.count("take back trades") for each in refused.value.problems] == [1]
+
+
+def test_a_book_by_name_takes_them_back(books: Books) -> None:
+    loaded(books)
+    bought(books, "2026-11-20")
+    raw = book()
+    accounts = raw.pop("accounts")
+    load(books, raw, iter(accounts), in_force(TODAY), TODAY, Actor("ann"), overwrite_positions=True)
     assert account(books, "A-2").managed.cash == 10000

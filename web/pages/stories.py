@@ -30,7 +30,9 @@ LINE = ("at", "who", "source", "rule", "record_id", "says", "particulars")
 
 @router.get("/rebalances/{rebalance_id}/explain")
 def explain(visit: Annotated[Visit, needs("read")], rebalance_id: str, format: Format = "html") -> Response:
-    """The derivation of the kept plan, step by step, and whether the plan comes out again; as a file, one line for each cell."""
+    """The derivation of the kept plan, step by step, and whether the plan comes out again; as a file, one line for each
+    cell.
+    """
     with visit.console.books.reading() as books:
         row = _row(visit, books, rebalance_id)
         rounds = recompute(books, row.id).rounds
