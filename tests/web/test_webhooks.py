@@ -54,7 +54,7 @@ def test_a_new_secret_is_shown_once_and_kept_where_it_signs(books: Books, visito
 def test_removed_it_is_forgotten(books: Books, visitor: Visitor, hook: str) -> None:
     ada = visitor("ada")
     assert ada.delete(f"{V1}/webhooks/{hook}", headers=KEY).json() == {"removed": True}
-    assert ada.get(f"{V1}/webhooks").json() == {"webhooks": []}
+    assert ada.get(f"{V1}/webhooks").json() == {"webhooks": [], "next_cursor": None}
     assert "Events are sent nowhere" in ada.get("/webhooks").text
     assert "whsec_" not in kept(books, "webhooks")
     for number, (method, path) in enumerate((("DELETE", ""), ("POST", "/secret"))):
@@ -69,7 +69,7 @@ def test_what_leads_near_us_is_refused(books: Books, visitor: Visitor, url: str)
     assert refused["errors"][0]["pointer"] == "/url"
     page = ada.post("/webhooks/add", data={"form": form_token(ada, "/webhooks"), "url": url})
     assert page.status_code == 422 and "No webhook was added" in page.text
-    assert ada.get(f"{V1}/webhooks").json() == {"webhooks": []}
+    assert ada.get(f"{V1}/webhooks").json() == {"webhooks": [], "next_cursor": None}
 
 
 def test_nothing_is_kept_where_temporal_does_not_answer(books: Books, visitor: Visitor) -> None:

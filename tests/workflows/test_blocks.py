@@ -491,7 +491,14 @@ async def test_a_custodian_that_answers_into_nothing_is_told_once(
 def test_a_plan_of_thousands_of_orders_has_no_tails() -> None:
     """An account of single stocks may trade more than a thousand: none is taken for a part of another."""
     orders = [
-        SimpleNamespace(leg=leg, filled_quantity=Decimal(leg), filled_amount=Decimal(leg), trade_date=None)
+        SimpleNamespace(
+            leg=leg,
+            side="buy",
+            filled_quantity=Decimal(leg),
+            filled_amount=Decimal(leg),
+            costs=Decimal(0),
+            trade_date=None,
+        )
         for leg in range(1, 4_001)
     ]
     assert {leg: fill.quantity for leg, fill in fills(orders).items()} == {each: each for each in range(1, 4_001)}
