@@ -167,9 +167,11 @@ class AccountBatch:
                 )
 
     def _statements_taken_back(self, moved: Sequence[str]) -> Iterator[Problem]:
-        """A statement of the book's day or later was compared with the books, and the book says otherwise."""
+        """A statement of a day after the book's was compared with the books, and the book says otherwise. Of one day,
+        whichever is loaded last says what is so.
+        """
         of = custodian_statements.c
-        later = select(of.account_id, of.as_of, of.source).where(among(of.account_id, moved), of.as_of >= self.as_of)
+        later = select(of.account_id, of.as_of, of.source).where(among(of.account_id, moved), of.as_of > self.as_of)
         for row in self.connection.execute(later.order_by(by_key(of.account_id))):
             yield Problem(
                 f"accounts[{self.places[row.account_id]}]",

@@ -347,13 +347,16 @@ def test_a_break_shows_the_newest_figures_and_is_closed_by_the_statement_that_ag
 
 
 def test_a_book_that_would_take_back_a_statement_is_refused_by_name(positions: Positions, books: Books) -> None:
-    """A-1's custodian says on the 20th that 87.75 came: the book of that day doesn't have it."""
+    """A-1's custodian says on the 20th that 87.75 came: the book of the day before doesn't have it."""
     positions(file(A_1=A1 | {"": "600.00"}, as_of="2026-11-20"))
     before = effects(books)
-    told = r"A-1 has other positions, of 2026-11-20: they would take back the custodian's statement of 2026-11-20 \("
+    told = r"A-1 has other positions, of 2026-11-19: they would take back the custodian's statement of 2026-11-20 \("
     with pytest.raises(BookRefused, match=told):
-        loaded(books)
+        loaded(books, book(as_of="2026-11-19"))
     assert effects(books) == before
+    loaded(books)
+    assert account(books, "A-1").managed.cash == Decimal("500.25")
+    positions(file(A_1=A1 | {"": "600.00"}, as_of="2026-11-20"))
     newer = book(as_of="2026-11-23")
     loaded(books, newer, date(2026, 11, 23))
     assert account(books, "A-1").managed.cash == Decimal("500.25")
